@@ -1,0 +1,65 @@
+using CudaL2Net.Devices.Cpu;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices;
+
+/// <summary>A processor with memory of its own and the kernels that run on it.</summary>
+public abstract unsafe class Device : IDisposable
+{
+    /// <summary>A short name: <c>cpu</c> or <c>cuda:0</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>One line for people: model, cores or multiprocessors, instruction set in use.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>The operations of this device.</summary>
+    public abstract IKernels Kernels { get; }
+
+    /// <summary>Opens a device by name.</summary>
+    /// <param name="name"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+    /// <param name="threads">For the CPU: the number of threads; 0 is one a core.</param>
+    /// <exception cref="ArgumentException">No such device; the message says which there are.</exception>
+    public static Device Open(string name = "auto", int threads = 0)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name switch
+        {
+            "auto" or "cpu" => new CpuDevice(threads),
+            _ when name == "cuda" || name.StartsWith("cuda:", StringComparison.Ordinal) =>
+                throw new ArgumentException($"device '{name}': this version has no CUDA backend; use --device cpu"),
+            _ => throw new ArgumentException($"unknown device '{name}': expected auto or cpu"),
+        };
+    }
+
+    /// <summary>A new tensor of zeros.</summary>
+    /// <param name="shape">The extent of each dimension, slowest first.</param>
+    /// <exception cref="OutOfMemoryException">The device has not enough memory.</exception>
+    public Tensor<T> Allocate<T>(params ReadOnlySpan<int> shape)
+        where T : unmanaged => new(this, shape);
+
+    /// <summary>A new tensor with the given contents.</summary>
+    /// <exception cref="ArgumentException">The shape does not hold exactly the values.</exception>
+    public Tensor<T> Upload<T>(ReadOnlySpan<T> values, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        Tensor<T> tensor = shape.IsEmpty ? Allocate<T>(values.Length) : Allocate<T>(shape);
+        tensor.Write(values);
+        return tensor;
+    }
+
+    /// <summary>Waits until all queued work has been done.</summary>
+    public abstract void Synchronize();
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    internal abstract void* AllocateBytes(nuint bytes);
+
+    internal abstract void FreeBytes(void* pointer);
+
+    internal abstract void CopyToDevice(void* device, void* host, nuint bytes);
+
+    internal abstract void CopyToHost(void* host, void* device, nuint bytes);
+
+    internal abstract void Clear(void* device, nuint bytes);
+}
