@@ -1,0 +1,29 @@
+namespace CudaL2Net.Formats;
+
+/// <summary>Opens files for reading with errors that say what to do.</summary>
+internal static class InputFile
+{
+    /// <summary>Opens a file for sequential reading.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="IOException">The file cannot be read: it is a folder, or access is denied.</exception>
+    public static FileStream Open(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new IOException($"{path} cannot be read: it is a folder. Name a file in it.");
+        }
+
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new FileNotFoundException($"{path} does not exist. Check the path.", path, error);
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new IOException($"{path} cannot be read: access is denied. Check the rights on the file and its folder.", error);
+        }
+    }
+}
