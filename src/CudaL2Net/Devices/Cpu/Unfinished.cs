@@ -6,17 +6,11 @@ namespace CudaL2Net.Devices.Cpu;
 // Scaffolding while the first kernels are written; it goes with the last of them.
 internal sealed unsafe partial class CpuDevice
 {
-    public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage, Tensor<float> output) => throw new NotImplementedException();
 
-    public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y) => throw new NotImplementedException();
 
-    public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx) => throw new NotImplementedException();
 
-    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias) => throw new NotImplementedException();
 
-    public void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y) => throw new NotImplementedException();
 
-    public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift) => throw new NotImplementedException();
 
     public void ReluForward(Tensor<float> x, Tensor<float> y) => throw new NotImplementedException();
 
@@ -54,7 +48,6 @@ internal sealed unsafe partial class CpuDevice
 
     public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance) => throw new NotImplementedException();
 
-    public INetworkPlan Plan(FoldedNetwork network) => throw new NotImplementedException();
 
     public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride) => throw new NotImplementedException();
 }

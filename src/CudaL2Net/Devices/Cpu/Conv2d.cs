@@ -1,0 +1,492 @@
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cpu;
+
+/// <summary>
+/// Convolution by register tiles straight on NHWC images: a padded copy of one image stays in the L2 cache while all filters sweep it, so there is no im2col.
+/// A filter as large as its unpadded image (L2-Net's last layer) and 1x1 filters are matrix products over all pixels of the batch.
+/// </summary>
+internal sealed unsafe partial class CpuDevice
+{
+    private const int PanelScratch = 0;
+    private const int ImageScratch = 1;
+    private const int GradientScratch = 2;
+    private const int TransposeTile = 16;
+
+    // Filter gradients are summed in this many parts, each in image order: the sum does not depend on the number of threads.
+    private const int GradientParts = 32;
+
+    // A depth slice of a panel (64 KB) and the rows that pass over it stay in the L2 cache.
+    private const int ProductDepth = 512;
+    private const int ProductRows = 64;
+
+    // Images (floats, margins included) whose filter gradients are summed in registers before they go to memory.
+    private const int GroupLength = 100_000;
+
+    public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        int taps = g.KernelHeight * g.KernelWidth;
+        float* panels = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.InChannels, g.OutChannels) + (nuint)ConvolutionPass.PaddedColumns(g.OutChannels));
+        float* paddedBias = bias == null ? null : panels + ConvolutionPass.PanelLength(taps, g.InChannels, g.OutChannels);
+        if (bias != null)
+        {
+            new Span<float>(paddedBias, ConvolutionPass.PaddedColumns(g.OutChannels)).Clear();
+            new ReadOnlySpan<float>(bias.Pointer, g.OutChannels).CopyTo(new Span<float>(paddedBias, g.OutChannels));
+        }
+
+        PackForward(g, filters.Pointer, panels);
+        if (IsProduct(g))
+        {
+            MatrixProduct(g.Batch * g.Height * g.Width, g.OutChannels, g.InChannels, x.Pointer, panels, paddedBias, y.Pointer);
+            return;
+        }
+
+        int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
+        nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
+        int* offsets = stackalloc int[taps];
+        ForwardOffsets(g, paddedColumns, offsets);
+        var job = new ForwardJob
+        {
+            Geometry = g,
+            X = x.Pointer,
+            Y = y.Pointer,
+            PaddedLength = imageLength,
+            Padded = g.Padding == 0 ? null : Scratch(ImageScratch, (nuint)imageLength * (nuint)pool.Threads),
+            Pass = ForwardPass(g, paddedColumns, offsets, panels, paddedBias, false, g.OutChannels, (nint)g.OutWidth * g.OutChannels),
+        };
+        pool.For(g.Batch, job);
+    }
+
+    public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        if (IsProduct(g))
+        {
+            float* product = Scratch(PanelScratch, ConvolutionPass.PanelLength(1, g.OutChannels, g.InChannels));
+            pool.For((g.InChannels + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns, new PackTransposedJob { Geometry = g, Filters = filters.Pointer, Panels = product });
+            MatrixProduct(g.Batch * g.Height * g.Width, g.InChannels, g.OutChannels, dy.Pointer, product, null, dx.Pointer);
+            return;
+        }
+
+        // Input row iy = stride u + r takes filter row kh from output row (iy + padding - kh) / stride, for the kh that divide: offset (r + padding - kh) / stride from u.
+        int stride = g.Stride, phases = stride * stride, taps = g.KernelHeight * g.KernelWidth;
+        int first = FirstOffset(g), lastRow = ((g.Height - 1) / stride) + LastOffset(g), lastColumn = ((g.Width - 1) / stride) + LastOffset(g);
+        int margin = Math.Max(0, -first);
+        int paddedRows = Math.Max(g.OutHeight, lastRow + 1) + margin, paddedColumns = Math.Max(g.OutWidth, lastColumn + 1) + margin;
+        nint imageLength = (nint)paddedRows * paddedColumns * g.OutChannels;
+        nuint panelLength = ConvolutionPass.PanelLength(taps, g.OutChannels, g.InChannels);
+        float* panels = Scratch(PanelScratch, panelLength);
+        int* offsets = stackalloc int[taps];
+        ConvolutionPass* passes = stackalloc ConvolutionPass[phases];
+        float* nextPanel = panels;
+        int* nextOffset = offsets;
+        for (int phase = 0; phase < phases; phase++)
+        {
+            int rowPhase = phase / stride, columnPhase = phase % stride;
+            int count = 0;
+            for (int kh = 0; kh < g.KernelHeight; kh++)
+            {
+                for (int kw = 0; kw < g.KernelWidth; kw++)
+                {
+                    int down = rowPhase + g.Padding - kh, right = columnPhase + g.Padding - kw;
+                    if (down % stride == 0 && right % stride == 0)
+                    {
+                        nextOffset[count++] = ((((down / stride) + margin) * paddedColumns) + (right / stride) + margin) * g.OutChannels;
+                    }
+                }
+            }
+
+            passes[phase] = new ConvolutionPass
+            {
+                Rows = (g.Height - rowPhase + stride - 1) / stride,
+                Columns = (g.Width - columnPhase + stride - 1) / stride,
+                SourceRowStride = (nint)paddedColumns * g.OutChannels,
+                SourcePixelStride = g.OutChannels,
+                TargetRowStride = (nint)stride * g.Width * g.InChannels,
+                TargetPixelStride = (nint)stride * g.InChannels,
+                Taps = count,
+                Offsets = nextOffset,
+                Channels = g.OutChannels,
+                OutChannels = g.InChannels,
+                Panels = nextPanel,
+            };
+            PackBackward(g, rowPhase, columnPhase, count, filters.Pointer, nextPanel);
+            nextPanel += ConvolutionPass.PanelLength(count, g.OutChannels, g.InChannels);
+            nextOffset += count;
+        }
+
+        var job = new BackwardDataJob
+        {
+            Geometry = g,
+            Dy = dy.Pointer,
+            Dx = dx.Pointer,
+            Margin = margin,
+            PaddedRows = paddedRows,
+            PaddedColumns = paddedColumns,
+            Padded = Scratch(ImageScratch, (nuint)imageLength * (nuint)pool.Threads),
+            Passes = passes,
+        };
+        pool.For(g.Batch, job);
+    }
+
+    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        int taps = g.KernelHeight * g.KernelWidth;
+        nint partLength = (nint)taps * g.InChannels * g.OutChannels;
+        if (IsProduct(g))
+        {
+            float* sums = Scratch(GradientScratch, (nuint)partLength);
+            pool.For((g.InChannels + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns, new ProductGradientJob { Geometry = g, X = x.Pointer, Dy = dy.Pointer, Sums = sums });
+            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob { Parts = 1, PartLength = partLength, Taps = taps * g.InChannels, OutChannels = g.OutChannels, Sums = sums, Filters = dFilters.Pointer });
+        }
+        else
+        {
+            int parts = Math.Min(GradientParts, g.Batch);
+            int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
+            nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
+            int group = Math.Clamp(GroupLength / (int)imageLength, 1, (g.Batch + parts - 1) / parts);
+            var job = new BackwardFilterJob
+            {
+                Geometry = g,
+                Parts = parts,
+                X = x.Pointer,
+                Dy = dy.Pointer,
+                PaddedLength = imageLength,
+                Group = group,
+                Padded = g.Padding == 0 ? null : Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
+                Sums = Scratch(GradientScratch, (nuint)partLength * (nuint)parts),
+            };
+            pool.For(parts, job);
+            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob { Parts = parts, PartLength = partLength, Taps = taps * g.InChannels, OutChannels = g.OutChannels, Sums = job.Sums, Filters = dFilters.Pointer });
+        }
+
+        if (dBias != null)
+        {
+            int pixels = geometry.OutHeight * geometry.OutWidth;
+            double* sums = (double*)Scratch(GradientScratch, (nuint)geometry.OutChannels * 2);
+            new Span<double>(sums, geometry.OutChannels).Clear();
+            for (nint row = 0; row < (nint)geometry.Batch * pixels; row++)
+            {
+                for (int o = 0; o < geometry.OutChannels; o++)
+                {
+                    sums[o] += dy.Pointer[(row * geometry.OutChannels) + o];
+                }
+            }
+
+            for (int o = 0; o < geometry.OutChannels; o++)
+            {
+                dBias.Pointer[o] = (float)sums[o];
+            }
+        }
+    }
+
+    /// <summary>The forward sweep over an image with its margin, writing pixels that lie <paramref name="targetPixelStride"/> floats apart.</summary>
+    private static ConvolutionPass ForwardPass(in Conv2dGeometry g, int paddedColumns, int* offsets, float* panels, float* bias, bool relu, nint targetPixelStride, nint targetRowStride) => new()
+    {
+        Rows = g.OutHeight,
+        Columns = g.OutWidth,
+        SourceRowStride = (nint)g.Stride * paddedColumns * g.InChannels,
+        SourcePixelStride = (nint)g.Stride * g.InChannels,
+        TargetRowStride = targetRowStride,
+        TargetPixelStride = targetPixelStride,
+        Taps = g.KernelHeight * g.KernelWidth,
+        Offsets = offsets,
+        Channels = g.InChannels,
+        OutChannels = g.OutChannels,
+        Panels = panels,
+        Bias = bias,
+        Relu = relu,
+    };
+
+    private static void ForwardOffsets(in Conv2dGeometry g, int paddedColumns, int* offsets)
+    {
+        for (int kh = 0; kh < g.KernelHeight; kh++)
+        {
+            for (int kw = 0; kw < g.KernelWidth; kw++)
+            {
+                offsets[(kh * g.KernelWidth) + kw] = ((kh * paddedColumns) + kw) * g.InChannels;
+            }
+        }
+    }
+
+    private static bool IsProduct(in Conv2dGeometry g) => g is { KernelHeight: 1, KernelWidth: 1, Stride: 1, Padding: 0 };
+
+    /// <summary>A filter that covers its unpadded image is a 1x1 filter on one pixel whose channels are all the image's values.</summary>
+    private static Conv2dGeometry Collapse(in Conv2dGeometry g) => g.Padding == 0 && g.KernelHeight == g.Height && g.KernelWidth == g.Width
+        ? new Conv2dGeometry(g.Batch, 1, 1, g.Height * g.Width * g.InChannels, g.OutChannels, 1, 1, 1, 0)
+        : g;
+
+    private static int FirstOffset(in Conv2dGeometry g) => (int)Math.Ceiling((g.Padding - Math.Max(g.KernelHeight, g.KernelWidth) + 1) / (double)g.Stride);
+
+    private static int LastOffset(in Conv2dGeometry g) => (g.Stride - 1 + g.Padding) / g.Stride;
+
+    private void PackForward(in Conv2dGeometry g, float* filters, float* panels) =>
+        pool.For(ConvolutionPass.PaddedColumns(g.OutChannels) / ConvolutionTile.Columns, new PackJob { Depth = g.KernelHeight * g.KernelWidth * g.InChannels, OutChannels = g.OutChannels, Filters = filters, Panels = panels });
+
+    /// <summary>Panels of the taps of one phase: [ceil(in / 32)][taps][out][32].</summary>
+    private static void PackBackward(in Conv2dGeometry g, int rowPhase, int columnPhase, int taps, float* filters, float* panels)
+    {
+        float* to = panels;
+        for (int n = 0; n < g.InChannels; n += ConvolutionTile.Columns)
+        {
+            int columns = Math.Min(ConvolutionTile.Columns, g.InChannels - n);
+            for (int kh = 0; kh < g.KernelHeight; kh++)
+            {
+                for (int kw = 0; kw < g.KernelWidth; kw++)
+                {
+                    if ((rowPhase + g.Padding - kh) % g.Stride != 0 || (columnPhase + g.Padding - kw) % g.Stride != 0)
+                    {
+                        continue;
+                    }
+
+                    for (int o = 0; o < g.OutChannels; o++, to += ConvolutionTile.Columns)
+                    {
+                        float* from = filters + ((((((nint)o * g.KernelHeight) + kh) * g.KernelWidth) + kw) * g.InChannels) + n;
+                        new ReadOnlySpan<float>(from, columns).CopyTo(new Span<float>(to, columns));
+                        new Span<float>(to + columns, ConvolutionTile.Columns - columns).Clear();
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>y[m][n] = a[m][k] b[k][n] + bias[n], b packed in panels.</summary>
+    private void MatrixProduct(int m, int n, int k, float* a, float* panels, float* bias, float* y) =>
+        pool.For((m + ProductRows - 1) / ProductRows * ((n + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns), new ProductJob { M = m, N = n, K = k, A = a, Panels = panels, Bias = bias, Y = y });
+
+    private struct PackJob : IParallelJob
+    {
+        public int Depth, OutChannels;
+        public float* Filters, Panels;
+
+        public readonly void Run(int index, int worker)
+        {
+            int n = index * ConvolutionTile.Columns, columns = Math.Min(ConvolutionTile.Columns, OutChannels - n);
+            float* to = Panels + ((nint)n * Depth);
+            float* from = Filters + ((nint)n * Depth);
+            if (columns < ConvolutionTile.Columns)
+            {
+                new Span<float>(to, Depth * ConvolutionTile.Columns).Clear();
+            }
+
+            for (int k = 0; k < Depth; k += TransposeTile, to += TransposeTile * ConvolutionTile.Columns)
+            {
+                int depth = Math.Min(TransposeTile, Depth - k);
+                for (int j = 0; j < columns; j++)
+                {
+                    float* row = from + ((nint)j * Depth) + k;
+                    for (int i = 0; i < depth; i++)
+                    {
+                        to[(i * ConvolutionTile.Columns) + j] = row[i];
+                    }
+                }
+            }
+        }
+    }
+
+    private struct PackTransposedJob : IParallelJob
+    {
+        public Conv2dGeometry Geometry;
+        public float* Filters, Panels;
+
+        public readonly void Run(int index, int worker)
+        {
+            int n = index * ConvolutionTile.Columns, columns = Math.Min(ConvolutionTile.Columns, Geometry.InChannels - n);
+            float* to = Panels + ((nint)n * Geometry.OutChannels);
+            for (int o = 0; o < Geometry.OutChannels; o++, to += ConvolutionTile.Columns)
+            {
+                new ReadOnlySpan<float>(Filters + ((nint)o * Geometry.InChannels) + n, columns).CopyTo(new Span<float>(to, columns));
+                new Span<float>(to + columns, ConvolutionTile.Columns - columns).Clear();
+            }
+        }
+    }
+
+    private struct ForwardJob : IParallelJob
+    {
+        public Conv2dGeometry Geometry;
+        public float* X, Y, Padded;
+        public nint PaddedLength;
+        public ConvolutionPass Pass;
+
+        public readonly void Run(int index, int worker)
+        {
+            float* image = X + ((nint)index * Geometry.Height * Geometry.Width * Geometry.InChannels);
+            if (Padded != null)
+            {
+                float* padded = Padded + (worker * PaddedLength);
+                ConvolutionPass.Pad(image, Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded);
+                image = padded;
+            }
+
+            Pass.Run(image, Y + ((nint)index * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels));
+        }
+    }
+
+    private struct BackwardDataJob : IParallelJob
+    {
+        public Conv2dGeometry Geometry;
+        public int Margin, PaddedRows, PaddedColumns;
+        public float* Dy, Dx, Padded;
+        public ConvolutionPass* Passes;
+
+        public readonly void Run(int index, int worker)
+        {
+            float* padded = Padded + ((nint)worker * PaddedRows * PaddedColumns * Geometry.OutChannels);
+            ConvolutionPass.Pad(Dy + ((nint)index * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels), Geometry.OutHeight, Geometry.OutWidth, Geometry.OutChannels, Margin, Margin, PaddedRows, PaddedColumns, padded);
+            float* image = Dx + ((nint)index * Geometry.Height * Geometry.Width * Geometry.InChannels);
+            for (int phase = 0; phase < Geometry.Stride * Geometry.Stride; phase++)
+            {
+                int rowPhase = phase / Geometry.Stride, columnPhase = phase % Geometry.Stride;
+                Passes[phase].Run(padded, image + ((((nint)rowPhase * Geometry.Width) + columnPhase) * Geometry.InChannels));
+            }
+        }
+    }
+
+    private struct BackwardFilterJob : IParallelJob
+    {
+        public Conv2dGeometry Geometry;
+        public int Parts, Group;
+        public float* X, Dy, Padded, Sums;
+        public nint PaddedLength;
+
+        public readonly void Run(int index, int worker)
+        {
+            nint length = (nint)Geometry.KernelHeight * Geometry.KernelWidth * Geometry.InChannels * Geometry.OutChannels;
+            nint imageLength = (nint)Geometry.Height * Geometry.Width * Geometry.InChannels;
+            float* sums = Sums + (index * length);
+            new Span<float>(sums, (int)length).Clear();
+            int first = (int)((long)Geometry.Batch * index / Parts), end = (int)((long)Geometry.Batch * (index + 1) / Parts);
+            for (int n = first; n < end; n += Group)
+            {
+                int count = Math.Min(Group, end - n);
+                float* images = X + (n * imageLength);
+                if (Padded != null)
+                {
+                    float* padded = Padded + (worker * PaddedLength * Group);
+                    for (int i = 0; i < count; i++)
+                    {
+                        ConvolutionPass.Pad(images + (i * imageLength), Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded + (i * PaddedLength));
+                    }
+
+                    images = padded;
+                }
+
+                AddImages(count, images, Dy + ((nint)n * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels), sums);
+            }
+        }
+
+        private readonly void AddImages(int count, float* images, float* dy, float* sums)
+        {
+            int inChannels = Geometry.InChannels, outChannels = Geometry.OutChannels, paddedColumns = Geometry.Width + (2 * Geometry.Padding);
+            var layout = new GradientImages
+            {
+                Count = count,
+                Rows = Geometry.OutHeight,
+                Columns = Geometry.OutWidth,
+                ImageStride = PaddedLength,
+                RowStride = (nint)Geometry.Stride * paddedColumns * inChannels,
+                PixelStride = (nint)Geometry.Stride * inChannels,
+                GradientImageStride = (nint)Geometry.OutHeight * Geometry.OutWidth * outChannels,
+                GradientRowStride = (nint)Geometry.OutWidth * outChannels,
+                GradientPixelStride = outChannels,
+            };
+            for (int o = 0; o < outChannels; o += ConvolutionTile.Columns)
+            {
+                int columns = Math.Min(ConvolutionTile.Columns, outChannels - o);
+                for (int tap = 0; tap < Geometry.KernelHeight * Geometry.KernelWidth; tap++)
+                {
+                    float* at = images + ((((nint)(tap / Geometry.KernelWidth) * paddedColumns) + (tap % Geometry.KernelWidth)) * inChannels);
+                    for (int c = 0; c < inChannels; c += ConvolutionTile.Rows)
+                    {
+                        float* sum = sums + ((((nint)tap * inChannels) + c) * outChannels) + o;
+                        ConvolutionTile.OuterProduct(layout, at + c, dy + o, sum, outChannels, Math.Min(ConvolutionTile.Rows, inChannels - c), columns);
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Adds the parts in order and turns [tap and channel][out] into [out][tap and channel], 16 x 16 values at a time.</summary>
+    private struct SumPartsJob : IParallelJob
+    {
+        public int Parts, Taps, OutChannels;
+        public nint PartLength;
+        public float* Sums, Filters;
+
+        public readonly void Run(int index, int worker)
+        {
+            float* tile = stackalloc float[TransposeTile * TransposeTile];
+            int first = index * TransposeTile, outs = Math.Min(TransposeTile, OutChannels - first);
+            for (int t = 0; t < Taps; t += TransposeTile)
+            {
+                int taps = Math.Min(TransposeTile, Taps - t);
+                for (int i = 0; i < taps; i++)
+                {
+                    float* from = Sums + ((nint)(t + i) * OutChannels) + first;
+                    for (int o = 0; o < outs; o++)
+                    {
+                        float sum = from[o];
+                        for (int part = 1; part < Parts; part++)
+                        {
+                            sum += from[(part * PartLength) + o];
+                        }
+
+                        tile[(o * TransposeTile) + i] = sum;
+                    }
+                }
+
+                for (int o = 0; o < outs; o++)
+                {
+                    new ReadOnlySpan<float>(tile + (o * TransposeTile), taps).CopyTo(new Span<float>(Filters + ((nint)(first + o) * Taps) + t, taps));
+                }
+            }
+        }
+    }
+
+    private struct ProductGradientJob : IParallelJob
+    {
+        public Conv2dGeometry Geometry;
+        public float* X, Dy, Sums;
+
+        public readonly void Run(int index, int worker)
+        {
+            int inChannels = Geometry.InChannels, outChannels = Geometry.OutChannels, pixels = Geometry.Batch * Geometry.Height * Geometry.Width;
+            int end = Math.Min(inChannels, (index + 1) * ConvolutionTile.Columns);
+            var layout = new GradientImages { Count = 1, Rows = 1, Columns = pixels, ImageStride = 0, RowStride = 0, PixelStride = inChannels, GradientImageStride = 0, GradientRowStride = 0, GradientPixelStride = outChannels };
+            for (int c = index * ConvolutionTile.Columns; c < end; c += ConvolutionTile.Rows)
+            {
+                float* sums = Sums + ((nint)c * outChannels);
+                int rows = Math.Min(ConvolutionTile.Rows, end - c);
+                new Span<float>(sums, rows * outChannels).Clear();
+                for (int o = 0; o < outChannels; o += ConvolutionTile.Columns)
+                {
+                    ConvolutionTile.OuterProduct(layout, X + c, Dy + o, sums + o, outChannels, rows, Math.Min(ConvolutionTile.Columns, outChannels - o));
+                }
+            }
+        }
+    }
+
+    private struct ProductJob : IParallelJob
+    {
+        public int M, N, K;
+        public float* A, Panels, Bias, Y;
+
+        public readonly void Run(int index, int worker)
+        {
+            int blocks = (N + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns;
+            int n = index % blocks * ConvolutionTile.Columns, first = index / blocks * ProductRows, end = Math.Min(M, first + ProductRows);
+            int columns = Math.Min(ConvolutionTile.Columns, N - n), offset = 0;
+            float* panel = Panels + ((nint)n * K);
+            for (int k = 0; k < K; k += ProductDepth)
+            {
+                for (int m = first; m < end; m += ConvolutionTile.Rows)
+                {
+                    ConvolutionTile.Multiply(A + ((nint)m * K) + k, K, &offset, 1, Math.Min(ProductDepth, K - k), panel + ((nint)k * ConvolutionTile.Columns), Bias == null ? null : Bias + n, k > 0, false, Y + ((nint)m * N) + n, N, Math.Min(ConvolutionTile.Rows, end - m), columns);
+                }
+            }
+        }
+    }
+}
