@@ -1,0 +1,101 @@
+using OpenCvSharp;
+
+namespace CudaL2Net.Imaging.Keypoints;
+
+/// <summary>Cuts square patches around keypoints, turned by their orientation and reduced or enlarged to one size.</summary>
+public static class PatchCutter
+{
+    /// <summary>
+    /// Cuts one patch a keypoint. Its side in the picture is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
+    /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
+    /// </summary>
+    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on. All cores take part.</remarks>
+    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <param name="keypoints">n keypoints.</param>
+    /// <param name="patchScale">Side of the patch in the picture divided by the keypoint's size; above 0.</param>
+    /// <param name="side">Side of the patch in its own pixels, 1 to 128; L2-Net takes 32, its centre-surround form 64.</param>
+    /// <param name="patches">[n][side][side], overwritten.</param>
+    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not agree.</exception>
+    public static unsafe void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches)
+    {
+        CheckGrey(grey);
+        Check(keypoints, patchScale, side);
+        if (patches.Length != (long)keypoints.Length * side * side)
+        {
+            throw new ArgumentException($"{keypoints.Length} patches of {side} x {side} need {(long)keypoints.Length * side * side} bytes, not {patches.Length}", nameof(patches));
+        }
+
+        if (keypoints.IsEmpty)
+        {
+            return;
+        }
+
+        ImagePyramid pyramid = new(grey, HighestLevel(keypoints, patchScale, side));
+        fixed (Keypoint* first = keypoints)
+        fixed (byte* target = patches)
+        {
+            nint keypointAddress = (nint)first, patchAddress = (nint)target;
+            Parallel.For(0, keypoints.Length, i =>
+            {
+                ref Keypoint keypoint = ref ((Keypoint*)keypointAddress)[i];
+                pyramid.Cut(keypoint, Step(keypoint, patchScale, side), side, (byte*)patchAddress + ((long)i * side * side));
+            });
+        }
+    }
+
+    /// <summary>Cuts one patch a keypoint into a new array of [n][side][side] bytes.</summary>
+    /// <inheritdoc cref="Cut(Mat, ReadOnlySpan{Keypoint}, double, int, Span{byte})"/>
+    public static byte[] Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
+    {
+        Check(keypoints, patchScale, side);
+        byte[] patches = new byte[(long)keypoints.Length * side * side];
+        Cut(grey, keypoints, patchScale, side, patches);
+        return patches;
+    }
+
+    /// <summary>The distance of two samples in the picture, in pixels.</summary>
+    internal static double Step(in Keypoint keypoint, double patchScale, int side) => keypoint.Size * patchScale / side;
+
+    /// <summary>The coarsest pyramid level that these patches look at.</summary>
+    internal static int HighestLevel(ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
+    {
+        double widest = 1;
+        foreach (Keypoint keypoint in keypoints)
+        {
+            widest = Math.Max(widest, Step(keypoint, patchScale, side));
+        }
+
+        return (int)Math.Ceiling(Math.Min(Math.Log2(widest), 30));
+    }
+
+    internal static void CheckGrey(Mat grey)
+    {
+        ArgumentNullException.ThrowIfNull(grey);
+        if (grey.Empty() || grey.Type() != MatType.CV_8UC1)
+        {
+            throw new ArgumentException($"a grey picture of 8 bits is needed, not {(grey.Empty() ? "an empty one" : grey.Type().ToString())}", nameof(grey));
+        }
+    }
+
+    private static void Check(ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
+    {
+        if (side is < 1 or > 128)
+        {
+            throw new ArgumentException($"the side of a patch must be 1 to 128, not {side}", nameof(side));
+        }
+
+        if (!(patchScale > 0) || !double.IsFinite(patchScale))
+        {
+            throw new ArgumentException($"the patch scale must be above 0, not {patchScale}", nameof(patchScale));
+        }
+
+        for (int i = 0; i < keypoints.Length; i++)
+        {
+            Keypoint k = keypoints[i];
+            if (!float.IsFinite(k.X) || !float.IsFinite(k.Y) || !float.IsFinite(k.Angle) || !float.IsFinite(k.Size) || k.Size <= 0)
+            {
+                throw new ArgumentException($"keypoint {i} has no finite position and angle and positive size: {k}", nameof(keypoints));
+            }
+        }
+    }
+}
