@@ -70,8 +70,8 @@ public interface IKernels
     void ReluBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx);
 
     /// <summary>
-    /// y = x m / (1 - rate), m drawn by <see cref="Philox"/> from (seed, <see cref="DrawPurpose.Dropout"/>, step, element): an element is
-    /// dropped with probability rate. The same call with the gradient in place of x is its backward pass.
+    /// y = x m / (1 - rate), m drawn by <see cref="Philox"/> from (seed, <see cref="DrawPurpose.Dropout"/>, step, element div 4), word
+    /// element mod 4: an element is dropped where the draw is below rate. The same call with the gradient in place of x is its backward pass.
     /// </summary>
     void Dropout(in DropoutOptions options, Tensor<StepParameters> step, Tensor<float> x, Tensor<float> y);
 

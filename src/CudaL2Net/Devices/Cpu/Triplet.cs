@@ -27,12 +27,14 @@ internal sealed unsafe partial class CpuDevice
         for (int pair = 0; pair < pairs; pair++)
         {
             int first = negativePair.Pointer[2 * pair], second = negativePair.Pointer[(2 * pair) + 1];
+            float near = positive.Pointer[pair], far = negative.Pointer[pair];
             if (first < 0)
             {
+                // No distance is below NaN, so a network gone to NaN has no negatives; the loss must show it.
+                total += float.IsNaN(near) ? double.NaN : 0;
                 continue;
             }
 
-            float near = positive.Pointer[pair], far = negative.Pointer[pair];
             (double value, double dNear, double dFar) = TripletValue(options, near, far);
             total += value;
             AddDistanceGradient(options.Distance, (float)(factor * dNear), near, y, dy, width, pair, pairs + pair);
