@@ -95,6 +95,9 @@ public interface IKernels
     /// <summary>y += x.</summary>
     void Add(Tensor<float> x, Tensor<float> y);
 
+    /// <summary>Copies <paramref name="columns"/> columns from one matrix into another of as many rows.</summary>
+    void CopyColumns(Tensor<float> x, int xFirst, Tensor<float> y, int yFirst, int columns);
+
     /// <summary>
     /// L2-Net's E1 (equation 4 to 6): -1/2 (sum log s^c_ii + sum log s^r_ii), s the softmax of 2 - d over each column and row of the p x p
     /// distances d_ij = |y2_i - y1_j|. Writes weight times the value and weight times the gradient.

@@ -1,0 +1,104 @@
+using CudaL2Net.Devices;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Autograd;
+
+/// <summary>
+/// Operations with static shapes, recorded once and replayed at every step without allocating. <see cref="Forward"/> runs them in order, <see cref="Backward"/>
+/// their gradients in reverse. Losses write their gradients in the forward pass already, weighted, so that several losses simply add.
+/// </summary>
+public sealed class Tape(Device device) : IDisposable
+{
+    private readonly List<Node> nodes = [];
+    private readonly List<IDisposable> owned = [];
+    private readonly List<Variable> parameters = [];
+    private readonly List<(string Name, Tensor<float> Value)> losses = [];
+
+    /// <summary>The device that the operations run on.</summary>
+    public Device Device { get; } = device;
+
+    /// <summary>All parameters, in the order of their recording.</summary>
+    public IReadOnlyList<Variable> Parameters => parameters;
+
+    /// <summary>The recorded losses: the name and the weighted value, [1], of each.</summary>
+    public IReadOnlyList<(string Name, Tensor<float> Value)> Losses => losses;
+
+    /// <summary>A value from outside that needs no gradient. The caller keeps the tensor.</summary>
+    public Variable Input(Tensor<float> value) => new(this, value, needsGradient: false);
+
+    /// <summary>A value from outside whose gradient is wanted. The caller keeps the tensor.</summary>
+    public Variable Parameter(Tensor<float> value)
+    {
+        var variable = new Variable(this, value, needsGradient: true);
+        parameters.Add(variable);
+        return variable;
+    }
+
+    /// <summary>Computes all values, losses and the losses' own gradients.</summary>
+    public void Forward()
+    {
+        foreach (Node node in nodes)
+        {
+            node.Forward();
+        }
+    }
+
+    /// <summary>Computes the gradients of all variables that need one; <see cref="Forward"/> must have run.</summary>
+    public void Backward()
+    {
+        for (int i = nodes.Count - 1; i >= 0; i--)
+        {
+            Node node = nodes[i];
+            if (node.Backward != null)
+            {
+                node.Output.SumGradients();
+                node.Backward();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (IDisposable resource in owned)
+        {
+            resource.Dispose();
+        }
+
+        owned.Clear();
+        nodes.Clear();
+    }
+
+    /// <summary>Memory for the result of an operation.</summary>
+    /// <param name="shape">The result's shape.</param>
+    /// <param name="needsGradient">Whether a gradient will be asked of it.</param>
+    /// <param name="sharedGradient">Memory that may hold the result's gradient: that of the operation's input, where the one turns into the other in place.</param>
+    internal Variable Result(ReadOnlySpan<int> shape, bool needsGradient, Tensor<float>? sharedGradient = null) =>
+        new(this, Own(Device.Allocate<float>(shape)), needsGradient, sharedGradient);
+
+    /// <summary>Frees <paramref name="resource"/> with the tape.</summary>
+    internal T Own<T>(T resource)
+        where T : IDisposable
+    {
+        owned.Add(resource);
+        return resource;
+    }
+
+    /// <summary>Appends an operation.</summary>
+    /// <param name="output">What it computes.</param>
+    /// <param name="forward">Computes the output.</param>
+    /// <param name="backward">Overwrites the claimed gradients of its inputs; null where none is needed.</param>
+    internal void Record(Variable output, Action forward, Action? backward) => nodes.Add(new Node(output, forward, backward));
+
+    /// <summary>Appends a loss, whose action computes the value and the claimed gradient of its input.</summary>
+    /// <param name="name">Its name in logs.</param>
+    /// <param name="compute">Given the tensor, [1], for the weighted value.</param>
+    internal void RecordLoss(string name, Action<Tensor<float>> compute)
+    {
+        Tensor<float> value = Own(Device.Allocate<float>(1));
+        losses.Add((name, value));
+        nodes.Add(new Node(new Variable(this, value, needsGradient: false), () => compute(value), null));
+    }
+
+    private sealed record Node(Variable Output, Action Forward, Action? Backward);
+}
