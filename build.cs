@@ -55,6 +55,11 @@ try
             return code;
         case "setup":
             Build();
+            if (OperatingSystem.IsLinux() && MissingLibraries().Length > 0)
+            {
+                return 1;
+            }
+
             Console.WriteLine("all native libraries load");
             return 0;
         case "clean":

@@ -1,1 +1,150 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using System.Text.RegularExpressions;
+using CudaL2Net.Cli.Commands;
+
+namespace CudaL2Net.Cli;
+
+/// <summary>The command <c>cudal2net</c>: parses the line, runs the command, and turns what went wrong into one or two lines of text.</summary>
+internal static partial class Program
+{
+    /// <summary>Exit code of a failed command.</summary>
+    public const int Failure = 1;
+
+    /// <summary>Exit code of a command line that cannot be understood.</summary>
+    public const int UsageError = 2;
+
+    /// <summary>Exit code after Ctrl-C, when what had been done was saved.</summary>
+    public const int Interrupted = 130;
+
+    private static int Main(string[] args) => Run(args, Console.Out, Console.Error);
+
+    /// <summary>Runs one command.</summary>
+    /// <param name="args">The words after the program's name.</param>
+    /// <param name="output">Where results go.</param>
+    /// <param name="error">Where progress, messages and errors go.</param>
+    /// <returns>0 only on success.</returns>
+    internal static int Run(string[] args, TextWriter output, TextWriter error)
+    {
+        var terminal = new Terminal(output, error);
+        Command root = Root(terminal);
+        ParseResult line = root.Parse(args);
+        bool verbose = line.GetValue(CommonOptions.Verbose);
+        terminal.Json = line.GetValue(CommonOptions.Json);
+        if (args.Length == 0)
+        {
+            return root.Parse("--help").Invoke(new InvocationConfiguration { Output = error }) == 0 ? UsageError : Failure;
+        }
+
+        bool asksForHelp = line.Action is not null && line.Action.ClearsParseErrors;
+        if (line.Errors.Count > 0 && !asksForHelp)
+        {
+            return Explain(error, ParseError(line), $"hint: {Path(line.CommandResult)} --help shows the options and examples", UsageError);
+        }
+
+        try
+        {
+            return line.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        }
+        catch (OperationCanceledException)
+        {
+            return Interrupted;
+        }
+        catch (UsageException usage)
+        {
+            return Explain(error, usage.Message, usage.Hint ?? $"hint: {Path(line.CommandResult)} --help shows the options and examples", UsageError);
+        }
+        catch (Exception exception)
+        {
+            if (verbose)
+            {
+                error.WriteLine(exception);
+            }
+
+            (string message, string? hint) = Describe(exception);
+            return Explain(error, message, hint, Failure);
+        }
+    }
+
+    private static Command Root(Terminal terminal)
+    {
+        var help = new HelpOption();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        return new Command("cudal2net", "Trains, evaluates and runs learned descriptors of local image patches (L2-Net, HardNet, RAL-Net).")
+        {
+            help,
+            new VersionOption(),
+            CommonOptions.Json,
+            CommonOptions.Verbose,
+            DescribeCommand.Create(terminal),
+            InfoCommand.Create(terminal),
+        };
+    }
+
+    private static int Explain(TextWriter error, string message, string? hint, int code)
+    {
+        error.WriteLine($"error: {message}");
+        if (hint is not null)
+        {
+            error.WriteLine(hint);
+        }
+
+        return code;
+    }
+
+    private static string ParseError(ParseResult line)
+    {
+        string? stranger = line.UnmatchedTokens.FirstOrDefault();
+        Command command = line.CommandResult.Command;
+        if (stranger is null)
+        {
+            return line.Errors[0].Message;
+        }
+
+        bool option = stranger.StartsWith('-');
+        IEnumerable<string> known = option
+            ? command.Options.Append(CommonOptions.Json).Append(CommonOptions.Verbose).SelectMany(known => known.Aliases.Append(known.Name))
+            : command.Subcommands.Select(known => known.Name);
+        string kind = option ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
+        return $"unknown {kind} '{stranger}'{Suggestion.For(stranger, known)}";
+    }
+
+    private static string Path(SymbolResult? result)
+    {
+        var words = new List<string>();
+        for (; result is CommandResult command; result = command.Parent)
+        {
+            words.Insert(0, command.Command.Name);
+        }
+
+        return string.Join(' ', words);
+    }
+
+    // The one place where exceptions become words.
+    private static (string Message, string? Hint) Describe(Exception exception)
+    {
+        const int DiskFull = 28;
+        const int WindowsDiskFull = unchecked((int)0x80070070);
+        const string NativeHint = "hint: ./build.sh setup installs the system libraries; cudal2net info lists what is missing";
+        return exception switch
+        {
+            AggregateException { InnerException: { } inner } => Describe(inner),
+            TypeInitializationException { InnerException: { } inner } => Describe(inner),
+            DllNotFoundException missing => ($"a native library does not load: {FirstLine(missing.Message)}", NativeHint),
+            EntryPointNotFoundException or BadImageFormatException => ($"a native library does not fit: {FirstLine(exception.Message)}", NativeHint),
+            UnauthorizedAccessException => (exception.Message, "hint: check the rights of the file and its folder, or choose another place"),
+            IOException { HResult: DiskFull or WindowsDiskFull } => (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
+            FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
+            OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: a smaller --batch or fewer --pairs need less"),
+            ArgumentException or InvalidDataException or IOException or NotSupportedException or InvalidOperationException =>
+                (ParameterName().Replace(exception.Message, string.Empty), null),
+            _ => ($"unexpected {exception.GetType().Name}: {exception.Message}", "hint: run it again with --verbose to see where it happened"),
+        };
+    }
+
+    private static string FirstLine(string text) => text.Split('\n', 2)[0].Trim();
+
+    [GeneratedRegex(@" \(Parameter '\w+'\)$")]
+    private static partial Regex ParameterName();
+}

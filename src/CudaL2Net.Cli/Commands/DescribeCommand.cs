@@ -1,0 +1,145 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using CudaL2Net.Devices;
+using CudaL2Net.Formats;
+using CudaL2Net.Imaging;
+using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Models;
+using OpenCvSharp;
+using Spectre.Console;
+
+namespace CudaL2Net.Cli.Commands;
+
+/// <summary><c>cudal2net describe</c>: descriptors of patches, or of the keypoints of a picture.</summary>
+internal static class DescribeCommand
+{
+    private static readonly Argument<string> Input = new("INPUT")
+    {
+        Description = "A strip of square patches (width 32, 64 or 65, height a multiple of it), a folder of strips, a Brown folder, "
+            + "an .npy of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1), or a picture, whose keypoints are found.",
+    };
+
+    private static readonly Option<string> Out = new("--out", "-o") { Description = "The .npy file to write: [n, 128] float32, or [n, 16] bytes with --binary.", HelpName = "FILE.npy", Required = true };
+
+    private static readonly Option<bool> Binary = new("--binary") { Description = "Write the signs of the descriptors as packed bits: bit j of byte k is dimension 8k + j." };
+
+    private static readonly Option<string?> As = new("--as") { Description = "Take an image file for a strip or a picture, whatever its size.", HelpName = "strip|image" };
+
+    private static readonly Option<string?> KeypointFile = new("--keypoints")
+    {
+        Description = "For a picture: where to write the keypoints (x, y, size, angle, response), .csv or .npy; otherwise beside --out, as NAME.keypoints.csv.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<int> Limit = new("--limit") { Description = "For a picture: the most keypoints.", HelpName = "N", DefaultValueFactory = _ => 5000 };
+
+    private sealed record Description(string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond);
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        As.AcceptOnlyFromAmong("strip", "image");
+        var command = new ExampleCommand(
+            "describe",
+            "Compute descriptors of patches, or of the keypoints of a picture.",
+            "cudal2net describe photo.jpg --out photo.npy",
+            "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
+            "cudal2net describe phototour/liberty --out liberty.npy")
+        {
+            Input, Out, CommonOptions.Model, Binary, As, KeypointFile, Limit, CommonOptions.Device, CommonOptions.Threads,
+        };
+        command.SetAction(line => Run(line, terminal));
+        return command;
+    }
+
+    private static int Run(ParseResult line, Terminal terminal)
+    {
+        string input = line.GetRequiredValue(Input), output = line.GetRequiredValue(Out);
+        if (!output.EndsWith(".npy", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new UsageException($"--out {output}: descriptors are written as .npy", $"--out {Path.ChangeExtension(output, ".npy")}");
+        }
+
+        if (!Path.Exists(input))
+        {
+            throw new FileNotFoundException($"{input} does not exist");
+        }
+
+        using Device device = CommonOptions.OpenDevice(line);
+        using L2Net model = CommonOptions.LoadModel(line, device);
+        bool binary = line.GetValue(Binary);
+        string? keypointFile = null;
+        IEnumerable<PatchBlock> blocks;
+        if (PatchInput.IsPicture(input, line.GetValue(As)))
+        {
+            keypointFile = line.GetValue(KeypointFile) ?? Path.ChangeExtension(output, ".keypoints.csv");
+            blocks = [CutKeypoints(input, keypointFile, line.GetValue(Limit), model)];
+        }
+        else
+        {
+            blocks = PatchInput.Read(input);
+        }
+
+        (int patches, int side, double seconds) = binary
+            ? Write<byte>(output, model.Dimension / 8, blocks, block => model.DescribeBinary(block.Pixels, block.Side))
+            : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels, block.Side));
+        var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0);
+        terminal.Result(result, console => console.WriteLine(
+            $"{result.Patches} descriptors of {(binary ? $"{model.Dimension} bits" : $"{model.Dimension} values")} in {output}" + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")));
+        return 0;
+    }
+
+    private static (int Patches, int Side, double Seconds) Write<T>(string path, int width, IEnumerable<PatchBlock> blocks, Func<PatchBlock, T[]> describe)
+        where T : unmanaged
+    {
+        using var writer = new NpyWriter<T>(path, width);
+        var watch = new Stopwatch();
+        int patches = 0, side = 0;
+        foreach (PatchBlock block in blocks)
+        {
+            watch.Start();
+            T[] descriptors = describe(block);
+            watch.Stop();
+            writer.Append(descriptors);
+            patches += descriptors.Length / width;
+            side = block.Side;
+        }
+
+        writer.Complete();
+        return (patches, side, watch.Elapsed.TotalSeconds);
+    }
+
+    private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, L2Net model)
+    {
+        using Mat picture = ImageFile.LoadGrey(path);
+        Keypoint[] keypoints = KeypointDetector.Detect(picture, limit);
+        if (keypoints.Length == 0)
+        {
+            throw new InvalidDataException($"{path}: no keypoints were found in this picture of {picture.Width} x {picture.Height}; it may be too small or too uniform");
+        }
+
+        WriteKeypoints(keypointFile, keypoints);
+        return new PatchBlock(PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide), model.PatchSide);
+    }
+
+    private static void WriteKeypoints(string path, Keypoint[] keypoints)
+    {
+        if (path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase))
+        {
+            float[] table = [.. keypoints.SelectMany(k => new[] { k.X, k.Y, k.Size, k.Angle, k.Response })];
+            NpyFile.Write<float>(path, table, keypoints.Length, 5);
+            return;
+        }
+
+        AtomicFile.Write(path, stream =>
+        {
+            using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
+            writer.WriteLine("x,y,size,angle,response");
+            foreach (Keypoint k in keypoints)
+            {
+                writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{k.X},{k.Y},{k.Size},{k.Angle},{k.Response}"));
+            }
+        });
+    }
+}

@@ -1,0 +1,123 @@
+using System.CommandLine;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using CudaL2Net.Devices;
+using CudaL2Net.Models;
+using OpenCvSharp;
+using Spectre.Console;
+
+namespace CudaL2Net.Cli.Commands;
+
+/// <summary><c>cudal2net info</c>: what there is on this machine, and what is missing.</summary>
+internal static class InfoCommand
+{
+    private sealed record Processor(string Name, string Description);
+
+    private sealed record BuiltInModel(string Architecture, int Dimension, IReadOnlyDictionary<string, string> Metadata);
+
+    private sealed record Library(string Name, string Purpose, bool Loads, string? HowToGetIt);
+
+    private sealed record Information(
+        string Version,
+        string Runtime,
+        string System,
+        int Cores,
+        IReadOnlyList<string> InstructionSets,
+        IReadOnlyList<Processor> Devices,
+        BuiltInModel Model,
+        IReadOnlyList<Library> NativeLibraries);
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new ExampleCommand(
+            "info",
+            "Show version, devices, instruction sets, the model that comes with the tool, and what is missing and how to get it.",
+            "cudal2net info",
+            "cudal2net info --json");
+        command.SetAction(_ => Run(terminal));
+        return command;
+    }
+
+    private static int Run(Terminal terminal)
+    {
+        using Device device = Device.Open("cpu");
+        using L2Net model = L2Net.LoadDefault(device);
+        var information = new Information(
+            typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
+            RuntimeInformation.FrameworkDescription,
+            $"{RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})",
+            Environment.ProcessorCount,
+            InstructionSets(),
+            [new Processor(device.Name, device.Description)],
+            new BuiltInModel(model.Architecture.ToString(), model.Dimension, model.Metadata),
+            NativeLibraries());
+        terminal.Result(information, console => Write(information, console));
+        return 0;
+    }
+
+    private static List<string> InstructionSets()
+    {
+        (string Name, bool Supported)[] sets =
+        [
+            ("SSE4.2", Sse42.IsSupported),
+            ("AVX", Avx.IsSupported),
+            ("AVX2", Avx2.IsSupported),
+            ("FMA", Fma.IsSupported),
+            ("AVX-512F", Avx512F.IsSupported),
+            ("AdvSimd", System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported),
+            ("Vector256 in hardware", Vector256.IsHardwareAccelerated),
+            ("Vector512 in hardware", Vector512.IsHardwareAccelerated),
+        ];
+        return [.. sets.Where(set => set.Supported).Select(set => set.Name)];
+    }
+
+    private static Library[] NativeLibraries()
+    {
+        string getOpenCv = OperatingSystem.IsLinux()
+            ? "apt-get install libgtk-3-0 (libgtk-3-0t64 on newer systems), or ./build.sh setup"
+            : "add the OpenCvSharp4 runtime package of this system to src/CudaL2Net.Imaging";
+        return
+        [
+            Try("OpenCvSharpExtern", typeof(Cv2).Assembly, "pictures, keypoints, matching", getOpenCv),
+            Try("libSkiaSharp", typeof(SkiaSharp.SKBitmap).Assembly, "plots", "add the SkiaSharp.NativeAssets package of this system to src/CudaL2Net.Imaging"),
+        ];
+    }
+
+    private static Library Try(string name, Assembly user, string purpose, string howToGetIt)
+    {
+        bool loads = NativeLibrary.TryLoad(name, user, null, out _);
+        return new Library(name, purpose, loads, loads ? null : howToGetIt);
+    }
+
+    private static void Write(Information information, IAnsiConsole console)
+    {
+        Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("name", column => column.NoWrap()).AddColumn("value");
+        void Row(string name, string value) => table.AddRow(Markup.Escape(name), Markup.Escape(value));
+
+        Row("version", information.Version);
+        Row("runtime", information.Runtime);
+        Row("system", information.System);
+        Row("cores", information.Cores.ToString());
+        Row("instruction sets", string.Join(", ", information.InstructionSets));
+        foreach (Processor device in information.Devices)
+        {
+            Row($"device {device.Name}", device.Description);
+        }
+
+        Row("model", $"{information.Model.Architecture}, {information.Model.Dimension} dimensions");
+        foreach ((string key, string value) in information.Model.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            Row($"  {key}", value);
+        }
+
+        foreach (Library library in information.NativeLibraries)
+        {
+            Row($"library {library.Name}", library.Loads ? $"loads ({library.Purpose})" : $"MISSING ({library.Purpose}): {library.HowToGetIt}");
+        }
+
+        console.Write(table);
+    }
+}

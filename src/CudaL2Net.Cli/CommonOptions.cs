@@ -1,0 +1,61 @@
+using System.CommandLine;
+using CudaL2Net.Devices;
+using CudaL2Net.Models;
+
+namespace CudaL2Net.Cli;
+
+/// <summary>Options that several commands share.</summary>
+internal static class CommonOptions
+{
+    /// <summary>Machine-readable results.</summary>
+    public static readonly Option<bool> Json = new("--json")
+    {
+        Description = "Write the result as JSON on standard output; messages go to standard error.",
+        Recursive = true,
+    };
+
+    /// <summary>Where an error came from.</summary>
+    public static readonly Option<bool> Verbose = new("--verbose") { Description = "On an error, show where in the program it happened.", Recursive = true };
+
+    /// <summary>The processor.</summary>
+    public static readonly Option<string> Device = new("--device")
+    {
+        Description = "auto, cpu or cuda:N.",
+        HelpName = "DEVICE",
+        DefaultValueFactory = _ => "auto",
+    };
+
+    /// <summary>The number of CPU threads.</summary>
+    public static readonly Option<int> Threads = new("--threads") { Description = "CPU threads; 0 is one a core.", HelpName = "N", DefaultValueFactory = _ => 0 };
+
+    /// <summary>The network.</summary>
+    public static readonly Option<string?> Model = new("--model", "-m")
+    {
+        Description = "A trained model (.safetensors), or a folder that `train` wrote; without it, the model that comes with the tool.",
+        HelpName = "MODEL",
+    };
+
+    /// <summary>Opens the device that the line asks for.</summary>
+    public static Device OpenDevice(ParseResult line) => Devices.Device.Open(line.GetValue(Device)!, line.GetValue(Threads));
+
+    /// <summary>Loads the model that the line asks for.</summary>
+    public static L2Net LoadModel(ParseResult line, Device device)
+    {
+        string? path = line.GetValue(Model);
+        return path is null ? L2Net.LoadDefault(device) : L2Net.Load(ModelPath(path), device);
+    }
+
+    /// <summary>The model's file: the path itself, or <c>model.safetensors</c> in the folder that it names.</summary>
+    public static string ModelPath(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return path;
+        }
+
+        string inside = Path.Combine(path, "model.safetensors");
+        return File.Exists(inside)
+            ? inside
+            : throw new FileNotFoundException($"'{path}' is a folder without a model.safetensors; name a model file, or the --out folder of a training");
+    }
+}

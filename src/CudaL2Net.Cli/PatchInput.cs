@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+using CudaL2Net.Formats;
+using CudaL2Net.Imaging;
+using OpenCvSharp;
+
+namespace CudaL2Net.Cli;
+
+/// <summary>Square grey patches, [n][side][side].</summary>
+internal sealed record PatchBlock(byte[] Pixels, int Side);
+
+/// <summary>Reads patches from strips, folders and arrays, a block at a time.</summary>
+internal static class PatchInput
+{
+    private static readonly int[] Sides = [32, 64, 65];
+
+    /// <summary>Whether an input is a picture whose keypoints are wanted, not patches.</summary>
+    /// <param name="path">A file or folder.</param>
+    /// <param name="kind"><c>strip</c>, <c>image</c>, or null to go by the size.</param>
+    public static bool IsPicture(string path, string? kind)
+    {
+        if (Directory.Exists(path) || IsArray(path))
+        {
+            return kind == "image" ? throw new UsageException($"--as image: {path} is no image file") : false;
+        }
+
+        if (kind is not null)
+        {
+            return kind == "image";
+        }
+
+        using Mat picture = ImageFile.LoadGrey(path);
+        return !Sides.Contains(picture.Width) || picture.Height % picture.Width != 0;
+    }
+
+    /// <summary>Reads all patches of a strip, a folder of strips in the order of their names, a Brown folder, or an .npy.</summary>
+    /// <exception cref="InvalidDataException">A file is damaged, or there are no patches, or of different sides.</exception>
+    public static IEnumerable<PatchBlock> Read(string path) => Directory.Exists(path) ? ReadFolder(path) : IsArray(path) ? [ReadArray(path)] : [ReadStrip(path)];
+
+    private static bool IsArray(string path) => path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase);
+
+    private static IEnumerable<PatchBlock> ReadFolder(string path)
+    {
+        string[] strips = [.. Directory.EnumerateFiles(path).Where(ImageFile.HasPictureName).Order(StringComparer.Ordinal)];
+        if (strips.Length == 0)
+        {
+            throw new InvalidDataException($"{path}: the folder has no strips of patches (png, bmp, jpg, pgm, ...) and is no Brown folder (patches0000.bmp, info.txt)");
+        }
+
+        int side = 0;
+        foreach (string strip in strips)
+        {
+            PatchBlock block = ReadStrip(strip);
+            if (side != 0 && block.Side != side)
+            {
+                throw new InvalidDataException($"{strip}: patches of {block.Side} x {block.Side}, but those before are {side} x {side}; describe them apart");
+            }
+
+            side = block.Side;
+            yield return block;
+        }
+    }
+
+    private static PatchBlock ReadStrip(string path)
+    {
+        using Mat picture = ImageFile.LoadGrey(path);
+        int side = picture.Width, height = picture.Height;
+        if (!Sides.Contains(side) || height % side != 0)
+        {
+            throw new InvalidDataException(
+                $"{path}: {side} x {height} is no strip of patches: the width must be 32, 64 or 65 and the height a multiple of it. For a picture whose keypoints are wanted say --as image");
+        }
+
+        var pixels = new byte[height * side];
+        for (int row = 0; row < height; row++)
+        {
+            Marshal.Copy(picture.Ptr(row), pixels, row * side, side);
+        }
+
+        return new PatchBlock(pixels, side);
+    }
+
+    private static PatchBlock ReadArray(string path)
+    {
+        NpyArray array = NpyFile.Read(path);
+        if (array.Shape.Length != 3 || array.Shape[1] != array.Shape[2] || !Sides.Contains(array.Shape[1]))
+        {
+            throw new InvalidDataException($"{path}: the array has the shape [{string.Join(", ", array.Shape.ToArray())}]; patches are [n, side, side] with side 32, 64 or 65");
+        }
+
+        int side = array.Shape[1];
+        return new PatchBlock(array.ElementType == typeof(byte) ? array.AsSpan<byte>().ToArray() : ToBytes(array.ToFloats(), side, path), side);
+    }
+
+    private static byte[] ToBytes(float[] values, int side, string path)
+    {
+        int damaged = NpyArray.FirstNonFinite(values);
+        if (damaged >= 0)
+        {
+            throw new InvalidDataException($"{path}: {values[damaged]} at [{damaged / (side * side)}, {damaged / side % side}, {damaged % side}]; patches must be finite numbers");
+        }
+
+        int outside = Array.FindIndex(values, value => value is < 0 or > 255);
+        if (outside >= 0)
+        {
+            throw new InvalidDataException(
+                $"{path}: {values[outside]} at [{outside / (side * side)}, {outside / side % side}, {outside % side}]; grey values must lie in 0..255, or all in 0..1");
+        }
+
+        float scale = values.All(value => value <= 1) ? 255 : 1;
+        return Array.ConvertAll(values, value => (byte)MathF.Round(value * scale));
+    }
+}

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Spectre.Console;
+
+namespace CudaL2Net.Cli;
+
+/// <summary>Where a command writes: results on standard output, everything else on standard error.</summary>
+internal sealed class Terminal(TextWriter output, TextWriter error)
+{
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
+
+    private static readonly JsonSerializerOptions JsonFormat = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    private readonly bool interactive = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
+
+    /// <summary>Whether results are wanted as JSON.</summary>
+    public bool Json { get; set; }
+
+    /// <summary>A value in the tool's JSON: indented, names in camel case.</summary>
+    public static string ToJson(object value) => JsonSerializer.Serialize(value, JsonFormat);
+
+    /// <summary>A message for people, on standard error.</summary>
+    public void Say(string message) => error.WriteLine(message);
+
+    /// <summary>The command's result: as JSON, or what <paramref name="people"/> writes.</summary>
+    public void Result(object value, Action<IAnsiConsole> people)
+    {
+        if (Json)
+        {
+            output.WriteLine(ToJson(value));
+        }
+        else
+        {
+            people(On(output, !ReferenceEquals(output, Console.Out) || Console.IsOutputRedirected));
+        }
+    }
+
+    /// <summary>Does some work that reports how far it is: a bar on a terminal, else a line every few seconds.</summary>
+    /// <param name="title">What is being done.</param>
+    /// <param name="work">Is given a function that takes the part that has been done, 0 to 1, and details.</param>
+    public T WithProgress<T>(string title, Func<Action<double, string>, T> work) => interactive ? WithBar(title, work) : WithLines(title, work);
+
+    private static IAnsiConsole On(TextWriter writer, bool plain)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
+            Interactive = plain ? InteractionSupport.No : InteractionSupport.Detect,
+        });
+        if (plain)
+        {
+            const int WideEnough = 160;
+            console.Profile.Width = WideEnough;
+        }
+
+        return console;
+    }
+
+    private T WithBar<T>(string title, Func<Action<double, string>, T> work) => On(error, plain: false).Progress()
+        .AutoClear(false)
+        .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
+        .Start(context =>
+        {
+            ProgressTask task = context.AddTask(Markup.Escape(title), maxValue: 1);
+            T result = work((part, details) =>
+            {
+                task.Description = Markup.Escape(details.Length == 0 ? title : $"{title}  {details}");
+                task.Value = part;
+            });
+            task.Value = 1;
+            return result;
+        });
+
+    private T WithLines<T>(string title, Func<Action<double, string>, T> work)
+    {
+        error.WriteLine($"{title} ...");
+        var watch = Stopwatch.StartNew();
+        TimeSpan next = LineInterval;
+        return work((part, details) =>
+        {
+            lock (watch)
+            {
+                if (watch.Elapsed >= next)
+                {
+                    next = watch.Elapsed + LineInterval;
+                    error.WriteLine($"{title}  {part,4:P0}  {details}");
+                }
+            }
+        });
+    }
+}
+
+/// <summary>Turns the first Ctrl-C (or SIGTERM) into a wish to stop; the second one ends the program at once.</summary>
+internal sealed class Interrupt : IDisposable
+{
+    private readonly CancellationTokenSource source = new();
+    private readonly PosixSignalRegistration[] registrations;
+
+    /// <summary>Starts listening.</summary>
+    /// <param name="terminal">Where it says what happens next.</param>
+    /// <param name="message">What happens next.</param>
+    public Interrupt(Terminal terminal, string message)
+    {
+        void Stop(PosixSignalContext signal)
+        {
+            if (source.IsCancellationRequested)
+            {
+                return;
+            }
+
+            signal.Cancel = true;
+            terminal.Say(message);
+            source.Cancel();
+        }
+
+        registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop)];
+    }
+
+    /// <summary>Cancelled at the first signal.</summary>
+    public CancellationToken Token => source.Token;
+
+    /// <summary>Stops listening.</summary>
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in registrations)
+        {
+            registration.Dispose();
+        }
+
+        source.Dispose();
+    }
+}

@@ -1,0 +1,162 @@
+using CudaL2Net.Devices;
+using CudaL2Net.Formats;
+using CudaL2Net.Models;
+using OpenCvSharp;
+
+namespace CudaL2Net.Tests.Cli;
+
+public sealed class DescribeCommandTests
+{
+    private TemporaryFolder folder = null!;
+    private string model = null!;
+
+    [SetUp]
+    public void WriteModel()
+    {
+        folder = new TemporaryFolder();
+        model = UntrainedModel.WriteTo(folder);
+    }
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void StripArrayAndFolderGiveTheLibrarysDescriptors([Values(32, 64, 65)] int side)
+    {
+        byte[] patches = Noise(3 * side * side);
+        WriteStrip("a.png", patches, side);
+        Directory.CreateDirectory(folder["strips"]);
+        File.Copy(folder["a.png"], Path.Combine(folder["strips"], "1.png"));
+        File.Copy(folder["a.png"], Path.Combine(folder["strips"], "2.png"));
+        NpyFile.Write<byte>(folder["bytes.npy"], patches, 3, side, side);
+        NpyFile.Write<float>(folder["floats.npy"], Array.ConvertAll(patches, value => (float)value), 3, side, side);
+        using Device device = Device.Open("cpu");
+        using L2Net loaded = L2Net.Load(model, device);
+        float[] expected = loaded.Describe(patches, side);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Describe("a.png"), Is.EqualTo(expected));
+            Assert.That(Describe("bytes.npy"), Is.EqualTo(expected));
+            Assert.That(Describe("floats.npy"), Is.EqualTo(expected));
+            Assert.That(Describe("strips"), Is.EqualTo(expected.Concat(expected)));
+        });
+    }
+
+    [Test]
+    public void BinaryWritesTheSigns()
+    {
+        byte[] patches = Noise(2 * 32 * 32);
+        WriteStrip("a.png", patches, 32);
+        CommandLine.MustRun("describe", folder["a.png"], "--model", model, "--out", folder["bits.npy"], "--binary");
+        NpyArray bits = NpyFile.Read(folder["bits.npy"]);
+        using Device device = Device.Open("cpu");
+        using L2Net loaded = L2Net.Load(model, device);
+        Assert.That(bits.Shape.ToArray(), Is.EqualTo(new[] { 2, 16 }));
+        Assert.That(bits.AsSpan<byte>().ToArray(), Is.EqualTo(loaded.DescribeBinary(patches, 32)));
+    }
+
+    [Test]
+    public void PictureGivesADescriptorForEachKeypointWrittenBeside()
+    {
+        using (Mat picture = Noise(120, 160))
+        {
+            Cv2.ImWrite(folder["photo.png"], picture);
+        }
+
+        CommandLine run = CommandLine.MustRun("describe", folder["photo.png"], "--model", model, "--out", folder["photo.npy"], "--limit", "50", "--json");
+        string[] lines = File.ReadAllLines(folder["photo.keypoints.csv"]);
+        int count = NpyFile.Read(folder["photo.npy"]).Shape[0];
+        Assert.Multiple(() =>
+        {
+            Assert.That(count, Is.InRange(1, 50));
+            Assert.That(lines, Has.Length.EqualTo(count + 1));
+            Assert.That(lines[0], Is.EqualTo("x,y,size,angle,response"));
+            Assert.That(run.Output, Does.Contain($"\"patches\": {count}"));
+        });
+    }
+
+    [Test]
+    public void EmptyFolderIsExplained()
+    {
+        Directory.CreateDirectory(folder["empty"]);
+        Run("empty").Explains(1, folder["empty"], "no strips");
+    }
+
+    [Test]
+    public void TextNamedPngIsExplained()
+    {
+        File.WriteAllText(folder["text.png"], "This is no picture.");
+        Run("text.png").Explains(1, folder["text.png"], "not a picture");
+    }
+
+    [Test]
+    public void NanInAnArrayIsExplainedWithItsPlace()
+    {
+        var patches = new float[2 * 32 * 32];
+        patches[(32 * 32) + (3 * 32) + 5] = float.NaN;
+        NpyFile.Write<float>(folder["nan.npy"], patches, 2, 32, 32);
+        Run("nan.npy").Explains(1, folder["nan.npy"], "NaN", "[1, 3, 5]");
+        Assert.That(File.Exists(folder["out.npy"]), Is.False);
+    }
+
+    [Test]
+    public void TruncatedModelIsExplained()
+    {
+        WriteStrip("a.png", Noise(32 * 32), 32);
+        byte[] whole = File.ReadAllBytes(model);
+        File.WriteAllBytes(model, whole[..(whole.Length / 2)]);
+        Run("a.png").Explains(1, model);
+    }
+
+    [Test]
+    public void ModelOfAnotherArchitectureIsExplained()
+    {
+        WriteStrip("a.png", Noise(32 * 32), 32);
+        SafetensorsFile.Write(model, new Dictionary<string, SafetensorsTensor> { ["conv1.weight"] = SafetensorsTensor.From<float>(new float[9], 9) });
+        Run("a.png").Explains(1, model, "not a model of cudal2net");
+    }
+
+    [Test]
+    public void MissingInputIsExplained() => Run("nothing.png").Explains(1, folder["nothing.png"], "does not exist");
+
+    [Test]
+    public void MissingOutputFolderIsExplained()
+    {
+        WriteStrip("a.png", Noise(32 * 32), 32);
+        CommandLine.Run("describe", folder["a.png"], "--model", model, "--out", folder["no/such/out.npy"]).Explains(1, "out.npy", "folder does not exist");
+    }
+
+    [Test]
+    public void OutputMustBeNpy() => CommandLine.Run("describe", folder["a.png"], "--out", folder["a.txt"]).Explains(2, "a.txt", ".npy");
+
+    private CommandLine Run(string input) => CommandLine.Run("describe", folder[input], "--model", model, "--out", folder["out.npy"]);
+
+    private float[] Describe(string input)
+    {
+        CommandLine.MustRun("describe", folder[input], "--model", model, "--out", folder["out.npy"]);
+        return NpyFile.Read(folder["out.npy"]).AsSpan<float>().ToArray();
+    }
+
+    private void WriteStrip(string name, byte[] patches, int side)
+    {
+        using Mat strip = Mat.FromPixelData(patches.Length / side, side, MatType.CV_8UC1, patches);
+        Cv2.ImWrite(folder[name], strip);
+    }
+
+    private static byte[] Noise(int count)
+    {
+        var bytes = new byte[count];
+        new Random(7).NextBytes(bytes);
+        return bytes;
+    }
+
+    private static Mat Noise(int height, int width)
+    {
+        using Mat noise = Mat.FromPixelData(height, width, MatType.CV_8UC1, Noise(height * width));
+        var smooth = new Mat();
+        Cv2.GaussianBlur(noise, smooth, new Size(0, 0), 2);
+        Cv2.Normalize(smooth, smooth, 0, 255, NormTypes.MinMax);
+        return smooth;
+    }
+}

@@ -1,0 +1,27 @@
+using CudaL2Net.Devices;
+using CudaL2Net.Models;
+
+namespace CudaL2Net.Tests.Cli;
+
+/// <summary>A model file with random weights, made once.</summary>
+internal static class UntrainedModel
+{
+    private static readonly Lazy<byte[]> Bytes = new(Make);
+
+    /// <summary>Writes it as <c>model.safetensors</c> and returns its path.</summary>
+    public static string WriteTo(TemporaryFolder folder)
+    {
+        string path = folder["model.safetensors"];
+        File.WriteAllBytes(path, Bytes.Value);
+        return path;
+    }
+
+    private static byte[] Make()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Open("cpu");
+        using L2Net random = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        random.File.Write(folder["model.safetensors"]);
+        return File.ReadAllBytes(folder["model.safetensors"]);
+    }
+}
