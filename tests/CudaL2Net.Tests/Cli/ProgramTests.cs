@@ -3,6 +3,7 @@ namespace CudaL2Net.Tests.Cli;
 public sealed class ProgramTests
 {
     [TestCase("describe")]
+    [TestCase("export")]
     [TestCase("info")]
     public void HelpEndsWithExamples(string command)
     {
