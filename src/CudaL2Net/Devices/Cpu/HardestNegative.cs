@@ -73,25 +73,6 @@ internal sealed unsafe partial class CpuDevice
         ? MathF.Sqrt(Vectors.SquaredDistance(a, b, width) + EuclideanInsideRoot) + EuclideanOffset
         : 2 * (1 - Vectors.Dot(a, b, width));
 
-    /// <summary>Packs rows into consecutive panels, all threads taking part.</summary>
-    private void PackPanels(in MatrixOperand source, int rows, int depth, float* panels, int panelWidth) =>
-        pool.For(InnerProducts.Panels(rows, panelWidth), new PanelPackJob { Source = source, Rows = rows, Depth = depth, Panels = panels, PanelWidth = panelWidth });
-
-    private struct PanelPackJob : IParallelJob
-    {
-        public MatrixOperand Source;
-        public int Rows;
-        public int Depth;
-        public float* Panels;
-        public int PanelWidth;
-
-        public readonly void Run(int index, int worker)
-        {
-            int start = index * PanelWidth;
-            InnerProducts.Pack(Source, start, Math.Min(PanelWidth, Rows - start), Depth, Panels + ((long)start * Depth), PanelWidth);
-        }
-    }
-
     private struct MiningJob : IParallelJob
     {
         public HardestNegativeOptions Options;

@@ -1,0 +1,219 @@
+using System.Numerics;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cpu;
+
+// The nearest and second nearest row. Euclidean: smallest |b_j|^2 - 2 a_i . b_j, found by a scan over tiles of inner products at nearly the rate of the
+// multiply-adds (100,000 x 100,000 x 128: 2.6 TFLOP; the matrix of 40 GB never exists); the two winners' distances are then taken from the differences.
+// Hamming: population count of 64 bits at a time, blocks of targets kept in the cache.
+internal sealed unsafe partial class CpuDevice
+{
+    private const int HammingQueries = 64;
+    private const int HammingTargets = 1024;
+
+    public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
+    {
+        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        int padded = InnerProducts.Panels(columns, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
+        float* panels = Scratch(0, (nuint)padded * (nuint)width);
+        float* packed = Scratch(1, (nuint)pool.Threads * ProductScan.BlockRows * (nuint)width);
+        float* squares = Scratch(2, (nuint)padded);
+        PackPanels(new MatrixOperand(targets.Pointer, width, 1), columns, width, panels, InnerProducts.ColumnTile);
+        for (int column = 0; column < padded; column++)
+        {
+            float* b = targets.Pointer + ((long)column * width);
+            squares[column] = column < columns ? Vectors.Dot(b, b, width) : float.PositiveInfinity;
+        }
+
+        var job = new NearestJob
+        {
+            Queries = queries.Pointer,
+            Targets = targets.Pointer,
+            Rows = rows,
+            Columns = columns,
+            Width = width,
+            Panels = panels,
+            Packed = packed,
+            Squares = squares,
+            Nearest = nearest.Pointer,
+            Distance = distance.Pointer,
+        };
+        pool.For(InnerProducts.Panels(rows, ProductScan.BlockRows), job);
+    }
+
+    public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance)
+    {
+        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        var job = new HammingJob
+        {
+            Queries = queries.Pointer,
+            Targets = targets.Pointer,
+            Rows = rows,
+            Columns = columns,
+            Width = width,
+            Nearest = nearest.Pointer,
+            Distance = distance.Pointer,
+        };
+        pool.For(InnerProducts.Panels(rows, HammingQueries), job);
+    }
+
+    private static (int Rows, int Columns, int Width) NearestShape<T, TDistance>(Tensor<T> queries, Tensor<T> targets, Tensor<int> nearest, Tensor<TDistance> distance)
+        where T : unmanaged
+        where TDistance : unmanaged
+    {
+        int rows = queries.Shape[0], columns = targets.Shape[0];
+        if (columns == 0)
+        {
+            throw new ArgumentException("there is no target to match with", nameof(targets));
+        }
+
+        int width = targets.Length / columns;
+        if ((long)rows * width != queries.Length)
+        {
+            throw new ArgumentException($"the queries have {(rows == 0 ? 0 : queries.Length / rows)} values each, the targets {width}", nameof(queries));
+        }
+
+        RequireLength(nearest, 2 * rows, nameof(nearest));
+        RequireLength(distance, 2 * rows, nameof(distance));
+        return (rows, columns, width);
+    }
+
+    private struct NearestJob : IParallelJob
+    {
+        public float* Queries;
+        public float* Targets;
+        public int Rows;
+        public int Columns;
+        public int Width;
+        public float* Panels;
+        public float* Packed;
+        public float* Squares;
+        public int* Nearest;
+        public float* Distance;
+
+        public readonly void Run(int index, int worker)
+        {
+            int firstRow = index * ProductScan.BlockRows, count = Math.Min(ProductScan.BlockRows, Rows - firstRow);
+            var visitor = new NearestVisitor { Scores = Distance + (2L * firstRow), Indices = Nearest + (2L * firstRow) };
+            new Span<float>(visitor.Scores, 2 * count).Fill(float.PositiveInfinity);
+            new Span<int>(visitor.Indices, 2 * count).Fill(-1);
+            float* packed = Packed + ((long)worker * ProductScan.BlockRows * Width);
+            ProductScan.Run(new MatrixOperand(Queries, Width, 1), firstRow, count, Panels, Squares, Columns, Width, packed, ref visitor);
+            for (int row = 0; row < count; row++)
+            {
+                Measure(Queries + ((long)(firstRow + row) * Width), visitor.Indices + (2 * row), visitor.Scores + (2 * row));
+            }
+        }
+
+        /// <summary>Replaces the scores of the two winners by their distances, and exchanges the two where rounding had put them the wrong way round.</summary>
+        private readonly void Measure(float* query, int* indices, float* distances)
+        {
+            for (int rank = 0; rank < 2; rank++)
+            {
+                distances[rank] = indices[rank] < 0
+                    ? float.PositiveInfinity
+                    : MathF.Sqrt(Vectors.SquaredDistance(query, Targets + ((long)indices[rank] * Width), Width));
+            }
+
+            if (distances[1] < distances[0] || (distances[1] == distances[0] && indices[1] >= 0 && indices[1] < indices[0]))
+            {
+                (distances[0], distances[1]) = (distances[1], distances[0]);
+                (indices[0], indices[1]) = (indices[1], indices[0]);
+            }
+        }
+    }
+
+    private struct NearestVisitor : IScoreVisitor
+    {
+        public float* Scores;
+        public int* Indices;
+
+        public readonly void Visit(int row, int firstColumn, float* scores, ref float threshold)
+        {
+            float* best = Scores + (2 * row);
+            int* indices = Indices + (2 * row);
+            for (int c = 0; c < InnerProducts.ColumnTile; c++)
+            {
+                if (scores[c] < best[0])
+                {
+                    (best[1], indices[1]) = (best[0], indices[0]);
+                    (best[0], indices[0]) = (scores[c], firstColumn + c);
+                }
+                else if (scores[c] < best[1])
+                {
+                    (best[1], indices[1]) = (scores[c], firstColumn + c);
+                }
+            }
+
+            threshold = best[1];
+        }
+    }
+
+    private struct HammingJob : IParallelJob
+    {
+        public byte* Queries;
+        public byte* Targets;
+        public int Rows;
+        public int Columns;
+        public int Width;
+        public int* Nearest;
+        public int* Distance;
+
+        public readonly void Run(int index, int worker)
+        {
+            int firstRow = index * HammingQueries, endRow = Math.Min(firstRow + HammingQueries, Rows);
+            new Span<int>(Nearest + (2L * firstRow), 2 * (endRow - firstRow)).Fill(-1);
+            new Span<int>(Distance + (2L * firstRow), 2 * (endRow - firstRow)).Fill(int.MaxValue);
+            for (int start = 0; start < Columns; start += HammingTargets)
+            {
+                int end = Math.Min(start + HammingTargets, Columns);
+                for (int row = firstRow; row < endRow; row++)
+                {
+                    Scan(Queries + ((long)row * Width), start, end, Nearest + (2L * row), Distance + (2L * row));
+                }
+            }
+        }
+
+        private readonly void Scan(byte* query, int start, int end, int* indices, int* best)
+        {
+            int second = best[1];
+            byte* target = Targets + ((long)start * Width);
+            for (int column = start; column < end; column++, target += Width)
+            {
+                int d = Bits(query, target);
+                if (d >= second)
+                {
+                    continue;
+                }
+
+                if (d < best[0])
+                {
+                    (best[1], indices[1]) = (best[0], indices[0]);
+                    (best[0], indices[0]) = (d, column);
+                }
+                else
+                {
+                    (best[1], indices[1]) = (d, column);
+                }
+
+                second = best[1];
+            }
+        }
+
+        private readonly int Bits(byte* a, byte* b)
+        {
+            int i = 0, bits = 0;
+            for (; i <= Width - 8; i += 8)
+            {
+                bits += BitOperations.PopCount(*(ulong*)(a + i) ^ *(ulong*)(b + i));
+            }
+
+            for (; i < Width; i++)
+            {
+                bits += BitOperations.PopCount((uint)(a[i] ^ b[i]));
+            }
+
+            return bits;
+        }
+    }
+}
