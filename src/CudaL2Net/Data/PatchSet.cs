@@ -47,4 +47,20 @@ public sealed class PatchSet
 
     /// <summary>The bytes of patch <paramref name="index"/>, row by row.</summary>
     public ReadOnlySpan<byte> this[int index] => Pixels.AsSpan(index * Area, Area);
+
+    /// <summary>A set of the patches at the given places, in their order.</summary>
+    public PatchSet Select(ReadOnlySpan<int> indices)
+    {
+        var pixels = new byte[indices.Length * Area];
+        byte[]? centres = Centres == null ? null : new byte[indices.Length * Area];
+        var ids = new int[indices.Length];
+        for (int i = 0; i < indices.Length; i++)
+        {
+            this[indices[i]].CopyTo(pixels.AsSpan(i * Area));
+            Centres?.AsSpan(indices[i] * Area, Area).CopyTo(centres.AsSpan(i * Area));
+            ids[i] = PointIds[indices[i]];
+        }
+
+        return new PatchSet(pixels, ids, centres);
+    }
 }

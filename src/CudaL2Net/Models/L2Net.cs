@@ -119,6 +119,23 @@ public sealed class L2Net : IDisposable
         }
     }
 
+    /// <summary>Describes all patches of a set.</summary>
+    /// <param name="patches">The set; a centre-surround network needs one with centres.</param>
+    /// <returns>[n][<see cref="Dimension"/>].</returns>
+    /// <exception cref="ArgumentException">The network is centre-surround and the set has no centres.</exception>
+    public float[] Describe(PatchSet patches)
+    {
+        ArgumentNullException.ThrowIfNull(patches);
+        var descriptors = new float[patches.Count * Dimension];
+        plans[0].Describe(patches.Pixels, descriptors, Dimension);
+        if (plans.Length > 1)
+        {
+            plans[1].Describe(patches.Centres ?? throw new ArgumentException("a centre-surround network needs patches with centres"), descriptors.AsSpan(TowerDimension), Dimension);
+        }
+
+        return descriptors;
+    }
+
     /// <summary>Describes patches by the signs of the float descriptor (Binary L2-Net).</summary>
     /// <param name="patches">n x side x side grey values, row by row.</param>
     /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>

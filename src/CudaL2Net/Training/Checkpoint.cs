@@ -1,0 +1,99 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using CudaL2Net.Data;
+using CudaL2Net.Formats;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Training;
+
+/// <summary>
+/// All that decides how a training goes on: a model file that also holds the optimizer's moments (<c>moments.N</c>), and in its metadata the options, the data's
+/// fingerprint and the position.
+/// </summary>
+/// <param name="Model">Weights and statistics.</param>
+/// <param name="Moments">The optimizer's moments.</param>
+/// <param name="Options">The options.</param>
+/// <param name="DataFingerprint">Of the training set.</param>
+/// <param name="Step">Steps done.</param>
+/// <param name="TotalSteps">Steps in all.</param>
+/// <param name="FirstLoss">The loss of the first step.</param>
+internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moments, TrainingOptions Options, string DataFingerprint, int Step, int TotalSteps, float FirstLoss)
+{
+    private const string Kind = "cudal2net-checkpoint-1";
+
+    /// <summary>A hash of the patches and their points.</summary>
+    public static string Fingerprint(PatchSet patches)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(patches.Pixels);
+        hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(patches.PointIds));
+        hash.AppendData(patches.Centres ?? []);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    public void Write(string path)
+    {
+        var tensors = new Dictionary<string, SafetensorsTensor>();
+        Model.AddTensors(tensors, half: false);
+        for (int i = 0; i < Moments.Count; i++)
+        {
+            tensors[$"moments.{i}"] = SafetensorsTensor.From<float>(Moments[i], Moments[i].Length);
+        }
+
+        Dictionary<string, string> metadata = Model.CompleteMetadata();
+        metadata["checkpoint"] = Kind;
+        metadata["options"] = Options.ToJson();
+        metadata["data"] = DataFingerprint;
+        metadata["step"] = Step.ToString(CultureInfo.InvariantCulture);
+        metadata["total_steps"] = TotalSteps.ToString(CultureInfo.InvariantCulture);
+        metadata["first_loss"] = FirstLoss.ToString("R", CultureInfo.InvariantCulture);
+        SafetensorsFile.Write(path, tensors, metadata);
+    }
+
+    /// <exception cref="InvalidDataException">The file is damaged or no checkpoint.</exception>
+    public static Checkpoint Read(string path)
+    {
+        SafetensorsFile file = SafetensorsFile.Read(path);
+        if (file.Metadata.GetValueOrDefault("checkpoint") != Kind)
+        {
+            throw new InvalidDataException($"{path}: this is not a checkpoint of this version (expected '{Kind}' in its metadata)");
+        }
+
+        var moments = new List<float[]>();
+        while (file.Tensors.TryGetValue($"moments.{moments.Count}", out SafetensorsTensor? tensor))
+        {
+            moments.Add(file.ReadFloats($"moments.{moments.Count}", tensor.Shape));
+        }
+
+        TrainingOptions options;
+        try
+        {
+            options = TrainingOptions.FromJson(file.Metadata.GetValueOrDefault("options", ""));
+        }
+        catch (System.Text.Json.JsonException error)
+        {
+            throw new InvalidDataException($"{path}: the options in its metadata cannot be read: {error.Message}", error);
+        }
+
+        return new Checkpoint(ModelFile.From(file), moments, options, file.Metadata.GetValueOrDefault("data", ""), Number("step"), Number("total_steps"), float.Parse(file.Metadata.GetValueOrDefault("first_loss", "NaN"), CultureInfo.InvariantCulture));
+
+        int Number(string key) => int.TryParse(file.Metadata.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int value)
+            ? value
+            : throw new InvalidDataException($"{path}: metadata '{key}' is missing or no number");
+    }
+
+    /// <summary>Copies the moments to the device.</summary>
+    /// <exception cref="InvalidDataException">They do not fit the network.</exception>
+    public void Restore(IReadOnlyList<Tensor<float>> moments, string path)
+    {
+        if (moments.Count != Moments.Count || Moments.Where((values, i) => values.Length != moments[i].Length).Any())
+        {
+            throw new InvalidDataException($"{path}: its moments do not fit the network and optimizer of its options");
+        }
+
+        for (int i = 0; i < moments.Count; i++)
+        {
+            moments[i].Write(Moments[i]);
+        }
+    }
+}

@@ -1,0 +1,408 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using CudaL2Net.Data;
+using CudaL2Net.Devices;
+using CudaL2Net.Formats;
+using CudaL2Net.Models;
+using CudaL2Net.Operations;
+
+namespace CudaL2Net.Training;
+
+/// <summary>
+/// Trains a network and keeps its files in a folder: <c>model.safetensors</c> at the end, <c>checkpoint.safetensors</c> from time to time, <c>metrics.jsonl</c> with a line for every
+/// report. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that was not.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private const int CalibrationSteps = 4;
+
+    private readonly TrainingOptions options;
+    private readonly PatchSet training;
+    private readonly ValidationPairs? validation;
+    private readonly Device device;
+    private readonly string folder;
+    private readonly double patchScale;
+    private readonly string dataDescription;
+    private readonly string fingerprint;
+    private readonly BatchSampler sampler;
+    private readonly TrainingStep step;
+    private readonly int[] epochRows;
+    private int done;
+    private int loadedEpoch = -1;
+    private float firstLoss = float.NaN;
+
+    /// <summary>Prepares a run, or takes one up again.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="training">The training set; centre-surround networks need one with centres.</param>
+    /// <param name="validation">Patches for FPR95 during the training, or null.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="folder">Where its files go; made if it is not there.</param>
+    /// <param name="setup">What a run may have besides.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the data does not suit it.</exception>
+    /// <exception cref="IOException">The folder holds a run already and <see cref="TrainerSetup.Resume"/> is not set, or cannot be written.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged, or of other options or data.</exception>
+    public Trainer(TrainingOptions options, PatchSet training, PatchSet? validation, Device device, string folder, TrainerSetup? setup = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(training);
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        setup ??= new TrainerSetup();
+        options.Validate();
+        this.options = options;
+        this.training = training;
+        this.device = device;
+        this.folder = folder;
+        patchScale = setup.PatchScale;
+        dataDescription = setup.DataDescription;
+        CheckpointInterval = setup.CheckpointInterval;
+        bool centreSurround = options.Architecture == Architecture.CentreSurround;
+        if (centreSurround && (training.Centres == null || validation is { Centres: null }))
+        {
+            throw new ArgumentException("a centre-surround network needs patches with centres: data cut at 64 x 64 pixels");
+        }
+
+        this.validation = validation == null ? null : new ValidationPairs(validation);
+        sampler = new BatchSampler(training, options);
+        Directory.CreateDirectory(folder);
+        fingerprint = Checkpoint.Fingerprint(training);
+        Checkpoint? checkpoint = FindCheckpoint(setup.Resume);
+        TotalSteps = checkpoint?.TotalSteps ?? options.Steps ?? checked(options.Epochs * sampler.StepsPerEpoch);
+        (TowerWeights trained, TowerWeights? frozen) = checkpoint == null ? InitialTowers(setup.InitialModel) : (checkpoint.Model.Towers[^1], centreSurround ? checkpoint.Model.Towers[0] : null);
+        epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
+        step = new TrainingStep(device, options, training, trained, frozen, epochRows.Length);
+        if (checkpoint != null)
+        {
+            checkpoint.Restore(step.Moments, CheckpointPath);
+            done = checkpoint.Step;
+            firstLoss = checkpoint.FirstLoss;
+        }
+        else if (setup.Duration is { } duration)
+        {
+            TotalSteps = StepsWithin(duration);
+            step.Dispose();
+            step = new TrainingStep(device, options, training, trained, frozen, epochRows.Length);
+            loadedEpoch = -1;
+        }
+    }
+
+    /// <summary>Steps in all.</summary>
+    public int TotalSteps { get; }
+
+    /// <summary>Steps done, those before a resumption included.</summary>
+    public int StepsDone => done;
+
+    /// <summary>The time between checkpoints.</summary>
+    public TimeSpan CheckpointInterval { get; }
+
+    private string CheckpointPath => Path.Combine(folder, "checkpoint.safetensors");
+
+    private string ModelPath => Path.Combine(folder, "model.safetensors");
+
+    private string MetricsPath => Path.Combine(folder, "metrics.jsonl");
+
+    /// <summary>Reports come every this many steps, at the same steps whether resumed or not.</summary>
+    private int ReportInterval => Math.Clamp(TotalSteps / 100, 1, 50);
+
+    private int ValidationInterval => Math.Max(ReportInterval, (TotalSteps + 19) / 20);
+
+    /// <summary>Trains to the end, or until <paramref name="stop"/> is set; then saves.</summary>
+    /// <exception cref="TrainingCollapsedException">The loss is not finite, or the descriptors have become alike; the last checkpoint stays as it was.</exception>
+    /// <exception cref="IOException">A file cannot be written; the last checkpoint stays as it was.</exception>
+    public TrainingResult Run(IProgress<TrainingProgress>? progress = null, CancellationToken stop = default)
+    {
+        using StreamWriter metrics = OpenMetrics();
+        if (done == 0)
+        {
+            SaveCheckpoint();
+        }
+
+        double? fpr95 = null;
+        float loss = float.NaN;
+        int reportedAt = done;
+        var watch = Stopwatch.StartNew();
+        var saved = Stopwatch.StartNew();
+        while (done < TotalSteps && !stop.IsCancellationRequested)
+        {
+            float rate = LearningRate(done);
+            RunStep(done, rate);
+            done++;
+            bool last = done == TotalSteps;
+            bool validate = validation != null && (last || done % ValidationInterval == 0);
+            if (done == 1 || last || validate || done % ReportInterval == 0)
+            {
+                (loss, IReadOnlyDictionary<string, float> terms) = step.ReadLoss();
+                firstLoss = done == 1 ? loss : firstLoss;
+                CheckHealth(loss);
+                double seconds = watch.Elapsed.TotalSeconds, speed = (done - reportedAt) * 2.0 * options.Batch / seconds;
+                if (validate && Validate() is { } measured)
+                {
+                    fpr95 = measured;
+                    CheckFpr95(measured);
+                }
+
+                metrics.WriteLine(MetricsLine(loss, terms, rate, speed, validate ? fpr95 : null));
+                metrics.Flush();
+                progress?.Report(new TrainingProgress(done, TotalSteps, loss, rate, speed, fpr95, TimeSpan.FromSeconds((TotalSteps - done) * 2.0 * options.Batch / speed)));
+                reportedAt = done;
+                watch.Restart();
+            }
+
+            if (!last && saved.Elapsed >= CheckpointInterval)
+            {
+                SaveCheckpoint();
+                saved.Restart();
+                watch.Restart();
+                reportedAt = done;
+            }
+        }
+
+        bool completed = done == TotalSteps;
+        if (completed && float.IsNaN(loss))
+        {
+            // Resumed behind the last step: only the files were missing.
+            fpr95 = Validate();
+        }
+
+        SaveCheckpoint();
+        if (completed)
+        {
+            Model(fpr95).Write(ModelPath);
+        }
+
+        return new TrainingResult(completed, done, TotalSteps, loss, fpr95, completed ? ModelPath : null, CheckpointPath);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => step.Dispose();
+
+    private void RunStep(int index, float rate)
+    {
+        int stepsPerEpoch = sampler.StepsPerEpoch, epoch = index / stepsPerEpoch;
+        if (epoch != loadedEpoch)
+        {
+            sampler.Draw(epoch, epochRows);
+            step.LoadEpoch(epochRows);
+            loadedEpoch = epoch;
+        }
+
+        step.Run(new StepParameters { Step = (uint)index, BatchOffset = index % stepsPerEpoch * 2 * options.Batch, LearningRate = rate });
+    }
+
+    private float LearningRate(int index)
+    {
+        OptimizerOptions optimizer = options.Optimizer;
+        return optimizer.Schedule == LearningRateSchedule.Linear
+            ? optimizer.LearningRate * Math.Max(0f, 1f - ((float)index / TotalSteps))
+            : optimizer.LearningRate * MathF.Pow(0.1f, index / sampler.StepsPerEpoch / optimizer.EpochsPerDrop);
+    }
+
+    /// <summary>The steps that fit into a duration, from the speed of a few that are then forgotten: so the run itself depends on its seed and number of steps alone.</summary>
+    private int StepsWithin(TimeSpan duration)
+    {
+        RunStep(0, 0);
+        var watch = Stopwatch.StartNew();
+        for (int i = 0; i < CalibrationSteps; i++)
+        {
+            RunStep(i % sampler.StepsPerEpoch, 0);
+        }
+
+        double perStep = watch.Elapsed.TotalSeconds / CalibrationSteps;
+        return (int)Math.Clamp(duration.TotalSeconds / perStep, 1, 100_000_000);
+    }
+
+    private (TowerWeights Trained, TowerWeights? Frozen) InitialTowers(ModelFile? initial)
+    {
+        if (options.Architecture == Architecture.CentreSurround)
+        {
+            if (initial is not { Architecture: Architecture.L2Net })
+            {
+                throw new ArgumentException("a centre-surround network starts from a trained L2-Net of one tower: name its model (--init)");
+            }
+
+            // Both towers start from it; the right one sees the centres, whose mean image is their own.
+            TowerWeights left = initial.Towers[0];
+            return (left with { MeanImage = options.Normalization == PatchNormalization.L2Net ? MeanImage(training.Centres!) : null, Normalization = options.Normalization }, left);
+        }
+
+        TowerWeights tower;
+        if (initial != null)
+        {
+            if (initial.Architecture != Architecture.L2Net)
+            {
+                throw new ArgumentException("the initial model has two towers, the network that is trained has one");
+            }
+
+            tower = initial.Towers[0] with { Normalization = options.Normalization, Epsilon = options.Epsilon };
+        }
+        else
+        {
+            IReadOnlyList<bool> affine = [.. TowerLayer.All.Select((_, i) => options.LearnedAffine && !(options.Loss.Family == LossFamily.L2Net && options.Loss.IntermediateLayers.Contains(i + 1)))];
+            tower = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, affine), options.Seed);
+        }
+
+        return (tower with { MeanImage = options.Normalization == PatchNormalization.L2Net ? MeanImage(training.Pixels) : null }, null);
+    }
+
+    private static float[] MeanImage(byte[] pixels)
+    {
+        var sums = new long[PatchSet.Area];
+        for (int i = 0; i < pixels.Length; i += PatchSet.Area)
+        {
+            for (int k = 0; k < PatchSet.Area; k++)
+            {
+                sums[k] += pixels[i + k];
+            }
+        }
+
+        return Array.ConvertAll(sums, sum => (float)((double)sum / (pixels.Length / PatchSet.Area)));
+    }
+
+    private Checkpoint? FindCheckpoint(bool resume)
+    {
+        if (!File.Exists(CheckpointPath))
+        {
+            return null;
+        }
+
+        if (!resume)
+        {
+            throw new IOException($"{folder} holds a training already; go on with it (--resume) or choose another folder");
+        }
+
+        Checkpoint checkpoint = Checkpoint.Read(CheckpointPath);
+        if (checkpoint.Options.ToJson() != options.ToJson())
+        {
+            throw new InvalidDataException($"{CheckpointPath} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  {options.ToJson()}");
+        }
+
+        return checkpoint.DataFingerprint == fingerprint
+            ? checkpoint
+            : throw new InvalidDataException($"{CheckpointPath} was made with other training data; resume with the same data");
+    }
+
+    /// <summary>Opens the log; lines of steps that a killed run did behind its last checkpoint are dropped, for they are done again.</summary>
+    private StreamWriter OpenMetrics()
+    {
+        string[] kept = File.Exists(MetricsPath) ? [.. File.ReadLines(MetricsPath).TakeWhile(line => StepOf(line) is { } at && at <= done)] : [];
+        AtomicFile.Write(MetricsPath, stream =>
+        {
+            using var writer = new StreamWriter(stream, leaveOpen: true);
+            foreach (string line in kept)
+            {
+                writer.Write(line + "\n");
+            }
+        });
+        return new StreamWriter(MetricsPath, append: true) { NewLine = "\n" };
+
+        static int? StepOf(string line)
+        {
+            try
+            {
+                using var json = JsonDocument.Parse(line);
+                return json.RootElement.GetProperty("step").GetInt32();
+            }
+            catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+            {
+                return null;
+            }
+        }
+    }
+
+    private string MetricsLine(float loss, IReadOnlyDictionary<string, float> terms, float rate, double speed, double? fpr95) => JsonSerializer.Serialize(new Dictionary<string, object?>
+    {
+        ["step"] = done,
+        ["epoch"] = (done - 1) / sampler.StepsPerEpoch,
+        ["pairs"] = (long)done * options.Batch,
+        ["loss"] = loss,
+        ["terms"] = terms,
+        ["learningRate"] = rate,
+        ["patchesPerSecond"] = double.IsFinite(speed) ? Math.Round(speed, 1) : null,
+        ["fpr95"] = fpr95,
+    });
+
+    private void CheckHealth(float loss)
+    {
+        if (!float.IsFinite(loss))
+        {
+            throw new TrainingCollapsedException($"the loss is {loss} at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
+        }
+
+        if (step.MeanDescriptorLength() > 0.995f)
+        {
+            throw new TrainingCollapsedException($"all descriptors are alike at step {done} (loss {loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a smaller learning rate (it was {options.Optimizer.LearningRate}) or a larger batch");
+        }
+    }
+
+    private void CheckFpr95(double fpr95)
+    {
+        if (fpr95 > 0.8 && done >= Math.Max(200, TotalSteps / 5))
+        {
+            throw new TrainingCollapsedException($"FPR95 on the validation pairs is still {fpr95:P1} at step {done} of {TotalSteps}: the training is stuck. Try another seed or learning rate (it was {options.Optimizer.LearningRate})");
+        }
+    }
+
+    private double? Validate()
+    {
+        if (validation == null)
+        {
+            return null;
+        }
+
+        using var model = new L2Net(Model(null), device);
+        return validation.Evaluate(model).Fpr95;
+    }
+
+    private ModelFile Model(double? fpr95)
+    {
+        var metadata = new Dictionary<string, string>
+        {
+            ["preset"] = options.Preset,
+            ["training_data"] = dataDescription,
+            ["training_points"] = sampler.Points.ToString(CultureInfo.InvariantCulture),
+            ["training_steps"] = done.ToString(CultureInfo.InvariantCulture),
+            ["training_pairs"] = ((long)done * options.Batch).ToString(CultureInfo.InvariantCulture),
+            ["training_options"] = options.ToJson(),
+        };
+        if (fpr95 is { } value)
+        {
+            metadata["validation_fpr95"] = value.ToString("R", CultureInfo.InvariantCulture);
+        }
+
+        return new ModelFile(options.Architecture, step.Download(), patchScale, metadata);
+    }
+
+    private void SaveCheckpoint()
+    {
+        ModelFile model = Model(null);
+        if (model.Towers.Any(tower => tower.Layers.Any(layer => layer.Filters.Any(w => !float.IsFinite(w)))))
+        {
+            throw new TrainingCollapsedException($"a weight is not finite at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
+        }
+
+        new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss).Write(CheckpointPath);
+    }
+}
+
+/// <summary>What a training run may have besides options and data.</summary>
+public sealed record TrainerSetup
+{
+    /// <summary>Go on from the folder's checkpoint, if it has one.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Train for about this long: the steps that fit are found from a few trial steps. Null: as many as the options say.</summary>
+    public TimeSpan? Duration { get; init; }
+
+    /// <summary>A model to start from; centre-surround networks need one.</summary>
+    public ModelFile? InitialModel { get; init; }
+
+    /// <summary>The side of the data's patches in their pictures, in diameters of their keypoints; stored in the model.</summary>
+    public double PatchScale { get; init; } = 10;
+
+    /// <summary>What the data is, for people; stored in the model.</summary>
+    public string DataDescription { get; init; } = "";
+
+    /// <summary>The time between checkpoints.</summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromMinutes(1);
+}

@@ -1,0 +1,263 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using CudaL2Net.Models;
+using CudaL2Net.Operations;
+
+namespace CudaL2Net.Training;
+
+/// <summary>The family of losses.</summary>
+public enum LossFamily
+{
+    /// <summary>E1 + E2 + E3.</summary>
+    L2Net,
+
+    /// <summary>A triplet loss on the hardest negative in the batch.</summary>
+    HardestTriplet,
+}
+
+/// <summary>How L2-Net's intermediate-feature loss scales its inner products.</summary>
+public enum IntermediateSimilarity
+{
+    /// <summary>Equation 10 to the letter.</summary>
+    Literal,
+
+    /// <summary>Divided by the number of values in a map, so that the softmax does not saturate.</summary>
+    PerValue,
+}
+
+/// <summary>What is minimized.</summary>
+public sealed record LossOptions
+{
+    /// <summary>The family.</summary>
+    public LossFamily Family { get; init; } = LossFamily.HardestTriplet;
+
+    /// <summary>L2-Net: whether E1 (relative distances) counts.</summary>
+    public bool Distance { get; init; } = true;
+
+    /// <summary>L2-Net: whether E2 (compactness) counts.</summary>
+    public bool Compactness { get; init; } = true;
+
+    /// <summary>L2-Net: E2 by equation 6 in full instead of Y Y' / p.</summary>
+    public bool ExactCorrelation { get; init; }
+
+    /// <summary>L2-Net: the layers, 1 to 7, after whose batch normalization E3 (intermediate features) counts; empty leaves it out.</summary>
+    public IReadOnlyList<int> IntermediateLayers { get; init; } = [1, 7];
+
+    /// <summary>L2-Net: the scale of E3's inner products.</summary>
+    public IntermediateSimilarity IntermediateSimilarity { get; init; } = IntermediateSimilarity.PerValue;
+
+    /// <summary>Triplet: the form.</summary>
+    public TripletLoss Triplet { get; init; } = TripletLoss.Margin;
+
+    /// <summary>Triplet: the distance of mining and loss.</summary>
+    public DescriptorDistance Metric { get; init; } = DescriptorDistance.Euclidean;
+
+    /// <summary>Triplet: the margin, in units of the distance.</summary>
+    public float Margin { get; init; } = 1;
+
+    /// <summary>Triplet, tanh: the factor on the gap of cosines (1: RAL-Net's equation 4; 2: its authors' code) or of Euclidean distances.</summary>
+    public float Scale { get; init; } = 1;
+
+    /// <summary>Triplet: negatives at a smaller distance are taken for the same place.</summary>
+    public float NearDuplicate { get; init; } = 0.008f;
+
+    /// <summary>Triplet: weight of the global orthogonal regularization.</summary>
+    public float Orthogonal { get; init; }
+
+    /// <summary>Triplet: weight of HardNet's correlation penalty on the anchors.</summary>
+    public float Correlation { get; init; }
+}
+
+/// <summary>The optimizers.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Stochastic gradient descent with momentum and dampening.</summary>
+    Sgd,
+
+    /// <summary>Adam; with weight decay AdamW.</summary>
+    Adam,
+}
+
+/// <summary>How the learning rate falls.</summary>
+public enum LearningRateSchedule
+{
+    /// <summary>Linearly to 0 over all steps, set per step (HardNet, RAL-Net).</summary>
+    Linear,
+
+    /// <summary>Divided by 10 every <see cref="OptimizerOptions.EpochsPerDrop"/> epochs (L2-Net).</summary>
+    Drops,
+}
+
+/// <summary>How weights move.</summary>
+public sealed record OptimizerOptions
+{
+    /// <summary>The optimizer.</summary>
+    public OptimizerKind Kind { get; init; } = OptimizerKind.Sgd;
+
+    /// <summary>The learning rate at the start.</summary>
+    public float LearningRate { get; init; } = 10;
+
+    /// <summary>Its course.</summary>
+    public LearningRateSchedule Schedule { get; init; }
+
+    /// <summary>For <see cref="LearningRateSchedule.Drops"/>.</summary>
+    public int EpochsPerDrop { get; init; } = 20;
+
+    /// <summary>SGD's momentum, or Adam's decay of the first moment.</summary>
+    public float Momentum { get; init; } = 0.9f;
+
+    /// <summary>SGD's dampening: the gradient counts 1 - dampening from the second step on.</summary>
+    public float Dampening { get; init; }
+
+    /// <summary>Adam's decay of the second moment.</summary>
+    public float Beta2 { get; init; } = 0.999f;
+
+    /// <summary>Weight decay.</summary>
+    public float WeightDecay { get; init; } = 1e-4f;
+}
+
+/// <summary>How batches are drawn.</summary>
+public enum SamplingKind
+{
+    /// <summary>Points uniform, each at most once a batch, two patches of each (HardNet).</summary>
+    Pairs,
+
+    /// <summary>Half of each batch walks all points in order, half is drawn from the rest (L2-Net's progressive sampling with p1 = p2).</summary>
+    Progressive,
+}
+
+/// <summary>Everything that decides the course of a training, besides the data. <see cref="Presets"/> has the papers' settings.</summary>
+public sealed record TrainingOptions
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
+
+    /// <summary>The preset that these options started from.</summary>
+    public required string Preset { get; init; }
+
+    /// <summary>The network.</summary>
+    public Architecture Architecture { get; init; }
+
+    /// <summary>How patches become the network's input.</summary>
+    public PatchNormalization Normalization { get; init; } = PatchNormalization.PerPatch;
+
+    /// <summary>The symmetries that pairs are turned by.</summary>
+    public PatchAugmentation Augmentation { get; init; }
+
+    /// <summary>Whether convolutions have biases.</summary>
+    public bool Bias { get; init; }
+
+    /// <summary>Whether batch normalization learns scale and shift, but for the layers before E3 (an ablation of L2-Net's figure 3).</summary>
+    public bool LearnedAffine { get; init; }
+
+    /// <summary>Batch normalization's epsilon.</summary>
+    public float Epsilon { get; init; } = 1e-5f;
+
+    /// <summary>Weight of a batch in batch normalization's running statistics.</summary>
+    public float StatisticsMomentum { get; init; } = 0.1f;
+
+    /// <summary>The rate of dropout before the last layer.</summary>
+    public float Dropout { get; init; }
+
+    /// <summary>What is minimized.</summary>
+    public LossOptions Loss { get; init; } = new();
+
+    /// <summary>How weights move.</summary>
+    public OptimizerOptions Optimizer { get; init; } = new();
+
+    /// <summary>How batches are drawn.</summary>
+    public SamplingKind Sampling { get; init; }
+
+    /// <summary>p, the pairs of a batch, at least 2.</summary>
+    public int Batch { get; init; } = 128;
+
+    /// <summary>Pairs drawn in an epoch; progressive sampling ignores it, there an epoch is one walk over all points.</summary>
+    public long PairsPerEpoch { get; init; } = 200_000;
+
+    /// <summary>Epochs.</summary>
+    public int Epochs { get; init; } = 50;
+
+    /// <summary>Steps in all, if not given by epochs.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Seed of weights, batches, augmentation and dropout.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Reads options from <see cref="ToJson"/>.</summary>
+    public static TrainingOptions FromJson(string json) => JsonSerializer.Deserialize<TrainingOptions>(json, Json)!;
+
+    /// <summary>The options as one line of JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    /// <summary>These options with one changed, by its name in JSON.</summary>
+    /// <param name="path">A name such as <c>dropout</c> or <c>loss.margin</c>.</param>
+    /// <param name="value">The value as JSON, or a bare word.</param>
+    /// <exception cref="ArgumentException">There is no such option, or the value does not fit it; the message lists what there is.</exception>
+    public TrainingOptions With(string path, string value)
+    {
+        JsonNode root = JsonSerializer.SerializeToNode(this, Json)!;
+        string[] names = path.Split('.');
+        JsonObject parent = root.AsObject();
+        foreach (string name in names[..^1])
+        {
+            parent = parent[name] as JsonObject ?? throw new ArgumentException($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), ""))}");
+        }
+
+        if (!parent.ContainsKey(names[^1]) || parent[names[^1]] is JsonObject)
+        {
+            throw new ArgumentException($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), ""))}");
+        }
+
+        try
+        {
+            parent[names[^1]] = JsonNode.Parse(value);
+        }
+        catch (JsonException)
+        {
+            parent[names[^1]] = value;
+        }
+
+        try
+        {
+            return root.Deserialize<TrainingOptions>(Json)!;
+        }
+        catch (JsonException)
+        {
+            throw new ArgumentException($"the setting '{path}' cannot be '{value}' (it is {JsonSerializer.SerializeToNode(this, Json)![names[0]]?.ToJsonString()})");
+        }
+    }
+
+    /// <summary>Throws if an option is out of range.</summary>
+    /// <exception cref="ArgumentException">The message names the option and its range.</exception>
+    public void Validate()
+    {
+        Require(Batch >= 2, $"a batch of {Batch}: it needs at least 2 pairs, since the other pairs are the negatives");
+        Require(Batch <= 65536, $"a batch of {Batch}: at most 65536 pairs");
+        Require(Sampling != SamplingKind.Progressive || Batch % 2 == 0, $"a batch of {Batch}: progressive sampling needs an even one");
+        Require(Epochs >= 1, $"{Epochs} epochs: at least 1");
+        Require(Steps is null or >= 1, $"{Steps} steps: at least 1");
+        Require(PairsPerEpoch >= Batch, $"{PairsPerEpoch} pairs an epoch do not fill a batch of {Batch}");
+        Require(float.IsFinite(Optimizer.LearningRate) && Optimizer.LearningRate > 0, $"a learning rate of {Optimizer.LearningRate}: it must be positive");
+        Require(Dropout is >= 0 and < 1, $"a dropout of {Dropout}: from 0 to below 1");
+        Require(Optimizer.Momentum is >= 0 and < 1, $"a momentum of {Optimizer.Momentum}: from 0 to below 1");
+        Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
+        Require(Loss.IntermediateLayers.All(layer => layer >= 1 && layer <= TowerLayer.All.Count), $"E3 after layers {string.Join(", ", Loss.IntermediateLayers)}: layers are 1 to {TowerLayer.All.Count}");
+        Require(Loss.Family != LossFamily.L2Net || Loss.Distance || Loss.IntermediateLayers.Count > 0, "without E1 and E3 nothing tells patches apart");
+
+        static void Require(bool condition, string message)
+        {
+            if (!condition)
+            {
+                throw new ArgumentException(message);
+            }
+        }
+    }
+
+    private static IEnumerable<string> Names(JsonObject node, string prefix) => node.SelectMany(entry =>
+        entry.Value is JsonObject inner ? Names(inner, prefix + entry.Key + ".") : [prefix + entry.Key]);
+}

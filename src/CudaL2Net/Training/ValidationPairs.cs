@@ -1,0 +1,69 @@
+using CudaL2Net.Data;
+using CudaL2Net.Evaluation;
+using CudaL2Net.Models;
+using CudaL2Net.Operations;
+
+namespace CudaL2Net.Training;
+
+/// <summary>Fixed matching and non-matching pairs of a patch set, for FPR95 while a network is trained.</summary>
+public sealed class ValidationPairs
+{
+    private readonly PatchSet patches;
+    private readonly int pairs;
+
+    /// <summary>Draws the pairs: for up to <paramref name="maximum"/> points two patches of each, and as many patches of two different points.</summary>
+    /// <exception cref="ArgumentException">Fewer than two points have two patches.</exception>
+    public ValidationPairs(PatchSet set, int maximum = 2000)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        var points = Enumerable.Range(0, set.Count).GroupBy(i => set.PointIds[i]).Where(group => group.Count() >= 2).OrderBy(group => group.Key).Select(group => group.Take(2).ToArray()).ToArray();
+        if (points.Length < 2)
+        {
+            throw new ArgumentException($"the validation data has {points.Length} points with two patches; it needs at least 2");
+        }
+
+        // Spread over the whole set; the k-th non-match joins the k-th point's first patch with another point's second one.
+        pairs = Math.Min(maximum, points.Length);
+        var chosen = new int[3 * pairs];
+        var random = new PhiloxStream(0, DrawPurpose.Evaluation, 0);
+        for (int k = 0; k < pairs; k++)
+        {
+            int point = (int)((long)k * points.Length / pairs), other = random.Next(points.Length - 1);
+            other += other >= point ? 1 : 0;
+            chosen[k] = points[point][0];
+            chosen[pairs + k] = points[point][1];
+            chosen[(2 * pairs) + k] = points[other][1];
+        }
+
+        patches = set.Select(chosen);
+    }
+
+    /// <summary>The ROC curve of a model on the pairs.</summary>
+    public RocCurve Evaluate(L2Net model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        float[] descriptors = model.Describe(patches);
+        var distances = new float[2 * pairs];
+        var matches = new bool[2 * pairs];
+        for (int k = 0; k < pairs; k++)
+        {
+            distances[k] = Distance(k, pairs + k);
+            matches[k] = true;
+            distances[pairs + k] = Distance(k, (2 * pairs) + k);
+        }
+
+        return RocCurve.FromDistances(distances, matches);
+
+        float Distance(int a, int b)
+        {
+            double sum = 0;
+            for (int d = 0; d < model.Dimension; d++)
+            {
+                double difference = descriptors[(a * model.Dimension) + d] - descriptors[(b * model.Dimension) + d];
+                sum += difference * difference;
+            }
+
+            return (float)Math.Sqrt(sum);
+        }
+    }
+}
