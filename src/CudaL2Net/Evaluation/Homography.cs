@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using CudaL2Net.Formats;
 
 namespace CudaL2Net.Evaluation;
 
@@ -174,13 +176,11 @@ public sealed class Homography
     }
 
     /// <summary>Writes the file that <see cref="Read"/> reads.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
     public void Write(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        string temporary = path + ".tmp";
-        File.WriteAllLines(
-            temporary,
-            Enumerable.Range(0, 3).Select(row => string.Join(' ', elements.Skip(3 * row).Take(3).Select(element => element.ToString("R", CultureInfo.InvariantCulture)))));
-        File.Move(temporary, path, overwrite: true);
+        IEnumerable<string> rows = elements.Select(element => element.ToString("R", CultureInfo.InvariantCulture)).Chunk(3).Select(row => string.Join(' ', row) + "\n");
+        AtomicFile.Write(path, stream => stream.Write(Encoding.ASCII.GetBytes(string.Concat(rows))));
     }
 }

@@ -1,0 +1,22 @@
+using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Matching;
+using OpenCvSharp;
+
+namespace CudaL2Net.Imaging.Description;
+
+/// <summary>Describes given keypoints of a picture: SIFT, a network, or any other method that is to be matched or compared.</summary>
+public interface IKeypointDescriber
+{
+    /// <summary>The method's name in tables and plots.</summary>
+    string Name { get; }
+
+    /// <summary>Values, or bits, of a descriptor.</summary>
+    int Dimension { get; }
+
+    /// <summary>Describes keypoints.</summary>
+    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <param name="keypoints">n keypoints of the picture.</param>
+    /// <returns>n descriptors in the keypoints' order.</returns>
+    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one.</exception>
+    DescriptorSet Describe(Mat grey, Keypoint[] keypoints);
+}

@@ -1,0 +1,68 @@
+using CudaL2Net.Devices;
+using CudaL2Net.Imaging.Description;
+using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Matching;
+using CudaL2Net.Models;
+using OpenCvSharp;
+using OpenCvSharp.Features2D;
+
+namespace CudaL2Net.Tests.Imaging.Description;
+
+public sealed class DescriberTests
+{
+    [Test]
+    public void SiftAtGivenKeypointsEqualsDetectionAndDescriptionInOne()
+    {
+        using Mat picture = TestSequences.Discs(320, 240, 3);
+        using SIFT sift = SIFT.Create();
+        using var wanted = new Mat();
+        sift.DetectAndCompute(picture, null, out KeyPoint[] points, wanted);
+        Keypoint[] keypoints = Array.ConvertAll(points, p => new Keypoint(p.Pt.X, p.Pt.Y, p.Size, p.Angle, p.Response, 0));
+        Assert.That(keypoints.Select(k => k.Size).Max() / keypoints.Select(k => k.Size).Min(), Is.GreaterThan(8), "several octaves");
+
+        DescriptorSet found = new SiftDescriber().Describe(picture, keypoints);
+        Assert.That(wanted.GetArray(out float[] expected), Is.True);
+        Assert.That(found.Values, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void RootSiftIsTheRootOfTheShareInTheSum()
+    {
+        using Mat picture = TestSequences.Discs(160, 120, 4);
+        Keypoint[] keypoints = KeypointDetector.Detect(picture, 20);
+        float[] sift = new SiftDescriber().Describe(picture, keypoints).Values!;
+        DescriptorSet root = new RootSiftDescriber().Describe(picture, keypoints);
+        Assert.That(root.Count, Is.EqualTo(keypoints.Length).And.GreaterThan(0));
+        for (int i = 0; i < root.Count; i++)
+        {
+            float sum = sift.AsSpan(i * 128, 128).ToArray().Sum();
+            Assert.That(root.Values!.Skip(i * 128).Take(128).Sum(value => value * value), Is.EqualTo(1).Within(1e-5));
+            Assert.That(root.Values![(i * 128) + 5], Is.EqualTo(Math.Sqrt(sift[(i * 128) + 5] / sum)).Within(1e-6));
+        }
+    }
+
+    [Test]
+    public void ModelDescribesThePatchesOfItsScaleAndSide([Values] Architecture architecture)
+    {
+        using Device device = Device.Open("cpu");
+        using L2Net model = L2Net.CreateRandom(architecture, 5, device);
+        using Mat picture = TestSequences.Discs(160, 120, 4);
+        Keypoint[] keypoints = KeypointDetector.Detect(picture, 10);
+        byte[] patches = PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide);
+
+        DescriptorSet values = new ModelDescriber("network", model).Describe(picture, keypoints);
+        Assert.That(values.Values, Is.EqualTo(model.Describe(patches, model.PatchSide)));
+        Assert.That((values.Count, values.Dimension), Is.EqualTo((keypoints.Length, architecture == Architecture.L2Net ? 128 : 256)));
+
+        DescriptorSet bits = new ModelDescriber("bits", model, binary: true).Describe(picture, keypoints);
+        Assert.That(bits.Bits, Is.EqualTo(L2Net.Binarize(values.Values)));
+    }
+
+    [Test]
+    public void NoKeypointsGiveNoDescriptors()
+    {
+        using Mat picture = TestSequences.Discs(64, 64, 4);
+        Assert.That(new SiftDescriber().Describe(picture, []).Count, Is.Zero);
+        Assert.That(new RootSiftDescriber().Describe(picture, []).Count, Is.Zero);
+    }
+}
