@@ -1,0 +1,102 @@
+using System.Buffers.Binary;
+
+namespace CudaL2Net.Formats;
+
+/// <summary>Uncompressed Windows bitmaps of 8 bits with a palette or of 24 bits, stored from the bottom or from the top.</summary>
+internal static class BmpFile
+{
+    private const int FileHeaderBytes = 14;
+
+    /// <summary>Reads a bitmap as grey levels: colours become 0.299 R + 0.587 G + 0.114 B, rounded.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>Width, height and [height][width] bytes from the top.</returns>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The file is no such bitmap; the text names the file and what is wrong.</exception>
+    public static (int Width, int Height, byte[] Pixels) ReadGrey(string path)
+    {
+        byte[] file;
+        using (FileStream stream = InputFile.Open(path))
+        {
+            if (stream.Length > Array.MaxLength)
+            {
+                throw Damaged(path, "it is over 2 GB");
+            }
+
+            file = new byte[stream.Length];
+            stream.ReadExactly(file);
+        }
+
+        if (file.Length < FileHeaderBytes + 40 || file[0] != 'B' || file[1] != 'M')
+        {
+            throw Damaged(path, "it has no bitmap header");
+        }
+
+        uint pixelOffset = UInt32(10), headerBytes = UInt32(14), compression = UInt32(30), usedColours = UInt32(46);
+        int width = (int)UInt32(18), storedHeight = (int)UInt32(22), bits = UInt16(28);
+        if (headerBytes is not (40 or 52 or 56 or 108 or 124) || FileHeaderBytes + headerBytes > (uint)file.Length)
+        {
+            throw Damaged(path, $"its header of {headerBytes} bytes is not known");
+        }
+
+        if (bits is not (8 or 24) || compression != 0 || UInt16(26) != 1)
+        {
+            throw Damaged(path, $"it has {bits} bits a pixel and compression {compression}; 8 or 24 bits without compression are taken");
+        }
+
+        if (width <= 0 || storedHeight is 0 or int.MinValue)
+        {
+            throw Damaged(path, $"its size is {width} x {storedHeight}");
+        }
+
+        int height = Math.Abs(storedHeight);
+        long rowBytes = (((long)width * bits) + 31) / 32 * 4;
+        if (pixelOffset < FileHeaderBytes + headerBytes || pixelOffset + (rowBytes * height) > file.Length)
+        {
+            throw Damaged(path, $"{width} x {height} pixels of {bits} bits from byte {pixelOffset} on do not fit into its {file.Length} bytes");
+        }
+
+        byte[] pixels = new byte[(long)width * height];
+        byte[] palette = bits == 8 ? ReadPalette() : [];
+        for (int row = 0; row < height; row++)
+        {
+            int storedRow = storedHeight > 0 ? height - 1 - row : row;
+            ReadOnlySpan<byte> source = file.AsSpan((int)(pixelOffset + (storedRow * rowBytes)), (int)rowBytes);
+            Span<byte> target = pixels.AsSpan(row * width, width);
+            for (int column = 0; column < width; column++)
+            {
+                target[column] = bits == 24
+                    ? Grey(source[(3 * column) + 2], source[(3 * column) + 1], source[3 * column])
+                    : source[column] < palette.Length ? palette[source[column]] : throw Damaged(path, $"a pixel has colour {source[column]} of a palette of {palette.Length}");
+            }
+        }
+
+        return (width, height, pixels);
+
+        ushort UInt16(int offset) => BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(offset));
+
+        uint UInt32(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(offset));
+
+        byte[] ReadPalette()
+        {
+            uint colours = usedColours == 0 ? 256 : usedColours, start = FileHeaderBytes + headerBytes;
+            if (colours > 256 || start + (4 * colours) > pixelOffset)
+            {
+                throw Damaged(path, $"its palette of {colours} colours does not fit before the pixels");
+            }
+
+            byte[] grey = new byte[colours];
+            for (int i = 0; i < grey.Length; i++)
+            {
+                int entry = (int)start + (4 * i);
+                grey[i] = Grey(file[entry + 2], file[entry + 1], file[entry]);
+            }
+
+            return grey;
+        }
+    }
+
+    private static byte Grey(byte red, byte green, byte blue) => (byte)(((red * 299) + (green * 587) + (blue * 114) + 500) / 1000);
+
+    private static InvalidDataException Damaged(string path, string reason) => new($"{path} is not a readable bitmap: {reason}. Copy or download it again.");
+}
