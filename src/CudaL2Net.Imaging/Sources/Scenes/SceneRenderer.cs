@@ -1,0 +1,42 @@
+using CudaL2Net.Operations;
+using OpenCvSharp;
+
+namespace CudaL2Net.Imaging.Sources.Scenes;
+
+/// <summary>
+/// Draws procedural scenes: planes and shapes that hide one another, with a power law of sizes (a dead-leaves model, whose spectrum falls like that of
+/// photographs), walls, windows, fences, poles, foliage, marks like writing, in textures no part of which is like another, lit, shadowed and blurred.
+/// </summary>
+/// <remarks>Thread-safe. A scene is a function of the seed, its index and the size.</remarks>
+public sealed class SceneRenderer
+{
+    private readonly ulong seed;
+    private readonly NoiseTiles noise;
+
+    /// <summary>Prepares the noise that the textures are made of.</summary>
+    /// <param name="seed">Another seed gives other scenes.</param>
+    /// <param name="width">Columns of a scene, 64 to 4096.</param>
+    /// <param name="height">Rows of a scene, 64 to 4096.</param>
+    /// <exception cref="ArgumentException">The size is out of range.</exception>
+    public SceneRenderer(ulong seed, int width = 640, int height = 480)
+    {
+        if (width is < 64 or > 4096 || height is < 64 or > 4096)
+        {
+            throw new ArgumentException($"a scene must have 64 to 4096 columns and rows, not {width} x {height}");
+        }
+
+        this.seed = seed;
+        (Width, Height) = (width, height);
+        noise = new NoiseTiles(seed);
+    }
+
+    /// <summary>Columns of a scene.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows of a scene.</summary>
+    public int Height { get; }
+
+    /// <summary>Draws scene <paramref name="index"/>.</summary>
+    /// <returns>8 bits, one channel; the caller disposes of it.</returns>
+    public Mat Render(uint index) => new Scene(new PhiloxStream(seed, DrawPurpose.Scene, index), noise, Width, Height).Draw();
+}
