@@ -13,8 +13,9 @@ public sealed class PatchSet
     /// <param name="pixels">[count][32][32].</param>
     /// <param name="pointIds">[count]: patches with the same id show the same point.</param>
     /// <param name="centres">[count][32][32], or null: the central part at the original scale (half of the side), for centre-surround networks.</param>
+    /// <param name="pictureIds">[count], or null where unknown: the picture in which each patch's point was found.</param>
     /// <exception cref="ArgumentException">The sizes do not agree.</exception>
-    public PatchSet(byte[] pixels, int[] pointIds, byte[]? centres = null)
+    public PatchSet(byte[] pixels, int[] pointIds, byte[]? centres = null, int[]? pictureIds = null)
     {
         ArgumentNullException.ThrowIfNull(pixels);
         ArgumentNullException.ThrowIfNull(pointIds);
@@ -28,9 +29,15 @@ public sealed class PatchSet
             throw new ArgumentException($"{pointIds.Length} patches need {pixels.Length} bytes of centres, not {centres.Length}");
         }
 
+        if (pictureIds is not null && pictureIds.Length != pointIds.Length)
+        {
+            throw new ArgumentException($"{pointIds.Length} patches need as many picture ids, not {pictureIds.Length}");
+        }
+
         Pixels = pixels;
         PointIds = pointIds;
         Centres = centres;
+        PictureIds = pictureIds;
     }
 
     /// <summary>[count][32][32].</summary>
@@ -41,6 +48,9 @@ public sealed class PatchSet
 
     /// <summary>[count][32][32]: the central half of each patch's side at the original scale, or null.</summary>
     public byte[]? Centres { get; }
+
+    /// <summary>[count], or null: the picture of each patch's point. Points of one picture follow one another.</summary>
+    public int[]? PictureIds { get; }
 
     /// <summary>The number of patches.</summary>
     public int Count => PointIds.Length;

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using CudaL2Net.Operations;
+using OpenCvSharp;
+
+namespace CudaL2Net.Imaging.Sources;
+
+/// <summary>Your own photographs, found in a folder and the folders in it: `images:DIR`.</summary>
+public sealed class ImageFolderSource : PictureSource
+{
+    private readonly string folder;
+    private readonly string[] files;
+
+    /// <summary>Lists the pictures of a folder.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="IOException">The folder cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It holds no file with a picture's name.</exception>
+    public ImageFolderSource(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        this.folder = folder;
+        if (!Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException(File.Exists(folder) ? $"{folder} is a file, not a folder of pictures" : $"the folder {folder} does not exist");
+        }
+
+        files = [.. List(folder).Where(ImageFile.HasPictureName).Order(StringComparer.Ordinal)];
+        if (files.Length == 0)
+        {
+            throw new InvalidDataException($"the folder {folder} holds no pictures (jpg, png, ppm, pgm, bmp, tiff, webp), nor do the folders in it");
+        }
+    }
+
+    /// <summary>The number of files with a picture's name.</summary>
+    public int Files => files.Length;
+
+    /// <inheritdoc/>
+    public override string Identity
+    {
+        get
+        {
+            StringBuilder text = new();
+            foreach (string file in files)
+            {
+                FileInfo info = new(file);
+                long size = info.Exists ? info.Length : 0;
+                text.Append(CultureInfo.InvariantCulture, $"{Path.GetRelativePath(folder, file)}\t{size}\t{info.LastWriteTimeUtc.Ticks}\n");
+            }
+
+            return $"photographs 1, {files.Length} files, {Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))}";
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override int? Count => files.Length;
+
+    /// <inheritdoc/>
+    protected override Mat Load(int index, PairOptions options)
+    {
+        Mat picture = ImageFile.LoadGrey(files[index]);
+        double shrink = (double)options.LongestSide / Math.Max(picture.Width, picture.Height);
+        if (shrink >= 1)
+        {
+            return picture;
+        }
+
+        using (picture)
+        {
+            Mat reduced = new();
+            Cv2.Resize(picture, reduced, new Size(Math.Max(1, picture.Width * shrink), Math.Max(1, picture.Height * shrink)), 0, 0, InterpolationFlags.Area);
+            return reduced;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override int[]? Order(ulong seed)
+    {
+        PhiloxStream draws = new(seed, DrawPurpose.Pair, uint.MaxValue - 1);
+        int[] order = [.. Enumerable.Range(0, files.Length)];
+        for (int i = order.Length - 1; i > 0; i--)
+        {
+            int j = draws.Next(i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+
+    /// <inheritdoc/>
+    protected override string Barren(int damaged) => damaged == files.Length
+        ? $"none of the {files.Length} files in {folder} could be read as a picture"
+        : $"no keypoints were found in the {files.Length - damaged} pictures of {folder}";
+
+    private static IEnumerable<string> List(string folder)
+    {
+        try
+        {
+            // The folder itself must be readable; folders in it without rights are passed over.
+            _ = Directory.GetFileSystemEntries(folder).Length;
+            return Directory.GetFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true });
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new IOException($"the folder {folder} cannot be read: you have no right to it", exception);
+        }
+    }
+}

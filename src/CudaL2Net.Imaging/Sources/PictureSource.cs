@@ -1,0 +1,216 @@
+using System.Collections.Concurrent;
+using CudaL2Net.Data;
+using OpenCvSharp;
+
+namespace CudaL2Net.Imaging.Sources;
+
+/// <summary>Pictures by number, and the patches of their keypoints made by all cores.</summary>
+public abstract class PictureSource
+{
+    private const int NamedWarnings = 10;
+
+    /// <summary>What the pictures are: two sources with the same identity and seed give the same patches. Part of the cache's key.</summary>
+    public abstract string Identity { get; }
+
+    /// <summary>How many pictures there are; null where they never end.</summary>
+    protected abstract int? Count { get; }
+
+    /// <summary>Makes a set of patches. The same arguments give the same bytes, whatever the number of threads.</summary>
+    /// <param name="points">The number of points asked for; fewer, with a warning, where the pictures do not hold as many.</param>
+    /// <param name="options">How patches are made.</param>
+    /// <param name="seed">The seed of all draws.</param>
+    /// <param name="progress">Told the points made so far and the points asked for.</param>
+    /// <param name="threads">Worker threads; 0 for one a core.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the set would pass 2 GiB.</exception>
+    /// <exception cref="InvalidDataException">No picture could be read, or none has a point.</exception>
+    /// <exception cref="OperationCanceledException">The work was stopped.</exception>
+    public SourceResult Build(
+        int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (points < 1 || (long)points * (options.Copies + 1) * PatchSet.Area > Array.MaxLength)
+        {
+            throw new ArgumentException($"the number of points must be 1 to {Array.MaxLength / PatchSet.Area / (options.Copies + 1)}, not {points}", nameof(points));
+        }
+
+        PairGenerator generator = new(options);
+        Collector collector = new(points, options.Centres);
+        threads = threads > 0 ? threads : Environment.ProcessorCount;
+
+        // Each worker has a picture of its own, so OpenCV's threads would only add to them.
+        int openCvThreads = Cv2.GetNumThreads();
+        Cv2.SetNumThreads(1);
+        try
+        {
+            Run(generator, collector, options, seed, progress, threads, cancellation);
+        }
+        finally
+        {
+            Cv2.SetNumThreads(openCvThreads);
+        }
+
+        return collector.Finish(this);
+    }
+
+    /// <summary>Loads picture <paramref name="index"/>: 8 bits, one channel.</summary>
+    /// <exception cref="IOException">The picture cannot be read; it is skipped and counted.</exception>
+    /// <exception cref="InvalidDataException">The picture is damaged; it is skipped and counted.</exception>
+    protected abstract Mat Load(int index, PairOptions options);
+
+    /// <summary>The order in which pictures are gone through.</summary>
+    protected abstract int[]? Order(ulong seed);
+
+    /// <summary>Why there are no points at all.</summary>
+    protected abstract string Barren(int damaged);
+
+    private void Run(
+        PairGenerator generator, Collector collector, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress, int threads, CancellationToken cancellation)
+    {
+        using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        TaskScheduler scheduler = new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler;
+        int[]? order = Order(seed);
+        ConcurrentDictionary<int, byte> damaged = [];
+        Queue<Task<(int Picture, PicturePoints? Points, string? Damage)>> underway = [];
+        int next = 0;
+
+        (int, PicturePoints?, string?) Make(int turn)
+        {
+            enough.Token.ThrowIfCancellationRequested();
+            int picture = order is null ? turn : order[turn % order.Length], pass = order is null ? 0 : turn / order.Length;
+            if (damaged.ContainsKey(picture))
+            {
+                return (picture, null, null);
+            }
+
+            try
+            {
+                using Mat grey = Load(picture, options);
+                return (picture, generator.Generate(grey, seed, (uint)picture, pass), null);
+            }
+            catch (Exception exception) when (exception is IOException or InvalidDataException)
+            {
+                return (picture, null, damaged.TryAdd(picture, 0) ? exception.Message : null);
+            }
+        }
+
+        // Results are taken in the pictures' order, so the threads' pace does not show in them.
+        int barren = 0;
+        try
+        {
+            while (!collector.IsFull && (Count is not { } count || barren < count))
+            {
+                while (underway.Count < 2 * threads)
+                {
+                    int turn = next++;
+                    underway.Enqueue(Task.Factory.StartNew(() => Make(turn), enough.Token, TaskCreationOptions.None, scheduler));
+                }
+
+                (int picture, PicturePoints? made, string? damage) = underway.Dequeue().GetAwaiter().GetResult();
+                barren = made is { PatchesPerPoint.Length: > 0 } ? 0 : barren + 1;
+                collector.Add(picture, made, damage);
+                progress?.Report((collector.Points, collector.Wanted));
+            }
+        }
+        finally
+        {
+            enough.Cancel();
+            foreach (Task task in underway)
+            {
+                ((IAsyncResult)task).AsyncWaitHandle.WaitOne();
+                _ = task.Exception;
+            }
+        }
+    }
+
+    /// <summary>Puts the pictures' points together.</summary>
+    private sealed class Collector(int wanted, bool centres)
+    {
+        private readonly List<(int Picture, PicturePoints Points)> parts = [];
+        private readonly List<string> warnings = [];
+        private int damaged;
+
+        public int Wanted { get; } = wanted;
+
+        public int Points { get; private set; }
+
+        public bool IsFull => Points >= Wanted;
+
+        public void Add(int picture, PicturePoints? made, string? damage)
+        {
+            if (damage is not null && ++damaged <= NamedWarnings)
+            {
+                warnings.Add("skipped: " + damage);
+            }
+
+            if (made is not null)
+            {
+                parts.Add((picture, made));
+                Points = Math.Min(Points + made.PatchesPerPoint.Length, Wanted);
+            }
+        }
+
+        public SourceResult Finish(PictureSource source)
+        {
+            if (Points == 0)
+            {
+                throw new InvalidDataException(source.Barren(damaged));
+            }
+
+            int count = Walk((_, _, _, _, _) => { });
+            byte[] pixels = new byte[count * PatchSet.Area];
+            byte[]? middle = centres ? new byte[pixels.Length] : null;
+            int[] pointIds = new int[count], pictureIds = new int[count];
+            Walk((part, from, to, patches, point) =>
+            {
+                parts[part].Points.Pixels.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(pixels.AsSpan(to * PatchSet.Area));
+                parts[part].Points.Centres?.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(middle.AsSpan(to * PatchSet.Area));
+                pointIds.AsSpan(to, patches).Fill(point);
+                pictureIds.AsSpan(to, patches).Fill(parts[part].Picture);
+            });
+            if (damaged > NamedWarnings)
+            {
+                warnings.Add($"skipped: {damaged - NamedWarnings} more damaged pictures");
+            }
+
+            if (!IsFull)
+            {
+                warnings.Add($"the pictures hold {Points} points, not the {Wanted} asked for; add pictures for more");
+            }
+
+            return new SourceResult(new PatchSet(pixels, pointIds, middle, pictureIds), new SourceReport
+            {
+                Points = Points,
+                Pictures = parts.Count(p => p.Points.PatchesPerPoint.Length > 0),
+                DamagedPictures = damaged,
+                FlatPoints = parts.Sum(p => (long)p.Points.FlatPoints),
+                LostPoints = parts.Sum(p => (long)p.Points.LostPoints),
+                DetectedPatches = parts.Sum(p => (long)p.Points.Detected),
+                Warnings = warnings,
+            });
+        }
+
+        /// <summary>Visits the points that are wanted: (part, first patch in it, first patch in the set, patches, point). Returns the number of patches.</summary>
+        private int Walk(Action<int, int, int, int, int> visit)
+        {
+            int to = 0, point = 0;
+            for (int part = 0; part < parts.Count; part++)
+            {
+                int from = 0;
+                foreach (int patches in parts[part].Points.PatchesPerPoint)
+                {
+                    if (point == Wanted)
+                    {
+                        return to;
+                    }
+
+                    visit(part, from, to, patches, point++);
+                    from += patches;
+                    to += patches;
+                }
+            }
+
+            return to;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using CudaL2Net.Data;
+
+namespace CudaL2Net.Imaging.Sources;
+
+/// <summary>Training patches and how they came about.</summary>
+/// <param name="Patches">The patches, points and pictures in ascending order.</param>
+/// <param name="Report">What was used and what was skipped.</param>
+public sealed record SourceResult(PatchSet Patches, SourceReport Report);
+
+/// <summary>What a source used and skipped.</summary>
+public sealed record SourceReport
+{
+    /// <summary>The points of the set.</summary>
+    public int Points { get; init; }
+
+    /// <summary>Pictures that points were taken from; a picture counts each time it was gone through.</summary>
+    public int Pictures { get; init; }
+
+    /// <summary>Files that could not be read as pictures.</summary>
+    public int DamagedPictures { get; init; }
+
+    /// <summary>Points skipped because a patch was near-uniform.</summary>
+    public long FlatPoints { get; init; }
+
+    /// <summary>Points skipped because no copy showed them.</summary>
+    public long LostPoints { get; init; }
+
+    /// <summary>Patches of copies whose keypoint the detector found again.</summary>
+    public long DetectedPatches { get; init; }
+
+    /// <summary>Whether the patches came from the cache.</summary>
+    public bool FromCache { get; init; }
+
+    /// <summary>Sentences for the user: damaged pictures by name, fewer points than asked for, a cache that could not be used.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
