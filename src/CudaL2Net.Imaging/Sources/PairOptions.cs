@@ -9,7 +9,7 @@ public sealed record PairOptions
     /// <summary>Side of a patch in the picture divided by the keypoint's size (a diameter). 10 was clearly better than 6 for SIFT keypoints.</summary>
     public double PatchScale { get; init; } = 10;
 
-    /// <summary>Whether patches are cut with 64 x 64 pixels, to fill <see cref="Data.PatchSet.Centres"/> for centre-surround networks.</summary>
+    /// <summary>Whether patches are cut with 64 x 64 pixels, to fill <see cref="CudaL2Net.Data.PatchSet.Centres"/> for centre-surround networks.</summary>
     public bool Centres { get; init; }
 
     /// <summary>Changed copies of each picture, 1 or more; a point has up to one patch more.</summary>

@@ -70,7 +70,7 @@ public abstract class PictureSource
         using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         TaskScheduler scheduler = new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler;
         int[]? order = Order(seed);
-        ConcurrentDictionary<int, byte> damaged = [];
+        ConcurrentDictionary<int, string> damaged = [];
         Queue<Task<(int Picture, PicturePoints? Points, string? Damage)>> underway = [];
         int next = 0;
 
@@ -78,9 +78,9 @@ public abstract class PictureSource
         {
             enough.Token.ThrowIfCancellationRequested();
             int picture = order is null ? turn : order[turn % order.Length], pass = order is null ? 0 : turn / order.Length;
-            if (damaged.ContainsKey(picture))
+            if (damaged.TryGetValue(picture, out string? known))
             {
-                return (picture, null, null);
+                return (picture, null, known);
             }
 
             try
@@ -90,7 +90,7 @@ public abstract class PictureSource
             }
             catch (Exception exception) when (exception is IOException or InvalidDataException)
             {
-                return (picture, null, damaged.TryAdd(picture, 0) ? exception.Message : null);
+                return (picture, null, damaged[picture] = exception.Message);
             }
         }
 
@@ -128,7 +128,7 @@ public abstract class PictureSource
     {
         private readonly List<(int Picture, PicturePoints Points)> parts = [];
         private readonly List<string> warnings = [];
-        private int damaged;
+        private readonly HashSet<int> damaged = [];
 
         public int Wanted { get; } = wanted;
 
@@ -138,7 +138,7 @@ public abstract class PictureSource
 
         public void Add(int picture, PicturePoints? made, string? damage)
         {
-            if (damage is not null && ++damaged <= NamedWarnings)
+            if (damage is not null && damaged.Add(picture) && damaged.Count <= NamedWarnings)
             {
                 warnings.Add("skipped: " + damage);
             }
@@ -154,7 +154,7 @@ public abstract class PictureSource
         {
             if (Points == 0)
             {
-                throw new InvalidDataException(source.Barren(damaged));
+                throw new InvalidDataException(source.Barren(damaged.Count));
             }
 
             int count = Walk((_, _, _, _, _) => { });
@@ -168,9 +168,9 @@ public abstract class PictureSource
                 pointIds.AsSpan(to, patches).Fill(point);
                 pictureIds.AsSpan(to, patches).Fill(parts[part].Picture);
             });
-            if (damaged > NamedWarnings)
+            if (damaged.Count > NamedWarnings)
             {
-                warnings.Add($"skipped: {damaged - NamedWarnings} more damaged pictures");
+                warnings.Add($"skipped: {damaged.Count - NamedWarnings} more damaged pictures");
             }
 
             if (!IsFull)
@@ -182,7 +182,7 @@ public abstract class PictureSource
             {
                 Points = Points,
                 Pictures = parts.Count(p => p.Points.PatchesPerPoint.Length > 0),
-                DamagedPictures = damaged,
+                DamagedPictures = damaged.Count,
                 FlatPoints = parts.Sum(p => (long)p.Points.FlatPoints),
                 LostPoints = parts.Sum(p => (long)p.Points.LostPoints),
                 DetectedPatches = parts.Sum(p => (long)p.Points.Detected),
