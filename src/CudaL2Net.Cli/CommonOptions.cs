@@ -45,7 +45,20 @@ internal static class CommonOptions
         return path is null ? L2Net.LoadDefault(device) : L2Net.Load(ModelPath(path), device);
     }
 
-    /// <summary>The model's file: the path itself, or <c>model.safetensors</c> in the folder that it names.</summary>
+    /// <summary>What tables call the model that the line asks for: the file's name, or its folder's where the file has the usual name.</summary>
+    public static string ModelName(ParseResult line)
+    {
+        string? path = line.GetValue(Model);
+        if (path is null)
+        {
+            return "CudaL2Net";
+        }
+
+        string name = Path.GetFileNameWithoutExtension(path);
+        return name is "model" or "checkpoint" ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))! : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+    }
+
+    /// <summary>The model's file: the path itself, or <c>model.safetensors</c> (else <c>checkpoint.safetensors</c>) in the folder that it names.</summary>
     public static string ModelPath(string path)
     {
         if (!Directory.Exists(path))
@@ -53,9 +66,7 @@ internal static class CommonOptions
             return path;
         }
 
-        string inside = Path.Combine(path, "model.safetensors");
-        return File.Exists(inside)
-            ? inside
-            : throw new FileNotFoundException($"'{path}' is a folder without a model.safetensors; name a model file, or the --out folder of a training");
+        string[] files = [Path.Combine(path, "model.safetensors"), Path.Combine(path, "checkpoint.safetensors")];
+        return files.FirstOrDefault(File.Exists) ?? throw new FileNotFoundException($"{path} is a folder without a model.safetensors; name a model file, or the --out folder of a training");
     }
 }

@@ -1,6 +1,7 @@
-using System.Runtime.InteropServices;
+using CudaL2Net.Data;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging;
+using CudaL2Net.Imaging.Data;
 using OpenCvSharp;
 
 namespace CudaL2Net.Cli;
@@ -11,8 +12,6 @@ internal sealed record PatchBlock(byte[] Pixels, int Side);
 /// <summary>Reads patches from strips, folders and arrays, a block at a time.</summary>
 internal static class PatchInput
 {
-    private static readonly int[] Sides = [32, 64, 65];
-
     /// <summary>Whether an input is a picture whose keypoints are wanted, not patches.</summary>
     /// <param name="path">A file or folder.</param>
     /// <param name="kind"><c>strip</c>, <c>image</c>, or null to go by the size.</param>
@@ -29,7 +28,7 @@ internal static class PatchInput
         }
 
         using Mat picture = ImageFile.LoadGrey(path);
-        return !Sides.Contains(picture.Width) || picture.Height % picture.Width != 0;
+        return !PatchResize.Supports(picture.Width) || picture.Height % picture.Width != 0;
     }
 
     /// <summary>Reads all patches of a strip, a folder of strips in the order of their names, a Brown folder, or an .npy.</summary>
@@ -40,6 +39,16 @@ internal static class PatchInput
 
     private static IEnumerable<PatchBlock> ReadFolder(string path)
     {
+        if (BrownDataset.IsBrownFolder(path))
+        {
+            foreach (byte[] block in BrownDataset.Open(path).ReadPatches())
+            {
+                yield return new PatchBlock(block, BrownDataset.PatchSide);
+            }
+
+            yield break;
+        }
+
         string[] strips = [.. Directory.EnumerateFiles(path).Where(ImageFile.HasPictureName).Order(StringComparer.Ordinal)];
         if (strips.Length == 0)
         {
@@ -62,27 +71,14 @@ internal static class PatchInput
 
     private static PatchBlock ReadStrip(string path)
     {
-        using Mat picture = ImageFile.LoadGrey(path);
-        int side = picture.Width, height = picture.Height;
-        if (!Sides.Contains(side) || height % side != 0)
-        {
-            throw new InvalidDataException(
-                $"{path}: {side} x {height} is no strip of patches: the width must be 32, 64 or 65 and the height a multiple of it. For a picture whose keypoints are wanted say --as image");
-        }
-
-        var pixels = new byte[height * side];
-        for (int row = 0; row < height; row++)
-        {
-            Marshal.Copy(picture.Ptr(row), pixels, row * side, side);
-        }
-
-        return new PatchBlock(pixels, side);
+        PatchStrip strip = PatchStrip.Read(path);
+        return new PatchBlock(strip.Pixels, strip.Side);
     }
 
     private static PatchBlock ReadArray(string path)
     {
         NpyArray array = NpyFile.Read(path);
-        if (array.Shape.Length != 3 || array.Shape[1] != array.Shape[2] || !Sides.Contains(array.Shape[1]))
+        if (array.Shape.Length != 3 || array.Shape[1] != array.Shape[2] || !PatchResize.Supports(array.Shape[1]))
         {
             throw new InvalidDataException($"{path}: the array has the shape [{string.Join(", ", array.Shape.ToArray())}]; patches are [n, side, side] with side 32, 64 or 65");
         }

@@ -78,6 +78,7 @@ internal static partial class Program
             CommonOptions.Json,
             CommonOptions.Verbose,
             DescribeCommand.Create(terminal),
+            EvaluateCommand.Create(terminal),
             ExportCommand.Create(terminal),
             InfoCommand.Create(terminal),
         };

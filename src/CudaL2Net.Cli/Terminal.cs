@@ -139,3 +139,10 @@ internal sealed class Interrupt : IDisposable
         source.Dispose();
     }
 }
+
+/// <summary>Progress that is told at once, on the thread that reports.</summary>
+internal sealed class Reporter<T>(Action<T> report) : IProgress<T>
+{
+    /// <inheritdoc/>
+    public void Report(T value) => report(value);
+}

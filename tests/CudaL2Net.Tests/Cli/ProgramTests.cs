@@ -3,6 +3,9 @@ namespace CudaL2Net.Tests.Cli;
 public sealed class ProgramTests
 {
     [TestCase("describe")]
+    [TestCase("evaluate sequences")]
+    [TestCase("evaluate brown")]
+    [TestCase("evaluate")]
     [TestCase("export")]
     [TestCase("info")]
     public void HelpEndsWithExamples(string command)

@@ -1,0 +1,22 @@
+using System.CommandLine;
+
+namespace CudaL2Net.Cli.Commands;
+
+/// <summary><c>cudal2net evaluate</c>: the benchmarks.</summary>
+internal static class EvaluateCommand
+{
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new ExampleCommand(
+            "evaluate",
+            "Measure a model: on image sequences with known homographies, or on Brown's pairs of patches.",
+            "cudal2net evaluate sequences oxford/graf oxford/wall --model runs/first",
+            "cudal2net evaluate brown phototour/notredame --model runs/first")
+        {
+            EvaluateSequencesCommand.Create(terminal),
+            EvaluateBrownCommand.Create(terminal),
+        };
+        return command;
+    }
+}
