@@ -69,7 +69,8 @@ public sealed class BatchNormTests
     [Test]
     public void AConstantChannelGivesZerosAndFiniteGradients()
     {
-        float[][] result = Run(new BatchNormOptions(1, 1e-5f, 0.1f, false), Enumerable.Repeat(7f, 40).ToArray(), 1, null, null, [0], [1], Samples.Gaussian(1, 40));
+        float[][] result = Run(
+            new BatchNormOptions(1, 1e-5f, 0.1f, false), Enumerable.Repeat(7f, 40).ToArray(), 1, null, null, [0], [1], Samples.Gaussian(1, 40));
         Assert.That(result[0], Is.All.Zero);
         Assert.That(result[3], Is.All.Matches<float>(float.IsFinite));
     }
@@ -95,10 +96,12 @@ public sealed class BatchNormTests
 
     /// <summary>y, running mean, running variance, dx, dScale, dShift.</summary>
     private static float[][] Run(
-        BatchNormOptions options, float[] x, int channels, float[]? scale, float[]? shift, float[] runningMean, float[] runningVariance, float[] dy, bool inPlace = false) =>
+        BatchNormOptions options, float[] x, int channels, float[]? scale, float[]? shift, float[] runningMean, float[] runningVariance, float[] dy,
+        bool inPlace = false) =>
         OnCpu.Run(device =>
         {
-            using Tensor<float> input = device.Upload<float>(x, x.Length / channels, channels), outputGradient = device.Upload<float>(dy, x.Length / channels, channels);
+            using Tensor<float> input = device.Upload<float>(x, x.Length / channels, channels);
+            using Tensor<float> outputGradient = device.Upload<float>(dy, x.Length / channels, channels);
             using Tensor<float>? factor = scale == null ? null : device.Upload<float>(scale), offset = shift == null ? null : device.Upload<float>(shift);
             using Tensor<float> mean = device.Allocate<float>(options.Sides, channels), inverse = device.Allocate<float>(options.Sides, channels);
             Tensor<float> movingMean = device.Upload<float>(runningMean), movingVariance = device.Upload<float>(runningVariance);

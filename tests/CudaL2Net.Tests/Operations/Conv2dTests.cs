@@ -16,7 +16,8 @@ public sealed class Conv2dTests
     }
 
     [Test]
-    public void EveryChannelCountMatchesTheReference([Values(1, 5, 32, 33, 130)] int inChannels, [Values(1, 5, 32, 33, 130)] int outChannels, [Values(1, 2)] int stride) =>
+    public void EveryChannelCountMatchesTheReference(
+        [Values(1, 5, 32, 33, 130)] int inChannels, [Values(1, 5, 32, 33, 130)] int outChannels, [Values(1, 2)] int stride) =>
         Check(new Conv2dGeometry(2, 5, 6, inChannels, outChannels, 3, 3, stride, 1), bias: true);
 
     [TestCase(1, 1, 1, 1, 1, 0)]

@@ -41,7 +41,8 @@ public sealed class CorrelationTests
     public void WorkedOutByHand([Values] bool exact)
     {
         // Two dimensions over four patches, mean 0 and variance 1 as batch normalization leaves them. Side 1:
-        // (1, 1), (1, -1), (-1, -1), (-1, 1): r = (1 - 1 + 1 - 1) / 4 = 0. Side 2: (1, 1), (1, 1), (-1, -1), (-1, -1): r = 1, and r_12 = r_21: E2 = 1/2 (1 + 1) = 1.
+        // (1, 1), (1, -1), (-1, -1), (-1, 1): r = (1 - 1 + 1 - 1) / 4 = 0. Side 2: (1, 1), (1, 1), (-1, -1), (-1, -1): r = 1, and r_12 = r_21:
+        // E2 = 1/2 (1 + 1) = 1.
         // Both forms agree on such features.
         (float value, _) = Run(new CorrelationOptions(false, exact), [1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, 1, -1, -1, -1, -1], 4, 1);
         Assert.That(value, Is.EqualTo(1).Within(1e-6f));

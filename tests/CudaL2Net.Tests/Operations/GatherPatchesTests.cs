@@ -10,7 +10,8 @@ public sealed class GatherPatchesTests
     private const int Area = 32 * 32;
 
     [Test]
-    public void MatchesTheReference([Values(1, 3, 33)] int pairs, [Values] PatchNormalization normalization, [Values] PatchAugmentation augmentation, [Values] bool withMean)
+    public void MatchesTheReference(
+        [Values(1, 3, 33)] int pairs, [Values] PatchNormalization normalization, [Values] PatchAugmentation augmentation, [Values] bool withMean)
     {
         byte[] patches = Bytes(9 * Area);
         float[] meanImage = Array.ConvertAll(Samples.Gaussian(2, Area), v => 120 + (20 * v));
@@ -20,7 +21,8 @@ public sealed class GatherPatchesTests
         {
             double[] patch = Array.ConvertAll(patches[(indices[4 + row] * Area)..((indices[4 + row] + 1) * Area)], b => (double)b);
             double[] turned = Plain.TurnPatch(patch, PatchSymmetry.Draw(augmentation, 77, 6, row % pairs));
-            AssertClose(output[(row * Area)..((row + 1) * Area)], Plain.NormalizePatch(turned, normalization, withMean ? Samples.Widen(meanImage) : null), 1e-6);
+            AssertClose(
+                output[(row * Area)..((row + 1) * Area)], Plain.NormalizePatch(turned, normalization, withMean ? Samples.Widen(meanImage) : null), 1e-6);
         }
     }
 
@@ -59,7 +61,8 @@ public sealed class GatherPatchesTests
         return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
     }
 
-    private static float[] Run(byte[] bytes, int[] rows, GatherOptions options, float[]? meanImage, int pairs, uint step, int batchOffset) => OnCpu.Run(device =>
+    private static float[] Run(
+        byte[] bytes, int[] rows, GatherOptions options, float[]? meanImage, int pairs, uint step, int batchOffset) => OnCpu.Run(device =>
     {
         using Tensor<byte> patches = device.Upload<byte>(bytes, bytes.Length / Area, 32, 32);
         using Tensor<int> indices = device.Upload<int>(rows);

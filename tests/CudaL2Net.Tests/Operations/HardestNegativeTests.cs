@@ -21,7 +21,8 @@ public sealed class HardestNegativeTests
         (double[] expectedPositive, double[] expectedNegative, _) = Plain.HardestNegative(options, wide, pairs);
         for (int pair = 0; pair < pairs; pair++)
         {
-            // Absolute: both distances come from numbers of size 1. The pair that is named must be one of those that have the distance, and belong to this pair.
+            // Absolute: both distances come from numbers of size 1. The pair that is named must be one of those that have
+            // the distance, and belong to this pair.
             Assert.That((double)positive[pair], Is.EqualTo(expectedPositive[pair]).Within(2e-6));
             Assert.That((double)negative[pair], Is.EqualTo(expectedNegative[pair]).Within(2e-6));
             int first = negativePair[2 * pair], second = negativePair[(2 * pair) + 1];

@@ -69,7 +69,9 @@ public sealed class NearestTests
         using Tensor<float> queries = device.Allocate<float>(2, 128), targets = device.Allocate<float>(2, 256), none = device.Allocate<float>(0, 128);
         using Tensor<int> nearest = device.Allocate<int>(2, 2);
         using Tensor<float> distance = device.Allocate<float>(2, 2);
-        Assert.That(() => device.Kernels.NearestEuclidean(queries, targets, nearest, distance), Throws.ArgumentException.With.Message.Contains("128").And.Message.Contains("256"));
+        Assert.That(
+            () => device.Kernels.NearestEuclidean(queries, targets, nearest, distance),
+            Throws.ArgumentException.With.Message.Contains("128").And.Message.Contains("256"));
         Assert.That(() => device.Kernels.NearestEuclidean(queries, none, nearest, distance), Throws.ArgumentException.With.Message.Contains("no target"));
     }
 

@@ -13,7 +13,8 @@ public sealed class PlanTests
     public void ASmallNetworkMatchesTheReference([Values(1, 2, 5)] int count, [Values] PatchNormalization normalization, [Values(1, 2, 3)] int threads)
     {
         float[]? meanImage = normalization == PatchNormalization.L2Net ? Array.ConvertAll(Samples.Gaussian(3, Area), v => 100 + (10 * v)) : null;
-        FoldedNetwork network = new(normalization, meanImage, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 3, 1, 1, 5, 6), Layer(3, 3, 2, 1, 6, 33), Layer(4, 8, 1, 0, 33, 20, relu: false)]);
+        FoldedNetwork network = new(
+            normalization, meanImage, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 3, 1, 1, 5, 6), Layer(3, 3, 2, 1, 6, 33), Layer(4, 8, 1, 0, 33, 20, relu: false)]);
         byte[] patches = Bytes(count * Area);
         var descriptors = new float[(count * 25) - 5];
         using (Device device = Device.Open("cpu", threads))
@@ -32,7 +33,8 @@ public sealed class PlanTests
     [Test]
     public void ADescriptorDoesNotDependOnTheBatchItIsIn()
     {
-        FoldedNetwork network = new(PatchNormalization.PerPatch, null, [Layer(1, 3, 1, 1, 1, 32), Layer(2, 3, 2, 1, 32, 64), Layer(3, 16, 1, 0, 64, 128, relu: false)]);
+        FoldedNetwork network = new(
+            PatchNormalization.PerPatch, null, [Layer(1, 3, 1, 1, 1, 32), Layer(2, 3, 2, 1, 32, 64), Layer(3, 16, 1, 0, 64, 128, relu: false)]);
         byte[] patches = Bytes(7 * Area);
         float[] together = new float[7 * 128], alone = new float[7 * 128];
         using Device device = Device.Open("cpu", 2);
@@ -59,7 +61,8 @@ public sealed class PlanTests
 
     private static double[] Describe(FoldedNetwork network, byte[] patch)
     {
-        double[] x = Plain.NormalizePatch(Array.ConvertAll(patch, b => (double)b), network.Normalization, network.MeanImage == null ? null : Samples.Widen(network.MeanImage));
+        double[] x = Plain.NormalizePatch(
+            Array.ConvertAll(patch, b => (double)b), network.Normalization, network.MeanImage == null ? null : Samples.Widen(network.MeanImage));
         int side = 32;
         foreach (FoldedLayer layer in network.Layers)
         {
@@ -74,7 +77,8 @@ public sealed class PlanTests
 
     private static FoldedLayer Layer(ulong seed, int kernel, int stride, int padding, int inChannels, int outChannels, bool relu = true)
     {
-        float[] filters = Array.ConvertAll(Samples.Gaussian(seed, outChannels * kernel * kernel * inChannels), v => v / MathF.Sqrt(kernel * kernel * inChannels));
+        float[] filters = Array.ConvertAll(
+            Samples.Gaussian(seed, outChannels * kernel * kernel * inChannels), v => v / MathF.Sqrt(kernel * kernel * inChannels));
         return new FoldedLayer(kernel, stride, padding, inChannels, outChannels, filters, Samples.Gaussian(seed + 100, outChannels), relu);
     }
 

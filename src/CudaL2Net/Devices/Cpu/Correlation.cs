@@ -62,7 +62,8 @@ internal sealed unsafe partial class CpuDevice
         MultiplyRows(new MatrixOperand(normalized, width, 1), pairs, new MatrixOperand(correlation, width, 1), width, width, dy, width);
         if (exact)
         {
-            ForChunks(width, RowChunk, new NormalizeGradientBody { Pairs = pairs, Width = width, Normalized = normalized, InverseDeviation = inverseDeviation, Gradient = dy });
+            var body = new NormalizeGradientBody { Pairs = pairs, Width = width, Normalized = normalized, InverseDeviation = inverseDeviation, Gradient = dy };
+            ForChunks(width, RowChunk, body);
         }
 
         return total / 2;

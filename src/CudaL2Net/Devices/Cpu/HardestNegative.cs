@@ -3,8 +3,8 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cpu;
 
-// neg_i = the smaller of min_j d(y1_i, y2_j) and min_j d(y1_j, y2_i), j != i, without near-duplicates; d is HardNet's sqrt(|a - b|^2 + 1e-6) + 1e-8 or 2 (1 - a.b).
-// The p x p matrix is never stored: the rows are one scan over tiles of inner products, the columns a second one with the sides exchanged (4 p^2 q operations
+// neg_i = the smaller of min_j d(y1_i, y2_j) and min_j d(y1_j, y2_i), j != i, without near-duplicates; d is HardNet's
+// sqrt(|a - b|^2 + 1e-6) + 1e-8 or 2 (1 - a.b). The p x p matrix is never stored: the rows are one scan over tiles of inner products, the columns a second one with the sides exchanged (4 p^2 q operations
 // in all, a trifle beside the network's). A squared distance of |a|^2 + |b|^2 - 2 a.b loses its digits near 0, so candidates that near are measured again
 // from the differences, and so are all distances that are written.
 internal sealed unsafe partial class CpuDevice
@@ -12,7 +12,8 @@ internal sealed unsafe partial class CpuDevice
     /// <summary>Below this share of |a|^2 + |b|^2 a squared distance is taken from the differences: 1/64 leaves float32 about five digits.</summary>
     private const float CancellationShare = 1f / 64;
 
-    public void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair)
+    public void HardestNegative(
+        in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair)
     {
         (int pairs, int width) = PairShape(descriptors);
         RequireLength(positive, pairs, nameof(positive));

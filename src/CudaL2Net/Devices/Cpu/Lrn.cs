@@ -25,7 +25,8 @@ internal sealed unsafe partial class CpuDevice
     {
         if (options.Channels <= 0 || options.Window <= 0 || x.Length % options.Channels != 0)
         {
-            throw new ArgumentException($"{x.Length} elements do not divide into rows of {options.Channels} channels, or the window of {options.Window} is empty", nameof(options));
+            throw new ArgumentException(
+                $"{x.Length} elements do not divide into rows of {options.Channels} channels, or the window of {options.Window} is empty", nameof(options));
         }
 
         nuint perWorker = (2 * (nuint)options.Channels) + 1;

@@ -57,7 +57,8 @@ internal sealed unsafe partial class CpuDevice
         pool.For(InnerProducts.Panels(rows, HammingQueries), job);
     }
 
-    private static (int Rows, int Columns, int Width) NearestShape<T, TDistance>(Tensor<T> queries, Tensor<T> targets, Tensor<int> nearest, Tensor<TDistance> distance)
+    private static (int Rows, int Columns, int Width) NearestShape<T, TDistance>(
+        Tensor<T> queries, Tensor<T> targets, Tensor<int> nearest, Tensor<TDistance> distance)
         where T : unmanaged
         where TDistance : unmanaged
     {
@@ -176,11 +177,17 @@ internal sealed unsafe partial class CpuDevice
 
         private readonly void Scan(byte* query, int start, int end, int* indices, int* best)
         {
-            int second = best[1];
+            int second = best[1], wide = Width >= 16 ? 16 : 0;
+            ulong query0 = wide > 0 ? *(ulong*)query : 0, query1 = wide > 0 ? *(ulong*)(query + 8) : 0;
             byte* target = Targets + ((long)start * Width);
             for (int column = start; column < end; column++, target += Width)
             {
-                int d = Bits(query, target);
+                int d = wide == 0 ? 0 : BitOperations.PopCount(query0 ^ *(ulong*)target) + BitOperations.PopCount(query1 ^ *(ulong*)(target + 8));
+                if (wide < Width)
+                {
+                    d += Bits(query, target, wide);
+                }
+
                 if (d >= second)
                 {
                     continue;
@@ -200,9 +207,10 @@ internal sealed unsafe partial class CpuDevice
             }
         }
 
-        private readonly int Bits(byte* a, byte* b)
+        /// <summary>The distance of what comes after the first <paramref name="i"/> bytes.</summary>
+        private readonly int Bits(byte* a, byte* b, int i)
         {
-            int i = 0, bits = 0;
+            int bits = 0;
             for (; i <= Width - 8; i += 8)
             {
                 bits += BitOperations.PopCount(*(ulong*)(a + i) ^ *(ulong*)(b + i));

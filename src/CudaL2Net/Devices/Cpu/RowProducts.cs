@@ -24,7 +24,8 @@ internal sealed unsafe partial class CpuDevice
 
     /// <summary>Packs rows into consecutive panels, all threads taking part.</summary>
     private void PackPanels(in MatrixOperand source, int rows, int depth, float* panels, int panelWidth) =>
-        pool.For(InnerProducts.Panels(rows, panelWidth), new PanelPackJob { Source = source, Rows = rows, Depth = depth, Panels = panels, PanelWidth = panelWidth });
+        pool.For(
+            InnerProducts.Panels(rows, panelWidth), new PanelPackJob { Source = source, Rows = rows, Depth = depth, Panels = panels, PanelWidth = panelWidth });
 
     private struct PanelPackJob : IParallelJob
     {

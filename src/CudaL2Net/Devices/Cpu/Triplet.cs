@@ -12,7 +12,9 @@ internal sealed unsafe partial class CpuDevice
     private const float EuclideanOffset = 1e-8f;
     private const float EuclideanInsideRoot = 1e-6f;
 
-    public void Triplet(in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair, Tensor<float> loss, Tensor<float> gradient)
+    public void Triplet(
+        in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair, Tensor<float> loss,
+        Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
         RequireSameLength(descriptors, gradient);
