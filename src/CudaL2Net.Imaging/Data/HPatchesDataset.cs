@@ -56,7 +56,8 @@ public sealed class HPatchesDataset
 
             if (missing.Length > 0)
             {
-                throw new FileNotFoundException($"{missing[0]} is missing. A sequence has 16 strips, ref, e1..e5, h1..h5 and t1..t5; unpack it again.", missing[0]);
+                throw new FileNotFoundException(
+                    $"{missing[0]} is missing. A sequence has 16 strips, ref, e1..e5, h1..h5 and t1..t5; unpack it again.", missing[0]);
             }
 
             sequences.Add(Path.GetFileName(sequence));
@@ -64,10 +65,14 @@ public sealed class HPatchesDataset
 
         return sequences.Count > 0
             ? new HPatchesDataset(folder, sequences)
-            : throw new InvalidDataException($"{folder} has no HPatches sequences, folders with ref.png, e1.png and so on. Name the folder that holds i_ajuntament, v_abstract and so on.");
+            : throw new InvalidDataException(
+                $"{folder} has no HPatches sequences, folders with ref.png, e1.png and so on. Name the folder that holds i_ajuntament, v_abstract and so on.");
     }
 
-    /// <summary>The sequences to train on: the train list of a split in <c>splits.json</c>, in the folder or in its <c>tasks</c>; all sequences where there is no such file.</summary>
+    /// <summary>
+    /// The sequences to train on: the train list of a split in <c>splits.json</c>, in the folder or in its <c>tasks</c>; all sequences where there is no
+    /// such file.
+    /// </summary>
     /// <param name="split">a, b, c, illum, view or full.</param>
     /// <exception cref="InvalidDataException">The file is damaged, has no such split with a train list, or names a sequence that is not there.</exception>
     public IReadOnlyList<string> ReadTrainingSequences(string split = "a")
@@ -86,12 +91,14 @@ public sealed class HPatchesDataset
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new InvalidDataException($"{path} has no list of training sequences for split '{split}': {error.Message.TrimEnd('.')}. Download it again.", error);
+            throw new InvalidDataException(
+                $"{path} has no list of training sequences for split '{split}': {error.Message.TrimEnd('.')}. Download it again.", error);
         }
 
         string? absent = names.FirstOrDefault(name => !sequences.Contains(name));
         return absent is not null
-            ? throw new InvalidDataException($"{path} names the training sequence {absent}, which {Folder} does not have. Unpack it, or take the name out of the list.")
+            ? throw new InvalidDataException(
+                $"{path} names the training sequence {absent}, which {Folder} does not have. Unpack it, or take the name out of the list.")
             : names.Length > 0 ? names : throw new InvalidDataException($"{path} lists no training sequences for split '{split}'. Download it again.");
     }
 
@@ -138,7 +145,8 @@ public sealed class HPatchesDataset
                 PatchStrip strip = ReadStrip(training[i], name);
                 if (strip.Count != rows[i])
                 {
-                    throw new InvalidDataException($"{StripPath(training[i], name)} has {strip.Count} patches, but ref.png has {rows[i]}. Unpack the sequence again.");
+                    throw new InvalidDataException(
+                        $"{StripPath(training[i], name)} has {strip.Count} patches, but ref.png has {rows[i]}. Unpack the sequence again.");
                 }
 
                 for (int row = 0; row < strip.Count; row += step)
@@ -160,7 +168,8 @@ public sealed class HPatchesDataset
     {
         Span<byte> header = stackalloc byte[24];
         using FileStream stream = InputFile.Open(path);
-        if (stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header[..8].SequenceEqual((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]))
+        ReadOnlySpan<byte> signature = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A];
+        if (stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header.StartsWith(signature))
         {
             throw new InvalidDataException($"{path} is not a PNG picture. Unpack the sequence again.");
         }
@@ -168,7 +177,8 @@ public sealed class HPatchesDataset
         uint width = BinaryPrimitives.ReadUInt32BigEndian(header[16..]), height = BinaryPrimitives.ReadUInt32BigEndian(header[20..]);
         return width == PatchSide && height % PatchSide == 0 && height is > 0 and < int.MaxValue
             ? (int)height / PatchSide
-            : throw new InvalidDataException($"{path} has {width} x {height} pixels; a strip of HPatches is {PatchSide} wide and its height a multiple of that");
+            : throw new InvalidDataException(
+                $"{path} has {width} x {height} pixels; a strip of HPatches is {PatchSide} wide and its height a multiple of that");
     }
 
     private string StripPath(string sequence, string strip) => Path.Combine(Folder, sequence, strip + ".png");

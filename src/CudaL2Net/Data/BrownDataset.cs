@@ -55,14 +55,17 @@ public sealed class BrownDataset
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Directory.Exists(folder))
         {
-            throw new DirectoryNotFoundException($"{folder} does not exist. Name a folder with info.txt and patches0000.bmp and so on, as liberty, notredame or yosemite.");
+            throw new DirectoryNotFoundException(
+                $"{folder} does not exist. Name a folder with info.txt and patches0000.bmp and so on, as liberty, notredame or yosemite.");
         }
 
         string infoPath = Path.Combine(folder, PointFile);
         if (!File.Exists(infoPath))
         {
             string[] sets = [.. Directory.EnumerateDirectories(folder).Where(IsBrownFolder).Order(StringComparer.Ordinal)];
-            string advice = sets.Length > 0 ? $"Did you mean {string.Join(" or ", sets)}?" : "Name a folder with info.txt and patches0000.bmp and so on, as liberty, notredame or yosemite.";
+            string advice = sets.Length > 0
+                ? $"Did you mean {string.Join(" or ", sets)}?"
+                : "Name a folder with info.txt and patches0000.bmp and so on, as liberty, notredame or yosemite.";
             throw new FileNotFoundException($"{folder} is not a Brown set: it has no info.txt. {advice}", infoPath);
         }
 
@@ -82,12 +85,14 @@ public sealed class BrownDataset
         {
             if (!File.Exists(MosaicPath(folder, i)))
             {
-                throw new FileNotFoundException($"{MosaicPath(folder, i)} is missing: the {ids.Count} lines of info.txt need {mosaics} mosaics. Unpack the set again.", MosaicPath(folder, i));
+                throw new FileNotFoundException(
+                    $"{MosaicPath(folder, i)} is missing: the {ids.Count} lines of info.txt need {mosaics} mosaics. Unpack the set again.", MosaicPath(folder, i));
             }
         }
 
         return File.Exists(MosaicPath(folder, mosaics))
-            ? throw new InvalidDataException($"{infoPath} has {ids.Count} lines, enough for {mosaics} mosaics, but there is {MosaicPath(folder, mosaics)}. Unpack the set again.")
+            ? throw new InvalidDataException(
+                $"{infoPath} has {ids.Count} lines, enough for {mosaics} mosaics, but there is {MosaicPath(folder, mosaics)}. Unpack the set again.")
             : new BrownDataset(folder, [.. ids]);
     }
 
@@ -137,7 +142,8 @@ public sealed class BrownDataset
     /// </summary>
     /// <param name="fileName">The list, in <see cref="Folder"/>.</param>
     /// <exception cref="FileNotFoundException">There is no such list.</exception>
-    /// <exception cref="InvalidDataException">A line is damaged, names a patch that is not there, or does not agree with <c>info.txt</c>; or the list is empty.</exception>
+    /// <exception cref="InvalidDataException">A line is damaged, names a patch that is not there, or does not agree with <c>info.txt</c>; or the list is
+    /// empty.</exception>
     public PatchPair[] ReadPairs(string fileName = DefaultPairs)
     {
         var pairs = new List<PatchPair>();
@@ -159,7 +165,8 @@ public sealed class BrownDataset
                     ? throw Damaged(path, line, $"patch {patch} is not there: the set has {Count} patches")
                     : point == pointIds[patch]
                         ? (patch, point)
-                        : throw Damaged(path, line, $"patch {patch} is said to show point {point}, but by {PointFile} it shows {pointIds[patch]}; the files belong to different sets");
+                        : throw Damaged(
+                            path, line, $"patch {patch} is said to show point {point}, but by {PointFile} it shows {pointIds[patch]}; the files belong to different sets");
             }
         }
 

@@ -39,7 +39,10 @@ public static class PatchResize
         }
     }
 
-    /// <summary>The central 32 x 32 pixels, unscaled: rows and columns 16 to 47 of 64 and of 65 (there half a pixel before the centre). For centre-surround networks.</summary>
+    /// <summary>
+    /// The central 32 x 32 pixels, unscaled: rows and columns 16 to 47 of 64 and of 65 (there half a pixel before the centre). For centre-surround
+    /// networks.
+    /// </summary>
     /// <param name="patches">[n][side][side].</param>
     /// <param name="side">64 or 65.</param>
     /// <param name="centres">[n][32][32], written.</param>

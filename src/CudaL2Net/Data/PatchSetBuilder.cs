@@ -48,5 +48,7 @@ internal sealed class PatchSetBuilder
     }
 
     /// <summary>The set of what was added.</summary>
-    public PatchSet Build() => count == pointIds.Length ? new PatchSet(pixels, pointIds, centres) : new PatchSet(pixels[..(count * PatchSet.Area)], pointIds[..count], centres?[..(count * PatchSet.Area)]);
+    public PatchSet Build() => count == pointIds.Length
+        ? new PatchSet(pixels, pointIds, centres)
+        : new PatchSet(pixels[..(count * PatchSet.Area)], pointIds[..count], centres?[..(count * PatchSet.Area)]);
 }

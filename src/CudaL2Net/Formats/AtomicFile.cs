@@ -116,7 +116,8 @@ public sealed class AtomicFile : IDisposable
         // Unix gives errno (28 ENOSPC, 30 EROFS, 122 EDQUOT), Windows the HRESULT of ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL.
         (string reason, string advice) = error switch
         {
-            _ when error.HResult is 28 or 122 or unchecked((int)0x80070070) or unchecked((int)0x80070027) => ("the disk is full", "Free some space or write elsewhere."),
+            _ when error.HResult is 28 or 122 or unchecked((int)0x80070070) or unchecked((int)0x80070027) =>
+                ("the disk is full", "Free some space or write elsewhere."),
             _ when error.HResult is 30 => ("the file system is read-only", "Write elsewhere."),
             UnauthorizedAccessException => ("access is denied", "Check the rights on the file and its folder, or write elsewhere."),
             DirectoryNotFoundException => ("its folder does not exist", "Create the folder or write elsewhere."),

@@ -67,7 +67,9 @@ internal static class BmpFile
             {
                 target[column] = bits == 24
                     ? Grey(source[(3 * column) + 2], source[(3 * column) + 1], source[3 * column])
-                    : source[column] < palette.Length ? palette[source[column]] : throw Damaged(path, $"a pixel has colour {source[column]} of a palette of {palette.Length}");
+                    : source[column] < palette.Length
+                        ? palette[source[column]]
+                        : throw Damaged(path, $"a pixel has colour {source[column]} of a palette of {palette.Length}");
             }
         }
 

@@ -26,7 +26,9 @@ public sealed class NpyArray
     /// <summary>The elements as they are; not a copy.</summary>
     /// <exception cref="ArgumentException"><typeparamref name="T"/> is not <see cref="ElementType"/>.</exception>
     public ReadOnlySpan<T> AsSpan<T>()
-        where T : unmanaged => ElementType == typeof(T) ? (T[])values : throw new ArgumentException($"the array is of {ElementType.Name}, not {typeof(T).Name}");
+        where T : unmanaged => ElementType == typeof(T)
+            ? (T[])values
+            : throw new ArgumentException($"the array is of {ElementType.Name}, not {typeof(T).Name}");
 
     /// <summary>The elements, of whatever type, as float32.</summary>
     public float[] ToFloats() => values switch

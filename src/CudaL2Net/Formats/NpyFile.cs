@@ -11,7 +11,10 @@ public static partial class NpyFile
 {
     private static readonly byte[] Magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    /// <summary>Reads an array of bool, integers of 8 to 64 bits, or floats of 16 to 64 bits, of either byte order, in C or Fortran order (turned to C order).</summary>
+    /// <summary>
+    /// Reads an array of bool, integers of 8 to 64 bits, or floats of 16 to 64 bits, of either byte order, in C or Fortran order (turned to C
+    /// order).
+    /// </summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="InvalidDataException">The file breaks the format, or holds objects or records; the text names the file and what is wrong.</exception>
@@ -35,7 +38,8 @@ public static partial class NpyFile
         long present = stream.Length - stream.Position;
         if (bytes != present)
         {
-            throw Damaged(name, $"shape {SafetensorsTensor.FormatShape(header.Shape)} of '{header.Descr}' needs {bytes?.ToString(CultureInfo.InvariantCulture) ?? "too many"} bytes of data, and {present} are there");
+            string needed = bytes?.ToString(CultureInfo.InvariantCulture) ?? "too many";
+            throw Damaged(name, $"shape {SafetensorsTensor.FormatShape(header.Shape)} of '{header.Descr}' needs {needed} bytes of data, and {present} are there");
         }
 
         if (bytes > Array.MaxLength)
@@ -130,7 +134,9 @@ public static partial class NpyFile
         Match match = HeaderPattern().Match(text);
         if (!match.Success)
         {
-            throw Damaged(name, text.Contains("'descr': [", StringComparison.Ordinal) ? "it holds records; save each field as an array of its own" : $"its header is not understood: {text.Trim()}");
+            throw Damaged(name, text.Contains("'descr': [", StringComparison.Ordinal)
+                ? "it holds records; save each field as an array of its own"
+                : $"its header is not understood: {text.Trim()}");
         }
 
         var entries = new Dictionary<string, string>();
@@ -167,7 +173,9 @@ public static partial class NpyFile
         return new Header(descr, order == "True", sizes);
 
         string Entry(string key, params ReadOnlySpan<char> starts) =>
-            entries.TryGetValue(key, out string? value) && starts.Contains(value[0]) ? value : throw Damaged(name, $"its header has no valid '{key}': {text.Trim()}");
+            entries.TryGetValue(key, out string? value) && starts.Contains(value[0])
+                ? value
+                : throw Damaged(name, $"its header has no valid '{key}': {text.Trim()}");
     }
 
     private static T[] Elements<T>(byte[] data, Header header)

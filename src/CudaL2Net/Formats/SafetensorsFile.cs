@@ -61,8 +61,8 @@ public sealed class SafetensorsFile
     }
 
     /// <summary>
-    /// Writes a file. The same content gives the same bytes: metadata and tensors are ordered by name, tensors first by falling element size, and the data starts at a multiple of 8
-    /// bytes, so that every tensor is aligned to its elements.
+    /// Writes a file. The same content gives the same bytes: metadata and tensors are ordered by name, tensors first by falling element size, and the data
+    /// starts at a multiple of 8 bytes, so that every tensor is aligned to its elements.
     /// </summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
     /// <param name="tensors">The tensors by name.</param>
@@ -99,7 +99,8 @@ public sealed class SafetensorsFile
         SafetensorsTensor tensor = Find(name, shape);
         return tensor.Dtype is SafetensorsDtype.F16 or SafetensorsDtype.BF16 or SafetensorsDtype.F32 or SafetensorsDtype.F64
             ? tensor.ToFloats()
-            : throw new InvalidDataException($"{Name}: tensor '{name}' should be of type F16, BF16, F32 or F64 but is {tensor.Dtype}. Use a file made for this purpose.");
+            : throw new InvalidDataException(
+                $"{Name}: tensor '{name}' should be of type F16, BF16, F32 or F64 but is {tensor.Dtype}. Use a file made for this purpose.");
     }
 
     /// <summary>A tensor in its own type.</summary>
@@ -130,7 +131,8 @@ public sealed class SafetensorsFile
         return tensor.Shape.SequenceEqual(shape)
             ? tensor
             : throw new InvalidDataException(
-                $"{Name}: tensor '{name}' should have shape {SafetensorsTensor.FormatShape(shape)} but has {SafetensorsTensor.FormatShape(tensor.Shape)}. Use a file made for this purpose.");
+                $"{Name}: tensor '{name}' should have shape {SafetensorsTensor.FormatShape(shape)} but has {SafetensorsTensor.FormatShape(tensor.Shape)}. "
+                + "Use a file made for this purpose.");
     }
 
     private static byte[] BuildHeader(KeyValuePair<string, SafetensorsTensor>[] tensors, IReadOnlyDictionary<string, string>? metadata)
@@ -182,7 +184,9 @@ public sealed class SafetensorsFile
             buffer.WriteByte((byte)' ');
         }
 
-        return buffer.Length <= MaxHeaderBytes ? buffer.ToArray() : throw new ArgumentException($"the header would have {buffer.Length} bytes; {MaxHeaderBytes} are allowed", nameof(tensors));
+        return buffer.Length <= MaxHeaderBytes
+            ? buffer.ToArray()
+            : throw new ArgumentException($"the header would have {buffer.Length} bytes; {MaxHeaderBytes} are allowed", nameof(tensors));
     }
 
     private static SafetensorsFile Parse(ReadOnlyMemory<byte> file, string name)
@@ -244,11 +248,14 @@ public sealed class SafetensorsFile
 
         var tensors = new Dictionary<string, SafetensorsTensor>();
         long position = 0;
-        foreach ((string tensor, SafetensorsDtype dtype, int[] shape, long begin, long end) in extents.OrderBy(extent => extent.Begin).ThenBy(extent => extent.End))
+        extents.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
+        foreach ((string tensor, SafetensorsDtype dtype, int[] shape, long begin, long end) in extents)
         {
             if (begin != position)
             {
-                throw Damaged(name, begin < position ? $"tensor '{tensor}' overlaps another" : $"there is a hole of {begin - position} bytes before tensor '{tensor}'");
+                throw Damaged(name, begin < position
+                    ? $"tensor '{tensor}' overlaps another"
+                    : $"there is a hole of {begin - position} bytes before tensor '{tensor}'");
             }
 
             if (end > data.Length)
@@ -274,7 +281,9 @@ public sealed class SafetensorsFile
 
         foreach (JsonProperty entry in map.EnumerateObject())
         {
-            metadata.Add(entry.Name, entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString()! : throw Damaged(name, $"metadata '{entry.Name}' is not a string"));
+            metadata.Add(entry.Name, entry.Value.ValueKind == JsonValueKind.String
+                ? entry.Value.GetString()!
+                : throw Damaged(name, $"metadata '{entry.Name}' is not a string"));
         }
     }
 
@@ -291,13 +300,16 @@ public sealed class SafetensorsFile
         }
 
         // Enum.TryParse would also take numbers, lists and other case.
-        SafetensorsDtype[] dtypes = type.ValueKind == JsonValueKind.String ? [.. Enum.GetValues<SafetensorsDtype>().Where(known => type.ValueEquals(known.ToString()))] : [];
+        SafetensorsDtype[] dtypes = type.ValueKind == JsonValueKind.String
+            ? [.. Enum.GetValues<SafetensorsDtype>().Where(known => type.ValueEquals(known.ToString()))]
+            : [];
         if (dtypes.Length == 0)
         {
             throw Damaged(name, $"tensor '{tensor}' has the unknown dtype {type.GetRawText()}");
         }
 
-        if (sizes.ValueKind != JsonValueKind.Array || sizes.EnumerateArray().Any(size => size.ValueKind != JsonValueKind.Number || !size.TryGetInt32(out int length) || length < 0))
+        if (sizes.ValueKind != JsonValueKind.Array
+            || sizes.EnumerateArray().Any(size => size.ValueKind != JsonValueKind.Number || !size.TryGetInt32(out int length) || length < 0))
         {
             throw Damaged(name, $"the shape of tensor '{tensor}' is not a list of sizes from 0 to {int.MaxValue}");
         }
@@ -313,7 +325,10 @@ public sealed class SafetensorsFile
         long? bytes = SafetensorsTensor.Multiply(SafetensorsTensor.SizeOf(dtypes[0]), shape);
         return end - begin == bytes
             ? (tensor, dtypes[0], shape, begin, end)
-            : throw Damaged(name, $"tensor '{tensor}' of shape {SafetensorsTensor.FormatShape(shape)} and type {dtypes[0]} needs {bytes?.ToString() ?? "too many"} bytes, but its data_offsets give {end - begin}");
+            : throw Damaged(
+                name,
+                $"tensor '{tensor}' of shape {SafetensorsTensor.FormatShape(shape)} and type {dtypes[0]} needs {bytes?.ToString() ?? "too many"} bytes, "
+                + $"but its data_offsets give {end - begin}");
     }
 
     private static InvalidDataException Damaged(string name, string reason, Exception? inner = null) =>

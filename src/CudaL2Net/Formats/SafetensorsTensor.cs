@@ -63,7 +63,8 @@ public sealed class SafetensorsTensor
         long? bytes = Multiply(SizeOf(dtype), this.shape);
         if (bytes != data.Length)
         {
-            throw new ArgumentException($"shape {FormatShape(shape)} of {dtype} needs {bytes?.ToString() ?? "too many"} bytes, not {data.Length}", nameof(data));
+            throw new ArgumentException(
+                $"shape {FormatShape(shape)} of {dtype} needs {bytes?.ToString() ?? "too many"} bytes, not {data.Length}", nameof(data));
         }
     }
 

@@ -60,7 +60,9 @@ public sealed class BrownDatasetTests
         string[] lines = File.ReadAllLines(folder[file]);
         lines[line - 1] = text;
         File.WriteAllLines(folder[file], lines);
-        Assert.That(() => BrownDataset.Open(folder.Path).ReadPairs(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains($"{folder[file]}, line {line}: ").And.Message.Contains(reason));
+        Assert.That(
+            () => BrownDataset.Open(folder.Path).ReadPairs(),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains($"{folder[file]}, line {line}: ").And.Message.Contains(reason));
     }
 
     [TestCase("info.txt")]
@@ -70,7 +72,9 @@ public sealed class BrownDatasetTests
         using var folder = new TemporaryFolder();
         BrownFolder.Write(folder.Path, count: 12);
         File.WriteAllText(folder[file], "\n\n");
-        Assert.That(() => BrownDataset.Open(folder.Path).ReadPairs(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains($"{folder[file]} is empty"));
+        Assert.That(
+            () => BrownDataset.Open(folder.Path).ReadPairs(),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains($"{folder[file]} is empty"));
         File.Delete(folder[file]);
         Assert.That(() => BrownDataset.Open(folder.Path).ReadPairs(), Throws.InstanceOf<FileNotFoundException>().With.Message.Contains(file));
     }
@@ -89,7 +93,9 @@ public sealed class BrownDatasetTests
         File.WriteAllBytes(folder["patches0001.bmp"], mosaic[..^1]);
         Assert.That(() => BrownDataset.Open(folder.Path).Load(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("patches0001.bmp"));
         File.WriteAllBytes(folder["patches0001.bmp"], CudaL2Net.Tests.Formats.Bmp.Encode(64, 64, new byte[64 * 64], 8, topDown: true));
-        Assert.That(() => BrownDataset.Open(folder.Path).Load(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("patches0001.bmp").And.Message.Contains("64 x 64"));
+        Assert.That(
+            () => BrownDataset.Open(folder.Path).Load(),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("patches0001.bmp").And.Message.Contains("64 x 64"));
 
         File.Delete(folder["patches0001.bmp"]);
         Assert.That(() => BrownDataset.Open(folder.Path), Throws.InstanceOf<FileNotFoundException>().With.Message.Contains("patches0001.bmp"));

@@ -29,7 +29,8 @@ public sealed class PatchResizeTests
                 double height = Math.Max(0, Math.Min(y + 1, (row + 1) * scale) - Math.Max(y, row * scale));
                 for (int x = 0; x < side; x++)
                 {
-                    sum += height * Math.Max(0, Math.Min(x + 1, (column + 1) * scale) - Math.Max(x, column * scale)) * patches[(((patch * side) + y) * side) + x];
+                    double width = Math.Max(0, Math.Min(x + 1, (column + 1) * scale) - Math.Max(x, column * scale));
+                    sum += height * width * patches[(((patch * side) + y) * side) + x];
                 }
             }
 

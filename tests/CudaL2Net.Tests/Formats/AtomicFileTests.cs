@@ -68,7 +68,9 @@ public sealed class AtomicFileTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["file"], "");
-        Assert.That(() => AtomicFile.Create(folder["missing/a"]), Throws.InstanceOf<IOException>().With.Message.Contains("missing/a").And.Message.Contains("Create the folder"));
+        Assert.That(
+            () => AtomicFile.Create(folder["missing/a"]),
+            Throws.InstanceOf<IOException>().With.Message.Contains("missing/a").And.Message.Contains("Create the folder"));
         Assert.That(() => AtomicFile.Create(folder["file/a"]), Throws.InstanceOf<IOException>().With.Message.Contains("file/a"));
         Assert.That(() => AtomicFile.Create(folder.Path), Throws.InstanceOf<IOException>().With.Message.Contains("it is a folder"));
     }

@@ -47,7 +47,9 @@ public sealed class BmpFileTests
         foreach (int length in new[] { 0, 1, 2, 20, 53, 54, 100, 1077, 1078, 1079, file.Length - 1 })
         {
             File.WriteAllBytes(folder["a.bmp"], file[..length]);
-            Assert.That(() => BmpFile.ReadGrey(folder["a.bmp"]), Throws.InstanceOf<InvalidDataException>().With.Message.Contains(folder["a.bmp"]), $"{length} bytes");
+            Assert.That(
+                () => BmpFile.ReadGrey(folder["a.bmp"]),
+                Throws.InstanceOf<InvalidDataException>().With.Message.Contains(folder["a.bmp"]), $"{length} bytes");
         }
     }
 

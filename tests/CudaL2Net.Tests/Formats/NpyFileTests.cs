@@ -113,7 +113,9 @@ public sealed class NpyFileTests
         byte[] whole = Build("{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", [1, 2], 1);
         for (int length = 0; length < whole.Length; length++)
         {
-            Assert.That(() => NpyFile.Read(new MemoryStream(whole[..length]), "test.npy"), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("test.npy"), $"{length} bytes");
+            Assert.That(
+                () => NpyFile.Read(new MemoryStream(whole[..length]), "test.npy"),
+                Throws.InstanceOf<InvalidDataException>().With.Message.Contains("test.npy"), $"{length} bytes");
         }
 
         whole[6] = 4;

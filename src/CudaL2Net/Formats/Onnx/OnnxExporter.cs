@@ -18,8 +18,8 @@ public static class OnnxExporter
 
     /// <summary>
     /// Writes a model with the input <c>patches</c>, float [N][1][32][32], and the output <c>descriptors</c>, float [N][d], N free. Grey values are 0 to 255.
-    /// With two towers (centre-surround) the input is [N][1][64][64]: the first tower sees it reduced to 32 x 32 as by <see cref="Data.PatchResize"/>, the second
-    /// one its central 32 x 32 pixels, and the descriptor is the one unit vector after the other.
+    /// With two towers (centre-surround) the input is [N][1][64][64]: the first tower sees it reduced to 32 x 32 as by <see cref="Data.PatchResize"/>, the
+    /// second one its central 32 x 32 pixels, and the descriptor is the one unit vector after the other.
     /// </summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
     /// <param name="towers">One network, or two of a centre-surround model.</param>
@@ -82,7 +82,8 @@ public static class OnnxExporter
             shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
         }
 
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } } };
+        var tensor = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape };
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = tensor } };
     }
 
     private sealed class GraphWriter
@@ -96,8 +97,11 @@ public static class OnnxExporter
             return Add("Floor", "left/patches", [Add("Add", "left/mean2x2+0.5", [mean, Constant("left/half", 0.5f)])]);
         }
 
-        public string AddCentreCrop(string patches) =>
-            Add("Slice", "right/patches", [patches, Initializer<long>("right/starts", [16, 16], 2), Initializer<long>("right/ends", [48, 48], 2), Initializer<long>("right/axes", [2, 3], 2)]);
+        public string AddCentreCrop(string patches)
+        {
+            string starts = Initializer<long>("right/starts", [16, 16], 2), ends = Initializer<long>("right/ends", [48, 48], 2);
+            return Add("Slice", "right/patches", [patches, starts, ends, Initializer<long>("right/axes", [2, 3], 2)]);
+        }
 
         public void AddTower(string prefix, string patches, FoldedNetwork tower, string output)
         {
@@ -138,13 +142,15 @@ public static class OnnxExporter
             const int Count = FoldedNetwork.InputSide * FoldedNetwork.InputSide;
             if (tower.MeanImage is not null && tower.Normalization == PatchNormalization.L2Net)
             {
-                x = Add("Sub", prefix + "minus_mean_image", [x, Initializer<float>(prefix + "mean_image", tower.MeanImage, 1, 1, FoldedNetwork.InputSide, FoldedNetwork.InputSide)]);
+                string mean = Initializer<float>(prefix + "mean_image", tower.MeanImage, 1, 1, FoldedNetwork.InputSide, FoldedNetwork.InputSide);
+                x = Add("Sub", prefix + "minus_mean_image", [x, mean]);
             }
 
             float epsilon = tower.Normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f;
             string centred = Add("Sub", prefix + "centred", [x, Add("GlobalAveragePool", prefix + "mean", [x])]);
             string square = Add("GlobalAveragePool", prefix + "variance_n", [Add("Mul", prefix + "centred^2", [centred, centred])]);
-            string deviation = Add("Sqrt", prefix + "deviation", [Add("Mul", prefix + "variance", [square, Constant(prefix + "n/(n-1)", Count / (Count - 1f))])]);
+            string variance = Add("Mul", prefix + "variance", [square, Constant(prefix + "n/(n-1)", Count / (Count - 1f))]);
+            string deviation = Add("Sqrt", prefix + "deviation", [variance]);
             return Add("Div", prefix + "normalized", [centred, Add("Add", prefix + "deviation+epsilon", [deviation, Constant(prefix + "epsilon", epsilon)])]);
         }
 
@@ -166,7 +172,9 @@ public static class OnnxExporter
 
             string[] inputs =
             [
-                x, Initializer<float>(name + "/weight", filters, layer.OutChannels, layer.InChannels, layer.Kernel, layer.Kernel), Initializer<float>(name + "/bias", layer.Bias, layer.OutChannels),
+                x,
+                Initializer<float>(name + "/weight", filters, layer.OutChannels, layer.InChannels, layer.Kernel, layer.Kernel),
+                Initializer<float>(name + "/bias", layer.Bias, layer.OutChannels),
             ];
             string y = Add(
                 "Conv",

@@ -39,9 +39,10 @@ public sealed class OnnxExporterTests
     public void MetadataAndOperatorSetAreStored()
     {
         using var folder = new TemporaryFolder();
-        OnnxExporter.Write(folder["m.onnx"], [RandomNetwork(8, false, seed: 3)], new Dictionary<string, string> { ["preset"] = "quick", ["architecture"] = "l2net" });
+        var metadata = new Dictionary<string, string> { ["preset"] = "quick", ["architecture"] = "l2net" };
+        OnnxExporter.Write(folder["m.onnx"], [RandomNetwork(8, false, seed: 3)], metadata);
         using var session = new InferenceSession(folder["m.onnx"]);
-        Assert.That(session.ModelMetadata.CustomMetadataMap, Is.EquivalentTo(new Dictionary<string, string> { ["preset"] = "quick", ["architecture"] = "l2net" }));
+        Assert.That(session.ModelMetadata.CustomMetadataMap, Is.EquivalentTo(metadata));
         Assert.That(session.ModelMetadata.ProducerName, Is.EqualTo("CudaL2Net"));
         Assert.That(session.InputMetadata["patches"].Dimensions, Is.EqualTo(new[] { -1, 1, 32, 32 }));
         Assert.That(session.OutputMetadata["descriptors"].Dimensions, Is.EqualTo(new[] { -1, 32 }));
@@ -55,7 +56,9 @@ public sealed class OnnxExporterTests
         FoldedNetwork network = RandomNetwork(8, false, seed: 3);
         Assert.That(() => OnnxExporter.Build([], null), Throws.ArgumentException);
         Assert.That(() => OnnxExporter.Build([network, network, network], null), Throws.ArgumentException);
-        Assert.That(() => OnnxExporter.Build([network with { Layers = [.. network.Layers.SkipLast(1)] }], null), Throws.ArgumentException.With.Message.Contains("8 x 8"));
+        Assert.That(
+            () => OnnxExporter.Build([network with { Layers = [.. network.Layers.SkipLast(1)] }], null),
+            Throws.ArgumentException.With.Message.Contains("8 x 8"));
     }
 
     private static void Compare(FoldedNetwork[] towers, int side, Func<byte[], double[]> evaluate)
@@ -115,7 +118,8 @@ public sealed class OnnxExporterTests
         var random = new Random(seed);
         (int Kernel, int Stride, int Padding, int In, int Out)[] sizes =
         [
-            (3, 1, 1, 1, width), (3, 1, 1, width, width), (3, 2, 1, width, 2 * width), (3, 1, 1, 2 * width, 2 * width), (3, 2, 1, 2 * width, 4 * width), (3, 1, 1, 4 * width, 4 * width), (8, 1, 0, 4 * width, 4 * width),
+            (3, 1, 1, 1, width), (3, 1, 1, width, width), (3, 2, 1, width, 2 * width), (3, 1, 1, 2 * width, 2 * width), (3, 2, 1, 2 * width, 4 * width),
+            (3, 1, 1, 4 * width, 4 * width), (8, 1, 0, 4 * width, 4 * width),
         ];
         FoldedLayer[] layers =
         [
@@ -175,7 +179,8 @@ public sealed class OnnxExporterTests
                     int inRow = (row * layer.Stride) + ky - layer.Padding, inColumn = (column * layer.Stride) + kx - layer.Padding;
                     for (int i = 0; inRow >= 0 && inRow < side && inColumn >= 0 && inColumn < side && i < layer.InChannels; i++)
                     {
-                        sum += x[(((inRow * side) + inColumn) * layer.InChannels) + i] * layer.Filters[(((((o * layer.Kernel) + ky) * layer.Kernel) + kx) * layer.InChannels) + i];
+                        float weight = layer.Filters[(((((o * layer.Kernel) + ky) * layer.Kernel) + kx) * layer.InChannels) + i];
+                        sum += x[(((inRow * side) + inColumn) * layer.InChannels) + i] * weight;
                     }
                 }
             }

@@ -54,7 +54,9 @@ public sealed class HPatchesDatasetTests
         Assert.That(data.ReadTrainingSequences(), Is.EqualTo(new[] { "v_b" }));
         Assert.That(data.ReadTrainingSequences("b"), Is.EqualTo(new[] { "i_a" }));
         Assert.That(data.LoadForTraining().Patches.Count, Is.EqualTo(16));
-        Assert.That(() => data.ReadTrainingSequences("c"), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("i_c").And.Message.Contains("splits.json"));
+        Assert.That(
+            () => data.ReadTrainingSequences("c"),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("i_c").And.Message.Contains("splits.json"));
         Assert.That(() => data.ReadTrainingSequences("d"), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("'d'"));
         Assert.That(() => data.ReadTrainingSequences("e"), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("'e'"));
         File.WriteAllText(folder[file], "{");
@@ -85,7 +87,8 @@ public sealed class HPatchesDatasetTests
         File.Delete(folder["i_a/ref.png"]);
         Assert.That(() => HPatchesDataset.Open(folder.Path), Throws.InstanceOf<FileNotFoundException>().With.Message.Contains("ref.png"));
 
-        void ExpectError(string text) => Assert.That(() => data.LoadForTraining(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("i_a").And.Message.Contains(text));
+        void ExpectError(string text) =>
+            Assert.That(() => data.LoadForTraining(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("i_a").And.Message.Contains(text));
     }
 
     [Test]
