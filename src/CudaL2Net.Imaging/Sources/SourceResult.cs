@@ -19,7 +19,7 @@ public sealed record SourceReport
     /// <summary>Files that could not be read as pictures.</summary>
     public int DamagedPictures { get; init; }
 
-    /// <summary>Points skipped because a patch was near-uniform.</summary>
+    /// <summary>Points skipped because a patch was near-uniform; of labelled sets the patches skipped.</summary>
     public long FlatPoints { get; init; }
 
     /// <summary>Points skipped because no copy showed them.</summary>

@@ -64,13 +64,18 @@ public sealed class PatchSet
         var pixels = new byte[indices.Length * Area];
         byte[]? centres = Centres == null ? null : new byte[indices.Length * Area];
         var ids = new int[indices.Length];
+        int[]? pictures = PictureIds == null ? null : new int[indices.Length];
         for (int i = 0; i < indices.Length; i++)
         {
             this[indices[i]].CopyTo(pixels.AsSpan(i * Area));
             Centres?.AsSpan(indices[i] * Area, Area).CopyTo(centres.AsSpan(i * Area));
             ids[i] = PointIds[indices[i]];
+            if (pictures != null)
+            {
+                pictures[i] = PictureIds![indices[i]];
+            }
         }
 
-        return new PatchSet(pixels, ids, centres);
+        return new PatchSet(pixels, ids, centres, pictures);
     }
 }

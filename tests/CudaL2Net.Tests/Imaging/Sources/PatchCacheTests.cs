@@ -1,0 +1,130 @@
+using CudaL2Net.Imaging.Sources;
+using OpenCvSharp;
+
+namespace CudaL2Net.Tests.Imaging.Sources;
+
+public sealed class PatchCacheTests
+{
+    private static readonly PairOptions Small = new() { PointsPerPicture = 20, Copies = 1 };
+    private static readonly Lazy<SourceResult> Made = new(() => new SyntheticSource(1, 128, 96).Build(25, Small with { Centres = true }, 1));
+    private string folder = "";
+
+    [SetUp]
+    public void MakeFolder() => folder = Directory.CreateTempSubdirectory("cudal2net-").FullName;
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(folder, true);
+
+    [Test]
+    public void ASecondRunReadsTheSamePatches()
+    {
+        PatchCache cache = new(Path.Combine(folder, "made", "on demand"));
+        int built = 0;
+        SourceResult first = cache.GetOrBuild("a", () => Build(ref built)), second = cache.GetOrBuild("a", () => Build(ref built));
+        Assert.That(built, Is.EqualTo(1));
+        Assert.That(second.Patches.Pixels, Is.EqualTo(first.Patches.Pixels));
+        Assert.That(second.Patches.Centres, Is.EqualTo(first.Patches.Centres));
+        Assert.That(second.Patches.PointIds, Is.EqualTo(first.Patches.PointIds));
+        Assert.That(second.Patches.PictureIds, Is.EqualTo(first.Patches.PictureIds));
+        Assert.That(first.Report.FromCache, Is.False);
+        Assert.That(second.Report.FromCache, Is.True);
+        Assert.That(second.Report.FlatPoints, Is.EqualTo(first.Report.FlatPoints));
+        Assert.That(Directory.GetFiles(cache.Folder!), Is.EqualTo(new[] { cache.PathOf("a") }));
+        cache.GetOrBuild("b", () => Build(ref built));
+        Assert.That(built, Is.EqualTo(2));
+    }
+
+    [TestCase(0, 1)]
+    [TestCase(9, 1)]
+    [TestCase(20, 1)]
+    [TestCase(46, 1)]
+    [TestCase(70, 1)]
+    [TestCase(4000, 1)]
+    [TestCase(-1, 1)]
+    [TestCase(-1, 0)]
+    [TestCase(30, 0)]
+    [TestCase(5000, 0)]
+    public void ADamagedFileIsReportedAndMadeAnew(int place, int flips)
+    {
+        PatchCache cache = new(folder);
+        int built = 0;
+        SourceResult first = cache.GetOrBuild("a", () => Build(ref built));
+        string path = cache.PathOf("a");
+        byte[] bytes = File.ReadAllBytes(path);
+        int at = place < 0 ? bytes.Length + place : place;
+        if (flips == 0)
+        {
+            File.WriteAllBytes(path, bytes[..at]);
+        }
+        else
+        {
+            bytes[at] ^= 0x55;
+            File.WriteAllBytes(path, bytes);
+        }
+
+        SourceResult again = cache.GetOrBuild("a", () => Build(ref built));
+        Assert.That(built, Is.EqualTo(2));
+        Assert.That(again.Report.Warnings, Has.Some.Contains(path).And.Some.Contains("made anew"));
+        Assert.That(cache.GetOrBuild("a", () => Build(ref built)).Patches.Pixels, Is.EqualTo(first.Patches.Pixels));
+        Assert.That(built, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void ACacheThatCannotBeWrittenOnlyWarns()
+    {
+        string file = Path.Combine(folder, "file");
+        File.WriteAllText(file, "in the way");
+        int built = 0;
+        SourceResult result = new PatchCache(Path.Combine(file, "cache")).GetOrBuild("a", () => Build(ref built));
+        Assert.That(result.Patches.Count, Is.GreaterThan(0));
+        Assert.That(result.Report.Warnings, Has.Some.Contains("CUDAL2NET_CACHE"));
+    }
+
+    [Test]
+    public void NoneKeepsNothing()
+    {
+        int built = 0;
+        PatchCache.None.GetOrBuild("a", () => Build(ref built));
+        PatchCache.None.GetOrBuild("a", () => Build(ref built));
+        Assert.That(built, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void SourcesAreOpenedByName()
+    {
+        PatchCache cache = new(Path.Combine(folder, "cache"));
+        string pictures = Path.Combine(folder, "pictures");
+        Directory.CreateDirectory(pictures);
+        using Mat picture = TestPictures.Speckle(160, 120, 1);
+        Cv2.ImWrite(Path.Combine(pictures, "a.png"), picture);
+
+        SourceResult first = PatchSources.Open("images:" + pictures, 15, 1, Small, cache);
+        Assert.That(first.Report.Points, Is.EqualTo(15));
+        Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small, cache).Report.FromCache, Is.True);
+        Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small with { Noise = 3 }, cache).Report.FromCache, Is.False);
+        Assert.That(PatchSources.Open("images:" + pictures, 15, 2, Small, cache).Report.FromCache, Is.False);
+        Assert.That(PatchSources.Open("images:" + pictures, 14, 1, Small, cache).Report.FromCache, Is.False);
+        Cv2.ImWrite(Path.Combine(pictures, "b.png"), picture);
+        Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small, cache).Report.FromCache, Is.False);
+        Assert.That(PatchSources.Open("synthetic", 10, 1, Small, cache).Report.Points, Is.EqualTo(10));
+    }
+
+    [TestCase("nonsense")]
+    [TestCase("images:")]
+    [TestCase("images")]
+    [TestCase("synthetic:3")]
+    [TestCase("")]
+    public void AnUnknownSourceNamesTheKnownOnes(string source) =>
+        Assert.That(() => PatchSources.Open(source, 10, 1, null, PatchCache.None), Throws.ArgumentException.With.Message.Contains("images:DIR"));
+
+    [TestCase("brown:")]
+    [TestCase("hpatches:")]
+    public void AMissingLabelledSetIsNamed(string kind) =>
+        Assert.That(() => PatchSources.Open(kind + Path.Combine(folder, "none"), 10, 1, null, PatchCache.None), Throws.InstanceOf<IOException>().With.Message.Contains("none"));
+
+    private static SourceResult Build(ref int built)
+    {
+        built++;
+        return Made.Value;
+    }
+}
