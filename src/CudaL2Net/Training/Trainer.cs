@@ -329,7 +329,7 @@ public sealed class Trainer : IDisposable
             throw new TrainingCollapsedException($"the loss is {loss} at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
         }
 
-        if (step.MeanDescriptorLength() > 0.995f)
+        if (step.DescriptorSpread() < 0.01)
         {
             throw new TrainingCollapsedException($"all descriptors are alike at step {done} (loss {loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a smaller learning rate (it was {options.Optimizer.LearningRate}) or a larger batch");
         }

@@ -139,25 +139,26 @@ internal sealed class TrainingStep : IDisposable
         return (terms.Values.Sum(), terms);
     }
 
-    /// <summary>The length of the mean of the last batch's trained descriptors: near 1 where all descriptors are alike.</summary>
-    public float MeanDescriptorLength()
+    /// <summary>The variance of the last batch's trained descriptors, all dimensions together: near 1 for unit vectors that spread, 0 where all are alike.</summary>
+    public double DescriptorSpread()
     {
         float[] values = descriptors.Value.ToArray();
-        int dimension = descriptors.Value.Shape[1], trainedFrom = dimension - TowerLayer.All[^1].OutChannels;
-        double squares = 0;
-        for (int d = trainedFrom; d < dimension; d++)
+        int dimension = descriptors.Value.Shape[1], rows = 2 * options.Batch;
+        double spread = 0;
+        for (int d = dimension - TowerLayer.All[^1].OutChannels; d < dimension; d++)
         {
-            double mean = 0;
-            for (int row = 0; row < 2 * options.Batch; row++)
+            double sum = 0, squares = 0;
+            for (int row = 0; row < rows; row++)
             {
-                mean += values[(row * dimension) + d];
+                double value = values[(row * dimension) + d];
+                sum += value;
+                squares += value * value;
             }
 
-            mean /= 2 * options.Batch;
-            squares += mean * mean;
+            spread += (squares / rows) - (sum / rows * (sum / rows));
         }
 
-        return (float)Math.Sqrt(squares);
+        return spread;
     }
 
     /// <summary>The towers as they are now, in the order of a model file.</summary>
