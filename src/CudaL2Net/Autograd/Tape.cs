@@ -55,6 +55,11 @@ public sealed class Tape(Device device) : IDisposable
                 node.Backward();
             }
         }
+
+        foreach (Variable parameter in parameters)
+        {
+            parameter.SumGradients();
+        }
     }
 
     /// <inheritdoc/>
