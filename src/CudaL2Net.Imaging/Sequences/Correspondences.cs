@@ -9,14 +9,22 @@ namespace CudaL2Net.Imaging.Sequences;
 /// </summary>
 internal sealed class Correspondences
 {
-    public const double LargestError = 3, LargestScaleRatio = 1.5;
+    public const double LargestError = 3, LargestScaleRatio = 1.5, LargestTurn = 30;
 
     private readonly int[][] partners;
+    private readonly int[] alignedPartner;
 
     public Correspondences(Keypoint[] first, Keypoint[] second, Homography homography)
     {
         partners = new int[first.Length][];
-        Parallel.For(0, first.Length, i => partners[i] = Partners(first[i], second, homography));
+        alignedPartner = new int[first.Length];
+        Parallel.For(0, first.Length, i =>
+        {
+            partners[i] = Partners(first[i], second, homography);
+            double angle = MappedAngle(first[i], homography);
+            int aligned = Array.FindIndex(partners[i], j => Math.Abs(Math.IEEERemainder(second[j].Angle - angle, 360)) <= LargestTurn);
+            alignedPartner[i] = aligned < 0 ? -1 : partners[i][aligned];
+        });
         Positives = partners.Count(found => found.Length > 0);
     }
 
@@ -28,6 +36,17 @@ internal sealed class Correspondences
 
     /// <summary>Whether two keypoints correspond.</summary>
     public bool Contains(int first, int second) => Array.IndexOf(partners[first], second) >= 0;
+
+    /// <summary>The nearest partner whose orientation, seen through the homography, agrees within 30 degrees; -1 if there is none.</summary>
+    public int AlignedPartner(int index) => alignedPartner[index];
+
+    // A keypoint's orientation is that of a grey level's gradient, which turns as a covector: by the inverse transpose of the derivative.
+    private static double MappedAngle(Keypoint keypoint, Homography homography)
+    {
+        (double xx, double xy, double yx, double yy) = homography.Jacobian(keypoint.X, keypoint.Y);
+        double sign = Math.Sign((xx * yy) - (xy * yx)), radians = keypoint.Angle * (Math.PI / 180), x = Math.Cos(radians), y = Math.Sin(radians);
+        return Math.Atan2(sign * ((xx * y) - (xy * x)), sign * ((yy * x) - (yx * y))) * (180 / Math.PI);
+    }
 
     private static int[] Partners(Keypoint keypoint, Keypoint[] candidates, Homography homography)
     {

@@ -50,9 +50,9 @@ public sealed class SequenceEvaluation(Device device, int keypoints = SequenceEv
             }
         }
 
-        if (tallies[0].Pairs.TrueForAll(pair => pair.AveragePrecision is null))
+        if (!tallies[0].HasVerificationPairs)
         {
-            throw new InvalidDataException("no keypoint of any pair has a correspondence: are the homographies those of these pictures?");
+            throw new InvalidDataException("too few keypoints have a correspondence: are the homographies those of these pictures?");
         }
 
         string measure = $"mean average precision ({definition.ToString().ToLowerInvariant()}) of keypoint matching, pairs 1-k, SIFT keypoints, "
@@ -127,12 +127,12 @@ public sealed class SequenceEvaluation(Device device, int keypoints = SequenceEv
         var pairs = new List<(int First, int Second, bool Match)>();
         for (int i = 0; i < firstCount; i++)
         {
-            if (correspondences[i].IsEmpty)
+            if (correspondences.AlignedPartner(i) < 0)
             {
                 continue;
             }
 
-            pairs.Add((i, correspondences[i][0], true));
+            pairs.Add((i, correspondences.AlignedPartner(i), true));
             int other = random.Next(secondCount);
             for (int draws = 1; draws < 20 && correspondences.Contains(i, other); draws++)
             {
@@ -165,6 +165,8 @@ public sealed class SequenceEvaluation(Device device, int keypoints = SequenceEv
         public IKeypointDescriber Method => method;
 
         public List<PairResult> Pairs { get; } = [];
+
+        public bool HasVerificationPairs => labels.Contains(true) && labels.Contains(false);
 
         public void Verify(DescriptorSet first, DescriptorSet second, List<(int First, int Second, bool Match)> pairs)
         {

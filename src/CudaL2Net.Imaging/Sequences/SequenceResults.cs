@@ -11,15 +11,8 @@ namespace CudaL2Net.Imaging.Sequences;
 /// <param name="Methods">The methods, in the order given.</param>
 public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyList<MethodResult> Methods)
 {
-    private static readonly JsonSerializerOptions JsonOptions = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        WriteIndented = true,
-    };
-
     /// <summary>The results as JSON: <c>{"measure": ..., "methods": [{"name": ..., "mean": ..., "sequences": {"graf": ...}, "pairs": [...]}]}</c>.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, JsonOptions);
+    public string ToJson() => JsonSerializer.Serialize(this, SequenceResultsJson.Relaxed.SequenceResults);
 }
 
 /// <summary>One method's results.</summary>
@@ -27,12 +20,12 @@ public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyLis
 /// <param name="Dimension">Values, or bits, of its descriptors.</param>
 /// <param name="Mean">Mean average precision over all pairs that have correspondences, 0 to 1.</param>
 /// <param name="Sequences">The mean over each sequence's pairs.</param>
-/// <param name="Fpr95">FPR95 of telling corresponding keypoints from random ones, over all pairs, 0 to 1.</param>
+/// <param name="Fpr95">FPR95 of telling corresponding keypoints from random ones, over all pairs of pictures, 0 to 1.</param>
 /// <param name="Auc">Area under the ROC curve of the same.</param>
 /// <param name="Pairs">Each pair of pictures.</param>
 /// <param name="Verification">
-/// The curve of verification, not in the JSON: each keypoint of the first picture with its nearest correspondent, and with a keypoint of the second
-/// picture drawn at random from those that do not correspond; the same pairs for every method.
+/// The curve of verification, not in the JSON: each keypoint of the first picture with its nearest correspondent whose orientation agrees within
+/// 30 degrees, and with a keypoint of the second picture drawn at random from those that do not correspond; the same pairs for every method.
 /// </param>
 public sealed record MethodResult(
     string Name,
@@ -53,3 +46,15 @@ public sealed record MethodResult(
 /// <param name="Correspondences">Keypoints of the first picture that have a correspondence: P.</param>
 /// <param name="Right">Keypoints of the first picture whose nearest descriptor belongs to a correspondence.</param>
 public sealed record PairResult(string Sequence, int Image, double? AveragePrecision, int Keypoints, int TargetKeypoints, int Correspondences, int Right);
+
+[JsonSerializable(typeof(SequenceResults))]
+internal sealed partial class SequenceResultsJson : JsonSerializerContext
+{
+    // Names of folders are written as they are, not as \u escapes.
+    public static SequenceResultsJson Relaxed { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = true,
+    });
+}

@@ -34,4 +34,27 @@ public sealed class CorrespondencesTests
         Assert.That(found[1].ToArray(), Is.Empty);
         Assert.That(found.Positives, Is.EqualTo(1));
     }
+
+    // The map turns by 90 degrees clockwise (x to y): an angle of 10 becomes 100.
+    [TestCase(100, true)]
+    [TestCase(129, true)]
+    [TestCase(131, false)]
+    [TestCase(10, false)]
+    public void AlignedPartnerAgreesInOrientationToo(float angle, bool expected)
+    {
+        var turn = new Homography(0, -1, 100, 1, 0, 0, 0, 0, 1);
+        var found = new Correspondences([new Keypoint(20, 30, 4, 10, 1, 0)], [new Keypoint(70, 20, 4, 250, 1, 0), new Keypoint(71, 20, 4, angle, 1, 0)], turn);
+        Assert.That(found[0].ToArray(), Is.EqualTo(new[] { 0, 1 }));
+        Assert.That(found.AlignedPartner(0), Is.EqualTo(expected ? 1 : -1));
+    }
+
+    // Stretching x by 2 turns a gradient of 45 degrees to atan(2) = 63.4, where an arrow would go to 26.6.
+    [TestCase(90, true)]
+    [TestCase(0, false)]
+    public void OrientationsTurnAsGradientsDo(float angle, bool expected)
+    {
+        var stretch = new Homography(2, 0, 0, 0, 1, 0, 0, 0, 1);
+        var found = new Correspondences([new Keypoint(20, 30, 4, 45, 1, 0)], [new Keypoint(40, 30, 5.6f, angle, 1, 0)], stretch);
+        Assert.That(found.AlignedPartner(0), Is.EqualTo(expected ? 0 : -1));
+    }
 }

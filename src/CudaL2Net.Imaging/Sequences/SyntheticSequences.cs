@@ -1,0 +1,167 @@
+using CudaL2Net.Evaluation;
+using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Sources.Scenes;
+using CudaL2Net.Operations;
+using OpenCvSharp;
+
+namespace CudaL2Net.Imaging.Sequences;
+
+/// <summary>
+/// Image sequences with known homographies made from procedural scenes, so that an evaluation needs no data: viewpoint, scale and rotation, light, blur and
+/// JPEG compression, each growing from picture 2 to picture 6, always with a little noise and a small change of view.
+/// </summary>
+public static class SyntheticSequences
+{
+    /// <summary>
+    /// The seed of the scenes, spelled "evaluate" in ASCII. Trainings that are to be judged on these sequences must use another one.
+    /// </summary>
+    public const ulong SceneSeed = 0x6576616c75617465;
+
+    private const int Width = 640, Height = 480, Images = 6;
+
+    private static readonly (string Name, Change Change)[] Kinds =
+    [
+        ("blur", Change.Blur), ("jpeg", Change.Jpeg), ("light", Change.Light), ("viewpoint", Change.Viewpoint), ("zoom-rotation", Change.ZoomRotation),
+    ];
+
+    private enum Change
+    {
+        Blur,
+        Jpeg,
+        Light,
+        Viewpoint,
+        ZoomRotation,
+    }
+
+    /// <summary>Writes the five sequences in Oxford's names, PNG, and opens them.</summary>
+    /// <param name="folder">Gets one folder for each sequence.</param>
+    /// <param name="set">Another number gives other scenes.</param>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static IReadOnlyList<ImageSequence> Write(string folder, int set = 0)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentOutOfRangeException.ThrowIfNegative(set);
+        var renderer = new SceneRenderer(SceneSeed, Width, Height);
+        for (int kind = 0; kind < Kinds.Length; kind++)
+        {
+            string target = Path.Combine(folder, Kinds[kind].Name);
+            Directory.CreateDirectory(target);
+            uint scene = (uint)((set * Kinds.Length) + kind);
+            using Mat reference = renderer.Render(scene);
+            WritePicture(Path.Combine(target, "img1.png"), reference);
+            var draws = new PhiloxStream(SceneSeed, DrawPurpose.Evaluation, scene);
+            for (int k = 2; k <= Images; k++)
+            {
+                double strength = (k - 1.0) / (Images - 1);
+                Homography homography = View(Kinds[kind].Change, strength, ref draws);
+                using Mat picture = Changed(Warped(reference, homography), Kinds[kind].Change, strength, ref draws);
+                WritePicture(Path.Combine(target, $"img{k}.png"), picture);
+                homography.Write(Path.Combine(target, $"H1to{k}p"));
+            }
+        }
+
+        return [.. Kinds.Select(kind => ImageSequence.Load(Path.Combine(folder, kind.Name)))];
+    }
+
+    // Centre to the origin, rotation and scale, tilt towards one side, back to the centre with a shift of a few pixels.
+    private static Homography View(Change change, double strength, ref PhiloxStream draws)
+    {
+        double side = draws.Next(2) == 0 ? -1 : 1, angle = draws.Next(-0.04f, 0.04f), scale = 1, tilt = 0.05;
+        if (change == Change.ZoomRotation)
+        {
+            angle = side * (0.3 + (2.2 * strength * draws.Next(0.7f, 1f)));
+            scale = Math.Pow(0.4, strength);
+        }
+        else if (change == Change.Viewpoint)
+        {
+            tilt = 0.2 + (0.8 * strength);
+        }
+
+        const double CentreX = (Width - 1) / 2.0, CentreY = (Height - 1) / 2.0, Distance = 1.6 * Width;
+        double cos = Math.Cos(angle) * scale, sin = Math.Sin(angle) * scale;
+        double narrow = Math.Cos(tilt), depth = side * Math.Sin(tilt) / Distance;
+        return new Homography(1, 0, -CentreX, 0, 1, -CentreY, 0, 0, 1)
+            .Then(new Homography(cos, -sin, 0, sin, cos, 0, 0, 0, 1))
+            .Then(new Homography(narrow, 0, 0, 0, 1, 0, depth, 0, 1))
+            .Then(new Homography(1, 0, CentreX + draws.Next(-6f, 6f), 0, 1, CentreY + draws.Next(-6f, 6f), 0, 0, 1));
+    }
+
+    private static Mat Warped(Mat reference, Homography homography)
+    {
+        double scale = homography.Scale((Width - 1) / 2.0, (Height - 1) / 2.0);
+        using Mat smooth = new(), matrix = Mat.FromPixelData(3, 3, MatType.CV_64FC1, homography.Elements.ToArray());
+        if (scale < 0.9)
+        {
+            // What a smaller picture cannot show is smoothed away first.
+            Cv2.GaussianBlur(reference, smooth, new Size(0, 0), 0.45 * Math.Sqrt((1 / (scale * scale)) - 1));
+        }
+        else
+        {
+            reference.CopyTo(smooth);
+        }
+
+        var warped = new Mat();
+        Cv2.WarpPerspective(smooth, warped, matrix, new Size(Width, Height), InterpolationFlags.Cubic, BorderTypes.Reflect101);
+        return warped;
+    }
+
+    private static Mat Changed(Mat picture, Change change, double strength, ref PhiloxStream draws)
+    {
+        switch (change)
+        {
+            case Change.Blur:
+                Cv2.GaussianBlur(picture, picture, new Size(0, 0), 0.8 + (3.2 * strength));
+                break;
+            case Change.Light:
+                Relight(picture, strength, draws.Next(0, MathF.Tau));
+                break;
+        }
+
+        AddNoise(picture, draws.NextUInt());
+        if (change != Change.Jpeg)
+        {
+            return picture;
+        }
+
+        Cv2.ImEncode(".jpg", picture, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, (int)(40 * Math.Pow(0.1, strength))));
+        picture.Dispose();
+        return Cv2.ImDecode(file, ImreadModes.Grayscale);
+    }
+
+    // Darker, with less contrast, and more so from one side of the picture to the other; a shadow's edge in the strong half.
+    private static unsafe void Relight(Mat picture, double strength, double direction)
+    {
+        double gamma = 1 + (1.2 * strength), cos = Math.Cos(direction), sin = Math.Sin(direction);
+        for (int y = 0; y < Height; y++)
+        {
+            byte* row = (byte*)picture.Ptr(y);
+            for (int x = 0; x < Width; x++)
+            {
+                double along = (((x - (Width / 2.0)) * cos) + ((y - (Height / 2.0)) * sin)) / Width;
+                double light = (1 - (0.55 * strength)) * Math.Exp(1.2 * strength * along);
+                double shadow = strength > 0.5 ? 1 - (0.4 / (1 + Math.Exp(-200 * along))) : 1;
+                row[x] = (byte)Math.Clamp((255 * Math.Pow(row[x] / 255.0, gamma) * light * shadow) + 0.5, 0, 255);
+            }
+        }
+    }
+
+    private static unsafe void AddNoise(Mat picture, ulong seed)
+    {
+        const float Deviation = 1.5f;
+        var draws = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
+        for (int y = 0; y < Height; y++)
+        {
+            byte* row = (byte*)picture.Ptr(y);
+            for (int x = 0; x < Width; x++)
+            {
+                row[x] = (byte)Math.Clamp(row[x] + (Deviation * draws.NextGaussian()) + 0.5f, 0, 255);
+            }
+        }
+    }
+
+    private static void WritePicture(string path, Mat picture)
+    {
+        Cv2.ImEncode(".png", picture, out byte[] file);
+        AtomicFile.Write(path, stream => stream.Write(file));
+    }
+}
