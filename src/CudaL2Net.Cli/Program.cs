@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using CudaL2Net.Cli.Commands;
+using CudaL2Net.Training;
 
 namespace CudaL2Net.Cli;
 
@@ -81,6 +82,7 @@ internal static partial class Program
             EvaluateCommand.Create(terminal),
             ExportCommand.Create(terminal),
             InfoCommand.Create(terminal),
+            TrainCommand.Create(terminal),
         };
     }
 
@@ -139,7 +141,7 @@ internal static partial class Program
             IOException { HResult: DiskFull or WindowsDiskFull } => (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
             FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
             OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: a smaller --batch or fewer --pairs need less"),
-            ArgumentException or InvalidDataException or IOException or NotSupportedException or InvalidOperationException =>
+            ArgumentException or InvalidDataException or TrainingCollapsedException or IOException or NotSupportedException or InvalidOperationException =>
                 (ParameterName().Replace(exception.Message, string.Empty), null),
             _ => ($"unexpected {exception.GetType().Name}: {exception.Message}", "hint: run it again with --verbose to see where it happened"),
         };

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Cli;
@@ -10,9 +11,19 @@ namespace CudaL2Net.Cli;
 /// <param name="Validation">The source of the validation patches.</param>
 /// <param name="Points">The number of points that are made of pictures or scenes.</param>
 /// <param name="Minutes">The wanted duration, or null.</param>
+/// <param name="Patches">How patches are made of pictures.</param>
 /// <param name="Options">The training's settings.</param>
-internal sealed record TrainingRun(string Data, string Validation, int Points, double? Minutes, TrainingOptions Options)
+internal sealed record TrainingRun(string Data, string Validation, int Points, double? Minutes, PairOptions Patches, TrainingOptions Options)
 {
+    private const string PatchPrefix = "patches.";
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
+        WriteIndented = true,
+    };
+
     /// <summary>Where a folder has it.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, "run.json");
 
@@ -34,9 +45,10 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
                 (string)json["validation"]!,
                 (int)json["points"]!,
                 (double?)json["minutes"],
+                json["patches"]!.Deserialize<PairOptions>(Json)!,
                 TrainingOptions.FromJson(json["options"]!.ToJsonString()));
         }
-        catch (Exception exception) when (exception is JsonException or NullReferenceException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (exception is JsonException or NullReferenceException or ArgumentNullException or InvalidOperationException or FormatException)
         {
             throw new InvalidDataException($"{path} is damaged ({exception.Message}); start the training again in another folder");
         }
@@ -46,15 +58,52 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
     /// <exception cref="IOException">The folder or file cannot be written.</exception>
     public void Write(string folder)
     {
-        Directory.CreateDirectory(folder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"the folder {folder} cannot be made: {(exception is UnauthorizedAccessException ? "access is denied" : exception.Message)} Choose another --out.", exception);
+        }
+
         var json = new JsonObject
         {
             ["data"] = Data,
             ["validation"] = Validation,
             ["points"] = Points,
             ["minutes"] = Minutes,
+            ["patches"] = JsonSerializer.SerializeToNode(Patches, Json),
             ["options"] = JsonNode.Parse(Options.ToJson()),
         };
-        AtomicFile.Write(PathIn(folder), stream => JsonSerializer.Serialize(stream, json, new JsonSerializerOptions { WriteIndented = true }));
+        AtomicFile.Write(PathIn(folder), stream => JsonSerializer.Serialize(stream, json, Json));
+    }
+
+    /// <summary>This run with one setting changed: of the patches where the name starts with <c>patches.</c>, else of the training.</summary>
+    /// <exception cref="ArgumentException">There is no such setting, or the value does not fit it.</exception>
+    public TrainingRun With(string name, string value)
+    {
+        if (!name.StartsWith(PatchPrefix, StringComparison.Ordinal))
+        {
+            return this with { Options = Options.With(name, value) };
+        }
+
+        JsonObject patches = JsonSerializer.SerializeToNode(Patches, Json)!.AsObject();
+        string key = name[PatchPrefix.Length..];
+        if (!patches.ContainsKey(key))
+        {
+            string[] known = [.. patches.Select(entry => PatchPrefix + entry.Key)];
+            throw new ArgumentException($"there is no setting '{name}'{Suggestion.For(name, known)}; the settings of patches are {string.Join(", ", known)}");
+        }
+
+        try
+        {
+            patches[key] = JsonNode.Parse(value);
+            return this with { Patches = patches.Deserialize<PairOptions>(Json)! };
+        }
+        catch (JsonException)
+        {
+            throw new ArgumentException($"the setting '{name}' cannot be '{value}'");
+        }
     }
 }

@@ -8,6 +8,7 @@ public sealed class ProgramTests
     [TestCase("evaluate")]
     [TestCase("export")]
     [TestCase("info")]
+    [TestCase("train")]
     public void HelpEndsWithExamples(string command)
     {
         CommandLine help = CommandLine.MustRun([.. command.Split(' '), "--help"]);

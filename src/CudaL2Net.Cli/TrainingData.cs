@@ -1,0 +1,46 @@
+using CudaL2Net.Data;
+using CudaL2Net.Imaging.Sources;
+using CudaL2Net.Models;
+
+namespace CudaL2Net.Cli;
+
+/// <summary>The patches of a training.</summary>
+/// <param name="Training">The training set.</param>
+/// <param name="Validation">For FPR95; null for none.</param>
+/// <param name="Description">What the training set is, for people.</param>
+internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, string Description)
+{
+    /// <summary>Scenes other than those that <c>--data synthetic</c> trains on.</summary>
+    public const string DefaultValidation = "synthetic";
+
+    /// <summary>No validation.</summary>
+    public const string NoValidation = "none";
+
+    // Scenes and pairs do not depend on the training's seed, so that runs with several seeds share the cache.
+    private const ulong TrainingSeed = 1, ValidationSeed = 2;
+    private const int ValidationPoints = 2000;
+
+    /// <summary>Makes or loads the patches, with a progress display; says what was left out.</summary>
+    public static TrainingData Load(TrainingRun run, Terminal terminal, CancellationToken stop)
+    {
+        bool centres = run.Options.Architecture == Architecture.CentreSurround;
+        SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Centres = centres }, terminal, stop);
+
+        // Made with the usual settings, so that FPR95 can be compared between trainings.
+        var usual = new PairOptions { Centres = centres, PatchScale = run.Patches.PatchScale };
+        SourceResult? validation = run.Validation == NoValidation ? null : Open("validation", run.Validation, ValidationPoints, ValidationSeed, usual, terminal, stop);
+        return new TrainingData(training.Patches, validation?.Patches, $"{run.Data} ({training.Report.Points} points, {training.Patches.Count} patches)");
+    }
+
+    private static SourceResult Open(string purpose, string source, int points, ulong seed, PairOptions patches, Terminal terminal, CancellationToken stop)
+    {
+        SourceResult result = terminal.WithProgress($"{purpose} patches from {source}", report => PatchSources.Open(
+            source, points, seed, patches, progress: new Reporter<(int Done, int Total)>(made => report((double)made.Done / made.Total, $"{made.Done} points")), cancellation: stop));
+        foreach (string warning in result.Report.Warnings)
+        {
+            terminal.Say(warning);
+        }
+
+        return result;
+    }
+}

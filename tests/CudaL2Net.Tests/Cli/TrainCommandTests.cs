@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using CudaL2Net.Formats;
+using CudaL2Net.Models;
+
+namespace CudaL2Net.Tests.Cli;
+
+public sealed class TrainCommandTests
+{
+    private TemporaryFolder folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => folder = new TemporaryFolder();
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void TrainedModelDescribesAndCarriesItsHistory()
+    {
+        CommandLine run = CommandLine.MustRun([.. Short("run"), "--steps", "3", "--json"]);
+        JsonNode result = JsonNode.Parse(run.Output)!;
+        ModelFile model = ModelFile.Read(folder["run/model.safetensors"]);
+        JsonNode last = JsonNode.Parse(File.ReadLines(folder["run/metrics.jsonl"]).Last())!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((bool)result["completed"]!, Is.True);
+            Assert.That((int)result["steps"]!, Is.EqualTo(3));
+            Assert.That((float)result["loss"]!, Is.EqualTo((float)last["loss"]!));
+            Assert.That(model.Metadata["preset"], Is.EqualTo("quick"));
+            Assert.That(model.Metadata["training_data"], Does.Contain("synthetic"));
+            Assert.That(run.Error, Does.Contain("3 steps of 8 pairs"));
+        });
+
+        NpyFile.Write<byte>(folder["patches.npy"], new byte[2 * 32 * 32], 2, 32, 32);
+        CommandLine.MustRun("describe", folder["patches.npy"], "--model", folder["run"], "--out", folder["out.npy"]);
+        Assert.That(NpyFile.Read(folder["out.npy"]).Shape.ToArray(), Is.EqualTo(new[] { 2, 128 }));
+    }
+
+    [Test]
+    public void CentreSurroundStartsFromATrainedModel()
+    {
+        string model = UntrainedModel.WriteTo(folder);
+        CommandLine.MustRun("train", "--data", "synthetic", "--validation", "none", "--points", "40", "--preset", "cs-l2net", "--batch", "4", "--steps", "1", "--init", model, "--out", folder["cs"]);
+        Assert.That(ModelFile.Read(folder["cs/model.safetensors"]).Architecture, Is.EqualTo(Architecture.CentreSurround));
+    }
+
+    [Test]
+    public void SettingsReachTheRun()
+    {
+        CommandLine.MustRun([.. Short("run"), "--steps", "1", "--lr", "0.001", "--seed", "7", "--set", "loss.margin=0.5", "--set", "patches.copies=1"]);
+        JsonNode run = JsonNode.Parse(File.ReadAllText(folder["run/run.json"]))!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((float)run["options"]!["optimizer"]!["learningRate"]!, Is.EqualTo(0.001f));
+            Assert.That((int)run["options"]!["seed"]!, Is.EqualTo(7));
+            Assert.That((float)run["options"]!["loss"]!["margin"]!, Is.EqualTo(0.5f));
+            Assert.That((int)run["patches"]!["copies"]!, Is.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public void KilledAtRandomMomentsAndResumedItEndsWithTheSameBytes()
+    {
+        const int Kills = 10;
+        string[] settings = ["--steps", "60", "--checkpoint-seconds", "0"];
+        string checkpoint = folder["killed/checkpoint.safetensors"];
+        CommandLine.MustRun([.. Short("undisturbed"), .. settings]);
+
+        var random = new Random(5);
+        int kill = 0;
+        for (bool finished = false; kill < Kills && !finished;)
+        {
+            using Process process = Start([.. Short("killed"), .. settings, "--resume"]);
+
+            // Every other time after it has saved something, so that it gets on; else at any moment, loading and starting included.
+            DateTime saved = File.GetLastWriteTimeUtc(checkpoint);
+            while (kill % 2 == 0 && !process.HasExited && File.GetLastWriteTimeUtc(checkpoint) == saved)
+            {
+                Thread.Sleep(1);
+            }
+
+            finished = process.WaitForExit(random.Next(kill % 2 == 0 ? 100 : 500));
+            if (!finished)
+            {
+                process.Kill(entireProcessTree: true);
+                process.WaitForExit();
+                kill++;
+            }
+            else
+            {
+                Assert.That(process.ExitCode, Is.Zero, process.StandardError.ReadToEnd());
+            }
+        }
+
+        CommandLine.MustRun([.. Short("killed"), .. settings, "--resume"]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(kill, Is.GreaterThan(Kills / 2), "a fast machine may be done before the last kills");
+            Assert.That(File.ReadAllBytes(folder["killed/model.safetensors"]), Is.EqualTo(File.ReadAllBytes(folder["undisturbed/model.safetensors"])));
+            Assert.That(File.ReadAllBytes(checkpoint), Is.EqualTo(File.ReadAllBytes(folder["undisturbed/checkpoint.safetensors"])));
+            Assert.That(StepsOf("killed"), Is.EqualTo(StepsOf("undisturbed")));
+        });
+
+        int[] StepsOf(string run) => [.. File.ReadLines(folder[$"{run}/metrics.jsonl"]).Select(line => (int)JsonNode.Parse(line)!["step"]!)];
+    }
+
+    [Test]
+    public void TruncatedCheckpointIsExplained()
+    {
+        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        byte[] whole = File.ReadAllBytes(folder["run/checkpoint.safetensors"]);
+        File.WriteAllBytes(folder["run/checkpoint.safetensors"], whole[..(whole.Length / 3)]);
+        CommandLine.Run("train", "--out", folder["run"], "--resume").Explains(1, folder["run/checkpoint.safetensors"]);
+    }
+
+    [Test]
+    public void OtherSettingsAreNotResumed()
+    {
+        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        CommandLine.Run("train", "--out", folder["run"], "--resume", "--batch", "16").Explains(2, folder["run"], "other settings");
+        CommandLine.Run(Short("run")).Explains(2, folder["run"], "--resume");
+    }
+
+    [Test]
+    public void BatchOfOneIsExplained() => CommandLine.Run("train", "--data", "synthetic", "--batch", "1", "--out", folder["run"]).Explains(1, "a batch of 1", "at least 2");
+
+    [Test]
+    public void UnknownPresetIsExplained() =>
+        CommandLine.Run("train", "--data", "synthetic", "--preset", "hardnet200k", "--out", folder["run"]).Explains(2, "unknown preset 'hardnet200k'", "did you mean 'hardnet-200k'?");
+
+    [Test]
+    public void UnknownSourceIsExplained() => CommandLine.Run("train", "--data", "picture", "--out", folder["run"]).Explains(1, "'picture'", "images:DIR");
+
+    [Test]
+    public void EmptyImageFolderIsExplained()
+    {
+        Directory.CreateDirectory(folder["empty"]);
+        CommandLine.Run("train", "--data", $"images:{folder["empty"]}", "--out", folder["run"]).Explains(1, folder["empty"], "no pictures");
+    }
+
+    [Test]
+    public void UnknownSettingIsExplained() => CommandLine.Run([.. Short("run"), "--set", "loss.margn=1"]).Explains(1, "loss.margn", "loss.margin");
+
+    [Test]
+    public void NothingToResumeIsExplained() => CommandLine.Run("train", "--out", folder["run"], "--resume").Explains(2, folder["run"], "no training to resume");
+
+    [Test]
+    public void MissingDataIsExplained() => CommandLine.Run("train", "--out", folder["run"]).Explains(2, "--data");
+
+    [Test]
+    public void FolderWithoutRightsIsExplained()
+    {
+        if (OperatingSystem.IsWindows() || Environment.UserName == "root")
+        {
+            Assert.Ignore("needs a Unix user without all rights");
+            return;
+        }
+
+        string locked = Directory.CreateDirectory(folder["locked"]).FullName;
+        File.SetUnixFileMode(locked, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        CommandLine.Run(Short("locked/run")).Explains(1, "locked");
+    }
+
+    // The tool as it was built beside the tests: its native libraries lie where it looks for them.
+    private static Process Start(string[] args)
+    {
+        string folder = AppContext.BaseDirectory.Replace(Path.Combine("tests", "CudaL2Net.Tests"), Path.Combine("src", "CudaL2Net.Cli"));
+        string program = Path.Combine(folder, OperatingSystem.IsWindows() ? "CudaL2Net.Cli.exe" : "CudaL2Net.Cli");
+        if (!File.Exists(program))
+        {
+            Assert.Ignore($"{program} is not there");
+        }
+
+        return Process.Start(new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+    }
+
+    private string[] Short(string name) => ["train", "--data", "synthetic", "--validation", "none", "--points", "60", "--batch", "8", "--out", folder[name]];
+}
