@@ -23,6 +23,8 @@ internal static unsafe class InnerProducts
     /// <summary>Columns of a tile: the width of B's panels.</summary>
     public const int ColumnTile = 32;
 
+    private const int LineLength = 16;
+
     /// <summary>Panels that hold <paramref name="rows"/> rows.</summary>
     public static int Panels(int rows, int panelWidth) => (rows + panelWidth - 1) / panelWidth;
 
@@ -49,13 +51,18 @@ internal static unsafe class InnerProducts
             return;
         }
 
-        for (int k = 0; k < depth; k++)
+        // Sixteen values, a cache line, of a row at a time: rows that lie a power of two apart would evict one another.
+        for (int k = 0; k < depth; k += LineLength)
         {
-            float* from = data + (k * depthStride);
-            float* to = panel + (k * panelWidth);
+            int count = Math.Min(LineLength, depth - k);
             for (int row = 0; row < rows; row++)
             {
-                to[row] = from[row * rowStride];
+                float* from = data + (row * rowStride) + (k * depthStride);
+                float* to = panel + ((long)k * panelWidth) + row;
+                for (int i = 0; i < count; i++)
+                {
+                    to[i * panelWidth] = from[i * depthStride];
+                }
             }
         }
     }

@@ -177,34 +177,34 @@ internal sealed unsafe partial class CpuDevice
 
         private readonly void Scan(byte* query, int start, int end, int* indices, int* best)
         {
-            int second = best[1], wide = Width >= 16 ? 16 : 0;
-            ulong query0 = wide > 0 ? *(ulong*)query : 0, query1 = wide > 0 ? *(ulong*)(query + 8) : 0;
-            byte* target = Targets + ((long)start * Width);
-            for (int column = start; column < end; column++, target += Width)
+            int second = best[1], width = Width;
+            byte* target = Targets + ((long)start * width);
+            ulong query0 = width < 16 ? 0 : *(ulong*)query, query1 = width < 16 ? 0 : *(ulong*)(query + 8);
+            for (int column = start; column < end; column++, target += width)
             {
-                int d = wide == 0 ? 0 : BitOperations.PopCount(query0 ^ *(ulong*)target) + BitOperations.PopCount(query1 ^ *(ulong*)(target + 8));
-                if (wide < Width)
+                int d = width < 16 ? Bits(query, target, 0) : BitOperations.PopCount(query0 ^ *(ulong*)target) + BitOperations.PopCount(query1 ^ *(ulong*)(target + 8));
+                if (width > 16)
                 {
-                    d += Bits(query, target, wide);
+                    d += Bits(query, target, 16);
                 }
 
-                if (d >= second)
+                if (d < second)
                 {
-                    continue;
+                    Insert(d, column, indices, best);
+                    second = best[1];
                 }
-
-                if (d < best[0])
-                {
-                    (best[1], indices[1]) = (best[0], indices[0]);
-                    (best[0], indices[0]) = (d, column);
-                }
-                else
-                {
-                    (best[1], indices[1]) = (d, column);
-                }
-
-                second = best[1];
             }
+        }
+
+        private static void Insert(int distance, int column, int* indices, int* best)
+        {
+            int rank = distance < best[0] ? 0 : 1;
+            if (rank == 0)
+            {
+                (best[1], indices[1]) = (best[0], indices[0]);
+            }
+
+            (best[rank], indices[rank]) = (distance, column);
         }
 
         /// <summary>The distance of what comes after the first <paramref name="i"/> bytes.</summary>
