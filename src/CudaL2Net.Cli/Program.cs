@@ -82,6 +82,7 @@ internal static partial class Program
             EvaluateCommand.Create(terminal),
             ExportCommand.Create(terminal),
             InfoCommand.Create(terminal),
+            MatchCommand.Create(terminal),
             TrainCommand.Create(terminal),
         };
     }

@@ -8,6 +8,7 @@ public sealed class ProgramTests
     [TestCase("evaluate")]
     [TestCase("export")]
     [TestCase("info")]
+    [TestCase("match")]
     [TestCase("train")]
     public void HelpEndsWithExamples(string command)
     {

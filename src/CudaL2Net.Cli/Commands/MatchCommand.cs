@@ -1,0 +1,121 @@
+using System.CommandLine;
+using CudaL2Net.Devices;
+using CudaL2Net.Imaging;
+using CudaL2Net.Imaging.Description;
+using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Imaging.Matching;
+using CudaL2Net.Matching;
+using CudaL2Net.Models;
+using OpenCvSharp;
+using Spectre.Console;
+
+namespace CudaL2Net.Cli.Commands;
+
+/// <summary><c>cudal2net match</c>: the same places in two pictures.</summary>
+internal static class MatchCommand
+{
+    private static readonly Argument<string> First = new("A") { Description = "The first picture." };
+
+    private static readonly Argument<string> Second = new("B") { Description = "The second picture." };
+
+    private static readonly Option<string?> Out = new("--out", "-o") { Description = "A PNG of both pictures with their matches, the verified ones in colour.", HelpName = "picture.png" };
+
+    private static readonly Option<double?> Ratio = new("--ratio")
+    {
+        Description = "Keep a match only if its distance is at most R times that of the second nearest keypoint.",
+        HelpName = "R",
+    };
+
+    private static readonly Option<bool> Mutual = new("--mutual") { Description = "Keep a match only if each keypoint is the other's nearest." };
+
+    private static readonly Option<int> Limit = new("--limit") { Description = "The most keypoints of a picture.", HelpName = "N", DefaultValueFactory = _ => ImageMatchOptions.Default.KeypointLimit };
+
+    private static readonly Option<double> Tolerance = new("--tolerance")
+    {
+        Description = "The largest error of a verified match, in pixels.",
+        HelpName = "PIXELS",
+        DefaultValueFactory = _ => ImageMatchOptions.Default.Tolerance,
+    };
+
+    private static readonly Option<bool> Binary = new("--binary") { Description = "Match the model's binary form by Hamming distance." };
+
+    private sealed record Place(float X, float Y, float Size, float Angle);
+
+    private sealed record Pair(Place A, Place B, double Distance, bool Verified);
+
+    private sealed record Result(
+        string A, string B, int KeypointsOfA, int KeypointsOfB, int Matches, int Verified, string Geometry, double[]? Matrix, string? Picture, IReadOnlyList<Pair> Pairs);
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new ExampleCommand(
+            "match",
+            "Match the keypoints of two pictures and verify the matches with RANSAC (a homography or a fundamental matrix).",
+            "cudal2net match a.jpg b.jpg --out matches.png",
+            "cudal2net match a.jpg b.jpg --model runs/first --mutual --ratio 0.9 --json")
+        {
+            First, Second, CommonOptions.Model, Out, Ratio, Mutual, Limit, Tolerance, Binary, CommonOptions.Device, CommonOptions.Threads,
+        };
+        command.SetAction(line => Run(line, terminal));
+        return command;
+    }
+
+    private static int Run(ParseResult line, Terminal terminal)
+    {
+        string pathA = line.GetRequiredValue(First), pathB = line.GetRequiredValue(Second);
+        double ratio = line.GetValue(Ratio) ?? 1;
+        if (!(ratio is > 0 and <= 1))
+        {
+            throw new UsageException($"--ratio {ratio}: it must be above 0 and at most 1");
+        }
+
+        int limit = line.GetValue(Limit);
+        if (limit < 1)
+        {
+            throw new UsageException($"--limit {limit}: it must be at least 1");
+        }
+
+        using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
+        using Device device = CommonOptions.OpenDevice(line);
+        using L2Net model = CommonOptions.LoadModel(line, device);
+        var matcher = new ImageMatcher(device, new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary)));
+        ImageMatches matches = matcher.Match(a, b, new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance)));
+        string? picture = line.GetValue(Out);
+        if (picture is not null)
+        {
+            using Mat colourA = ImageFile.LoadColour(pathA), colourB = ImageFile.LoadColour(pathB);
+            MatchPicture.Write(picture, colourA, colourB, matches, CommonOptions.ModelName(line));
+        }
+
+        var result = new Result(
+            pathA,
+            pathB,
+            matches.FirstKeypoints.Length,
+            matches.SecondKeypoints.Length,
+            matches.Matches.Length,
+            matches.VerifiedCount,
+            matches.Geometry.ToString().ToLowerInvariant(),
+            matches.Matrix,
+            picture,
+            [.. matches.Matches.Select((match, i) => new Pair(PlaceOf(matches.FirstKeypoints[match.Query]), PlaceOf(matches.SecondKeypoints[match.Target]), match.Distance, matches.Verified[i]))]);
+        terminal.Result(result, console =>
+        {
+            console.WriteLine($"{result.KeypointsOfA} and {result.KeypointsOfB} keypoints, {result.Matches} matches, {result.Verified} of them verified ({Words(matches.Geometry)})");
+            if (picture is not null)
+            {
+                console.WriteLine($"picture: {picture}");
+            }
+        });
+        return 0;
+    }
+
+    private static Place PlaceOf(Keypoint keypoint) => new(keypoint.X, keypoint.Y, keypoint.Size, keypoint.Angle);
+
+    private static string Words(MatchGeometry geometry) => geometry switch
+    {
+        MatchGeometry.Homography => "one homography",
+        MatchGeometry.Fundamental => "epipolar geometry",
+        _ => "no common geometry",
+    };
+}

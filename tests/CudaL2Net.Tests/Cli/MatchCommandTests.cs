@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+using CudaL2Net.Tests.Imaging;
+using OpenCvSharp;
+
+namespace CudaL2Net.Tests.Cli;
+
+public sealed class MatchCommandTests
+{
+    private TemporaryFolder folder = null!;
+    private string model = null!;
+
+    [SetUp]
+    public void WriteModelAndPictures()
+    {
+        folder = new TemporaryFolder();
+        model = UntrainedModel.WriteTo(folder);
+        TestSequences.WriteSequence(folder["discs"]);
+    }
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void TurnedPictureIsMatchedVerifiedAndDrawn()
+    {
+        string a = folder["discs/img1.png"], b = folder["discs/img2.png"];
+        JsonNode all = JsonNode.Parse(CommandLine.MustRun("match", a, b, "--model", model, "--limit", "300", "--out", folder["matches.png"], "--json").Output)!;
+        JsonNode strict = JsonNode.Parse(CommandLine.MustRun("match", a, b, "--model", model, "--limit", "300", "--mutual", "--ratio", "0.95", "--json").Output)!;
+        using Mat picture = Cv2.ImRead(folder["matches.png"]);
+        Assert.Multiple(() =>
+        {
+            Assert.That((int)all["matches"]!, Is.EqualTo((int)all["keypointsOfA"]!), "every keypoint has a nearest one");
+            Assert.That((int)all["verified"]!, Is.GreaterThan(20));
+            Assert.That((string)all["geometry"]!, Is.EqualTo("homography"));
+            Assert.That(all["pairs"]!.AsArray().Count(pair => (bool)pair!["verified"]!), Is.EqualTo((int)all["verified"]!));
+            Assert.That((int)strict["matches"]!, Is.LessThan((int)all["matches"]!));
+            Assert.That(picture.Width, Is.GreaterThan(640));
+        });
+    }
+
+    [Test]
+    public void RatioOutOfRangeIsExplained() => CommandLine.Run("match", "a.png", "b.png", "--ratio", "1.5").Explains(2, "--ratio 1.5");
+
+    [Test]
+    public void TextNamedPngIsExplained()
+    {
+        File.WriteAllText(folder["text.png"], "This is no picture.");
+        CommandLine.Run("match", folder["discs/img1.png"], folder["text.png"], "--model", model).Explains(1, folder["text.png"], "not a picture");
+    }
+}
