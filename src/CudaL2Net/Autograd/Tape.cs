@@ -77,7 +77,8 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>Memory for the result of an operation.</summary>
     /// <param name="shape">The result's shape.</param>
     /// <param name="needsGradient">Whether a gradient will be asked of it.</param>
-    /// <param name="sharedGradient">Memory that may hold the result's gradient: that of the operation's input, where the one turns into the other in place.</param>
+    /// <param name="sharedGradient">Memory that may hold the result's gradient: that of the operation's input, where the one turns into the other in
+    /// place.</param>
     internal Variable Result(ReadOnlySpan<int> shape, bool needsGradient, Tensor<float>? sharedGradient = null) =>
         new(this, Own(Device.Allocate<float>(shape)), needsGradient, sharedGradient);
 

@@ -18,7 +18,8 @@ public interface IKernels
     /// <param name="options">Normalization, augmentation and seed.</param>
     /// <param name="meanImage">[32][32], subtracted first by <see cref="PatchNormalization.L2Net"/>; null means zero.</param>
     /// <param name="output">[2p][32][32][1].</param>
-    void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage, Tensor<float> output);
+    void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
+        Tensor<float> output);
 
     /// <summary>y = x * w + bias, a cross-correlation with zero padding.</summary>
     /// <param name="geometry">Sizes of all tensors.</param>
@@ -48,7 +49,8 @@ public interface IKernels
     /// <param name="runningMean">[c], updated.</param>
     /// <param name="runningVariance">[c], updated.</param>
     /// <param name="y">Like <paramref name="x"/>; may not be the same memory.</param>
-    void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y);
+    void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y);
 
     /// <summary>The gradients of <see cref="BatchNormForward"/>. The ReLU's mask is found again from x.</summary>
     /// <param name="options">As in the forward call.</param>
@@ -61,7 +63,8 @@ public interface IKernels
     /// <param name="dx">The gradient of the input; may be the same memory as <paramref name="dy"/>.</param>
     /// <param name="dScale">[c], or null.</param>
     /// <param name="dShift">[c], or null.</param>
-    void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift);
+    void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift);
 
     /// <summary>y = max(0, x).</summary>
     void ReluForward(Tensor<float> x, Tensor<float> y);
@@ -139,11 +142,14 @@ public interface IKernels
     /// <param name="descriptors">[2p][q].</param>
     /// <param name="positive">[p]: distance of pair i.</param>
     /// <param name="negative">[p]: distance of its hardest negative; infinity where there is none.</param>
-    /// <param name="negativePair">[p][2]: the hardest negative's row of <paramref name="descriptors"/> on side 1 (0 to p - 1) and on side 2 (p to 2p - 1); -1 where there is none.</param>
-    void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair);
+    /// <param name="negativePair">[p][2]: the hardest negative's row of <paramref name="descriptors"/> on side 1 (0 to p - 1) and on side 2 (p to 2p - 1);
+    /// -1 where there is none.</param>
+    void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative,
+        Tensor<int> negativePair);
 
     /// <summary>
-    /// A loss on (positive, hardest negative) pairs of distances, the mean over the p pairs. Writes weight times the value and weight times the gradient with respect to
+    /// A loss on (positive, hardest negative) pairs of distances, the mean over the p pairs. Writes weight times the value and weight times the gradient
+    /// with respect to
     /// the descriptors; pairs without a negative count 0.
     /// </summary>
     /// <param name="options">The loss and the distance it is on.</param>
@@ -154,7 +160,8 @@ public interface IKernels
     /// <param name="negativePair">From <see cref="HardestNegative"/>.</param>
     /// <param name="loss">[1].</param>
     /// <param name="gradient">[2p][q].</param>
-    void Triplet(in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair, Tensor<float> loss, Tensor<float> gradient);
+    void Triplet(in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair,
+        Tensor<float> loss, Tensor<float> gradient);
 
     /// <summary>
     /// Global orthogonal regularization over the negative pairs: mean(a.n)^2 + max(0, mean((a.n)^2) - 1/q).
@@ -172,9 +179,11 @@ public interface IKernels
     void SgdUpdate(in SgdOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> velocity, Tensor<float> parameter);
 
     /// <summary>One step of Adam with decoupled weight decay (AdamW; with no decay it is Adam) on one parameter, in place.</summary>
-    void AdamUpdate(in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment, Tensor<float> parameter);
+    void AdamUpdate(in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment,
+        Tensor<float> parameter);
 
-    /// <summary>For each row of <paramref name="queries"/> the nearest and second nearest row of <paramref name="targets"/> by Euclidean distance; ties go to the lower index.</summary>
+    /// <summary>For each row of <paramref name="queries"/> the nearest and second nearest row of <paramref name="targets"/> by Euclidean distance; ties go
+    /// to the lower index.</summary>
     /// <param name="queries">[n][d].</param>
     /// <param name="targets">[m][d], m at least 1.</param>
     /// <param name="nearest">[n][2]: indices, -1 where m is 1.</param>

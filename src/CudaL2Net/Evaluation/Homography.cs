@@ -180,7 +180,8 @@ public sealed class Homography
     public void Write(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        IEnumerable<string> rows = elements.Select(element => element.ToString("R", CultureInfo.InvariantCulture)).Chunk(3).Select(row => string.Join(' ', row) + "\n");
+        IEnumerable<string> rows = elements.Select(element => element.ToString("R", CultureInfo.InvariantCulture)).Chunk(3).Select(row => string.Join(' ',
+            row) + "\n");
         AtomicFile.Write(path, stream => stream.Write(Encoding.ASCII.GetBytes(string.Concat(rows))));
     }
 }

@@ -6,8 +6,10 @@ using CudaL2Net.Operations;
 namespace CudaL2Net.Formats;
 
 /// <summary>
-/// A model on disk: a safetensors file with <c>towers.T.layers.L.filters</c> [out][kh][kw][in], <c>.bias</c>, <c>.scale</c>, <c>.shift</c> (where the network has them),
-/// <c>.running_mean</c>, <c>.running_variance</c> [out], and <c>towers.T.mean_image</c> [32][32]; T from 0, L from 1. The metadata says what it is and where it comes from.
+/// A model on disk: a safetensors file with <c>towers.T.layers.L.filters</c> [out][kh][kw][in], <c>.bias</c>, <c>.scale</c>, <c>.shift</c> (where the
+/// network has them),
+/// <c>.running_mean</c>, <c>.running_variance</c> [out], and <c>towers.T.mean_image</c> [32][32]; T from 0, L from 1. The metadata says what it is and where
+/// it comes from.
 /// </summary>
 /// <param name="Architecture">The network.</param>
 /// <param name="Towers">One tower, or two for centre-surround.</param>
@@ -53,7 +55,8 @@ public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWei
                 LayerWeights layer = Towers[t].Layers[i];
                 string prefix = $"towers.{t}.layers.{i + 1}.";
                 int[] filterShape = [shape.OutChannels, shape.Kernel, shape.Kernel, shape.InChannels];
-                tensors[prefix + "filters"] = half ? SafetensorsTensor.FromRoundedToHalf(layer.Filters, filterShape) : SafetensorsTensor.From<float>(layer.Filters, filterShape);
+                tensors[prefix + "filters"] = half ? SafetensorsTensor.FromRoundedToHalf(layer.Filters, filterShape)
+                    : SafetensorsTensor.From<float>(layer.Filters, filterShape);
                 Add("bias", layer.Bias);
                 Add("scale", layer.Scale);
                 Add("shift", layer.Shift);
@@ -131,9 +134,11 @@ public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWei
 
         return new ModelFile(architecture, towers, patchScale, file.Metadata);
 
-        string Required(string key) => file.Metadata.TryGetValue(key, out string? value) ? value : throw new InvalidDataException($"{file.Name}: the metadata has no '{key}'");
+        string Required(string key) => file.Metadata.TryGetValue(key, out string? value) ? value
+            : throw new InvalidDataException($"{file.Name}: the metadata has no '{key}'");
 
-        double Positive(string key) => double.TryParse(Required(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0 && double.IsFinite(value)
+        double Positive(string key) => double.TryParse(Required(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0
+            && double.IsFinite(value)
             ? value
             : throw new InvalidDataException($"{file.Name}: metadata '{key}' is '{Required(key)}', expected a positive number");
 

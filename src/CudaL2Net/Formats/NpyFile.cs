@@ -39,7 +39,8 @@ public static partial class NpyFile
         if (bytes != present)
         {
             string needed = bytes?.ToString(CultureInfo.InvariantCulture) ?? "too many";
-            throw Damaged(name, $"shape {SafetensorsTensor.FormatShape(header.Shape)} of '{header.Descr}' needs {needed} bytes of data, and {present} are there");
+            throw Damaged(name,
+                $"shape {SafetensorsTensor.FormatShape(header.Shape)} of '{header.Descr}' needs {needed} bytes of data, and {present} are there");
         }
 
         if (bytes > Array.MaxLength)

@@ -22,7 +22,8 @@ public static class TapeLosses
         tape.RecordLoss("E1", loss => kernels.DistanceSoftmax(weight, descriptors.Value, loss, gradient));
     }
 
-    /// <summary>L2-Net's E2, compactness (equations 6 and 7): the squared correlations between different dimensions. Also HardNet's optional penalty on the anchors.</summary>
+    /// <summary>L2-Net's E2, compactness (equations 6 and 7): the squared correlations between different dimensions. Also HardNet's optional penalty on the
+    /// anchors.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="features">[2p][q] (or [2p][1][1][q]), after the last batch normalization and before the unit vector.</param>
     /// <param name="options">The sides and the form.</param>
@@ -47,7 +48,8 @@ public static class TapeLosses
         tape.RecordLoss(name, loss => kernels.IntermediateSoftmax(similarity, weight, features.Value, loss, gradient));
     }
 
-    /// <summary>A loss on each pair and its hardest negative in the batch (HardNet, RAL-Net and the ablations between), with global orthogonal regularization if wanted.</summary>
+    /// <summary>A loss on each pair and its hardest negative in the batch (HardNet, RAL-Net and the ablations between), with global orthogonal
+    /// regularization if wanted.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="descriptors">[2p][q] unit vectors.</param>
     /// <param name="options">The loss and its distance.</param>

@@ -38,14 +38,16 @@ public sealed class DescriptorSearch(Device device)
         float[] distances;
         if (queries.Values is not null)
         {
-            using Tensor<float> from = device.Upload<float>(queries.Values, n, queries.Dimension), to = device.Upload<float>(targets.Values, m, queries.Dimension);
+            using Tensor<float> from = device.Upload<float>(queries.Values, n, queries.Dimension), to = device.Upload<float>(targets.Values, m,
+                queries.Dimension);
             using Tensor<float> distance = device.Allocate<float>(n, 2);
             device.Kernels.NearestEuclidean(from, to, nearest, distance);
             distances = distance.ToArray();
         }
         else
         {
-            using Tensor<byte> from = device.Upload<byte>(queries.Bits, n, queries.Dimension / 8), to = device.Upload<byte>(targets.Bits, m, queries.Dimension / 8);
+            using Tensor<byte> from = device.Upload<byte>(queries.Bits, n, queries.Dimension / 8), to = device.Upload<byte>(targets.Bits, m,
+                queries.Dimension / 8);
             using Tensor<int> distance = device.Allocate<int>(n, 2);
             device.Kernels.NearestHamming(from, to, nearest, distance);
             distances = Array.ConvertAll(distance.ToArray(), bits => (float)bits);
@@ -71,7 +73,8 @@ public sealed class DescriptorSearch(Device device)
         DescriptorMatch[]? back = options.Mutual ? Nearest(targets, queries) : null;
         return Array.FindAll(
             matches,
-            match => (options.Ratio >= 1 || match.Distance < options.Ratio * match.SecondDistance) && (back is null || back[match.Target].Target == match.Query));
+            match => (options.Ratio >= 1 || match.Distance < options.Ratio * match.SecondDistance) && (back is null
+                || back[match.Target].Target == match.Query));
     }
 
     private static DescriptorMatch[] Collect(int[] nearest, float[] distance)

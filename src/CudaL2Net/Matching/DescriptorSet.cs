@@ -2,7 +2,8 @@ using System.Numerics;
 
 namespace CudaL2Net.Matching;
 
-/// <summary>Descriptors of one kind, a row each: floats that are compared by Euclidean distance, or packed bits that are compared by Hamming distance.</summary>
+/// <summary>Descriptors of one kind, a row each: floats that are compared by Euclidean distance, or packed bits that are compared by Hamming
+/// distance.</summary>
 public sealed class DescriptorSet
 {
     private DescriptorSet(float[]? values, byte[]? bits, int dimension, int count)

@@ -60,7 +60,8 @@ public sealed class L2Net : IDisposable
     /// <param name="device">Where it will run.</param>
     public static L2Net CreateRandom(Architecture architecture, ulong seed, Device device)
     {
-        TowerWeights[] towers = [.. Enumerable.Range(0, architecture == Architecture.L2Net ? 1 : 2).Select(t => TowerWeights.Initialize(TowerSettings.Default, seed, t))];
+        TowerWeights[] towers = [.. Enumerable.Range(0, architecture == Architecture.L2Net ? 1 : 2).Select(t => TowerWeights.Initialize(TowerSettings.Default,
+            seed, t))];
         return new L2Net(new ModelFile(architecture, towers, 10, new Dictionary<string, string> { ["preset"] = "untrained" }), device);
     }
 
@@ -130,7 +131,8 @@ public sealed class L2Net : IDisposable
         plans[0].Describe(patches.Pixels, descriptors, Dimension);
         if (plans.Length > 1)
         {
-            plans[1].Describe(patches.Centres ?? throw new ArgumentException("a centre-surround network needs patches with centres"), descriptors.AsSpan(TowerDimension), Dimension);
+            plans[1].Describe(patches.Centres ?? throw new ArgumentException("a centre-surround network needs patches with centres"),
+                descriptors.AsSpan(TowerDimension), Dimension);
         }
 
         return descriptors;
@@ -182,6 +184,7 @@ public sealed class L2Net : IDisposable
         }
 
         int count = patches.Length / (side * side);
-        return count * side * side == patches.Length ? count : throw new ArgumentException($"{patches.Length} bytes are no whole number of {side} x {side} patches");
+        return count * side * side == patches.Length ? count
+            : throw new ArgumentException($"{patches.Length} bytes are no whole number of {side} x {side} patches");
     }
 }

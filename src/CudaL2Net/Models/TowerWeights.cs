@@ -29,7 +29,8 @@ public sealed record TowerSettings(PatchNormalization Normalization, float Epsil
 /// <param name="Layers">The seven layers.</param>
 public sealed record TowerWeights(PatchNormalization Normalization, float[]? MeanImage, float Epsilon, IReadOnlyList<LayerWeights> Layers)
 {
-    /// <summary>An untrained tower: each filter bank as a matrix [out][in * kh * kw] is orthogonal times 0.6, biases are 0 (HardNet's initialization).</summary>
+    /// <summary>An untrained tower: each filter bank as a matrix [out][in * kh * kw] is orthogonal times 0.6, biases are 0 (HardNet's
+    /// initialization).</summary>
     /// <param name="settings">The parts it has.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="tower">0, or 1 for the second tower of a centre-surround network.</param>
@@ -40,7 +41,8 @@ public sealed record TowerWeights(PatchNormalization Normalization, float[]? Mea
         {
             TowerLayer layer = TowerLayer.All[i];
             bool affine = settings.LearnedAffine[i];
-            float[] filters = Orthogonal(layer.OutChannels, layer.FilterLength / layer.OutChannels, 0.6, new PhiloxStream(seed, DrawPurpose.Initialization, (uint)((tower * layers.Length) + i)));
+            float[] filters = Orthogonal(layer.OutChannels, layer.FilterLength / layer.OutChannels, 0.6, new PhiloxStream(seed, DrawPurpose.Initialization,
+                (uint)((tower * layers.Length) + i)));
             layers[i] = new LayerWeights(
                 filters,
                 settings.Bias ? new float[layer.OutChannels] : null,
@@ -87,7 +89,8 @@ public sealed record TowerWeights(PatchNormalization Normalization, float[]? Mea
         return values;
     }
 
-    /// <summary>A rows x columns matrix whose shorter dimension's vectors are orthogonal and of length <paramref name="gain"/> (modified Gram-Schmidt on normal draws).</summary>
+    /// <summary>A rows x columns matrix whose shorter dimension's vectors are orthogonal and of length <paramref name="gain"/> (modified Gram-Schmidt on
+    /// normal draws).</summary>
     private static float[] Orthogonal(int rows, int columns, double gain, PhiloxStream random)
     {
         int vectors = Math.Min(rows, columns), length = Math.Max(rows, columns);

@@ -52,7 +52,8 @@ public readonly record struct GatherOptions(PatchNormalization Normalization, Pa
 /// <param name="KernelWidth">Filter columns.</param>
 /// <param name="Stride">Step of the output grid on the input, at least 1.</param>
 /// <param name="Padding">Zeros on each side, at least 0.</param>
-public readonly record struct Conv2dGeometry(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight, int KernelWidth, int Stride, int Padding)
+public readonly record struct Conv2dGeometry(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight, int KernelWidth, int Stride,
+    int Padding)
 {
     /// <summary>Output rows.</summary>
     public int OutHeight => ((Height + (2 * Padding) - KernelHeight) / Stride) + 1;
@@ -86,7 +87,8 @@ public readonly record struct LrnOptions(int Channels, int Window, float Kappa, 
 
 /// <summary>Options of the correlation loss.</summary>
 /// <param name="FirstSideOnly">HardNet's penalty is on the anchors only; L2-Net's on both sides.</param>
-/// <param name="Exact">Equation 6 in full, with the mean removed and each dimension divided by its deviation; else Y Y' / p, which is the same right after batch normalization.</param>
+/// <param name="Exact">Equation 6 in full, with the mean removed and each dimension divided by its deviation; else Y Y' / p, which is the same right after
+/// batch normalization.</param>
 public readonly record struct CorrelationOptions(bool FirstSideOnly, bool Exact);
 
 /// <summary>The distance that mining and triplet losses are on.</summary>

@@ -17,7 +17,8 @@ public static class PatchSymmetry
         return (int)(bits & (augmentation == PatchAugmentation.Dihedral ? 7u : 3u));
     }
 
-    /// <summary>How to read a 32 x 32 patch so that it comes out turned: pixel (row, column) of the result is source[start + row * down + column * right].</summary>
+    /// <summary>How to read a 32 x 32 patch so that it comes out turned: pixel (row, column) of the result is source[start + row * down + column *
+    /// right].</summary>
     public static void Steps(int symmetry, out int start, out int right, out int down)
     {
         const int Side = PatchSet.Side;

@@ -9,7 +9,8 @@ public static class TapeOperations
 {
     /// <summary>Records <see cref="IKernels.GatherPatches"/>.</summary>
     /// <returns>[2p][32][32][1]; needs no gradient.</returns>
-    public static Variable GatherPatches(this Tape tape, Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, GatherOptions options, Tensor<float>? meanImage, int rows)
+    public static Variable GatherPatches(this Tape tape, Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, GatherOptions options,
+        Tensor<float>? meanImage, int rows)
     {
         IKernels kernels = tape.Device.Kernels;
         Variable output = tape.Result([rows, FoldedNetwork.InputSide, FoldedNetwork.InputSide, 1], needsGradient: false);
@@ -51,9 +52,11 @@ public static class TapeOperations
         return y;
     }
 
-    /// <summary>Records batch normalization with batch statistics per side, then ReLU if the options say so. Scale and shift, [c], may be null for 1 and 0.</summary>
+    /// <summary>Records batch normalization with batch statistics per side, then ReLU if the options say so. Scale and shift, [c], may be null for 1 and
+    /// 0.</summary>
     /// <returns>Like <paramref name="x"/>.</returns>
-    public static Variable BatchNorm(this Tape tape, Variable x, BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance)
+    public static Variable BatchNorm(this Tape tape, Variable x, BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean,
+        Tensor<float> runningVariance)
     {
         IKernels kernels = tape.Device.Kernels;
         int channels = x.Value.Shape[^1];
@@ -71,7 +74,8 @@ public static class TapeOperations
         tape.Record(
             y,
             () => kernels.BatchNormForward(options, x.Value, scaleValue, shiftValue, mean, inverseDeviation, runningMean, runningVariance, y.Value),
-            dx == null ? null : () => kernels.BatchNormBackward(options, x.Value, scaleValue, shiftValue, mean, inverseDeviation, y.Gradient!, dx, dScale, dShift));
+            dx == null ? null : () => kernels.BatchNormBackward(options, x.Value, scaleValue, shiftValue, mean, inverseDeviation, y.Gradient!, dx, dScale,
+                dShift));
         return y;
     }
 

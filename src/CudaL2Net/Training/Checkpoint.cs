@@ -7,8 +7,8 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Training;
 
 /// <summary>
-/// All that decides how a training goes on: a model file that also holds the optimizer's moments (<c>moments.N</c>), and in its metadata the options, the data's
-/// fingerprint and the position.
+/// All that decides how a training goes on: a model file that also holds the optimizer's moments (<c>moments.N</c>), and in its metadata the options, the
+/// data's fingerprint and the position.
 /// </summary>
 /// <param name="Model">Weights and statistics.</param>
 /// <param name="Moments">The optimizer's moments.</param>
@@ -17,7 +17,8 @@ namespace CudaL2Net.Training;
 /// <param name="Step">Steps done.</param>
 /// <param name="TotalSteps">Steps in all.</param>
 /// <param name="FirstLoss">The loss of the first step.</param>
-internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moments, TrainingOptions Options, string DataFingerprint, int Step, int TotalSteps, float FirstLoss)
+internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moments, TrainingOptions Options, string DataFingerprint, int Step, int TotalSteps,
+    float FirstLoss)
 {
     private const string Kind = "cudal2net-checkpoint-1";
 
@@ -75,7 +76,8 @@ internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moment
             throw new InvalidDataException($"{path}: the options in its metadata cannot be read: {error.Message}", error);
         }
 
-        return new Checkpoint(ModelFile.From(file), moments, options, file.Metadata.GetValueOrDefault("data", ""), Number("step"), Number("total_steps"), float.Parse(file.Metadata.GetValueOrDefault("first_loss", "NaN"), CultureInfo.InvariantCulture));
+        return new Checkpoint(ModelFile.From(file), moments, options, file.Metadata.GetValueOrDefault("data", ""), Number("step"), Number("total_steps"),
+            float.TryParse(file.Metadata.GetValueOrDefault("first_loss"), CultureInfo.InvariantCulture, out float firstLoss) ? firstLoss : float.NaN);
 
         int Number(string key) => int.TryParse(file.Metadata.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int value)
             ? value

@@ -34,19 +34,26 @@ public static class Presets
             Steps = 300,
         }),
         ("L2-Net (CVPR 2017): E1 + E2 + E3, progressive sampling", L2Net),
-        ("CS L2-Net: fine-tunes the central tower of a trained L2-Net (needs --init MODEL)", L2Net with { Preset = "cs-l2net", Architecture = Architecture.CentreSurround }),
+        ("CS L2-Net: fine-tunes the central tower of a trained L2-Net (needs --init MODEL)", L2Net with { Preset = "cs-l2net",
+            Architecture = Architecture.CentreSurround }),
         ("HardNet, strategy 1: 200,000 pairs an epoch, batch 128, 50 epochs", HardNet200K),
         ("HardNet, strategy 2: 5,000,000 pairs an epoch, batch 1024, 10 epochs", HardNet5M),
         ("RAL-Net, strategy 1: 200,000 pairs an epoch, batch 128, 50 epochs", HardNet200K with { Preset = "ral-200k", Loss = Ral }),
         ("RAL-Net, strategy 2: 5,000,000 pairs an epoch, batch 512, 10 epochs", HardNet5M with { Preset = "ral-5m", Batch = 512, Loss = Ral }),
-        ("RAL-Net's table 2: cosine distance with a margin", HardNet200K with { Preset = "hardnet-angular", Loss = new LossOptions { Metric = DescriptorDistance.Angular, NearDuplicate = 6.4e-5f } }),
-        ("RAL-Net's table 2: Euclidean distance in the robust (tanh) form", HardNet200K with { Preset = "hardnet-robust", Loss = new LossOptions { Triplet = TripletLoss.Tanh } }),
-        ("RAL-Net's table 2: contrastive loss on cosines (margin 1 in distance 2 (1 - cos))", HardNet200K with { Preset = "l2net-contrastive", Loss = Ral with { Triplet = TripletLoss.Contrastive } }),
-        ("HardNet's code: softmax of the positive against the hardest negative", HardNet200K with { Preset = "hardnet-softmax", Loss = new LossOptions { Triplet = TripletLoss.Softmax } }),
+        ("RAL-Net's table 2: cosine distance with a margin", HardNet200K with { Preset = "hardnet-angular",
+            Loss = new LossOptions { Metric = DescriptorDistance.Angular, NearDuplicate = 6.4e-5f } }),
+        ("RAL-Net's table 2: Euclidean distance in the robust (tanh) form", HardNet200K with { Preset = "hardnet-robust",
+            Loss = new LossOptions { Triplet = TripletLoss.Tanh } }),
+        ("RAL-Net's table 2: contrastive loss on cosines (margin 1 in distance 2 (1 - cos))", HardNet200K with { Preset = "l2net-contrastive",
+            Loss = Ral with { Triplet = TripletLoss.Contrastive } }),
+        ("HardNet's code: softmax of the positive against the hardest negative", HardNet200K with { Preset = "hardnet-softmax",
+            Loss = new LossOptions { Triplet = TripletLoss.Softmax } }),
         ("L2-Net's figure 3: without E3", L2Net with { Preset = "l2net-no-dif", Loss = L2Net.Loss with { IntermediateLayers = [] } }),
-        ("L2-Net's figure 3: E3 after every batch normalization", L2Net with { Preset = "l2net-dif-all", Loss = L2Net.Loss with { IntermediateLayers = [1, 2, 3, 4, 5, 6, 7] } }),
+        ("L2-Net's figure 3: E3 after every batch normalization", L2Net with { Preset = "l2net-dif-all",
+            Loss = L2Net.Loss with { IntermediateLayers = [1, 2, 3, 4, 5, 6, 7] } }),
         ("L2-Net's figure 3: learned scale and shift but before E3", L2Net with { Preset = "l2net-affine", LearnedAffine = true }),
-        ("L2-Net without E2, which the paper reports not to converge", L2Net with { Preset = "l2net-no-compact", Loss = L2Net.Loss with { Compactness = false } }),
+        ("L2-Net without E2, which the paper reports not to converge", L2Net with { Preset = "l2net-no-compact",
+            Loss = L2Net.Loss with { Compactness = false } }),
     ];
 
     /// <summary>The names and what each is; every name also exists with a <c>+</c> behind it, for augmentation.</summary>
@@ -67,7 +74,12 @@ public static class Presets
         }
 
         return augmented
-            ? options with { Preset = plain + "+", Augmentation = options.Loss.Family == LossFamily.L2Net ? PatchAugmentation.Dihedral : PatchAugmentation.TransposeFlip }
+            ? options with
+            {
+                Preset = plain + "+",
+                Augmentation = options.Loss.Family == LossFamily.L2Net ? PatchAugmentation.Dihedral
+                : PatchAugmentation.TransposeFlip
+            }
             : options;
     }
 }

@@ -36,7 +36,8 @@ internal sealed class TrainedTower : IDisposable
     /// <param name="taps">Layers, from 1, whose maps are wanted.</param>
     /// <param name="tapped">Of each of these the map after its batch normalization, before ReLU.</param>
     /// <returns>The features after the last batch normalization, [2p][1][1][128].</returns>
-    public Variable Record(Tape tape, Variable input, TrainingOptions options, Tensor<StepParameters> step, IReadOnlyList<int> taps, out List<(int Layer, Variable Map)> tapped)
+    public Variable Record(Tape tape, Variable input, TrainingOptions options, Tensor<StepParameters> step, IReadOnlyList<int> taps,
+        out List<(int Layer, Variable Map)> tapped)
     {
         tapped = [];
         Variable x = input;
@@ -104,5 +105,6 @@ internal sealed class TrainedTower : IDisposable
 
     private static Variable? Parameter(Tape tape, Tensor<float>? value) => value == null ? null : tape.Parameter(value);
 
-    private sealed record Layer(Tensor<float> Filters, Tensor<float>? Bias, Tensor<float>? Scale, Tensor<float>? Shift, Tensor<float> RunningMean, Tensor<float> RunningVariance);
+    private sealed record Layer(Tensor<float> Filters, Tensor<float>? Bias, Tensor<float>? Scale, Tensor<float>? Shift, Tensor<float> RunningMean,
+        Tensor<float> RunningVariance);
 }

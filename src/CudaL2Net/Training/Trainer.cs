@@ -10,8 +10,8 @@ using CudaL2Net.Operations;
 namespace CudaL2Net.Training;
 
 /// <summary>
-/// Trains a network and keeps its files in a folder: <c>model.safetensors</c> at the end, <c>checkpoint.safetensors</c> from time to time, <c>metrics.jsonl</c> with a line for every
-/// report. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that was not.
+/// Trains a network and keeps its files in a folder: <c>model.safetensors</c> at the end, <c>checkpoint.safetensors</c> from time to time,
+/// <c>metrics.jsonl</c> with a line for every report. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that was not.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -69,7 +69,9 @@ public sealed class Trainer : IDisposable
         fingerprint = Checkpoint.Fingerprint(training);
         Checkpoint? checkpoint = FindCheckpoint(setup.Resume);
         TotalSteps = checkpoint?.TotalSteps ?? options.Steps ?? checked(options.Epochs * sampler.StepsPerEpoch);
-        (TowerWeights trained, TowerWeights? frozen) = checkpoint == null ? InitialTowers(setup.InitialModel) : (checkpoint.Model.Towers[^1], centreSurround ? checkpoint.Model.Towers[0] : null);
+        (TowerWeights trained, TowerWeights? frozen) = checkpoint == null
+            ? InitialTowers(setup.InitialModel)
+            : (checkpoint.Model.Towers[^1], centreSurround ? checkpoint.Model.Towers[0] : null);
         epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
         step = new TrainingStep(device, options, training, trained, frozen, epochRows.Length);
         if (checkpoint != null)
@@ -108,7 +110,8 @@ public sealed class Trainer : IDisposable
     private int ValidationInterval => Math.Max(ReportInterval, (TotalSteps + 19) / 20);
 
     /// <summary>Trains to the end, or until <paramref name="stop"/> is set; then saves.</summary>
-    /// <exception cref="TrainingCollapsedException">The loss is not finite, or the descriptors have become alike; the last checkpoint stays as it was.</exception>
+    /// <exception cref="TrainingCollapsedException">The loss is not finite, or the descriptors have become alike; the last checkpoint stays as it
+    /// was.</exception>
     /// <exception cref="IOException">A file cannot be written; the last checkpoint stays as it was.</exception>
     public TrainingResult Run(IProgress<TrainingProgress>? progress = null, CancellationToken stop = default)
     {
@@ -144,7 +147,8 @@ public sealed class Trainer : IDisposable
 
                 metrics.WriteLine(MetricsLine(loss, terms, rate, speed, validate ? fpr95 : null));
                 metrics.Flush();
-                progress?.Report(new TrainingProgress(done, TotalSteps, loss, rate, speed, fpr95, TimeSpan.FromSeconds((TotalSteps - done) * 2.0 * options.Batch / speed)));
+                progress?.Report(new TrainingProgress(done, TotalSteps, loss, rate, speed, fpr95,
+                    TimeSpan.FromSeconds((TotalSteps - done) * 2.0 * options.Batch / speed)));
                 reportedAt = done;
                 watch.Restart();
             }
@@ -198,7 +202,8 @@ public sealed class Trainer : IDisposable
             : optimizer.LearningRate * MathF.Pow(0.1f, index / sampler.StepsPerEpoch / optimizer.EpochsPerDrop);
     }
 
-    /// <summary>The steps that fit into a duration, from the speed of a few that are then forgotten: so the run itself depends on its seed and number of steps alone.</summary>
+    /// <summary>The steps that fit into a duration, from the speed of a few that are then forgotten: so the run itself depends on its seed and number of
+    /// steps alone.</summary>
     private int StepsWithin(TimeSpan duration)
     {
         RunStep(0, 0);
@@ -223,7 +228,11 @@ public sealed class Trainer : IDisposable
 
             // Both towers start from it; the right one sees the centres, whose mean image is their own.
             TowerWeights left = initial.Towers[0];
-            return (left with { MeanImage = options.Normalization == PatchNormalization.L2Net ? MeanImage(training.Centres!) : null, Normalization = options.Normalization }, left);
+            return (left with
+            {
+                MeanImage = options.Normalization == PatchNormalization.L2Net ? MeanImage(training.Centres!) : null,
+                Normalization = options.Normalization
+            }, left);
         }
 
         TowerWeights tower;
@@ -238,7 +247,8 @@ public sealed class Trainer : IDisposable
         }
         else
         {
-            IReadOnlyList<bool> affine = [.. TowerLayer.All.Select((_, i) => options.LearnedAffine && !(options.Loss.Family == LossFamily.L2Net && options.Loss.IntermediateLayers.Contains(i + 1)))];
+            IReadOnlyList<bool> affine = [.. TowerLayer.All.Select((_, i) => options.LearnedAffine && !(options.Loss.Family == LossFamily.L2Net
+                && options.Loss.IntermediateLayers.Contains(i + 1)))];
             tower = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, affine), options.Seed);
         }
 
@@ -310,17 +320,18 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private string MetricsLine(float loss, IReadOnlyDictionary<string, float> terms, float rate, double speed, double? fpr95) => JsonSerializer.Serialize(new Dictionary<string, object?>
-    {
-        ["step"] = done,
-        ["epoch"] = (done - 1) / sampler.StepsPerEpoch,
-        ["pairs"] = (long)done * options.Batch,
-        ["loss"] = loss,
-        ["terms"] = terms,
-        ["learningRate"] = rate,
-        ["patchesPerSecond"] = double.IsFinite(speed) ? Math.Round(speed, 1) : null,
-        ["fpr95"] = fpr95,
-    });
+    private string MetricsLine(float loss, IReadOnlyDictionary<string, float> terms, float rate, double speed, double? fpr95) =>
+        JsonSerializer.Serialize(new Dictionary<string, object?>
+        {
+            ["step"] = done,
+            ["epoch"] = (done - 1) / sampler.StepsPerEpoch,
+            ["pairs"] = (long)done * options.Batch,
+            ["loss"] = loss,
+            ["terms"] = terms,
+            ["learningRate"] = rate,
+            ["patchesPerSecond"] = double.IsFinite(speed) ? Math.Round(speed, 1) : null,
+            ["fpr95"] = fpr95,
+        });
 
     private void CheckHealth(float loss)
     {

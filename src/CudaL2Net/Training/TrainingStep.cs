@@ -93,7 +93,9 @@ internal sealed class TrainingStep : IDisposable
             }
         }
 
-        Tensor<float>? MeanImage(TowerWeights weights) => weights.MeanImage == null ? null : tape.Own(device.Upload<float>(weights.MeanImage, PatchSet.Side, PatchSet.Side));
+        Tensor<float>? MeanImage(TowerWeights weights) => weights.MeanImage == null
+            ? null
+            : tape.Own(device.Upload<float>(weights.MeanImage, PatchSet.Side, PatchSet.Side));
     }
 
     /// <summary>The optimizer's moments: one for each parameter, two with Adam.</summary>
@@ -139,7 +141,8 @@ internal sealed class TrainingStep : IDisposable
         return (terms.Values.Sum(), terms);
     }
 
-    /// <summary>The variance of the last batch's trained descriptors, all dimensions together: near 1 for unit vectors that spread, 0 where all are alike.</summary>
+    /// <summary>The variance of the last batch's trained descriptors, all dimensions together: near 1 for unit vectors that spread, 0 where all are
+    /// alike.</summary>
     public double DescriptorSpread()
     {
         float[] values = descriptors.Value.ToArray();

@@ -16,7 +16,14 @@ public sealed class ValidationPairs
     public ValidationPairs(PatchSet set, int maximum = 2000)
     {
         ArgumentNullException.ThrowIfNull(set);
-        var points = Enumerable.Range(0, set.Count).GroupBy(i => set.PointIds[i]).Where(group => group.Count() >= 2).OrderBy(group => group.Key).Select(group => group.Take(2).ToArray()).ToArray();
+        int[][] points =
+        [
+            .. Enumerable.Range(0, set.Count)
+                .GroupBy(i => set.PointIds[i])
+                .Where(group => group.Count() >= 2)
+                .OrderBy(group => group.Key)
+                .Select(group => group.Take(2).ToArray()),
+        ];
         if (points.Length < 2)
         {
             throw new ArgumentException($"the validation data has {points.Length} points with two patches; it needs at least 2");

@@ -33,7 +33,8 @@ public sealed class TripletTests
     public void HardNetsMarginWorkedOutByHand()
     {
         // Pairs ((1,0), (0.6,0.8)) and ((0,1), (0,1)); squared distances: d00 = 0.16 + 0.64 = 0.8, d11 = 0, d01 = |(1,0) - (0,1)|^2 = 2,
-        // d10 = |(0,1) - (0.6,0.8)|^2 = 0.4. Both hardest negatives are d10. With HardNet's 1e-6 in the root: pos = sqrt(0.800001), sqrt(0.000001) = 0.001; neg = sqrt(0.400001).
+        // d10 = |(0,1) - (0.6,0.8)|^2 = 0.4. Both hardest negatives are d10. With HardNet's 1e-6 in the root: pos = sqrt(0.800001), sqrt(0.000001) = 0.001;
+        // neg = sqrt(0.400001).
         // loss = 1/2 ((1 + 0.8944278 - 0.6324563) + (1 + 0.001 - 0.6324563)) = 1/2 (1.2619715 + 0.3685437) = 0.8152576.
         // Gradients (a - b) / root, halved by the mean: pair 0's positive gives (0.4, -0.8) / 0.8944278 / 2 = (0.2236066, -0.4472133) to (1,0)
         // and minus that to (0.6,0.8);

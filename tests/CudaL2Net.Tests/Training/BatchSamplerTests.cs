@@ -63,7 +63,14 @@ public sealed class BatchSamplerTests
 
     [Test]
     public void TooFewPointsAreAnErrorThatSaysSo() =>
-        Assert.That(() => new BatchSampler(TrainingData.Blobs(5), Options(SamplingKind.Pairs, 8)), Throws.ArgumentException.With.Message.Contains("5 points").And.Message.Contains("batch of 8"));
+        Assert.That(() => new BatchSampler(TrainingData.Blobs(5), Options(SamplingKind.Pairs, 8)),
+            Throws.ArgumentException.With.Message.Contains("5 points").And.Message.Contains("batch of 8"));
 
-    private static TrainingOptions Options(SamplingKind sampling, int batch) => new() { Preset = "test", Sampling = sampling, Batch = batch, PairsPerEpoch = 5 * batch };
+    private static TrainingOptions Options(SamplingKind sampling, int batch) => new()
+    {
+        Preset = "test",
+        Sampling = sampling,
+        Batch = batch,
+        PairsPerEpoch = 5 * batch
+    };
 }

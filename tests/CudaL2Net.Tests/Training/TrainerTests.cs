@@ -86,10 +86,13 @@ public sealed class TrainerTests
         }
 
         Assert.That(File.ReadAllBytes(Path.Combine(parts, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
-        Assert.That(File.ReadAllBytes(Path.Combine(parts, "checkpoint.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "checkpoint.safetensors"))));
+        Assert.That(Bytes(parts, "checkpoint.safetensors"), Is.EqualTo(Bytes(whole, "checkpoint.safetensors")));
         Assert.That(Steps(parts), Is.EqualTo(Steps(whole)).And.Ordered.And.Unique);
 
-        static int[] Steps(string run) => [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32())];
+        static byte[] Bytes(string run, string file) => File.ReadAllBytes(Path.Combine(run, file));
+
+        static int[] Steps(string run) =>
+            [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32())];
     }
 
     [Test]
@@ -134,26 +137,33 @@ public sealed class TrainerTests
 
         Assert.That(() => new Trainer(options, Data, null, device, folder), Throws.InstanceOf<IOException>().With.Message.Contains("--resume"));
         var resume = new TrainerSetup { Resume = true };
-        Assert.That(() => new Trainer(options with { Seed = 2 }, Data, null, device, folder, resume), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("other settings"));
-        Assert.That(() => new Trainer(options, TrainingData.Blobs(24, seed: 9), null, device, folder, resume), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("other training data"));
+        Assert.That(() => new Trainer(options with { Seed = 2 }, Data, null, device, folder, resume),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("other settings"));
+        Assert.That(() => new Trainer(options, TrainingData.Blobs(24, seed: 9), null, device, folder, resume),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("other training data"));
         string checkpoint = Path.Combine(folder, "checkpoint.safetensors");
         File.WriteAllBytes(checkpoint, File.ReadAllBytes(checkpoint)[..1000]);
-        Assert.That(() => new Trainer(options, Data, null, device, folder, resume), Throws.InstanceOf<InvalidDataException>().With.Message.Contains(checkpoint));
+        Assert.That(() => new Trainer(options, Data, null, device, folder, resume),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains(checkpoint));
     }
 
     [Test]
     public void BatchesOfOneAndMissingInitialModelsAreRefused()
     {
         using Device device = Device.Open("cpu");
-        Assert.That(() => new Trainer(Presets.Find("quick") with { Batch = 1 }, Data, null, device, folder), Throws.ArgumentException.With.Message.Contains("at least 2 pairs"));
-        Assert.That(() => new Trainer(Presets.Find("cs-l2net") with { Batch = 4 }, Data, null, device, folder), Throws.ArgumentException.With.Message.Contains("64 x 64"));
-        Assert.That(() => new Trainer(Presets.Find("cs-l2net") with { Batch = 4 }, TrainingData.Blobs(24, centres: true), null, device, folder), Throws.ArgumentException.With.Message.Contains("--init"));
+        Assert.That(() => new Trainer(Presets.Find("quick") with { Batch = 1 }, Data, null, device, folder),
+            Throws.ArgumentException.With.Message.Contains("at least 2 pairs"));
+        Assert.That(() => new Trainer(Presets.Find("cs-l2net") with { Batch = 4 }, Data, null, device, folder),
+            Throws.ArgumentException.With.Message.Contains("64 x 64"));
+        Assert.That(() => new Trainer(Presets.Find("cs-l2net") with { Batch = 4 }, TrainingData.Blobs(24, centres: true), null, device, folder),
+            Throws.ArgumentException.With.Message.Contains("--init"));
     }
 
     private static IEnumerable<string> PresetNames() => Presets.All.Select(preset => preset.Name).Append("hardnet-200k+").Append("cs-l2net+");
 
     private static ModelFile Untrained(TrainingOptions options) =>
-        new(Architecture.L2Net, [TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1)], 10, new Dictionary<string, string>());
+        new(Architecture.L2Net, [TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1)], 10,
+            new Dictionary<string, string>());
 
     private sealed class Collect(Action<TrainingProgress> action) : IProgress<TrainingProgress>
     {

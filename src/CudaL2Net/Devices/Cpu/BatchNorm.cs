@@ -13,7 +13,8 @@ internal sealed unsafe partial class CpuDevice
     private const int StatisticsScratch = 3;
     private const int BlockRows = 1024;
 
-    public void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
+    public void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
     {
         int channels = x.Shape[^1], rows = x.Length / channels / options.Sides;
         int blocks = (rows + BlockRows - 1) / BlockRows;
@@ -55,7 +56,8 @@ internal sealed unsafe partial class CpuDevice
         });
     }
 
-    public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
+    public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
     {
         int channels = x.Shape[^1], rows = x.Length / channels / options.Sides;
         int blocks = (rows + BlockRows - 1) / BlockRows;
@@ -260,7 +262,8 @@ internal sealed unsafe partial class CpuDevice
         private readonly void SumVector(int index, int side, nint start, int rows, int c)
         {
             Vector512<float> m = Vector512.Load(Mean + (side * Channels) + c), f = Vector512.Load(InverseDeviation + (side * Channels) + c);
-            Vector512<float> scale = Scale == null ? Vector512<float>.One : Vector512.Load(Scale + c), shift = Shift == null ? Vector512<float>.Zero : Vector512.Load(Shift + c);
+            Vector512<float> scale = Scale == null ? Vector512<float>.One : Vector512.Load(Scale + c);
+            Vector512<float> shift = Shift == null ? Vector512<float>.Zero : Vector512.Load(Shift + c);
             Vector512<float> sum = Vector512<float>.Zero, product = sum, sum1 = sum, product1 = sum;
             float* p = X + start + c;
             float* q = Dy + start + c;
@@ -290,8 +293,10 @@ internal sealed unsafe partial class CpuDevice
         private readonly void FinishVector(int side, nint start, int rows, int c)
         {
             Vector512<float> m = Vector512.Load(Mean + (side * Channels) + c), f = Vector512.Load(InverseDeviation + (side * Channels) + c);
-            Vector512<float> scale = Scale == null ? Vector512<float>.One : Vector512.Load(Scale + c), shift = Shift == null ? Vector512<float>.Zero : Vector512.Load(Shift + c);
-            Vector512<float> meanG = Vector512.Load(Means + ((nint)2 * side * Channels) + c), meanProduct = Vector512.Load(Means + ((((nint)2 * side) + 1) * Channels) + c);
+            Vector512<float> scale = Scale == null ? Vector512<float>.One : Vector512.Load(Scale + c);
+            Vector512<float> shift = Shift == null ? Vector512<float>.Zero : Vector512.Load(Shift + c);
+            Vector512<float> meanG = Vector512.Load(Means + ((nint)2 * side * Channels) + c);
+            Vector512<float> meanProduct = Vector512.Load(Means + ((((nint)2 * side) + 1) * Channels) + c);
             Vector512<float> factor = f * scale;
             float* p = X + start + c;
             float* q = Dy + start + c;

@@ -12,7 +12,8 @@ internal interface IChunkBody
 /// <summary>Loops cut into chunks of a fixed size, so that what a chunk computes does not depend on the number of threads.</summary>
 internal sealed unsafe partial class CpuDevice
 {
-    /// <summary>Elements a thread takes at a time in loops that are bound by memory: large enough to hide the hand-out, small enough to stay in the cache.</summary>
+    /// <summary>Elements a thread takes at a time in loops that are bound by memory: large enough to hide the hand-out, small enough to stay in the
+    /// cache.</summary>
     private const int ElementChunk = 1 << 14;
 
     private void ForChunks<TBody>(int length, int chunk, TBody body)

@@ -28,7 +28,8 @@ internal sealed unsafe partial class CpuDevice
     {
         Conv2dGeometry g = Collapse(geometry);
         int taps = g.KernelHeight * g.KernelWidth;
-        float* panels = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.InChannels, g.OutChannels) + (nuint)ConvolutionPass.PaddedColumns(g.OutChannels));
+        float* panels = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.InChannels,
+            g.OutChannels) + (nuint)ConvolutionPass.PaddedColumns(g.OutChannels));
         float* paddedBias = bias == null ? null : panels + ConvolutionPass.PanelLength(taps, g.InChannels, g.OutChannels);
         if (bias != null)
         {
@@ -65,12 +66,18 @@ internal sealed unsafe partial class CpuDevice
         if (IsProduct(g))
         {
             float* product = Scratch(PanelScratch, ConvolutionPass.PanelLength(1, g.OutChannels, g.InChannels));
-            pool.For((g.InChannels + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns, new PackTransposedJob { Geometry = g, Filters = filters.Pointer, Panels = product });
+            pool.For((g.InChannels + RegisterTile.Columns - 1) / RegisterTile.Columns, new PackTransposedJob
+            {
+                Geometry = g,
+                Filters = filters.Pointer,
+                Panels = product
+            });
             MatrixProduct(g.Batch * g.Height * g.Width, g.InChannels, g.OutChannels, dy.Pointer, product, null, dx.Pointer);
             return;
         }
 
-        // Input row iy = stride u + r takes filter row kh from output row (iy + padding - kh) / stride, for the kh that divide: offset (r + padding - kh) / stride from u.
+        // Input row iy = stride u + r takes filter row kh from output row (iy + padding - kh) / stride, for the kh that divide: offset (r + padding - kh) /
+        // stride from u.
         int stride = g.Stride, phases = stride * stride, taps = g.KernelHeight * g.KernelWidth;
         int first = FirstOffset(g), lastRow = ((g.Height - 1) / stride) + LastOffset(g), lastColumn = ((g.Width - 1) / stride) + LastOffset(g);
         int margin = Math.Max(0, -first);
@@ -139,8 +146,22 @@ internal sealed unsafe partial class CpuDevice
         if (IsProduct(g))
         {
             float* sums = Scratch(GradientScratch, (nuint)partLength);
-            pool.For((g.InChannels + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns, new ProductGradientJob { Geometry = g, X = x.Pointer, Dy = dy.Pointer, Sums = sums });
-            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob { Parts = 1, PartLength = partLength, Taps = taps * g.InChannels, OutChannels = g.OutChannels, Sums = sums, Filters = dFilters.Pointer });
+            pool.For((g.InChannels + RegisterTile.Columns - 1) / RegisterTile.Columns, new ProductGradientJob
+            {
+                Geometry = g,
+                X = x.Pointer,
+                Dy = dy.Pointer,
+                Sums = sums
+            });
+            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob
+            {
+                Parts = 1,
+                PartLength = partLength,
+                Taps = taps * g.InChannels,
+                OutChannels = g.OutChannels,
+                Sums = sums,
+                Filters = dFilters.Pointer
+            });
         }
         else
         {
@@ -160,7 +181,15 @@ internal sealed unsafe partial class CpuDevice
                 Sums = Scratch(GradientScratch, (nuint)partLength * (nuint)parts),
             };
             pool.For(parts, job);
-            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob { Parts = parts, PartLength = partLength, Taps = taps * g.InChannels, OutChannels = g.OutChannels, Sums = job.Sums, Filters = dFilters.Pointer });
+            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob
+            {
+                Parts = parts,
+                PartLength = partLength,
+                Taps = taps * g.InChannels,
+                OutChannels = g.OutChannels,
+                Sums = job.Sums,
+                Filters = dFilters.Pointer
+            });
         }
 
         if (dBias != null)
@@ -184,22 +213,23 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>The forward sweep over an image with its margin, writing pixels that lie <paramref name="targetPixelStride"/> floats apart.</summary>
-    private static ConvolutionPass ForwardPass(in Conv2dGeometry g, int paddedColumns, int* offsets, float* panels, float* bias, bool relu, nint targetPixelStride, nint targetRowStride) => new()
-    {
-        Rows = g.OutHeight,
-        Columns = g.OutWidth,
-        SourceRowStride = (nint)g.Stride * paddedColumns * g.InChannels,
-        SourcePixelStride = (nint)g.Stride * g.InChannels,
-        TargetRowStride = targetRowStride,
-        TargetPixelStride = targetPixelStride,
-        Taps = g.KernelHeight * g.KernelWidth,
-        Offsets = offsets,
-        Channels = g.InChannels,
-        OutChannels = g.OutChannels,
-        Panels = panels,
-        Bias = bias,
-        Relu = relu,
-    };
+    private static ConvolutionPass ForwardPass(in Conv2dGeometry g, int paddedColumns, int* offsets, float* panels, float* bias, bool relu,
+        nint targetPixelStride, nint targetRowStride) => new()
+        {
+            Rows = g.OutHeight,
+            Columns = g.OutWidth,
+            SourceRowStride = (nint)g.Stride * paddedColumns * g.InChannels,
+            SourcePixelStride = (nint)g.Stride * g.InChannels,
+            TargetRowStride = targetRowStride,
+            TargetPixelStride = targetPixelStride,
+            Taps = g.KernelHeight * g.KernelWidth,
+            Offsets = offsets,
+            Channels = g.InChannels,
+            OutChannels = g.OutChannels,
+            Panels = panels,
+            Bias = bias,
+            Relu = relu,
+        };
 
     private static void ForwardOffsets(in Conv2dGeometry g, int paddedColumns, int* offsets)
     {
@@ -224,15 +254,21 @@ internal sealed unsafe partial class CpuDevice
     private static int LastOffset(in Conv2dGeometry g) => (g.Stride - 1 + g.Padding) / g.Stride;
 
     private void PackForward(in Conv2dGeometry g, float* filters, float* panels) =>
-        pool.For(ConvolutionPass.PaddedColumns(g.OutChannels) / ConvolutionTile.Columns, new PackJob { Depth = g.KernelHeight * g.KernelWidth * g.InChannels, OutChannels = g.OutChannels, Filters = filters, Panels = panels });
+        pool.For(ConvolutionPass.PaddedColumns(g.OutChannels) / RegisterTile.Columns, new PackJob
+        {
+            Depth = g.KernelHeight * g.KernelWidth * g.InChannels,
+            OutChannels = g.OutChannels,
+            Filters = filters,
+            Panels = panels
+        });
 
     /// <summary>Panels of the taps of one phase: [ceil(in / 32)][taps][out][32].</summary>
     private static void PackBackward(in Conv2dGeometry g, int rowPhase, int columnPhase, int taps, float* filters, float* panels)
     {
         float* to = panels;
-        for (int n = 0; n < g.InChannels; n += ConvolutionTile.Columns)
+        for (int n = 0; n < g.InChannels; n += RegisterTile.Columns)
         {
-            int columns = Math.Min(ConvolutionTile.Columns, g.InChannels - n);
+            int columns = Math.Min(RegisterTile.Columns, g.InChannels - n);
             for (int kh = 0; kh < g.KernelHeight; kh++)
             {
                 for (int kw = 0; kw < g.KernelWidth; kw++)
@@ -242,11 +278,11 @@ internal sealed unsafe partial class CpuDevice
                         continue;
                     }
 
-                    for (int o = 0; o < g.OutChannels; o++, to += ConvolutionTile.Columns)
+                    for (int o = 0; o < g.OutChannels; o++, to += RegisterTile.Columns)
                     {
                         float* from = filters + ((((((nint)o * g.KernelHeight) + kh) * g.KernelWidth) + kw) * g.InChannels) + n;
                         new ReadOnlySpan<float>(from, columns).CopyTo(new Span<float>(to, columns));
-                        new Span<float>(to + columns, ConvolutionTile.Columns - columns).Clear();
+                        new Span<float>(to + columns, RegisterTile.Columns - columns).Clear();
                     }
                 }
             }
@@ -255,7 +291,16 @@ internal sealed unsafe partial class CpuDevice
 
     /// <summary>y[m][n] = a[m][k] b[k][n] + bias[n], b packed in panels.</summary>
     private void MatrixProduct(int m, int n, int k, float* a, float* panels, float* bias, float* y) =>
-        pool.For((m + ProductRows - 1) / ProductRows * ((n + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns), new ProductJob { M = m, N = n, K = k, A = a, Panels = panels, Bias = bias, Y = y });
+        pool.For((m + ProductRows - 1) / ProductRows * ((n + RegisterTile.Columns - 1) / RegisterTile.Columns), new ProductJob
+        {
+            M = m,
+            N = n,
+            K = k,
+            A = a,
+            Panels = panels,
+            Bias = bias,
+            Y = y
+        });
 
     private struct PackJob : IParallelJob
     {
@@ -264,15 +309,15 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            int n = index * ConvolutionTile.Columns, columns = Math.Min(ConvolutionTile.Columns, OutChannels - n);
+            int n = index * RegisterTile.Columns, columns = Math.Min(RegisterTile.Columns, OutChannels - n);
             float* to = Panels + ((nint)n * Depth);
             float* from = Filters + ((nint)n * Depth);
-            if (columns < ConvolutionTile.Columns)
+            if (columns < RegisterTile.Columns)
             {
-                new Span<float>(to, Depth * ConvolutionTile.Columns).Clear();
+                new Span<float>(to, Depth * RegisterTile.Columns).Clear();
             }
 
-            for (int k = 0; k < Depth; k += TransposeTile, to += TransposeTile * ConvolutionTile.Columns)
+            for (int k = 0; k < Depth; k += TransposeTile, to += TransposeTile * RegisterTile.Columns)
             {
                 int depth = Math.Min(TransposeTile, Depth - k);
                 for (int j = 0; j < columns; j++)
@@ -280,7 +325,7 @@ internal sealed unsafe partial class CpuDevice
                     float* row = from + ((nint)j * Depth) + k;
                     for (int i = 0; i < depth; i++)
                     {
-                        to[(i * ConvolutionTile.Columns) + j] = row[i];
+                        to[(i * RegisterTile.Columns) + j] = row[i];
                     }
                 }
             }
@@ -294,12 +339,12 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            int n = index * ConvolutionTile.Columns, columns = Math.Min(ConvolutionTile.Columns, Geometry.InChannels - n);
+            int n = index * RegisterTile.Columns, columns = Math.Min(RegisterTile.Columns, Geometry.InChannels - n);
             float* to = Panels + ((nint)n * Geometry.OutChannels);
-            for (int o = 0; o < Geometry.OutChannels; o++, to += ConvolutionTile.Columns)
+            for (int o = 0; o < Geometry.OutChannels; o++, to += RegisterTile.Columns)
             {
                 new ReadOnlySpan<float>(Filters + ((nint)o * Geometry.InChannels) + n, columns).CopyTo(new Span<float>(to, columns));
-                new Span<float>(to + columns, ConvolutionTile.Columns - columns).Clear();
+                new Span<float>(to + columns, RegisterTile.Columns - columns).Clear();
             }
         }
     }
@@ -317,7 +362,8 @@ internal sealed unsafe partial class CpuDevice
             if (Padded != null)
             {
                 float* padded = Padded + (worker * PaddedLength);
-                ConvolutionPass.Pad(image, Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded);
+                ConvolutionPass.Pad(image, Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding, Geometry.Padding,
+                    Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded);
                 image = padded;
             }
 
@@ -335,7 +381,8 @@ internal sealed unsafe partial class CpuDevice
         public readonly void Run(int index, int worker)
         {
             float* padded = Padded + ((nint)worker * PaddedRows * PaddedColumns * Geometry.OutChannels);
-            ConvolutionPass.Pad(Dy + ((nint)index * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels), Geometry.OutHeight, Geometry.OutWidth, Geometry.OutChannels, Margin, Margin, PaddedRows, PaddedColumns, padded);
+            ConvolutionPass.Pad(Dy + ((nint)index * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels), Geometry.OutHeight, Geometry.OutWidth,
+                Geometry.OutChannels, Margin, Margin, PaddedRows, PaddedColumns, padded);
             float* image = Dx + ((nint)index * Geometry.Height * Geometry.Width * Geometry.InChannels);
             for (int phase = 0; phase < Geometry.Stride * Geometry.Stride; phase++)
             {
@@ -368,7 +415,8 @@ internal sealed unsafe partial class CpuDevice
                     float* padded = Padded + (worker * PaddedLength * Group);
                     for (int i = 0; i < count; i++)
                     {
-                        ConvolutionPass.Pad(images + (i * imageLength), Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded + (i * PaddedLength));
+                        ConvolutionPass.Pad(images + (i * imageLength), Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding,
+                            Geometry.Padding, Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded + (i * PaddedLength));
                     }
 
                     images = padded;
@@ -393,16 +441,16 @@ internal sealed unsafe partial class CpuDevice
                 GradientRowStride = (nint)Geometry.OutWidth * outChannels,
                 GradientPixelStride = outChannels,
             };
-            for (int o = 0; o < outChannels; o += ConvolutionTile.Columns)
+            for (int o = 0; o < outChannels; o += RegisterTile.Columns)
             {
-                int columns = Math.Min(ConvolutionTile.Columns, outChannels - o);
+                int columns = Math.Min(RegisterTile.Columns, outChannels - o);
                 for (int tap = 0; tap < Geometry.KernelHeight * Geometry.KernelWidth; tap++)
                 {
                     float* at = images + ((((nint)(tap / Geometry.KernelWidth) * paddedColumns) + (tap % Geometry.KernelWidth)) * inChannels);
-                    for (int c = 0; c < inChannels; c += ConvolutionTile.Rows)
+                    for (int c = 0; c < inChannels; c += RegisterTile.Rows)
                     {
                         float* sum = sums + ((((nint)tap * inChannels) + c) * outChannels) + o;
-                        ConvolutionTile.OuterProduct(layout, at + c, dy + o, sum, outChannels, Math.Min(ConvolutionTile.Rows, inChannels - c), columns);
+                        RegisterTile.OuterProduct(layout, at + c, dy + o, sum, outChannels, Math.Min(RegisterTile.Rows, inChannels - c), columns);
                     }
                 }
             }
@@ -454,16 +502,27 @@ internal sealed unsafe partial class CpuDevice
         public readonly void Run(int index, int worker)
         {
             int inChannels = Geometry.InChannels, outChannels = Geometry.OutChannels, pixels = Geometry.Batch * Geometry.Height * Geometry.Width;
-            int end = Math.Min(inChannels, (index + 1) * ConvolutionTile.Columns);
-            var layout = new GradientImages { Count = 1, Rows = 1, Columns = pixels, ImageStride = 0, RowStride = 0, PixelStride = inChannels, GradientImageStride = 0, GradientRowStride = 0, GradientPixelStride = outChannels };
-            for (int c = index * ConvolutionTile.Columns; c < end; c += ConvolutionTile.Rows)
+            int end = Math.Min(inChannels, (index + 1) * RegisterTile.Columns);
+            var layout = new GradientImages
+            {
+                Count = 1,
+                Rows = 1,
+                Columns = pixels,
+                ImageStride = 0,
+                RowStride = 0,
+                PixelStride = inChannels,
+                GradientImageStride = 0,
+                GradientRowStride = 0,
+                GradientPixelStride = outChannels
+            };
+            for (int c = index * RegisterTile.Columns; c < end; c += RegisterTile.Rows)
             {
                 float* sums = Sums + ((nint)c * outChannels);
-                int rows = Math.Min(ConvolutionTile.Rows, end - c);
+                int rows = Math.Min(RegisterTile.Rows, end - c);
                 new Span<float>(sums, rows * outChannels).Clear();
-                for (int o = 0; o < outChannels; o += ConvolutionTile.Columns)
+                for (int o = 0; o < outChannels; o += RegisterTile.Columns)
                 {
-                    ConvolutionTile.OuterProduct(layout, X + c, Dy + o, sums + o, outChannels, rows, Math.Min(ConvolutionTile.Columns, outChannels - o));
+                    RegisterTile.OuterProduct(layout, X + c, Dy + o, sums + o, outChannels, rows, Math.Min(RegisterTile.Columns, outChannels - o));
                 }
             }
         }
@@ -476,15 +535,16 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            int blocks = (N + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns;
-            int n = index % blocks * ConvolutionTile.Columns, first = index / blocks * ProductRows, end = Math.Min(M, first + ProductRows);
-            int columns = Math.Min(ConvolutionTile.Columns, N - n), offset = 0;
+            int blocks = (N + RegisterTile.Columns - 1) / RegisterTile.Columns;
+            int n = index % blocks * RegisterTile.Columns, first = index / blocks * ProductRows, end = Math.Min(M, first + ProductRows);
+            int columns = Math.Min(RegisterTile.Columns, N - n), offset = 0;
             float* panel = Panels + ((nint)n * K);
             for (int k = 0; k < K; k += ProductDepth)
             {
-                for (int m = first; m < end; m += ConvolutionTile.Rows)
+                for (int m = first; m < end; m += RegisterTile.Rows)
                 {
-                    ConvolutionTile.Multiply(A + ((nint)m * K) + k, K, &offset, 1, Math.Min(ProductDepth, K - k), panel + ((nint)k * ConvolutionTile.Columns), Bias == null ? null : Bias + n, k > 0, false, Y + ((nint)m * N) + n, N, Math.Min(ConvolutionTile.Rows, end - m), columns);
+                    RegisterTile.Multiply(A + ((nint)m * K) + k, K, &offset, 1, Math.Min(ProductDepth, K - k), panel + ((nint)k * RegisterTile.Columns),
+                        Bias == null ? null : Bias + n, k > 0, false, Y + ((nint)m * N) + n, N, Math.Min(RegisterTile.Rows, end - m), columns);
                 }
             }
         }

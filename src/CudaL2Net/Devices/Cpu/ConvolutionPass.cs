@@ -36,24 +36,25 @@ internal unsafe struct ConvolutionPass
         (nuint)taps * (nuint)channels * (nuint)PaddedColumns(outChannels);
 
     /// <summary>Channels rounded up to whole panels.</summary>
-    public static int PaddedColumns(int channels) => (channels + ConvolutionTile.Columns - 1) / ConvolutionTile.Columns * ConvolutionTile.Columns;
+    public static int PaddedColumns(int channels) => (channels + RegisterTile.Columns - 1) / RegisterTile.Columns * RegisterTile.Columns;
 
     /// <summary>Sweeps one image. <paramref name="source"/> must hold a margin of zeros wherever a tap reaches beyond the image.</summary>
     public readonly void Run(float* source, float* target)
     {
-        for (int n = 0; n < OutChannels; n += ConvolutionTile.Columns)
+        for (int n = 0; n < OutChannels; n += RegisterTile.Columns)
         {
             float* panel = Panels + ((nint)n * Taps * Channels);
             float* bias = Bias == null ? null : Bias + n;
-            int columns = Math.Min(ConvolutionTile.Columns, OutChannels - n);
+            int columns = Math.Min(RegisterTile.Columns, OutChannels - n);
             for (int row = 0; row < Rows; row++)
             {
                 float* from = source + (row * SourceRowStride);
                 float* to = target + (row * TargetRowStride) + n;
-                for (int pixel = 0; pixel < Columns; pixel += ConvolutionTile.Rows)
+                for (int pixel = 0; pixel < Columns; pixel += RegisterTile.Rows)
                 {
-                    int pixels = Math.Min(ConvolutionTile.Rows, Columns - pixel);
-                    ConvolutionTile.Multiply(from + (pixel * SourcePixelStride), SourcePixelStride, Offsets, Taps, Channels, panel, bias, false, Relu, to + (pixel * TargetPixelStride), TargetPixelStride, pixels, columns);
+                    int pixels = Math.Min(RegisterTile.Rows, Columns - pixel);
+                    RegisterTile.Multiply(from + (pixel * SourcePixelStride), SourcePixelStride, Offsets, Taps, Channels, panel, bias, false, Relu,
+                        to + (pixel * TargetPixelStride), TargetPixelStride, pixels, columns);
                 }
             }
         }

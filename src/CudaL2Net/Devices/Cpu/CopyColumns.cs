@@ -10,7 +10,8 @@ internal sealed unsafe partial class CpuDevice
         int rows = x.Shape[0], xStride = x.Length / rows, yStride = y.Length / rows;
         for (int row = 0; row < rows; row++)
         {
-            new ReadOnlySpan<float>(x.Pointer + ((nint)row * xStride) + xFirst, columns).CopyTo(new Span<float>(y.Pointer + ((nint)row * yStride) + yFirst, columns));
+            new ReadOnlySpan<float>(x.Pointer + ((nint)row * xStride) + xFirst, columns).CopyTo(new Span<float>(y.Pointer + ((nint)row * yStride) + yFirst,
+                columns));
         }
     }
 }

@@ -7,7 +7,8 @@ namespace CudaL2Net.Devices.Cpu;
 /// <summary>Patches by index, turned and normalized: x' = (x - mean) / (deviation + epsilon) over each patch.</summary>
 internal sealed unsafe partial class CpuDevice
 {
-    public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage, Tensor<float> output)
+    public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
+        Tensor<float> output)
     {
         int rows = output.Shape[0];
         pool.For(rows, new GatherJob

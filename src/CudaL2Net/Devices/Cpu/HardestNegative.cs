@@ -4,7 +4,8 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cpu;
 
 // neg_i = the smaller of min_j d(y1_i, y2_j) and min_j d(y1_j, y2_i), j != i, without near-duplicates; d is HardNet's
-// sqrt(|a - b|^2 + 1e-6) + 1e-8 or 2 (1 - a.b). The p x p matrix is never stored: the rows are one scan over tiles of inner products, the columns a second one with the sides exchanged (4 p^2 q operations
+// sqrt(|a - b|^2 + 1e-6) + 1e-8 or 2 (1 - a.b). The p x p matrix is never stored: the rows are one scan over tiles of inner products, the columns a second
+// one with the sides exchanged (4 p^2 q operations
 // in all, a trifle beside the network's). A squared distance of |a|^2 + |b|^2 - 2 a.b loses its digits near 0, so candidates that near are measured again
 // from the differences, and so are all distances that are written.
 internal sealed unsafe partial class CpuDevice

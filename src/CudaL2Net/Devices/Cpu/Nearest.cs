@@ -182,7 +182,8 @@ internal sealed unsafe partial class CpuDevice
             ulong query0 = width < 16 ? 0 : *(ulong*)query, query1 = width < 16 ? 0 : *(ulong*)(query + 8);
             for (int column = start; column < end; column++, target += width)
             {
-                int d = width < 16 ? Bits(query, target, 0) : BitOperations.PopCount(query0 ^ *(ulong*)target) + BitOperations.PopCount(query1 ^ *(ulong*)(target + 8));
+                int d = width < 16 ? Bits(query, target, 0)
+                    : BitOperations.PopCount(query0 ^ *(ulong*)target) + BitOperations.PopCount(query1 ^ *(ulong*)(target + 8));
                 if (width > 16)
                 {
                     d += Bits(query, target, 16);

@@ -67,7 +67,8 @@ internal sealed unsafe partial class CpuDevice
                 scratchLength += inputLength[i];
                 int* offsets = (int*)Allocate((nuint)(sizeof(int) * g.KernelHeight * g.KernelWidth));
                 ForwardOffsets(g, padded, offsets);
-                passes[i] = ForwardPass(g, padded, offsets, Packed(network.Layers[i], out float* bias), bias, network.Layers[i].Relu, g.OutChannels, (nint)next * g.OutChannels);
+                passes[i] = ForwardPass(g, padded, offsets, Packed(network.Layers[i], out float* bias), bias, network.Layers[i].Relu, g.OutChannels,
+                    (nint)next * g.OutChannels);
             }
 
             lastPanels = Packed(last, out lastBias);
@@ -87,7 +88,8 @@ internal sealed unsafe partial class CpuDevice
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             int count = patches.Length / PatchSet.Area;
-            if (count * PatchSet.Area != patches.Length || stride < network.Dimension || (count > 0 && descriptors.Length < ((long)(count - 1) * stride) + network.Dimension))
+            if (count * PatchSet.Area != patches.Length || stride < network.Dimension || (count > 0
+                && descriptors.Length < ((long)(count - 1) * stride) + network.Dimension))
             {
                 throw new ArgumentException($"{patches.Length} bytes of patches and {descriptors.Length} floats of descriptors with stride {stride} do not fit 32 x 32 patches and dimension {network.Dimension}");
             }
@@ -151,7 +153,13 @@ internal sealed unsafe partial class CpuDevice
             layer.Bias.CopyTo(new Span<float>(bias, columns));
             fixed (float* filters = layer.Filters)
             {
-                device.pool.For(columns / ConvolutionTile.Columns, new PackJob { Depth = depth, OutChannels = layer.OutChannels, Filters = filters, Panels = panels });
+                device.pool.For(columns / RegisterTile.Columns, new PackJob
+                {
+                    Depth = depth,
+                    OutChannels = layer.OutChannels,
+                    Filters = filters,
+                    Panels = panels
+                });
             }
 
             return panels;

@@ -29,7 +29,8 @@ internal static unsafe class ProductScan
     /// <param name="depth">The length of rows and columns.</param>
     /// <param name="packed">Room for the packed block: 64 x depth.</param>
     /// <param name="visitor">Called with row numbers from 0 within the block.</param>
-    public static void Run<TVisitor>(in MatrixOperand rows, int firstRow, int count, float* panels, float* terms, int columns, int depth, float* packed, ref TVisitor visitor)
+    public static void Run<TVisitor>(in MatrixOperand rows, int firstRow, int count, float* panels, float* terms, int columns, int depth, float* packed,
+        ref TVisitor visitor)
         where TVisitor : unmanaged, IScoreVisitor
     {
         const int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;

@@ -3,7 +3,8 @@ namespace CudaL2Net.Devices.Cpu;
 /// <summary>A loop body without managed state, so that running it allocates nothing.</summary>
 internal interface IParallelJob
 {
-    /// <summary>Does item <paramref name="index"/>. <paramref name="worker"/> (0 to threads - 1) runs one item at a time, so scratch memory may be its own.</summary>
+    /// <summary>Does item <paramref name="index"/>. <paramref name="worker"/> (0 to threads - 1) runs one item at a time, so scratch memory may be its
+    /// own.</summary>
     void Run(int index, int worker);
 }
 

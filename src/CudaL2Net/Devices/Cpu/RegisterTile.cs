@@ -29,10 +29,10 @@ internal readonly struct GradientImages
 }
 
 /// <summary>
-/// The innermost loops of convolution and matrix product: a tile of 8 pixels x 32 channels held in registers. Pixels are broadcast from memory, channels come
+/// The innermost loops of convolutions and matrix products: a tile of 8 pixels x 32 channels held in registers. Pixels are broadcast from memory, channels come
 /// from a packed panel of 32 columns, so that a step of k costs 10 loads and 16 fused multiply-adds of 512 bits.
 /// </summary>
-internal static unsafe class ConvolutionTile
+internal static unsafe class RegisterTile
 {
     /// <summary>Pixels of a tile.</summary>
     public const int Rows = 8;
@@ -57,7 +57,8 @@ internal static unsafe class ConvolutionTile
     /// <param name="yStride">Floats from output pixel to output pixel.</param>
     /// <param name="rows">Pixels, 1 to 8.</param>
     /// <param name="columns">Channels to write, 1 to 32.</param>
-    public static void Multiply(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y, nint yStride, int rows, int columns)
+    public static void Multiply(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y,
+        nint yStride, int rows, int columns)
     {
         if (rows == Rows && columns == Columns)
         {
@@ -121,7 +122,8 @@ internal static unsafe class ConvolutionTile
         }
     }
 
-    private static void Multiply8x32(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y, nint yStride)
+    private static void Multiply8x32(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y,
+        nint yStride)
     {
         Vector512<float> c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51, c60, c61, c70, c71;
         if (accumulate)
@@ -228,7 +230,8 @@ internal static unsafe class ConvolutionTile
         Vector512.Store(c71, y + (7 * yStride) + 16);
     }
 
-    private static void Multiply4x16(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y, nint yStride)
+    private static void Multiply4x16(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y,
+        nint yStride)
     {
         Vector256<float> c00, c01, c10, c11, c20, c21, c30, c31;
         if (accumulate)
