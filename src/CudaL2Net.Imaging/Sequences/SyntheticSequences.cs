@@ -1,5 +1,6 @@
 using CudaL2Net.Evaluation;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Sources.Scenes;
 using CudaL2Net.Operations;
 using OpenCvSharp;
@@ -17,7 +18,10 @@ public static class SyntheticSequences
     /// </summary>
     public const ulong SceneSeed = 0x6576616c75617465;
 
-    private const int Width = 640, Height = 480, Images = 6;
+    // The scene is larger than the pictures, which show its middle, so that a changed view has something to show at its borders.
+    private const int Width = 640, Height = 480, SceneWidth = 2 * Width, SceneHeight = 2 * Height, Left = Width / 2, Top = Height / 2, Images = 6;
+
+    private const int SceneAttempts = 8, EnoughKeypoints = 1000;
 
     private static readonly (string Name, Change Change)[] Kinds =
     [
@@ -41,26 +45,49 @@ public static class SyntheticSequences
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         ArgumentOutOfRangeException.ThrowIfNegative(set);
-        var renderer = new SceneRenderer(SceneSeed, Width, Height);
-        for (int kind = 0; kind < Kinds.Length; kind++)
+        var renderer = NewRenderer();
+        return [.. Enumerable.Range(0, Kinds.Length).Select(kind => WriteOne(renderer, folder, kind, set))];
+    }
+
+    /// <summary>Writes one of the five sequences.</summary>
+    internal static ImageSequence WriteOne(SceneRenderer renderer, string folder, int kind, int set)
+    {
+        (string name, Change change) = Kinds[kind];
+        string target = Path.Combine(folder, name);
+        Directory.CreateDirectory(target);
+        uint scene = (uint)((set * Kinds.Length) + kind) * SceneAttempts;
+        using Mat whole = RenderRichScene(renderer, scene);
+        using var reference = new Mat(whole, new Rect(Left, Top, Width, Height));
+        WritePicture(Path.Combine(target, "img1.png"), reference);
+        var draws = new PhiloxStream(SceneSeed, DrawPurpose.Evaluation, scene);
+        for (int k = 2; k <= Images; k++)
         {
-            string target = Path.Combine(folder, Kinds[kind].Name);
-            Directory.CreateDirectory(target);
-            uint scene = (uint)((set * Kinds.Length) + kind);
-            using Mat reference = renderer.Render(scene);
-            WritePicture(Path.Combine(target, "img1.png"), reference);
-            var draws = new PhiloxStream(SceneSeed, DrawPurpose.Evaluation, scene);
-            for (int k = 2; k <= Images; k++)
-            {
-                double strength = (k - 1.0) / (Images - 1);
-                Homography homography = View(Kinds[kind].Change, strength, ref draws);
-                using Mat picture = Changed(Warped(reference, homography), Kinds[kind].Change, strength, ref draws);
-                WritePicture(Path.Combine(target, $"img{k}.png"), picture);
-                homography.Write(Path.Combine(target, $"H1to{k}p"));
-            }
+            double strength = (k - 1.0) / (Images - 1);
+            Homography homography = View(change, strength, ref draws);
+            using Mat picture = Changed(Warped(whole, homography), change, strength, ref draws);
+            WritePicture(Path.Combine(target, $"img{k}.png"), picture);
+            homography.Write(Path.Combine(target, $"H1to{k}p"));
         }
 
-        return [.. Kinds.Select(kind => ImageSequence.Load(Path.Combine(folder, kind.Name)))];
+        return ImageSequence.Load(target);
+    }
+
+    internal static SceneRenderer NewRenderer() => new(SceneSeed, SceneWidth, SceneHeight);
+
+    // Some scenes are nearly empty; the first of a few with enough keypoints in its middle is taken, or else the last.
+    private static Mat RenderRichScene(SceneRenderer renderer, uint first)
+    {
+        for (uint attempt = 0; ; attempt++)
+        {
+            Mat scene = renderer.Render(first + attempt);
+            using var middle = new Mat(scene, new Rect(Left, Top, Width, Height));
+            if (attempt == SceneAttempts - 1 || KeypointDetector.Detect(middle).Length >= EnoughKeypoints)
+            {
+                return scene;
+            }
+
+            scene.Dispose();
+        }
     }
 
     // Centre to the origin, rotation and scale, tilt towards one side, back to the centre with a shift of a few pixels.
@@ -70,11 +97,11 @@ public static class SyntheticSequences
         if (change == Change.ZoomRotation)
         {
             angle = side * (0.3 + (2.2 * strength * draws.Next(0.7f, 1f)));
-            scale = Math.Pow(0.4, strength);
+            scale = Math.Pow(0.55, strength);
         }
         else if (change == Change.Viewpoint)
         {
-            tilt = 0.2 + (0.8 * strength);
+            tilt = 0.2 + (0.7 * strength);
         }
 
         const double CentreX = (Width - 1) / 2.0, CentreY = (Height - 1) / 2.0, Distance = 1.6 * Width;
@@ -86,18 +113,19 @@ public static class SyntheticSequences
             .Then(new Homography(1, 0, CentreX + draws.Next(-6f, 6f), 0, 1, CentreY + draws.Next(-6f, 6f), 0, 0, 1));
     }
 
-    private static Mat Warped(Mat reference, Homography homography)
+    private static Mat Warped(Mat whole, Homography homography)
     {
+        Homography fromScene = new Homography(1, 0, -Left, 0, 1, -Top, 0, 0, 1).Then(homography);
         double scale = homography.Scale((Width - 1) / 2.0, (Height - 1) / 2.0);
-        using Mat smooth = new(), matrix = Mat.FromPixelData(3, 3, MatType.CV_64FC1, homography.Elements.ToArray());
+        using Mat smooth = new(), matrix = Mat.FromPixelData(3, 3, MatType.CV_64FC1, fromScene.Elements.ToArray());
         if (scale < 0.9)
         {
             // What a smaller picture cannot show is smoothed away first.
-            Cv2.GaussianBlur(reference, smooth, new Size(0, 0), 0.45 * Math.Sqrt((1 / (scale * scale)) - 1));
+            Cv2.GaussianBlur(whole, smooth, new Size(0, 0), 0.45 * Math.Sqrt((1 / (scale * scale)) - 1));
         }
         else
         {
-            reference.CopyTo(smooth);
+            whole.CopyTo(smooth);
         }
 
         var warped = new Mat();
@@ -110,7 +138,7 @@ public static class SyntheticSequences
         switch (change)
         {
             case Change.Blur:
-                Cv2.GaussianBlur(picture, picture, new Size(0, 0), 0.8 + (3.2 * strength));
+                Cv2.GaussianBlur(picture, picture, new Size(0, 0), 0.6 + (2.4 * strength));
                 break;
             case Change.Light:
                 Relight(picture, strength, draws.Next(0, MathF.Tau));
@@ -123,7 +151,7 @@ public static class SyntheticSequences
             return picture;
         }
 
-        Cv2.ImEncode(".jpg", picture, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, (int)(40 * Math.Pow(0.1, strength))));
+        Cv2.ImEncode(".jpg", picture, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, (int)(40 * Math.Pow(0.12, strength))));
         picture.Dispose();
         return Cv2.ImDecode(file, ImreadModes.Grayscale);
     }
@@ -131,14 +159,14 @@ public static class SyntheticSequences
     // Darker, with less contrast, and more so from one side of the picture to the other; a shadow's edge in the strong half.
     private static unsafe void Relight(Mat picture, double strength, double direction)
     {
-        double gamma = 1 + (1.2 * strength), cos = Math.Cos(direction), sin = Math.Sin(direction);
+        double gamma = 1 + (0.8 * strength), cos = Math.Cos(direction), sin = Math.Sin(direction);
         for (int y = 0; y < Height; y++)
         {
             byte* row = (byte*)picture.Ptr(y);
             for (int x = 0; x < Width; x++)
             {
                 double along = (((x - (Width / 2.0)) * cos) + ((y - (Height / 2.0)) * sin)) / Width;
-                double light = (1 - (0.55 * strength)) * Math.Exp(1.2 * strength * along);
+                double light = (1 - (0.3 * strength)) * Math.Exp(strength * along);
                 double shadow = strength > 0.5 ? 1 - (0.4 / (1 + Math.Exp(-200 * along))) : 1;
                 row[x] = (byte)Math.Clamp((255 * Math.Pow(row[x] / 255.0, gamma) * light * shadow) + 0.5, 0, 255);
             }

@@ -1,6 +1,7 @@
 using CudaL2Net.Devices;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sequences;
+using CudaL2Net.Imaging.Sources.Scenes;
 
 namespace CudaL2Net.Tests.Imaging.Sequences;
 
@@ -35,11 +36,12 @@ public sealed class SyntheticSequencesTests
     public void SameSetSameBytesOtherSetOthers()
     {
         string first = Path.Combine(folder, "a"), second = Path.Combine(folder, "b"), other = Path.Combine(folder, "c");
-        SyntheticSequences.Write(first);
-        SyntheticSequences.Write(second);
-        SyntheticSequences.Write(other, set: 1);
+        SceneRenderer renderer = SyntheticSequences.NewRenderer();
+        SyntheticSequences.WriteOne(renderer, first, 1, 0);
+        SyntheticSequences.WriteOne(SyntheticSequences.NewRenderer(), second, 1, 0);
+        SyntheticSequences.WriteOne(renderer, other, 1, 1);
         string[] files = [.. Directory.GetFiles(first, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(first, file))];
-        Assert.That(files, Has.Length.EqualTo(5 * 11));
+        Assert.That(files, Has.Length.EqualTo(11));
         foreach (string file in files)
         {
             byte[] bytes = File.ReadAllBytes(Path.Combine(first, file));

@@ -1,0 +1,219 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Plots;
+using CudaL2Net.Imaging.Sequences;
+
+namespace CudaL2Net.Imaging.Reports;
+
+/// <summary>
+/// One self-contained HTML page: pictures are embedded, nothing is loaded from anywhere (the page's own policy forbids it), light or dark as the reader's
+/// system asks, tables sorted by a click on a column's head.
+/// </summary>
+/// <param name="title">The page's title.</param>
+public sealed class HtmlReport(string title)
+{
+    private const string Style = """
+        :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --page: #f6f7f9; --card: #ffffff; --line: #d8dde3; --mark: #0b62a8; --stripe: #f2f5f8; }
+        @media (prefers-color-scheme: dark) {
+          :root { --ink: #e6e9ed; --soft: #9aa5b1; --page: #14171b; --card: #1d2126; --line: #343b43; --mark: #6cb6f5; --stripe: #22272d; }
+        }
+        * { box-sizing: border-box; }
+        body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
+        main { max-width: 1120px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+        h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .75rem; letter-spacing: -.01em; }
+        h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; }
+        p { margin: .4rem 0; max-width: 75ch; }
+        ul.summary { list-style: none; margin: 0; padding: 0; color: var(--soft); }
+        .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: .75rem 0; }
+        table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+        caption { text-align: left; color: var(--soft); padding: .7rem .9rem .2rem; font-size: .92rem; }
+        th, td { padding: .45rem .9rem; text-align: left; white-space: nowrap; }
+        thead th { border-bottom: 1px solid var(--line); cursor: pointer; user-select: none; font-weight: 600; }
+        thead th:hover { color: var(--mark); }
+        thead th[aria-sort=ascending]::after { content: " \2191"; color: var(--mark); }
+        thead th[aria-sort=descending]::after { content: " \2193"; color: var(--mark); }
+        tbody tr:nth-child(even) { background: var(--stripe); }
+        .number { text-align: right; }
+        .strong { font-weight: 700; color: var(--mark); }
+        .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 1rem; margin: .75rem 0; align-items: start; }
+        figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+        figure.wide { grid-column: 1 / -1; }
+        figure img { display: block; width: 100%; height: auto; }
+        figure.pixels img { image-rendering: pixelated; }
+        @media (prefers-color-scheme: dark) { figure.plot img { filter: invert(.88) hue-rotate(180deg); } }
+        figcaption { padding: .6rem .9rem .75rem; color: var(--soft); font-size: .92rem; border-top: 1px solid var(--line); }
+        footer { margin-top: 3rem; color: var(--soft); font-size: .88rem; }
+        """;
+
+    private const string Script = """
+        for (const head of document.querySelectorAll("thead th")) head.onclick = () => {
+          const body = head.closest("table").tBodies[0], column = head.cellIndex;
+          const down = head.ariaSort ? head.ariaSort === "ascending" : body.rows[0]?.cells[column].dataset.value !== undefined;
+          const key = row => { const cell = row.cells[column]; return cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value); };
+          const order = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+          for (const other of head.parentNode.cells) other.ariaSort = null;
+          head.ariaSort = down ? "descending" : "ascending";
+          body.append(...[...body.rows].sort((a, b) => (down ? -1 : 1) * order(key(a), key(b))));
+        };
+        """;
+
+    private readonly List<string> summary = [];
+    private readonly StringBuilder body = new();
+    private bool inFigures;
+
+    /// <summary>How a picture is shown.</summary>
+    public enum PictureKind
+    {
+        /// <summary>A photograph or the like: as it is.</summary>
+        Photograph,
+
+        /// <summary>A plot on white ground: turned dark on a dark page.</summary>
+        Plot,
+
+        /// <summary>Small patches enlarged: pixels stay squares.</summary>
+        Pixels,
+    }
+
+    /// <summary>Adds a line under the title.</summary>
+    /// <param name="line">Plain text.</param>
+    public void AddSummary(string line) => summary.Add($"<li>{WebUtility.HtmlEncode(line)}</li>\n");
+
+    /// <summary>Starts a section.</summary>
+    /// <param name="heading">Plain text.</param>
+    public void AddHeading(string heading) => Append($"<h2>{WebUtility.HtmlEncode(heading)}</h2>\n");
+
+    /// <summary>Adds a paragraph.</summary>
+    /// <param name="text">Plain text.</param>
+    public void AddText(string text) => Append($"<p>{WebUtility.HtmlEncode(text)}</p>\n");
+
+    /// <summary>Adds a table.</summary>
+    /// <param name="caption">What the table shows.</param>
+    /// <param name="columns">The columns' heads.</param>
+    /// <param name="rows">A cell for each column.</param>
+    /// <exception cref="ArgumentException">A row has not one cell for each column.</exception>
+    public void AddTable(string caption, IReadOnlyList<string> columns, IReadOnlyList<IReadOnlyList<ReportCell>> rows)
+    {
+        ArgumentNullException.ThrowIfNull(columns);
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.FirstOrDefault(row => row.Count != columns.Count) is { } odd)
+        {
+            throw new ArgumentException($"a row has {odd.Count} cells, the table {columns.Count} columns");
+        }
+
+        var table = new StringBuilder($"<div class=\"scroll\"><table>\n<caption>{WebUtility.HtmlEncode(caption)}</caption>\n<thead><tr>");
+        for (int i = 0; i < columns.Count; i++)
+        {
+            bool numbers = rows.Count > 0 && rows.All(row => row[i].Value is not null);
+            table.Append($"<th scope=\"col\"{(numbers ? " class=\"number\"" : string.Empty)}>{WebUtility.HtmlEncode(columns[i])}</th>");
+        }
+
+        table.Append("</tr></thead>\n<tbody>\n");
+        foreach (IReadOnlyList<ReportCell> row in rows)
+        {
+            table.Append("<tr>").AppendJoin(string.Empty, row.Select(ToHtml)).Append("</tr>\n");
+        }
+
+        Append(table.Append("</tbody>\n</table></div>\n").ToString());
+    }
+
+    /// <summary>Adds a picture. Pictures that follow one another stand side by side where there is room.</summary>
+    /// <param name="png">A PNG file's bytes.</param>
+    /// <param name="caption">The text below it, also read to those who cannot see it.</param>
+    /// <param name="kind">How it is shown.</param>
+    /// <param name="wide">Whether it takes the whole width.</param>
+    public void AddPicture(byte[] png, string caption, PictureKind kind = PictureKind.Photograph, bool wide = false)
+    {
+        ArgumentNullException.ThrowIfNull(png);
+        if (!inFigures)
+        {
+            body.Append("<div class=\"figures\">\n");
+            inFigures = true;
+        }
+
+        string text = WebUtility.HtmlEncode(caption), style = kind switch { PictureKind.Plot => "plot", PictureKind.Pixels => "pixels", _ => "photograph" };
+        body.Append($"<figure class=\"{style}{(wide ? " wide" : string.Empty)}\"><img alt=\"{text}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">");
+        body.Append($"<figcaption>{text}</figcaption></figure>\n");
+    }
+
+    /// <summary>Adds an evaluation on image sequences: table, bars, ROC and precision-recall curves.</summary>
+    /// <param name="results">The results.</param>
+    public void AddResults(SequenceResults results)
+    {
+        ArgumentNullException.ThrowIfNull(results);
+        string[] sequences = [.. results.Methods[0].Sequences.Keys];
+        double bestMean = results.Methods.Max(method => method.Mean), bestFpr95 = results.Methods.Min(method => method.Fpr95);
+        AddTable(
+            char.ToUpperInvariant(results.Measure[0]) + results.Measure[1..] + $"; at most {results.Keypoints} keypoints. FPR95: corresponding keypoints against random ones.",
+            ["method", "dimension", .. sequences, "mean", "FPR95"],
+            [.. results.Methods.Select(method => (ReportCell[])[
+                method.Name,
+                ReportCell.Number(method.Dimension, "0"),
+                .. sequences.Select(name => ReportCell.Number(method.Sequences[name], "0.000", method.Sequences[name] == results.Methods.Max(other => other.Sequences[name]))),
+                ReportCell.Number(method.Mean, "0.000", method.Mean == bestMean),
+                ReportCell.Number(100 * method.Fpr95, "0.00'%'", method.Fpr95 == bestFpr95),
+            ])]);
+        MethodCurve[] curves = [.. results.Methods.Select(method => new MethodCurve(method.Name, method.Verification))];
+        AddPicture(ResultPlots.Bars(results), "Keypoint matching by sequence: mean average precision, higher is better.", PictureKind.Plot, wide: true);
+        AddPicture(ResultPlots.Roc(curves, logarithmic: true), "ROC curves of verification: further up and left is better; the dashed line is at 95%.", PictureKind.Plot);
+        AddPicture(ResultPlots.PrecisionRecall(curves), "Precision and recall of verification: further up and right is better.", PictureKind.Plot);
+    }
+
+    /// <summary>The page.</summary>
+    public string ToHtml()
+    {
+        string heading = WebUtility.HtmlEncode(title), lines = summary.Count == 0 ? string.Empty : $"<ul class=\"summary\">\n{string.Concat(summary)}</ul>\n";
+        return $"""
+            <!doctype html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+            <title>{heading}</title>
+            <style>
+            {Style}
+            </style>
+            </head>
+            <body>
+            <main>
+            <h1>{heading}</h1>
+            {lines}{body}{(inFigures ? "</div>\n" : string.Empty)}<footer>Written by cudal2net.</footer>
+            </main>
+            <script>
+            {Script}
+            </script>
+            </body>
+            </html>
+
+            """;
+    }
+
+    /// <summary>Writes the page, as a whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Write(string path)
+    {
+        byte[] page = Encoding.UTF8.GetBytes(ToHtml());
+        AtomicFile.Write(path, stream => stream.Write(page));
+    }
+
+    private static string ToHtml(ReportCell cell)
+    {
+        string classes = string.Join(' ', new[] { cell.Value is null ? string.Empty : "number", cell.Strong ? "strong" : string.Empty }.Where(name => name.Length > 0));
+        string value = cell.Value is { } number ? $" data-value=\"{number.ToString("R", CultureInfo.InvariantCulture)}\"" : string.Empty;
+        return $"<td{(classes.Length > 0 ? $" class=\"{classes}\"" : string.Empty)}{value}>{WebUtility.HtmlEncode(cell.Text)}</td>";
+    }
+
+    private void Append(string html)
+    {
+        if (inFigures)
+        {
+            body.Append("</div>\n");
+            inFigures = false;
+        }
+
+        body.Append(html);
+    }
+}

@@ -1,0 +1,23 @@
+using CudaL2Net.Data;
+using CudaL2Net.Imaging.Plots;
+using OpenCvSharp;
+
+namespace CudaL2Net.Tests.Imaging.Plots;
+
+public sealed class PatchPictureTests
+{
+    [Test]
+    public void EachPointIsAColumnOfItsPatches()
+    {
+        // Five patches of grey 50, 60, 70, 80, 90; points 7, 7, 9, 7, 9; the third patch of point 7 is beyond the limit.
+        byte[] pixels = [.. Enumerable.Range(0, 5 * PatchSet.Area).Select(i => (byte)(50 + (10 * (i / PatchSet.Area))))];
+        byte[] png = PatchPicture.Draw(new PatchSet(pixels, [7, 7, 9, 7, 9]), points: 10, perPoint: 2);
+        using Mat drawn = Cv2.ImDecode(png, ImreadModes.Grayscale);
+        Assert.That((drawn.Width, drawn.Height), Is.EqualTo(((2 * 76) + 12, (2 * 68) + 20)));
+        Assert.That(new[] { drawn.At<byte>(40, 40), drawn.At<byte>(108, 40), drawn.At<byte>(40, 116), drawn.At<byte>(108, 116) }, Is.EqualTo(new byte[] { 50, 60, 70, 90 }));
+        Assert.That(drawn.At<byte>(2, 2), Is.EqualTo(32));
+    }
+
+    [Test]
+    public void AnEmptySetIsRefused() => Assert.That(() => PatchPicture.Draw(new PatchSet([], []), 3, 2), Throws.ArgumentException);
+}
