@@ -78,6 +78,7 @@ internal static partial class Program
             new VersionOption(),
             CommonOptions.Json,
             CommonOptions.Verbose,
+            DemoCommand.Create(terminal),
             DescribeCommand.Create(terminal),
             EvaluateCommand.Create(terminal),
             ExportCommand.Create(terminal),

@@ -18,17 +18,16 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
 
     // Scenes and pairs do not depend on the training's seed, so that runs with several seeds share the cache.
     private const ulong TrainingSeed = 1, ValidationSeed = 2;
-    private const int ValidationPoints = 2000;
 
     /// <summary>Makes or loads the patches, with a progress display; says what was left out.</summary>
-    public static TrainingData Load(TrainingRun run, Terminal terminal, CancellationToken stop)
+    public static TrainingData Load(TrainingRun run, Terminal terminal, CancellationToken stop, int validationPoints = 2000)
     {
         bool centres = run.Options.Architecture == Architecture.CentreSurround;
         SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Centres = centres }, terminal, stop);
 
         // Made with the usual settings, so that FPR95 can be compared between trainings.
         var usual = new PairOptions { Centres = centres, PatchScale = run.Patches.PatchScale };
-        SourceResult? validation = run.Validation == NoValidation ? null : Open("validation", run.Validation, ValidationPoints, ValidationSeed, usual, terminal, stop);
+        SourceResult? validation = run.Validation == NoValidation ? null : Open("validation", run.Validation, validationPoints, ValidationSeed, usual, terminal, stop);
         return new TrainingData(training.Patches, validation?.Patches, $"{run.Data} ({training.Report.Points} points, {training.Patches.Count} patches)");
     }
 

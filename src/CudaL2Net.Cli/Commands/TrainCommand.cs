@@ -94,9 +94,15 @@ internal static class TrainCommand
         return command;
     }
 
-    /// <summary>Trains with a progress display.</summary>
-    public static TrainingResult Train(Terminal terminal, Trainer trainer, CancellationToken stop) => terminal.WithProgress("training", report =>
-        trainer.Run(new Reporter<TrainingProgress>(progress => report((double)progress.Step / progress.TotalSteps, Describe(progress))), stop));
+    /// <summary>Trains with a progress display; <paramref name="observe"/> is told of every report.</summary>
+    public static TrainingResult Train(Terminal terminal, Trainer trainer, CancellationToken stop, Action<TrainingProgress>? observe = null) => terminal.WithProgress("training", report =>
+        trainer.Run(
+            new Reporter<TrainingProgress>(progress =>
+            {
+                observe?.Invoke(progress);
+                report((double)progress.Step / progress.TotalSteps, Describe(progress));
+            }),
+            stop));
 
     private static int Run(ParseResult line, Terminal terminal)
     {

@@ -2,6 +2,7 @@ namespace CudaL2Net.Tests.Cli;
 
 public sealed class ProgramTests
 {
+    [TestCase("demo")]
     [TestCase("describe")]
     [TestCase("evaluate sequences")]
     [TestCase("evaluate brown")]

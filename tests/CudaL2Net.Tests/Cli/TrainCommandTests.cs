@@ -106,6 +106,31 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public void InterruptSavesAndTellsHowToGoOn()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("sends a Unix signal");
+        }
+
+        using Process process = Start([.. Short("run"), "--steps", "100000"]);
+        while (!process.HasExited && !File.Exists(folder["run/checkpoint.safetensors"]))
+        {
+            Thread.Sleep(5);
+        }
+
+        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Multiple(() =>
+        {
+            Assert.That(process.ExitCode, Is.EqualTo(130));
+            Assert.That(output, Does.Contain("saved at step").And.Contain("--resume"));
+            Assert.That(File.Exists(folder["run/model.safetensors"]), Is.False);
+        });
+    }
+
+    [Test]
     public void TruncatedCheckpointIsExplained()
     {
         CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
