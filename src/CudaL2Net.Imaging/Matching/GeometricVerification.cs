@@ -77,10 +77,11 @@ internal static class GeometricVerification
 
         for (int i = 0; i < from.Length; i++)
         {
-            double a = (f[0] * from[i].X) + (f[1] * from[i].Y) + f[2], b = (f[3] * from[i].X) + (f[4] * from[i].Y) + f[5], c = (f[6] * from[i].X) + (f[7] * from[i].Y) + f[8];
-            double back = (f[0] * to[i].X) + (f[3] * to[i].Y) + f[6], backY = (f[1] * to[i].X) + (f[4] * to[i].Y) + f[7];
+            (double x, double y) = (from[i].X, from[i].Y);
+            double a = (f[0] * x) + (f[1] * y) + f[2], b = (f[3] * x) + (f[4] * y) + f[5], c = (f[6] * x) + (f[7] * y) + f[8];
+            double backA = (f[0] * to[i].X) + (f[3] * to[i].Y) + f[6], backB = (f[1] * to[i].X) + (f[4] * to[i].Y) + f[7];
             double product = Math.Abs((a * to[i].X) + (b * to[i].Y) + c);
-            inliers[i] = product <= tolerance * Math.Sqrt(Math.Min((a * a) + (b * b), (back * back) + (backY * backY)));
+            inliers[i] = product <= tolerance * Math.Sqrt(Math.Min((a * a) + (b * b), (backA * backA) + (backB * backB)));
         }
 
         return (f, inliers);

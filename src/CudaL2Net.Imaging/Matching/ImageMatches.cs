@@ -19,7 +19,7 @@ public enum MatchGeometry
 /// <summary>The matches of two pictures.</summary>
 /// <param name="FirstKeypoints">Keypoints of the first picture.</param>
 /// <param name="SecondKeypoints">Keypoints of the second picture.</param>
-/// <param name="Matches">Matches by rising keypoint of the first picture: <see cref="DescriptorMatch.Query"/> is of the first, Target of the second one.</param>
+/// <param name="Matches">Matches by rising keypoint of the first picture: <see cref="DescriptorMatch.Query"/> is of the first, Target of the second.</param>
 /// <param name="Verified">For each match, whether it agrees with the geometry.</param>
 /// <param name="Geometry">The kind of geometry.</param>
 /// <param name="Matrix">

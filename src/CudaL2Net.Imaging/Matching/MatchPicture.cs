@@ -1,4 +1,3 @@
-using System.Globalization;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Plots;
@@ -32,7 +31,8 @@ public static class MatchPicture
         var left = SKRect.Create(Gap, Header, first.Width * scale, first.Height * scale);
         var right = SKRect.Create(left.Right + Gap, Header, second.Width * scale, second.Height * scale);
 
-        using SKSurface surface = SKSurface.Create(new SKImageInfo((int)MathF.Ceiling(right.Right) + Gap, (int)MathF.Ceiling(Math.Max(left.Bottom, right.Bottom)) + Gap));
+        int width = (int)MathF.Ceiling(right.Right) + Gap, height = (int)MathF.Ceiling(Math.Max(left.Bottom, right.Bottom)) + Gap;
+        using SKSurface surface = SKSurface.Create(new SKImageInfo(width, height));
         SKCanvas canvas = surface.Canvas;
         canvas.Clear(new SKColor(0x16, 0x1a, 0x20));
         DrawPhotograph(canvas, first, left);
@@ -109,7 +109,7 @@ public static class MatchPicture
             MatchGeometry.Fundamental => $"{matches.VerifiedCount} verified by epipolar geometry",
             _ => "no geometry found",
         };
-        string text = string.Create(CultureInfo.InvariantCulture, $"{(caption is null ? string.Empty : caption + ":  ")}{matches.Matches.Length} matches, {verified}");
+        string text = $"{(caption is null ? string.Empty : caption + ":  ")}{matches.Matches.Length} matches, {verified}";
         using var font = new SKFont(SKTypeface.FromFamilyName(PlotFont.Family), 17) { Edging = SKFontEdging.Antialias };
         using var paint = new SKPaint { Color = new SKColor(0xee, 0xf1, 0xf4), IsAntialias = true };
         canvas.DrawText(text, Gap, 28, font, paint);

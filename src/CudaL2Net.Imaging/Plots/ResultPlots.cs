@@ -1,3 +1,4 @@
+using System.Globalization;
 using CudaL2Net.Evaluation;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sequences;
@@ -65,7 +66,8 @@ public static class ResultPlots
     {
         Plot plot = NewPlot("Verification: precision and recall", "recall", "precision");
         Draw(plot, methods, point => point.Recall, point => point.Precision, method => $"{method.Name}: AP {Percent(method.Curve.AveragePrecision)}");
-        plot.Axes.SetLimits(0, 1, Math.Min(0.9, methods.Min(method => method.Curve.Points.Where(point => point.Recall <= 0.98).Min(point => point.Precision))) - 0.02, 1.005);
+        double lowest = methods.Min(method => method.Curve.Points.Where(point => point.Recall <= 0.98).Min(point => point.Precision));
+        plot.Axes.SetLimits(0, 1, Math.Min(0.9, lowest) - 0.02, 1.005);
         plot.ShowLegend(Alignment.LowerLeft);
         return Png(plot);
     }
@@ -95,7 +97,7 @@ public static class ResultPlots
         ArgumentNullException.ThrowIfNull(methods);
         if (groups.Count == 0 || methods.Count == 0 || methods.Any(method => method.Values.Length != groups.Count))
         {
-            throw new ArgumentException($"bars need groups and, for each method, one value a group; here are {groups.Count} groups and {methods.Count} methods");
+            throw new ArgumentException($"bars need one value for each group and method; here are {groups.Count} groups and {methods.Count} methods");
         }
 
         Plot plot = NewPlot(title, string.Empty, "mean average precision");
@@ -104,8 +106,9 @@ public static class ResultPlots
         {
             Color colour = Colours[m % Colours.Length];
             double offset = (m - ((methods.Count - 1) / 2.0)) * width;
-            BarPlot bars = plot.Add.Bars(
-                methods[m].Values.Select((value, g) => new Bar { Position = g + offset, Value = value, Size = width * 0.92, FillColor = colour, LineWidth = 0 }).ToArray());
+            BarPlot bars = plot.Add.Bars(methods[m].Values
+                .Select((value, g) => new Bar { Position = g + offset, Value = value, Size = width * 0.92, FillColor = colour, LineWidth = 0 })
+                .ToArray());
             bars.LegendText = methods[m].Name;
         }
 
@@ -138,13 +141,14 @@ public static class ResultPlots
         TrainingPoint[] measured = [.. points.Where(point => point.Fpr95 is not null)];
         if (measured.Length > 0)
         {
-            Scatter fpr95 = plot.Add.Scatter(measured.Select(point => (double)point.Step).ToArray(), measured.Select(point => 100 * point.Fpr95!.Value).ToArray());
+            double[] percent = [.. measured.Select(point => 100 * point.Fpr95!.Value)];
+            Scatter fpr95 = plot.Add.Scatter(measured.Select(point => (double)point.Step).ToArray(), percent);
             Style(fpr95, 1, "FPR95 on the validation set");
             fpr95.Axes.YAxis = plot.Axes.Right;
             plot.Axes.Right.Label.Text = "FPR95 in %";
             plot.Axes.Right.Label.Bold = false;
             plot.Axes.AutoScale();
-            plot.Axes.SetLimitsY(0, Math.Max(1e-3, 1.15 * measured.Max(point => 100 * point.Fpr95!.Value)), plot.Axes.Right);
+            plot.Axes.SetLimitsY(0, Math.Max(1e-3, 1.15 * percent.Max()), plot.Axes.Right);
         }
 
         plot.Axes.SetLimitsY(0, Math.Max(1e-6, 1.15 * losses.Select(point => point.Loss).DefaultIfEmpty(1).Max()), plot.Axes.Left);
@@ -224,7 +228,7 @@ public static class ResultPlots
         return plot;
     }
 
-    private static string Percent(double share) => (100 * share).ToString(share < 0.0995 ? "0.00" : "0.0", System.Globalization.CultureInfo.InvariantCulture) + "%";
+    private static string Percent(double share) => (100 * share).ToString(share < 0.0995 ? "0.00" : "0.0", CultureInfo.InvariantCulture) + "%";
 
     private static byte[] Png(Plot plot, int width = 760, int height = 500)
     {

@@ -15,12 +15,14 @@ namespace CudaL2Net.Imaging.Reports;
 public sealed class HtmlReport(string title)
 {
     private const string Style = """
-        :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --page: #f6f7f9; --card: #ffffff; --line: #d8dde3; --mark: #0b62a8; --stripe: #f2f5f8; }
+        :root { color-scheme: light dark; }
+        :root { --ink: #1b1f24; --soft: #59636e; --page: #f6f7f9; --card: #ffffff; --line: #d8dde3; --mark: #0b62a8; --stripe: #f2f5f8; }
         @media (prefers-color-scheme: dark) {
           :root { --ink: #e6e9ed; --soft: #9aa5b1; --page: #14171b; --card: #1d2126; --line: #343b43; --mark: #6cb6f5; --stripe: #22272d; }
         }
         * { box-sizing: border-box; }
-        body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
+        body { margin: 0; background: var(--page); color: var(--ink); }
+        body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
         main { max-width: 1120px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
         h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .75rem; letter-spacing: -.01em; }
         h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; }
@@ -51,8 +53,10 @@ public sealed class HtmlReport(string title)
         for (const head of document.querySelectorAll("thead th")) head.onclick = () => {
           const body = head.closest("table").tBodies[0], column = head.cellIndex;
           const down = head.ariaSort ? head.ariaSort === "ascending" : body.rows[0]?.cells[column].dataset.value !== undefined;
-          const key = row => { const cell = row.cells[column]; return cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value); };
-          const order = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+          const value = cell => cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value);
+          const key = row => value(row.cells[column]);
+          const numbers = (a, b) => typeof a === "number" && typeof b === "number";
+          const order = (a, b) => numbers(a, b) ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
           for (const other of head.parentNode.cells) other.ariaSort = null;
           head.ariaSort = down ? "descending" : "ascending";
           body.append(...[...body.rows].sort((a, b) => (down ? -1 : 1) * order(key(a), key(b))));
@@ -132,8 +136,10 @@ public sealed class HtmlReport(string title)
             inFigures = true;
         }
 
-        string text = WebUtility.HtmlEncode(caption), style = kind switch { PictureKind.Plot => "plot", PictureKind.Pixels => "pixels", _ => "photograph" };
-        body.Append($"<figure class=\"{style}{(wide ? " wide" : string.Empty)}\"><img alt=\"{text}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">");
+        string text = WebUtility.HtmlEncode(caption);
+        string style = kind switch { PictureKind.Plot => "plot", PictureKind.Pixels => "pixels", _ => "photograph" };
+        body.Append($"<figure class=\"{style}{(wide ? " wide" : string.Empty)}\">");
+        body.Append($"<img alt=\"{text}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">");
         body.Append($"<figcaption>{text}</figcaption></figure>\n");
     }
 
@@ -144,26 +150,29 @@ public sealed class HtmlReport(string title)
         ArgumentNullException.ThrowIfNull(results);
         string[] sequences = [.. results.Methods[0].Sequences.Keys];
         double bestMean = results.Methods.Max(method => method.Mean), bestFpr95 = results.Methods.Min(method => method.Fpr95);
+        Dictionary<string, double> best = sequences.ToDictionary(name => name, name => results.Methods.Max(method => method.Sequences[name]));
+        string measure = char.ToUpperInvariant(results.Measure[0]) + results.Measure[1..];
         AddTable(
-            char.ToUpperInvariant(results.Measure[0]) + results.Measure[1..] + $"; at most {results.Keypoints} keypoints. FPR95: corresponding keypoints against random ones.",
+            $"{measure}; at most {results.Keypoints} keypoints. FPR95: corresponding keypoints against random ones.",
             ["method", "dimension", .. sequences, "mean", "FPR95"],
             [.. results.Methods.Select(method => (ReportCell[])[
                 method.Name,
                 ReportCell.Number(method.Dimension, "0"),
-                .. sequences.Select(name => ReportCell.Number(method.Sequences[name], "0.000", method.Sequences[name] == results.Methods.Max(other => other.Sequences[name]))),
+                .. sequences.Select(name => ReportCell.Number(method.Sequences[name], "0.000", method.Sequences[name] == best[name])),
                 ReportCell.Number(method.Mean, "0.000", method.Mean == bestMean),
                 ReportCell.Number(100 * method.Fpr95, "0.00'%'", method.Fpr95 == bestFpr95),
             ])]);
         MethodCurve[] curves = [.. results.Methods.Select(method => new MethodCurve(method.Name, method.Verification))];
         AddPicture(ResultPlots.Bars(results), "Keypoint matching by sequence: mean average precision, higher is better.", PictureKind.Plot, wide: true);
-        AddPicture(ResultPlots.Roc(curves, logarithmic: true), "ROC curves of verification: further up and left is better; the dashed line is at 95%.", PictureKind.Plot);
+        AddPicture(ResultPlots.Roc(curves, logarithmic: true), "ROC curves of verification: further up and left is better; dashed: 95%.", PictureKind.Plot);
         AddPicture(ResultPlots.PrecisionRecall(curves), "Precision and recall of verification: further up and right is better.", PictureKind.Plot);
     }
 
     /// <summary>The page.</summary>
     public string ToHtml()
     {
-        string heading = WebUtility.HtmlEncode(title), lines = summary.Count == 0 ? string.Empty : $"<ul class=\"summary\">\n{string.Concat(summary)}</ul>\n";
+        string heading = WebUtility.HtmlEncode(title);
+        string lines = summary.Count == 0 ? string.Empty : $"<ul class=\"summary\">\n{string.Concat(summary)}</ul>\n";
         return $"""
             <!doctype html>
             <html lang="en">
@@ -201,7 +210,7 @@ public sealed class HtmlReport(string title)
 
     private static string ToHtml(ReportCell cell)
     {
-        string classes = string.Join(' ', new[] { cell.Value is null ? string.Empty : "number", cell.Strong ? "strong" : string.Empty }.Where(name => name.Length > 0));
+        string classes = $"{(cell.Value is null ? string.Empty : "number")}{(cell.Strong ? " strong" : string.Empty)}".Trim();
         string value = cell.Value is { } number ? $" data-value=\"{number.ToString("R", CultureInfo.InvariantCulture)}\"" : string.Empty;
         return $"<td{(classes.Length > 0 ? $" class=\"{classes}\"" : string.Empty)}{value}>{WebUtility.HtmlEncode(cell.Text)}</td>";
     }

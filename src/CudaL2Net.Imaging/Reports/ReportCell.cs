@@ -15,5 +15,6 @@ public readonly record struct ReportCell(string Text, double? Value = null, bool
     /// <param name="value">The number.</param>
     /// <param name="format">A .NET number format.</param>
     /// <param name="strong">Whether it is set in bold.</param>
-    public static ReportCell Number(double value, string format, bool strong = false) => new(value.ToString(format, CultureInfo.InvariantCulture), value, strong);
+    public static ReportCell Number(double value, string format, bool strong = false) =>
+        new(value.ToString(format, CultureInfo.InvariantCulture), value, strong);
 }

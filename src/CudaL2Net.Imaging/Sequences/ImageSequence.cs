@@ -22,7 +22,9 @@ public sealed partial class ImageSequence
     /// <summary>The other pictures, by rising number.</summary>
     public IReadOnlyList<SequenceImage> Others { get; }
 
-    /// <summary>Opens a folder with <c>img1.ppm</c>, <c>img2.ppm</c>, <c>H1to2p</c> (Oxford) or <c>1.ppm</c>, <c>2.ppm</c>, <c>H_1_2</c> (HPatches), and so on.</summary>
+    /// <summary>
+    /// Opens a folder with <c>img1.ppm</c>, <c>img2.ppm</c>, <c>H1to2p</c> (Oxford) or <c>1.ppm</c>, <c>2.ppm</c>, <c>H_1_2</c> (HPatches), and so on.
+    /// </summary>
     /// <param name="folder">The folder; the pictures may end in ppm, pgm, png, jpg, jpeg or bmp.</param>
     /// <exception cref="IOException">The folder does not exist or cannot be read.</exception>
     /// <exception cref="InvalidDataException">It holds no sequence, or a homography is missing or wrong; the message names the file.</exception>
@@ -30,17 +32,18 @@ public sealed partial class ImageSequence
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         string[] files = ListFiles(folder);
-        foreach ((Regex names, Func<int, string> homographyName) in new (Regex, Func<int, string>)[] { (OxfordName(), k => $"H1to{k}p"), (HPatchesName(), k => $"H_1_{k}") })
+        if (Numbered(files, OxfordName()) is { Count: > 0 } oxford)
         {
-            SortedDictionary<int, string> pictures = Numbered(files, names);
-            if (pictures.Count > 0)
-            {
-                return Assemble(folder, pictures, homographyName);
-            }
+            return Assemble(folder, oxford, k => $"H1to{k}p");
+        }
+
+        if (Numbered(files, HPatchesName()) is { Count: > 0 } hpatches)
+        {
+            return Assemble(folder, hpatches, k => $"H_1_{k}");
         }
 
         string found = files.Length == 0 ? "it is empty" : $"none of its {files.Length} files has such a name";
-        throw new InvalidDataException($"{folder} is no image sequence: expected img1.ppm, img2.ppm, H1to2p, ... or 1.ppm, 2.ppm, H_1_2, ... in it, but {found}");
+        throw new InvalidDataException($"{folder} is no image sequence: expected img1.ppm, img2.ppm, H1to2p, ... or 1.ppm, 2.ppm, H_1_2, ..., but {found}");
     }
 
     /// <summary>Opens folders, each a sequence or a folder of sequences.</summary>
@@ -61,7 +64,8 @@ public sealed partial class ImageSequence
         return sequences;
     }
 
-    private static bool IsSequence(string folder) => ListFiles(folder).Any(file => OxfordName().IsMatch(Path.GetFileName(file)) || HPatchesName().IsMatch(Path.GetFileName(file)));
+    private static bool IsSequence(string folder) =>
+        ListFiles(folder).Select(file => Path.GetFileName(file)).Any(name => OxfordName().IsMatch(name) || HPatchesName().IsMatch(name));
 
     private static string[] ListFiles(string folder)
     {

@@ -16,7 +16,8 @@ namespace CudaL2Net.Imaging.Sequences;
 /// <param name="device">Where nearest descriptors are searched.</param>
 /// <param name="keypoints">The most keypoints taken from a picture.</param>
 /// <param name="definition">Which average precision.</param>
-public sealed class SequenceEvaluation(Device device, int keypoints = SequenceEvaluation.DefaultKeypoints, AveragePrecision definition = AveragePrecision.Trapezoid)
+public sealed class SequenceEvaluation(
+    Device device, int keypoints = SequenceEvaluation.DefaultKeypoints, AveragePrecision definition = AveragePrecision.Trapezoid)
 {
     /// <summary>The protocol's limit of keypoints.</summary>
     public const int DefaultKeypoints = 1500;
@@ -33,7 +34,10 @@ public sealed class SequenceEvaluation(Device device, int keypoints = SequenceEv
     /// <exception cref="InvalidDataException">A picture is damaged, or no pair has a keypoint with a correspondence.</exception>
     /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
     public SequenceResults Evaluate(
-        IReadOnlyList<ImageSequence> sequences, IReadOnlyList<IKeypointDescriber> methods, IProgress<int>? progress = null, CancellationToken cancellation = default)
+        IReadOnlyList<ImageSequence> sequences,
+        IReadOnlyList<IKeypointDescriber> methods,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(methods);
@@ -92,7 +96,8 @@ public sealed class SequenceEvaluation(Device device, int keypoints = SequenceEv
 
             cancellation.ThrowIfCancellationRequested();
             var correspondences = new Correspondences(reference.Keypoints, picture.Keypoints, image.FromReference);
-            List<(int First, int Second, bool Match)> verification = DrawVerificationPairs(correspondences, reference.Keypoints.Length, picture.Keypoints.Length, image.Number);
+            List<(int First, int Second, bool Match)> verification =
+                DrawVerificationPairs(correspondences, reference.Keypoints.Length, picture.Keypoints.Length, image.Number);
             for (int m = 0; m < tallies.Length; m++)
             {
                 DescriptorSet target = tallies[m].Method.Describe(picture.Grey, picture.Keypoints);

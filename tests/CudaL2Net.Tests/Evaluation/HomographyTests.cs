@@ -89,6 +89,8 @@ public sealed class HomographyTests
     {
         string path = Path.Combine(folder, "H1to2p");
         File.WriteAllText(path, text);
-        Assert.That(() => Homography.Read(path), Throws.TypeOf<InvalidDataException>().With.Message.Contains(path).And.Message.Contains(where).And.Message.Contains(why));
+        Assert.That(
+            () => Homography.Read(path),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains(path).And.Message.Contains(where).And.Message.Contains(why));
     }
 }

@@ -29,7 +29,8 @@ public sealed class DescriptorSearchTests
         Assert.That(found, Has.Length.EqualTo(n));
         for (int i = 0; i < n; i++)
         {
-            (double Distance, int Index)[] plain = [.. Enumerable.Range(0, m).Select(j => (Distance(queries.Values.AsSpan(i * D, D), targets.Values.AsSpan(j * D, D)), j)).Order()];
+            (double Distance, int Index)[] plain =
+                [.. Enumerable.Range(0, m).Select(j => (Distance(queries.Values.AsSpan(i * D, D), targets.Values.AsSpan(j * D, D)), j)).Order()];
             Assert.That((found[i].Query, found[i].Target), Is.EqualTo((i, plain[0].Index)));
             Assert.That(found[i].Distance, Is.EqualTo(plain[0].Distance).Within(1e-4));
             Assert.That(found[i].SecondDistance, m == 1 ? Is.EqualTo(float.PositiveInfinity) : Is.EqualTo(plain[1 % m].Distance).Within(1e-4));

@@ -74,7 +74,9 @@ public sealed class GeometricVerificationTests
             double x = random.Next(-2f, 2f), y = random.Next(-1.5f, 1.5f), z = 4 + relief((x, y, random.Next(-1.5f, 1.5f)));
             double movedX = (cos * (x - 0.8)) - (sin * z), movedZ = (sin * (x - 0.8)) + (cos * z);
             from[i] = new Point2d(320 + (500 * x / z), 240 + (500 * y / z));
-            to[i] = i < right ? new Point2d(320 + (500 * movedX / movedZ), 240 + (500 * (y - 0.1) / movedZ)) : new Point2d(random.Next(0f, 640f), random.Next(0f, 480f));
+            to[i] = i < right
+                ? new Point2d(320 + (500 * movedX / movedZ), 240 + (500 * (y - 0.1) / movedZ))
+                : new Point2d(random.Next(0f, 640f), random.Next(0f, 480f));
         }
 
         return (from, to);

@@ -58,7 +58,8 @@ public sealed class ImageMatcherTests
         Assert.That(Brightness(header + 150), Is.GreaterThan(20));
         Assert.That(Brightness(header + 100), Is.LessThan(5));
 
-        int Saturation(int y) => Enumerable.Range(y - 2, 5).Select(row => drawn.At<Vec3b>(row, 200)).Max(p => Math.Max(p.Item0, Math.Max(p.Item1, p.Item2)) - Math.Min(p.Item0, Math.Min(p.Item1, p.Item2)));
-        int Brightness(int y) => Enumerable.Range(y - 2, 5).Select(row => drawn.At<Vec3b>(row, 200)).Max(p => p.Item0);
+        byte[][] Near(int y) => [.. Enumerable.Range(y - 2, 5).Select(row => drawn.At<Vec3b>(row, 200)).Select(p => new[] { p.Item0, p.Item1, p.Item2 })];
+        int Saturation(int y) => Near(y).Max(channels => channels.Max() - channels.Min());
+        int Brightness(int y) => Near(y).Max(channels => channels[0]);
     }
 }

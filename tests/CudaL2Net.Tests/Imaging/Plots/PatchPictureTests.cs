@@ -14,7 +14,8 @@ public sealed class PatchPictureTests
         byte[] png = PatchPicture.Draw(new PatchSet(pixels, [7, 7, 9, 7, 9]), points: 10, perPoint: 2);
         using Mat drawn = Cv2.ImDecode(png, ImreadModes.Grayscale);
         Assert.That((drawn.Width, drawn.Height), Is.EqualTo(((2 * 76) + 12, (2 * 68) + 20)));
-        Assert.That(new[] { drawn.At<byte>(40, 40), drawn.At<byte>(108, 40), drawn.At<byte>(40, 116), drawn.At<byte>(108, 116) }, Is.EqualTo(new byte[] { 50, 60, 70, 90 }));
+        byte[] middles = [drawn.At<byte>(40, 40), drawn.At<byte>(108, 40), drawn.At<byte>(40, 116), drawn.At<byte>(108, 116)];
+        Assert.That(middles, Is.EqualTo(new byte[] { 50, 60, 70, 90 }));
         Assert.That(drawn.At<byte>(2, 2), Is.EqualTo(32));
     }
 

@@ -6,7 +6,9 @@ namespace CudaL2Net.Tests.Imaging.Plots;
 
 public sealed class ResultPlotsTests
 {
-    private static readonly RocCurve Good = RocCurve.FromDistances([.. Enumerable.Range(0, 5000).Select(i => i % 2 == 0 ? i / 4f : i)], [.. Enumerable.Range(0, 5000).Select(i => i % 2 == 0)]);
+    private static readonly RocCurve Good = RocCurve.FromDistances(
+        [.. Enumerable.Range(0, 5000).Select(i => i % 2 == 0 ? i / 4f : i)], [.. Enumerable.Range(0, 5000).Select(i => i % 2 == 0)]);
+
     private static readonly RocCurve Perfect = RocCurve.FromDistances([1, 2], [true, false]);
 
     [Test]
@@ -31,7 +33,8 @@ public sealed class ResultPlotsTests
     [Test]
     public void TrainingShowsLossAndValidation()
     {
-        TrainingPoint[] points = [.. Enumerable.Range(0, 100).Select(i => new TrainingPoint(i, i == 3 ? double.NaN : 1.0 / (i + 1), i % 20 == 0 ? 0.1 / (i + 1) : null))];
+        TrainingPoint[] points =
+            [.. Enumerable.Range(0, 100).Select(i => new TrainingPoint(i, i == 3 ? double.NaN : 1.0 / (i + 1), i % 20 == 0 ? 0.1 / (i + 1) : null))];
         byte[] png = ResultPlots.Training(points);
         Assert.That(Pixels(png, 0x00, 0x72, 0xB2), Is.GreaterThan(500));
         Assert.That(Pixels(png, 0xD5, 0x5E, 0x00), Is.GreaterThan(500));

@@ -31,7 +31,8 @@ public sealed class HtmlReportTests
         XElement main = MainOf(report);
         Assert.That(main.Element("h1")!.Value, Is.EqualTo("<b> & \"title\""));
         Assert.That(main.Elements().Select(element => element.Name.LocalName), Is.EqualTo(new[] { "h1", "ul", "h2", "div", "div", "p", "div", "footer" }));
-        Assert.That(main.Descendants("img").Select(image => (string)image.Attribute("src")!), Is.EqualTo(new[] { "data:image/png;base64,AQID", "data:image/png;base64,BA==", "data:image/png;base64,BQ==" }));
+        string[] sources = [.. main.Descendants("img").Select(image => (string)image.Attribute("src")!)];
+        Assert.That(sources, Is.EqualTo(new[] { "data:image/png;base64,AQID", "data:image/png;base64,BA==", "data:image/png;base64,BQ==" }));
         XElement[] cells = [.. main.Descendants("td")];
         Assert.That(cells.Select(cell => cell.Value), Is.EqualTo(new[] { "<x>", "0.50", "y", "2.00" }));
         Assert.That(((string)cells[1].Attribute("class")!, (string)cells[1].Attribute("data-value")!), Is.EqualTo(("number strong", "0.5")));

@@ -22,7 +22,8 @@ public sealed class ImageSequenceTests
         ImageSequence sequence = ImageSequence.Load(folder + Path.DirectorySeparatorChar);
         Assert.That(sequence.Name, Is.EqualTo(Path.GetFileName(folder)));
         Assert.That(Path.GetFileName(sequence.Reference), Is.EqualTo("img1.ppm"));
-        Assert.That(sequence.Others.Select(image => (image.Number, Path.GetFileName(image.Path), image.FromReference[0, 0])), Is.EqualTo(new[] { (2, "img2.PPM", 2.0), (3, "img3.ppm", 1.0) }));
+        (int, string, double)[] others = [.. sequence.Others.Select(image => (image.Number, Path.GetFileName(image.Path), image.FromReference[0, 0]))];
+        Assert.That(others, Is.EqualTo(new[] { (2, "img2.PPM", 2.0), (3, "img3.ppm", 1.0) }));
     }
 
     [Test]

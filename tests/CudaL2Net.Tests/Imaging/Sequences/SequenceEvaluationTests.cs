@@ -33,7 +33,8 @@ public sealed class SequenceEvaluationTests
     public void KnowingThePlaceGivesAverageNearOneAndConstantDescriptorsNearZero()
     {
         TestSequences.WriteSequence(Path.Combine(folder, "discs"));
-        SequenceResults results = new SequenceEvaluation(device).Evaluate(ImageSequence.LoadAll([folder]), [new Place(TestSequences.Warp), new Constant(), new SiftDescriber()]);
+        IKeypointDescriber[] methods = [new Place(TestSequences.Warp), new Constant(), new SiftDescriber()];
+        SequenceResults results = new SequenceEvaluation(device).Evaluate(ImageSequence.LoadAll([folder]), methods);
         MethodResult place = results.Methods[0], constant = results.Methods[1], sift = results.Methods[2];
         PairResult pair = place.Pairs.Single();
         Assert.That(pair.Correspondences, Is.GreaterThan(50));
@@ -73,7 +74,8 @@ public sealed class SequenceEvaluationTests
 
         (double Distance, bool Right) Answer(int i)
         {
-            double[] distances = [.. Enumerable.Range(0, b.Length).Select(j => Enumerable.Range(0, 128).Sum(k => Math.Pow(da[(i * 128) + k] - db[(j * 128) + k], 2)))];
+            double[] distances =
+                [.. Enumerable.Range(0, b.Length).Select(j => Enumerable.Range(0, 128).Sum(k => Math.Pow(da[(i * 128) + k] - db[(j * 128) + k], 2)))];
             int nearest = Array.IndexOf(distances, distances.Min());
             return (distances[nearest], Correspond(i, nearest));
         }
@@ -92,7 +94,8 @@ public sealed class SequenceEvaluationTests
         TestSequences.WriteSequence(Path.Combine(folder, "a"), 1, images: 3);
         TestSequences.WriteSequence(Path.Combine(folder, "b"), 2);
         var done = new List<int>();
-        SequenceResults results = new SequenceEvaluation(device, 200).Evaluate(ImageSequence.LoadAll([folder]), [new SiftDescriber(), new RootSiftDescriber()], new Recorder(done));
+        SequenceResults results = new SequenceEvaluation(device, 200)
+            .Evaluate(ImageSequence.LoadAll([folder]), [new SiftDescriber(), new RootSiftDescriber()], new Recorder(done));
         Assert.That(done, Is.EqualTo(new[] { 1, 2, 3 }));
         MethodResult sift = results.Methods[0];
         Assert.That(sift.Sequences["a"], Is.EqualTo(sift.Pairs.Take(2).Average(pair => pair.AveragePrecision)).Within(1e-12));
@@ -133,7 +136,9 @@ public sealed class SequenceEvaluationTests
     {
         TestSequences.WriteSequence(Path.Combine(folder, "discs"));
         IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll([folder]);
-        Assert.That(() => new SequenceEvaluation(device).Evaluate(sequences, [new SiftDescriber(), new SiftDescriber()]), Throws.ArgumentException.With.Message.Contains("SIFT"));
+        Assert.That(
+            () => new SequenceEvaluation(device).Evaluate(sequences, [new SiftDescriber(), new SiftDescriber()]),
+            Throws.ArgumentException.With.Message.Contains("SIFT"));
         Assert.That(() => new SequenceEvaluation(device).Evaluate([], [new SiftDescriber()]), Throws.ArgumentException);
     }
 
@@ -148,11 +153,20 @@ public sealed class SequenceEvaluationTests
             Assert.Ignore("CUDAL2NET_DATA names no folder with the Oxford sequences");
         }
 
-        SequenceResults results = new SequenceEvaluation(device).Evaluate(ImageSequence.LoadAll([Path.Combine(data!, "oxford")]), [new SiftDescriber(), new RootSiftDescriber()]);
-        var measured = new Dictionary<string, double[]> { ["graf"] = [0.258, 0.304], ["wall"] = [0.473, 0.496], ["bikes"] = [0.634, 0.710], ["ubc"] = [0.639, 0.690] };
+        IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll([Path.Combine(data!, "oxford")]);
+        SequenceResults results = new SequenceEvaluation(device).Evaluate(sequences, [new SiftDescriber(), new RootSiftDescriber()]);
+        var measured = new Dictionary<string, double[]>
+        {
+            ["graf"] = [0.258, 0.304],
+            ["wall"] = [0.473, 0.496],
+            ["bikes"] = [0.634, 0.710],
+            ["ubc"] = [0.639, 0.690],
+        };
         foreach ((string sequence, double[] expected) in measured)
         {
-            double[] found = [.. results.Methods.Select(method => method.Pairs.Where(pair => pair.Sequence == sequence && pair.Image % 2 == 0).Average(pair => pair.AveragePrecision!.Value))];
+            double[] found = [.. results.Methods.Select(method => method.Pairs
+                .Where(pair => pair.Sequence == sequence && pair.Image % 2 == 0)
+                .Average(pair => pair.AveragePrecision!.Value))];
             Assert.That(found, Is.EqualTo(expected).Within(0.012), sequence);
         }
     }
