@@ -75,6 +75,9 @@ public static class MatchPicture
     private static void DrawMatches(SKCanvas canvas, ImageMatches matches, SKRect left, SKRect right, float scale, bool verified)
     {
         using var line = new SKPaint { IsAntialias = true, Style = SKPaintStyle.Stroke, StrokeWidth = verified ? 1.2f : 0.7f };
+
+        // Many lines are drawn fainter, so that the pictures beneath them can still be seen; the rings' colours tell what belongs together.
+        var faint = (byte)(110 * Math.Min(1f, 150f / Math.Max(1, matches.VerifiedCount)));
         for (int i = 0; i < matches.Matches.Length; i++)
         {
             if (matches.Verified[i] != verified)
@@ -86,7 +89,7 @@ public static class MatchPicture
             Keypoint a = matches.FirstKeypoints[match.Query], b = matches.SecondKeypoints[match.Target];
             var from = new SKPoint(left.Left + ((a.X + 0.5f) * scale), left.Top + ((a.Y + 0.5f) * scale));
             var to = new SKPoint(right.Left + ((b.X + 0.5f) * scale), right.Top + ((b.Y + 0.5f) * scale));
-            line.Color = verified ? PlaceColour(from, left).WithAlpha(110) : new SKColor(0xd0, 0xd6, 0xdc, 70);
+            line.Color = verified ? PlaceColour(from, left).WithAlpha(faint) : new SKColor(0xd0, 0xd6, 0xdc, 70);
             canvas.DrawLine(from, to, line);
             if (verified)
             {
