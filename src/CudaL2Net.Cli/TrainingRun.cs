@@ -64,7 +64,7 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"the folder {folder} cannot be made: {(exception is UnauthorizedAccessException ? "access is denied" : exception.Message)} Choose another --out.", exception);
+            throw new IOException($"the folder {folder} cannot be made: {(exception is UnauthorizedAccessException ? "access is denied" : exception.Message.TrimEnd('.'))}. Choose another --out.", exception);
         }
 
         var json = new JsonObject
