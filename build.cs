@@ -82,14 +82,18 @@ catch (BuildFailed failure)
 void Build()
 {
     Must("dotnet", ["build", "CudaL2Net.sln", "-c", "Release", "-v", "quiet", "--nologo", "-clp:NoSummary"], "the build failed");
-    Must("dotnet", ["publish", Path.Combine("src", "CudaL2Net.Cli"), "-c", "Release", "--no-build", "-v", "quiet", "--nologo", "-clp:NoSummary", "-o", tool], "publishing the tool failed");
+    Must(
+        "dotnet",
+        ["publish", Path.Combine("src", "CudaL2Net.Cli"), "-c", "Release", "--no-build", "-v", "quiet", "--nologo", "-clp:NoSummary", "-o", tool],
+        "publishing the tool failed");
     InstallSystemLibraries();
 }
 
 int Test()
 {
     int passed = 0, failed = 0, skipped = 0, worst = 0;
-    foreach (string project in Directory.EnumerateFiles(Path.Combine(root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+    string[] projects = Directory.GetFiles(Path.Combine(root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories);
+    foreach (string project in projects.Order(StringComparer.Ordinal))
     {
         string name = Path.GetFileNameWithoutExtension(project);
         string program = Path.Combine(Path.GetDirectoryName(project)!, "bin", "Release", "net10.0", name + suffix);
@@ -173,7 +177,8 @@ void InstallSystemLibraries()
     string[] prefix = root ? [] : ["sudo"];
     if (!root && !sudo)
     {
-        Console.Error.WriteLine($"warning: missing on this system: {what}. As an administrator run:  apt-get update && apt-get install -y libgtk-3-0 fonts-dejavu-core");
+        Console.Error.WriteLine($"warning: missing on this system: {what}. "
+            + "As an administrator run:  apt-get update && apt-get install -y libgtk-3-0 fonts-dejavu-core");
         return;
     }
 

@@ -26,7 +26,12 @@ internal static class CommonOptions
     };
 
     /// <summary>The number of CPU threads.</summary>
-    public static readonly Option<int> Threads = new("--threads") { Description = "CPU threads; 0 is one a core.", HelpName = "N", DefaultValueFactory = _ => 0 };
+    public static readonly Option<int> Threads = new("--threads")
+    {
+        Description = "CPU threads; 0 is one a core.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 0,
+    };
 
     /// <summary>The network.</summary>
     public static readonly Option<string?> Model = new("--model", "-m")
@@ -55,7 +60,9 @@ internal static class CommonOptions
         }
 
         string name = Path.GetFileNameWithoutExtension(path);
-        return name is "model" or "checkpoint" ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))! : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        return name is "model" or "checkpoint"
+            ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))!
+            : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
     }
 
     /// <summary>The model's file: the path itself, or <c>model.safetensors</c> (else <c>checkpoint.safetensors</c>) in the folder that it names.</summary>
@@ -67,6 +74,7 @@ internal static class CommonOptions
         }
 
         string[] files = [Path.Combine(path, "model.safetensors"), Path.Combine(path, "checkpoint.safetensors")];
-        return files.FirstOrDefault(File.Exists) ?? throw new FileNotFoundException($"{path} is a folder without a model.safetensors; name a model file, or the --out folder of a training");
+        return files.FirstOrDefault(File.Exists) ?? throw new FileNotFoundException(
+            $"{path} is a folder without a model.safetensors; name a model file, or the --out folder of a training");
     }
 }

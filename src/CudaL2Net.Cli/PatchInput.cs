@@ -33,7 +33,9 @@ internal static class PatchInput
 
     /// <summary>Reads all patches of a strip, a folder of strips in the order of their names, a Brown folder, or an .npy.</summary>
     /// <exception cref="InvalidDataException">A file is damaged, or there are no patches, or of different sides.</exception>
-    public static IEnumerable<PatchBlock> Read(string path) => Directory.Exists(path) ? ReadFolder(path) : IsArray(path) ? [ReadArray(path)] : [ReadStrip(path)];
+    public static IEnumerable<PatchBlock> Read(string path) => Directory.Exists(path)
+        ? ReadFolder(path)
+        : IsArray(path) ? [ReadArray(path)] : [ReadStrip(path)];
 
     private static bool IsArray(string path) => path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase);
 
@@ -52,7 +54,8 @@ internal static class PatchInput
         string[] strips = [.. Directory.EnumerateFiles(path).Where(ImageFile.HasPictureName).Order(StringComparer.Ordinal)];
         if (strips.Length == 0)
         {
-            throw new InvalidDataException($"{path}: the folder has no strips of patches (png, bmp, jpg, pgm, ...) and is no Brown folder (patches0000.bmp, info.txt)");
+            throw new InvalidDataException($"{path}: the folder has no strips of patches (png, bmp, jpg, pgm, ...) and is no "
+                + "Brown folder (patches0000.bmp, info.txt)");
         }
 
         int side = 0;
@@ -80,7 +83,8 @@ internal static class PatchInput
         NpyArray array = NpyFile.Read(path);
         if (array.Shape.Length != 3 || array.Shape[1] != array.Shape[2] || !PatchResize.Supports(array.Shape[1]))
         {
-            throw new InvalidDataException($"{path}: the array has the shape [{string.Join(", ", array.Shape.ToArray())}]; patches are [n, side, side] with side 32, 64 or 65");
+            throw new InvalidDataException($"{path}: the array has the shape [{string.Join(", ", array.Shape.ToArray())}]; patches "
+                + "are [n, side, side] with side 32, 64 or 65");
         }
 
         int side = array.Shape[1];
@@ -92,14 +96,16 @@ internal static class PatchInput
         int damaged = NpyArray.FirstNonFinite(values);
         if (damaged >= 0)
         {
-            throw new InvalidDataException($"{path}: {values[damaged]} at [{damaged / (side * side)}, {damaged / side % side}, {damaged % side}]; patches must be finite numbers");
+            throw new InvalidDataException($"{path}: {values[damaged]} at [{damaged / (side * side)}, {damaged / side % side}, "
+                + $"{damaged % side}]; patches must be finite numbers");
         }
 
         int outside = Array.FindIndex(values, value => value is < 0 or > 255);
         if (outside >= 0)
         {
             throw new InvalidDataException(
-                $"{path}: {values[outside]} at [{outside / (side * side)}, {outside / side % side}, {outside % side}]; grey values must lie in 0..255, or all in 0..1");
+                $"{path}: {values[outside]} at [{outside / (side * side)}, {outside / side % side}, "
+                    + $"{outside % side}]; grey values must lie in 0..255, or all in 0..1");
         }
 
         float scale = values.All(value => value <= 1) ? 255 : 1;

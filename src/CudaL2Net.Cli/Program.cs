@@ -140,7 +140,8 @@ internal static partial class Program
             DllNotFoundException missing => ($"a native library does not load: {FirstLine(missing.Message)}", NativeHint),
             EntryPointNotFoundException or BadImageFormatException => ($"a native library does not fit: {FirstLine(exception.Message)}", NativeHint),
             UnauthorizedAccessException => (exception.Message, "hint: check the rights of the file and its folder, or choose another place"),
-            IOException { HResult: DiskFull or WindowsDiskFull } => (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
+            IOException { HResult: DiskFull or WindowsDiskFull } =>
+                (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
             FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
             OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: a smaller --batch or fewer --pairs need less"),
             ArgumentException or InvalidDataException or TrainingCollapsedException or IOException or NotSupportedException or InvalidOperationException =>

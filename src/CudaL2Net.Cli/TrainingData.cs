@@ -27,14 +27,21 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
 
         // Made with the usual settings, so that FPR95 can be compared between trainings.
         var usual = new PairOptions { Centres = centres, PatchScale = run.Patches.PatchScale };
-        SourceResult? validation = run.Validation == NoValidation ? null : Open("validation", run.Validation, validationPoints, ValidationSeed, usual, terminal, stop);
+        SourceResult? validation = run.Validation == NoValidation
+            ? null
+            : Open("validation", run.Validation, validationPoints, ValidationSeed, usual, terminal, stop);
         return new TrainingData(training.Patches, validation?.Patches, $"{run.Data} ({training.Report.Points} points, {training.Patches.Count} patches)");
     }
 
     private static SourceResult Open(string purpose, string source, int points, ulong seed, PairOptions patches, Terminal terminal, CancellationToken stop)
     {
         SourceResult result = terminal.WithProgress($"{purpose} patches from {source}", report => PatchSources.Open(
-            source, points, seed, patches, progress: new Reporter<(int Done, int Total)>(made => report((double)made.Done / made.Total, $"{made.Done} points")), cancellation: stop));
+            source,
+            points,
+            seed,
+            patches,
+            progress: new Reporter<(int Done, int Total)>(made => report((double)made.Done / made.Total, $"{made.Done} points")),
+            cancellation: stop));
         foreach (string warning in result.Report.Warnings)
         {
             terminal.Say(warning);

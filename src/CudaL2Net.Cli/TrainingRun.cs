@@ -48,7 +48,7 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
                 json["patches"]!.Deserialize<PairOptions>(Json)!,
                 TrainingOptions.FromJson(json["options"]!.ToJsonString()));
         }
-        catch (Exception exception) when (exception is JsonException or NullReferenceException or ArgumentNullException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (exception is JsonException or NullReferenceException or ArgumentException or InvalidOperationException)
         {
             throw new InvalidDataException($"{path} is damaged ({exception.Message}); start the training again in another folder");
         }
@@ -64,7 +64,8 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"the folder {folder} cannot be made: {(exception is UnauthorizedAccessException ? "access is denied" : exception.Message.TrimEnd('.'))}. Choose another --out.", exception);
+            string reason = exception is UnauthorizedAccessException ? "access is denied" : exception.Message.TrimEnd('.');
+            throw new IOException($"the folder {folder} cannot be made: {reason}. Choose another --out.", exception);
         }
 
         var json = new JsonObject

@@ -24,9 +24,18 @@ internal static class DemoCommand
     private const string Marker = "results.json";
     private const string TrainedName = "trained here";
 
-    private static readonly Option<string> Out = new("--out", "-o") { Description = "The folder for the results.", HelpName = "DIR", DefaultValueFactory = _ => "demo" };
+    private static readonly Option<string> Out = new("--out", "-o")
+    {
+        Description = "The folder for the results.",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => "demo",
+    };
 
-    private static readonly Option<double?> Minutes = new("--minutes") { Description = "Train for about this long instead of the preset's 300 steps.", HelpName = "M" };
+    private static readonly Option<double?> Minutes = new("--minutes")
+    {
+        Description = "Train for about this long instead of the preset's 300 steps.",
+        HelpName = "M",
+    };
 
     private static readonly Option<int?> Steps = new("--steps") { Description = "Train for this many steps instead of the preset's 300.", HelpName = "N" };
 
@@ -50,7 +59,8 @@ internal static class DemoCommand
     {
         var command = new ExampleCommand(
             "demo",
-            "Train a descriptor for about three minutes on scenes made on the spot, evaluate it beside SIFT, RootSIFT and the untrained network, and write a page with the results.",
+            "Train a descriptor for about three minutes on scenes made on the spot, evaluate it beside SIFT, RootSIFT and "
+                + "the untrained network, and write a page with the results.",
             "cudal2net demo",
             "cudal2net demo --minutes 1 --out /tmp/demo",
             "cudal2net demo --sequences oxford")
@@ -79,7 +89,8 @@ internal static class DemoCommand
         using Device device = CommonOptions.OpenDevice(line);
         terminal.Say($"on {device.Description}");
 
-        DemoTraining? training = Train(new TrainingRun("synthetic", TrainingData.DefaultValidation, 0, minutes, new PairOptions(), options), folder, device, terminal, interrupt.Token);
+        DemoTraining? training = Train(
+            new TrainingRun("synthetic", TrainingData.DefaultValidation, 0, minutes, new PairOptions(), options), folder, device, terminal, interrupt.Token);
         if (training is null)
         {
             terminal.Say("stopped before the end of the training; there are no results");
@@ -88,7 +99,10 @@ internal static class DemoCommand
 
         string modelPath = Path.Combine(folder, "model.safetensors");
         using L2Net model = L2Net.Load(modelPath, device), untrained = L2Net.CreateRandom(Architecture.L2Net, options.Seed, device);
-        IKeypointDescriber[] methods = [new SiftDescriber(), new RootSiftDescriber(), new ModelDescriber("untrained", untrained), new ModelDescriber(TrainedName, model)];
+        IKeypointDescriber[] methods =
+        [
+            new SiftDescriber(), new RootSiftDescriber(), new ModelDescriber("untrained", untrained), new ModelDescriber(TrainedName, model),
+        ];
         terminal.Say("making image sequences from scenes that were not trained on ...");
         IReadOnlyList<ImageSequence> scenes = SyntheticSequences.Write(Path.Combine(folder, "sequences"));
         SequenceResults synthetic = EvaluateSequencesCommand.Evaluate(terminal, device, scenes, methods);
@@ -114,7 +128,8 @@ internal static class DemoCommand
     // A folder of an earlier demo is written over; anything else that is not empty is left alone.
     private static void PrepareFolder(string folder)
     {
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any() && !File.Exists(Path.Combine(folder, Marker)) && !File.Exists(TrainingRun.PathIn(Path.Combine(folder, "training"))))
+        bool taken = Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
+        if (taken && !File.Exists(Path.Combine(folder, Marker)) && !File.Exists(TrainingRun.PathIn(Path.Combine(folder, "training"))))
         {
             throw new UsageException($"{folder} is not empty and holds no earlier demo", "choose another --out");
         }
@@ -184,7 +199,8 @@ internal static class DemoCommand
 
         TrainingSummary summary = result.Training;
         var report = new HtmlReport("A descriptor trained in minutes");
-        report.AddSummary($"L2-Net, preset {summary.Preset}: {summary.Steps} steps of {summary.Batch} pairs from {summary.Points} points of procedural scenes, {summary.Seconds:F0} s, {summary.PatchesPerSecond:N0} patches/s on {device.Description}");
+        report.AddSummary($"L2-Net, preset {summary.Preset}: {summary.Steps} steps of {summary.Batch} pairs from {summary.Points} points of procedural "
+            + $"scenes, {summary.Seconds:F0} s, {summary.PatchesPerSecond:N0} patches/s on {device.Description}");
         report.AddSummary($"Model: {Path.GetFileName(result.Model)}; all numbers: {Marker}");
         if (result.Sequences is { } photographs)
         {
@@ -210,7 +226,8 @@ internal static class DemoCommand
 
     private static byte[] DrawMatches(PicturePair shown, IKeypointDescriber describer, Device device)
     {
-        using Mat first = ImageFile.LoadColour(shown.First), second = ImageFile.LoadColour(shown.Second), firstGrey = ImageFile.LoadGrey(shown.First), secondGrey = ImageFile.LoadGrey(shown.Second);
+        using Mat first = ImageFile.LoadColour(shown.First), second = ImageFile.LoadColour(shown.Second);
+        using Mat firstGrey = ImageFile.LoadGrey(shown.First), secondGrey = ImageFile.LoadGrey(shown.Second);
         ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, ImageMatchOptions.Default with { KeypointLimit = 500 });
         return MatchPicture.Draw(first, second, matches, shown.Caption);
     }

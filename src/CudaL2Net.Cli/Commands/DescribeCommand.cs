@@ -20,11 +20,23 @@ internal static class DescribeCommand
             + "an .npy of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1), or a picture, whose keypoints are found.",
     };
 
-    private static readonly Option<string> Out = new("--out", "-o") { Description = "The .npy file to write: [n, 128] float32, or [n, 16] bytes with --binary.", HelpName = "FILE.npy", Required = true };
+    private static readonly Option<string> Out = new("--out", "-o")
+    {
+        Description = "The .npy file to write: [n, 128] float32, or [n, 16] bytes with --binary.",
+        HelpName = "FILE.npy",
+        Required = true,
+    };
 
-    private static readonly Option<bool> Binary = new("--binary") { Description = "Write the signs of the descriptors as packed bits: bit j of byte k is dimension 8k + j." };
+    private static readonly Option<bool> Binary = new("--binary")
+    {
+        Description = "Write the signs of the descriptors as packed bits: bit j of byte k is dimension 8k + j.",
+    };
 
-    private static readonly Option<string?> As = new("--as") { Description = "Take an image file for a strip or a picture, whatever its size.", HelpName = "strip|image" };
+    private static readonly Option<string?> As = new("--as")
+    {
+        Description = "Take an image file for a strip or a picture, whatever its size.",
+        HelpName = "strip|image",
+    };
 
     private static readonly Option<string?> KeypointFile = new("--keypoints")
     {
@@ -32,7 +44,12 @@ internal static class DescribeCommand
         HelpName = "FILE",
     };
 
-    private static readonly Option<int> Limit = new("--limit") { Description = "For a picture: the most keypoints.", HelpName = "N", DefaultValueFactory = _ => 5000 };
+    private static readonly Option<int> Limit = new("--limit")
+    {
+        Description = "For a picture: the most keypoints.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 5000,
+    };
 
     private sealed record Description(string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond);
 
@@ -86,7 +103,8 @@ internal static class DescribeCommand
             : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels, block.Side));
         var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0);
         terminal.Result(result, console => console.WriteLine(
-            $"{result.Patches} descriptors of {(binary ? $"{model.Dimension} bits" : $"{model.Dimension} values")} in {output}" + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")));
+            $"{result.Patches} descriptors of {(binary ? $"{model.Dimension} bits" : $"{model.Dimension} values")} in {output}"
+            + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")));
         return 0;
     }
 
@@ -116,7 +134,8 @@ internal static class DescribeCommand
         Keypoint[] keypoints = KeypointDetector.Detect(picture, limit);
         if (keypoints.Length == 0)
         {
-            throw new InvalidDataException($"{path}: no keypoints were found in this picture of {picture.Width} x {picture.Height}; it may be too small or too uniform");
+            throw new InvalidDataException($"{path}: no keypoints were found in this picture of {picture.Width} x "
+                + $"{picture.Height}; it may be too small or too uniform");
         }
 
         WriteKeypoints(keypointFile, keypoints);

@@ -24,7 +24,16 @@ internal static class EvaluateBrownCommand
     private sealed record Point(double FalsePositiveRate, double Recall, double Precision);
 
     private sealed record BrownResult(
-        string Set, string Model, bool Binary, long Matches, long NonMatches, double Fpr95, double Auc, double AveragePrecision, string Definition, IReadOnlyList<Point> Curve);
+        string Set,
+        string Model,
+        bool Binary,
+        long Matches,
+        long NonMatches,
+        double Fpr95,
+        double Auc,
+        double AveragePrecision,
+        string Definition,
+        IReadOnlyList<Point> Curve);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -63,7 +72,13 @@ internal static class EvaluateBrownCommand
             Thin(roc.Points));
         terminal.Result(result, console => console.Write(new Table().Border(TableBorder.Simple)
             .AddColumns("set", "matches", "non-matches", "FPR95", "AUC", "AP")
-            .AddRow(Markup.Escape(result.Set), $"{result.Matches}", $"{result.NonMatches}", $"[bold]{result.Fpr95:P2}[/]", $"{result.Auc:F5}", $"{result.AveragePrecision:F5}")));
+            .AddRow(
+                Markup.Escape(result.Set),
+                $"{result.Matches}",
+                $"{result.NonMatches}",
+                $"[bold]{result.Fpr95:P2}[/]",
+                $"{result.Auc:F5}",
+                $"{result.AveragePrecision:F5}")));
         return 0;
     }
 
@@ -88,7 +103,8 @@ internal static class EvaluateBrownCommand
             int patch = 0, described = 0;
             foreach (byte[] block in set.ReadPatches())
             {
-                byte[] wanted = [.. Enumerable.Range(0, block.Length / Area).Where(i => row[patch + i] >= 0).SelectMany(i => new ArraySegment<byte>(block, i * Area, Area))];
+                IEnumerable<int> rows = Enumerable.Range(0, block.Length / Area).Where(i => row[patch + i] >= 0);
+                byte[] wanted = [.. rows.SelectMany(i => new ArraySegment<byte>(block, i * Area, Area))];
                 int count = wanted.Length / Area;
                 model.Describe(wanted, BrownDataset.PatchSide, descriptors.AsSpan(described * model.Dimension, count * model.Dimension));
                 described += count;
@@ -102,7 +118,8 @@ internal static class EvaluateBrownCommand
 
         float Distance(int first, int second)
         {
-            ReadOnlySpan<float> a = descriptors.AsSpan(first * model.Dimension, model.Dimension), b = descriptors.AsSpan(second * model.Dimension, model.Dimension);
+            ReadOnlySpan<float> a = descriptors.AsSpan(first * model.Dimension, model.Dimension);
+            ReadOnlySpan<float> b = descriptors.AsSpan(second * model.Dimension, model.Dimension);
             double sum = 0;
             for (int d = 0; d < a.Length; d++)
             {

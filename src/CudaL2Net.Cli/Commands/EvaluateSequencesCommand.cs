@@ -44,7 +44,11 @@ internal static class EvaluateSequencesCommand
 
     /// <summary>Evaluates with a progress display.</summary>
     public static SequenceResults Evaluate(
-        Terminal terminal, Device device, IReadOnlyList<ImageSequence> sequences, IReadOnlyList<IKeypointDescriber> methods, int keypoints = SequenceEvaluation.DefaultKeypoints)
+        Terminal terminal,
+        Device device,
+        IReadOnlyList<ImageSequence> sequences,
+        IReadOnlyList<IKeypointDescriber> methods,
+        int keypoints = SequenceEvaluation.DefaultKeypoints)
     {
         int pairs = sequences.Sum(sequence => sequence.Others.Count);
         return terminal.WithProgress("evaluating", report => new SequenceEvaluation(device, keypoints)

@@ -18,7 +18,11 @@ internal static class MatchCommand
 
     private static readonly Argument<string> Second = new("B") { Description = "The second picture." };
 
-    private static readonly Option<string?> Out = new("--out", "-o") { Description = "A PNG of both pictures with their matches, the verified ones in colour.", HelpName = "picture.png" };
+    private static readonly Option<string?> Out = new("--out", "-o")
+    {
+        Description = "A PNG of both pictures with their matches, the verified ones in colour.",
+        HelpName = "picture.png",
+    };
 
     private static readonly Option<double?> Ratio = new("--ratio")
     {
@@ -28,7 +32,12 @@ internal static class MatchCommand
 
     private static readonly Option<bool> Mutual = new("--mutual") { Description = "Keep a match only if each keypoint is the other's nearest." };
 
-    private static readonly Option<int> Limit = new("--limit") { Description = "The most keypoints of a picture.", HelpName = "N", DefaultValueFactory = _ => ImageMatchOptions.Default.KeypointLimit };
+    private static readonly Option<int> Limit = new("--limit")
+    {
+        Description = "The most keypoints of a picture.",
+        HelpName = "N",
+        DefaultValueFactory = _ => ImageMatchOptions.Default.KeypointLimit,
+    };
 
     private static readonly Option<double> Tolerance = new("--tolerance")
     {
@@ -44,7 +53,16 @@ internal static class MatchCommand
     private sealed record Pair(Place A, Place B, double Distance, bool Verified);
 
     private sealed record Result(
-        string A, string B, int KeypointsOfA, int KeypointsOfB, int Matches, int Verified, string Geometry, double[]? Matrix, string? Picture, IReadOnlyList<Pair> Pairs);
+        string A,
+        string B,
+        int KeypointsOfA,
+        int KeypointsOfB,
+        int Matches,
+        int Verified,
+        string Geometry,
+        double[]? Matrix,
+        string? Picture,
+        IReadOnlyList<Pair> Pairs);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -98,10 +116,12 @@ internal static class MatchCommand
             matches.Geometry.ToString().ToLowerInvariant(),
             matches.Matrix,
             picture,
-            [.. matches.Matches.Select((match, i) => new Pair(PlaceOf(matches.FirstKeypoints[match.Query]), PlaceOf(matches.SecondKeypoints[match.Target]), match.Distance, matches.Verified[i]))]);
+            [.. matches.Matches.Select((match, i) =>
+                new Pair(PlaceOf(matches.FirstKeypoints[match.Query]), PlaceOf(matches.SecondKeypoints[match.Target]), match.Distance, matches.Verified[i]))]);
         terminal.Result(result, console =>
         {
-            console.WriteLine($"{result.KeypointsOfA} and {result.KeypointsOfB} keypoints, {result.Matches} matches, {result.Verified} of them verified ({Words(matches.Geometry)})");
+            console.WriteLine($"{result.KeypointsOfA} and {result.KeypointsOfB} keypoints, {result.Matches} matches, "
+                + $"{result.Verified} of them verified ({Words(matches.Geometry)})");
             if (picture is not null)
             {
                 console.WriteLine($"picture: {picture}");

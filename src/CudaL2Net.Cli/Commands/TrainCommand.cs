@@ -14,15 +14,18 @@ internal static class TrainCommand
     private const string DefaultPreset = "quick";
     private const int MostPoints = 200_000;
 
+    private static readonly string PresetNames = string.Join(", ", Presets.All.Select(preset => preset.Name));
+
     private static readonly Option<string?> Data = new("--data")
     {
-        Description = "The training patches: synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR (a PhotoTour set), hpatches:DIR (its train part).",
+        Description = "The training patches: synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR (a PhotoTour set), "
+            + "hpatches:DIR (its train part).",
         HelpName = "SOURCE",
     };
 
     private static readonly Option<string?> Preset = new("--preset")
     {
-        Description = $"The settings to start from ({DefaultPreset} unless given); with + behind the name, for augmentation: " + string.Join(", ", Presets.All.Select(preset => preset.Name)) + ".",
+        Description = $"The settings to start from ({DefaultPreset} unless given), also with + behind the name, for augmentation: {PresetNames}.",
         HelpName = "NAME",
     };
 
@@ -42,16 +45,22 @@ internal static class TrainCommand
 
     private static readonly Option<string[]> Set = new("--set")
     {
-        Description = "Change any other setting of the training or of the patches by its name in run.json, as loss.margin=0.8 or patches.copies=3. May be given several times.",
+        Description = "Change any other setting of the training or of the patches by its name in run.json, as loss.margin=0.8 or patches.copies=3. "
+            + "May be given several times.",
         HelpName = "NAME=VALUE",
         AllowMultipleArgumentsPerToken = false,
     };
 
-    private static readonly Option<int?> Points = new("--points") { Description = "Points to make of scenes or photographs; each has two or more patches.", HelpName = "N" };
+    private static readonly Option<int?> Points = new("--points")
+    {
+        Description = "Points to make of scenes or photographs; each has two or more patches.",
+        HelpName = "N",
+    };
 
     private static readonly Option<string?> Validation = new("--validation")
     {
-        Description = "Patches for the FPR95 during the training (a SOURCE as for --data); otherwise synthetic scenes that are not trained on; none for no validation.",
+        Description = "Patches for the FPR95 during the training (a SOURCE as for --data); otherwise synthetic scenes that are not trained on; "
+            + "none for no validation.",
         HelpName = "SOURCE",
     };
 
@@ -88,15 +97,16 @@ internal static class TrainCommand
             "cudal2net train --data images:my/photos --preset l2net --set loss.intermediateLayers=[7] --out runs/ablation",
             "cudal2net train --out runs/photos --resume")
         {
-            Data, Preset, Minutes, Steps, Epochs, Pairs, Batch, LearningRate, Seed, Set, Points, Validation, Init, Out, Resume, CheckpointSeconds, CommonOptions.Device, CommonOptions.Threads,
+            Data, Preset, Minutes, Steps, Epochs, Pairs, Batch, LearningRate, Seed, Set, Points, Validation, Init, Out, Resume, CheckpointSeconds,
+            CommonOptions.Device, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
     }
 
     /// <summary>Trains with a progress display; <paramref name="observe"/> is told of every report.</summary>
-    public static TrainingResult Train(Terminal terminal, Trainer trainer, CancellationToken stop, Action<TrainingProgress>? observe = null) => terminal.WithProgress("training", report =>
-        trainer.Run(
+    public static TrainingResult Train(Terminal terminal, Trainer trainer, CancellationToken stop, Action<TrainingProgress>? observe = null) =>
+        terminal.WithProgress("training", report => trainer.Run(
             new Reporter<TrainingProgress>(progress =>
             {
                 observe?.Invoke(progress);
@@ -133,9 +143,18 @@ internal static class TrainCommand
         var watch = Stopwatch.StartNew();
         TrainingResult result = Train(terminal, trainer, interrupt.Token);
         var outcome = new Outcome(
-            result.Completed, result.Steps, result.TotalSteps, float.IsNaN(result.Loss) ? null : result.Loss, result.Fpr95, result.ModelPath, result.CheckpointPath, data.Training.Count, Math.Round(watch.Elapsed.TotalSeconds, 1));
+            result.Completed,
+            result.Steps,
+            result.TotalSteps,
+            float.IsNaN(result.Loss) ? null : result.Loss,
+            result.Fpr95,
+            result.ModelPath,
+            result.CheckpointPath,
+            data.Training.Count,
+            Math.Round(watch.Elapsed.TotalSeconds, 1));
+        string measures = (outcome.Loss is { } loss ? $", loss {loss:F4}" : string.Empty) + (result.Fpr95 is { } fpr95 ? $", FPR95 {fpr95:P2}" : string.Empty);
         terminal.Result(outcome, console => console.WriteLine(result.Completed
-            ? $"trained {result.TotalSteps} steps{(outcome.Loss is { } loss ? $", loss {loss:F4}" : string.Empty)}{(result.Fpr95 is { } fpr95 ? $", FPR95 {fpr95:P2}" : string.Empty)}; the model is {result.ModelPath}"
+            ? $"trained {result.TotalSteps} steps{measures}; the model is {result.ModelPath}"
             : $"stopped and saved at step {result.Steps} of {result.TotalSteps}; go on with: cudal2net train --out {folder} --resume"));
         return result.Completed ? 0 : Program.Interrupted;
     }
@@ -153,16 +172,26 @@ internal static class TrainCommand
         if (resume && stored is not null)
         {
             TrainingOptions options = line.GetValue(Preset) is { } preset ? FindPreset(preset) : stored.Options;
-            string source = line.GetValue(Data) ?? stored.Data;
-            TrainingRun wanted = Change(stored with { Data = source, Validation = line.GetValue(Validation) ?? stored.Validation, Points = line.GetValue(Points) ?? stored.Points, Options = options }, line);
+            TrainingRun wanted = stored with
+            {
+                Data = line.GetValue(Data) ?? stored.Data,
+                Validation = line.GetValue(Validation) ?? stored.Validation,
+                Points = line.GetValue(Points) ?? stored.Points,
+                Options = options,
+            };
+            wanted = Change(wanted, line);
             return wanted.Options.ToJson() == stored.Options.ToJson() && wanted with { Options = stored.Options } == stored
                 ? stored
-                : throw new UsageException($"the training in {folder} was started with other settings ({TrainingRun.PathIn(folder)})", $"cudal2net train --out {folder} --resume goes on with these");
+                : throw new UsageException(
+                    $"the training in {folder} was started with other settings ({TrainingRun.PathIn(folder)})",
+                    $"cudal2net train --out {folder} --resume goes on with these");
         }
 
         return line.GetValue(Data) is { } data
             ? NewRun(line, data)
-            : throw new UsageException(resume ? $"{folder} holds no training to resume" : "--data is missing", "--data synthetic trains on procedural scenes, --data images:DIR on photographs");
+            : throw new UsageException(
+                resume ? $"{folder} holds no training to resume" : "--data is missing",
+                "--data synthetic trains on procedural scenes, --data images:DIR on photographs");
     }
 
     private static TrainingRun NewRun(ParseResult line, string source)
@@ -179,7 +208,8 @@ internal static class TrainCommand
         }
 
         TrainingOptions preset = FindPreset(line.GetValue(Preset) ?? DefaultPreset);
-        TrainingRun run = Change(new TrainingRun(source, line.GetValue(Validation) ?? TrainingData.DefaultValidation, 0, minutes, new PairOptions(), preset), line);
+        string validation = line.GetValue(Validation) ?? TrainingData.DefaultValidation;
+        TrainingRun run = Change(new TrainingRun(source, validation, 0, minutes, new PairOptions(), preset), line);
         long pairs = minutes is null && run.Options.Steps is { } steps ? (long)steps * run.Options.Batch : run.Options.PairsPerEpoch;
         return run with { Points = line.GetValue(Points) ?? (int)Math.Clamp(pairs, 4L * run.Options.Batch, MostPoints) };
     }
@@ -189,7 +219,7 @@ internal static class TrainCommand
         IEnumerable<string> known = Presets.All.SelectMany(preset => new[] { preset.Name, preset.Name + "+" });
         return known.Contains(name)
             ? Presets.Find(name)
-            : throw new UsageException($"unknown preset '{name}'{Suggestion.For(name, known)}", $"the presets are {string.Join(", ", Presets.All.Select(preset => preset.Name))}, each also with +");
+            : throw new UsageException($"unknown preset '{name}'{Suggestion.For(name, known)}", $"the presets are {PresetNames}, each also with +");
     }
 
     private static TrainingRun Change(TrainingRun run, ParseResult line)
@@ -205,7 +235,9 @@ internal static class TrainCommand
         foreach (string setting in line.GetValue(Set) ?? [])
         {
             string[] parts = setting.Split('=', 2);
-            run = parts.Length == 2 ? run.With(parts[0].Trim(), parts[1].Trim()) : throw new UsageException($"--set {setting}: expected NAME=VALUE, as loss.margin=0.8");
+            run = parts.Length == 2
+                ? run.With(parts[0].Trim(), parts[1].Trim())
+                : throw new UsageException($"--set {setting}: expected NAME=VALUE, as loss.margin=0.8");
         }
 
         return run;
@@ -219,5 +251,7 @@ internal static class TrainCommand
     }
 
     private static string Duration(TimeSpan time) =>
-        time.TotalHours >= 1 ? $"{(int)time.TotalHours} h {time.Minutes} min" : time.TotalMinutes >= 1 ? $"{time.Minutes} min {time.Seconds} s" : $"{time.Seconds} s";
+        time.TotalHours >= 1 ? $"{(int)time.TotalHours} h {time.Minutes} min"
+        : time.TotalMinutes >= 1 ? $"{time.Minutes} min {time.Seconds} s"
+        : $"{time.Seconds} s";
 }

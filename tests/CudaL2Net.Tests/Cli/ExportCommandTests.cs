@@ -47,7 +47,8 @@ public sealed class ExportCommandTests
     }
 
     [Test]
-    public void UnknownFormatIsExplained() => CommandLine.Run("export", "--model", model, "--format", "tflite", "--out", folder["a"]).Explains(2, "tflite", "onnx");
+    public void UnknownFormatIsExplained() =>
+        CommandLine.Run("export", "--model", model, "--format", "tflite", "--out", folder["a"]).Explains(2, "tflite", "onnx");
 
     [Test]
     public void HalfOnnxIsExplained() => CommandLine.Run("export", "--model", model, "--format", "onnx", "--half", "--out", folder["a"]).Explains(2, "--half");

@@ -39,7 +39,8 @@ public sealed class ProgramTests
     public void VersionIsThatOfTheAssembly() => Assert.That(CommandLine.MustRun("--version").Output, Does.StartWith("0."));
 
     [Test]
-    public void MistypedCommandIsExplained() => CommandLine.Run("descibe").Explains(2, "unknown command 'descibe'", "did you mean 'describe'?", "cudal2net --help");
+    public void MistypedCommandIsExplained() =>
+        CommandLine.Run("descibe").Explains(2, "unknown command 'descibe'", "did you mean 'describe'?", "cudal2net --help");
 
     [Test]
     public void MistypedOptionIsExplained() => CommandLine.Run("info", "--jsno").Explains(2, "unknown option '--jsno'", "did you mean '--json'?");
@@ -48,5 +49,6 @@ public sealed class ProgramTests
     public void MissingOptionIsExplained() => CommandLine.Run("describe", "a.png").Explains(2, "--out");
 
     [Test]
-    public void UnknownDeviceIsExplained() => CommandLine.Run("describe", Path.GetTempPath(), "--out", "a.npy", "--device", "tpu").Explains(1, "unknown device 'tpu'");
+    public void UnknownDeviceIsExplained() =>
+        CommandLine.Run("describe", Path.GetTempPath(), "--out", "a.npy", "--device", "tpu").Explains(1, "unknown device 'tpu'");
 }
