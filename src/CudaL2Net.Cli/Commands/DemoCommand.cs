@@ -228,7 +228,7 @@ internal static class DemoCommand
     {
         using Mat first = ImageFile.LoadColour(shown.First), second = ImageFile.LoadColour(shown.Second);
         using Mat firstGrey = ImageFile.LoadGrey(shown.First), secondGrey = ImageFile.LoadGrey(shown.Second);
-        ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, ImageMatchOptions.Default with { KeypointLimit = 500 });
+        ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, ImageMatchOptions.Default with { KeypointLimit = 1200 });
         return MatchPicture.Draw(first, second, matches, shown.Caption);
     }
 }
