@@ -41,7 +41,15 @@ internal static class CommonOptions
     };
 
     /// <summary>Opens the device that the line asks for.</summary>
-    public static Device OpenDevice(ParseResult line) => Devices.Device.Open(line.GetValue(Device)!, line.GetValue(Threads));
+    /// <exception cref="UsageException">The number of threads is out of range.</exception>
+    public static Device OpenDevice(ParseResult line)
+    {
+        const int MostThreads = 1024;
+        int threads = line.GetValue(Threads);
+        return threads is >= 0 and <= MostThreads
+            ? Devices.Device.Open(line.GetValue(Device)!, threads)
+            : throw new UsageException($"--threads {threads}: it must be 0 (one a core) to {MostThreads}");
+    }
 
     /// <summary>Loads the model that the line asks for.</summary>
     public static L2Net LoadModel(ParseResult line, Device device)

@@ -105,7 +105,7 @@ internal static partial class Program
         Command command = line.CommandResult.Command;
         if (stranger is null)
         {
-            return line.Errors[0].Message;
+            return Reword(line.Errors[0].Message);
         }
 
         bool option = stranger.StartsWith('-');
@@ -114,6 +114,16 @@ internal static partial class Program
             : command.Subcommands.Select(known => known.Name);
         string kind = option ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
         return $"unknown {kind} '{stranger}'{Suggestion.For(stranger, known)}";
+    }
+
+    // The parser names .NET's types, and lists what it takes line by line.
+    private static string Reword(string message)
+    {
+        Match mismatch = TypeMismatch().Match(message);
+        return mismatch.Success
+            ? $"{mismatch.Groups["option"].Value} {mismatch.Groups["word"].Value}: expected "
+                + (mismatch.Groups["type"].Value.Contains("Int", StringComparison.Ordinal) ? "a whole number" : "a number")
+            : Spaces().Replace(message, " ");
     }
 
     private static string Path(SymbolResult? result)
@@ -151,6 +161,12 @@ internal static partial class Program
     }
 
     private static string FirstLine(string text) => text.Split('\n', 2)[0].Trim();
+
+    [GeneratedRegex(@"^Cannot parse argument '(?<word>.*)' for option '(?<option>\S+)' as expected type '(?<type>.*)'\.$")]
+    private static partial Regex TypeMismatch();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex Spaces();
 
     [GeneratedRegex(@" \(Parameter '\w+'\)$")]
     private static partial Regex ParameterName();

@@ -11,9 +11,10 @@ internal static class Suggestion
     }
 
     /// <summary>The known word with the fewest edits, if these are at most half of the word's letters; else null.</summary>
+    /// <remarks>Dashes before a word, as options have them, are no letters.</remarks>
     public static string? Nearest(string word, IEnumerable<string> known) => known
         .Select(candidate => (candidate, edits: Edits(word.ToLowerInvariant(), candidate.ToLowerInvariant())))
-        .Where(pair => pair.edits * 2 <= Math.Max(word.Length, 3))
+        .Where(pair => pair.edits * 2 <= Math.Max(word.TrimStart('-').Length, 3))
         .OrderBy(pair => pair.edits)
         .Select(pair => pair.candidate)
         .FirstOrDefault();

@@ -94,7 +94,7 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
         if (!patches.ContainsKey(key))
         {
             string[] known = [.. patches.Select(entry => PatchPrefix + entry.Key)];
-            throw new ArgumentException($"there is no setting '{name}'{Suggestion.For(name, known)}; the settings of patches are {string.Join(", ", known)}");
+            throw new ArgumentException($"there is no setting '{name}'; the settings of patches are {string.Join(", ", known)}");
         }
 
         try

@@ -94,12 +94,25 @@ internal static class MatchCommand
             throw new UsageException($"--limit {limit}: it must be at least 1");
         }
 
+        string? picture = line.GetValue(Out);
+        if (picture is not null && !picture.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new UsageException($"--out {picture}: the picture is written as .png", $"--out {Path.ChangeExtension(picture, ".png")}");
+        }
+
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
         using Device device = CommonOptions.OpenDevice(line);
         using L2Net model = CommonOptions.LoadModel(line, device);
         var matcher = new ImageMatcher(device, new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary)));
         ImageMatches matches = matcher.Match(a, b, new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance)));
-        string? picture = line.GetValue(Out);
+        foreach ((string path, Keypoint[] keypoints) in new[] { (pathA, matches.FirstKeypoints), (pathB, matches.SecondKeypoints) })
+        {
+            if (keypoints.Length == 0)
+            {
+                terminal.Say($"no keypoints were found in {path}; it may be too small or too uniform");
+            }
+        }
+
         if (picture is not null)
         {
             using Mat colourA = ImageFile.LoadColour(pathA), colourB = ImageFile.LoadColour(pathB);

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using CudaL2Net.Devices;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
+using CudaL2Net.Models;
 using CudaL2Net.Training;
 using Spectre.Console;
 
@@ -120,7 +121,14 @@ internal static class TrainCommand
         TrainingRun run = FindRun(line, folder);
         run.Options.Validate();
         run.Patches.Validate();
+        double checkpointSeconds = line.GetValue(CheckpointSeconds);
+        if (!(checkpointSeconds is >= 0 and <= 1e6))
+        {
+            throw new UsageException($"--checkpoint-seconds {checkpointSeconds}: it must be from 0 to 1000000");
+        }
+
         ModelFile? initial = line.GetValue(Init) is { } path ? ModelFile.Read(CommonOptions.ModelPath(path)) : null;
+        RequireInitialTower(run, initial, line.GetValue(Init), folder);
         using Device device = CommonOptions.OpenDevice(line);
         run.Write(folder);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
@@ -132,7 +140,7 @@ internal static class TrainCommand
             InitialModel = initial,
             PatchScale = run.Patches.PatchScale,
             DataDescription = data.Description,
-            CheckpointInterval = TimeSpan.FromSeconds(line.GetValue(CheckpointSeconds)),
+            CheckpointInterval = TimeSpan.FromSeconds(checkpointSeconds),
         });
         terminal.Say($"{run.Options.Preset}: {trainer.TotalSteps} steps of {run.Options.Batch} pairs from {data.Description}, on {device.Description}");
         if (trainer.StepsDone > 0)
@@ -157,6 +165,23 @@ internal static class TrainCommand
             ? $"trained {result.TotalSteps} steps{measures}; the model is {result.ModelPath}"
             : $"stopped and saved at step {result.Steps} of {result.TotalSteps}; go on with: cudal2net train --out {folder} --resume"));
         return result.Completed ? 0 : Program.Interrupted;
+    }
+
+    // Told before the patches are made, which can take minutes.
+    private static void RequireInitialTower(TrainingRun run, ModelFile? initial, string? name, string folder)
+    {
+        bool resumed = File.Exists(Path.Combine(folder, "checkpoint.safetensors"));
+        if (initial is null && run.Options.Architecture == Architecture.CentreSurround && !resumed)
+        {
+            throw new UsageException(
+                $"--preset {run.Options.Preset} starts from a trained L2-Net: name its model",
+                "--init runs/l2net, the --out folder of a training with --preset l2net");
+        }
+
+        if (initial is { Architecture: not Architecture.L2Net })
+        {
+            throw new UsageException($"--init {name}: the model is a centre-surround network; a training starts from an L2-Net of one tower");
+        }
     }
 
     // The run that the line asks for; with --resume, the folder's, which the line may repeat but not change.

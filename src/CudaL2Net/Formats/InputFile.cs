@@ -19,7 +19,7 @@ internal static class InputFile
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new FileNotFoundException($"{path} does not exist. Check the path.", path, error);
+            throw new FileNotFoundException($"{path} does not exist", path, error);
         }
         catch (UnauthorizedAccessException error)
         {

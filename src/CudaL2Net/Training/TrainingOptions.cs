@@ -205,14 +205,15 @@ public sealed record TrainingOptions
         JsonObject parent = root.AsObject();
         foreach (string name in names[..^1])
         {
-            parent = parent[name] as JsonObject ?? throw new ArgumentException($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), ""))}");
+            parent = parent[name] as JsonObject ?? throw Unknown();
         }
 
         if (!parent.ContainsKey(names[^1]) || parent[names[^1]] is JsonObject)
         {
-            throw new ArgumentException($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), ""))}");
+            throw Unknown();
         }
 
+        string before = parent[names[^1]]?.ToJsonString() ?? "null";
         try
         {
             parent[names[^1]] = JsonNode.Parse(value);
@@ -228,8 +229,10 @@ public sealed record TrainingOptions
         }
         catch (JsonException)
         {
-            throw new ArgumentException($"the setting '{path}' cannot be '{value}' (it is {JsonSerializer.SerializeToNode(this, Json)![names[0]]?.ToJsonString()})");
+            throw new ArgumentException($"the setting '{path}' cannot be '{value}' (it is {before})");
         }
+
+        ArgumentException Unknown() => new($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), ""))}");
     }
 
     /// <summary>Throws if an option is out of range.</summary>

@@ -43,6 +43,19 @@ public sealed class MatchCommandTests
     public void RatioOutOfRangeIsExplained() => CommandLine.Run("match", "a.png", "b.png", "--ratio", "1.5").Explains(2, "--ratio 1.5");
 
     [Test]
+    public void PictureOfAnotherKindIsNotWritten() =>
+        CommandLine.Run("match", "a.png", "b.png", "--out", "matches.jpg").Explains(2, "--out matches.jpg", "--out matches.png");
+
+    [Test]
+    public void PictureWithoutKeypointsIsNamed()
+    {
+        using var grey = new Mat(60, 80, MatType.CV_8UC1, Scalar.All(128));
+        grey.SaveImage(folder["flat.png"]);
+        CommandLine run = CommandLine.MustRun("match", folder["discs/img1.png"], folder["flat.png"], "--model", model);
+        Assert.That(run.Error, Does.Contain($"no keypoints were found in {folder["flat.png"]}"));
+    }
+
+    [Test]
     public void TextNamedPngIsExplained()
     {
         File.WriteAllText(folder["text.png"], "This is no picture.");

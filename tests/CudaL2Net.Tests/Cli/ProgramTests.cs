@@ -45,6 +45,20 @@ public sealed class ProgramTests
     [Test]
     public void MistypedOptionIsExplained() => CommandLine.Run("info", "--jsno").Explains(2, "unknown option '--jsno'", "did you mean '--json'?");
 
+    [TestCase("--minutes", "soon", "--minutes soon: expected a number")]
+    [TestCase("--batch", "1.5", "--batch 1.5: expected a whole number")]
+    [TestCase("--seed", "-1", "--seed -1: expected a whole number")]
+    [TestCase("--checkpoint-seconds", "-1", "--checkpoint-seconds -1")]
+    [TestCase("--threads", "100000", "--threads 100000")]
+    [TestCase("--threads", "-1", "--threads -1")]
+    [TestCase("--bogus", "1", "unknown option '--bogus'\n")]
+    public void WrongValueIsExplained(string option, string value, string expected) =>
+        CommandLine.Run("train", "--data", "synthetic", "--out", Path.Combine(Path.GetTempPath(), "never-made"), option, value).Explains(2, expected);
+
+    [Test]
+    public void UnknownFormatIsExplainedInOneLine() =>
+        CommandLine.Run("export", "--format", "tflite", "--out", "a").Explains(2, "'tflite' not recognized. Must be one of: 'onnx' 'safetensors'");
+
     [Test]
     public void MissingOptionIsExplained() => CommandLine.Run("describe", "a.png").Explains(2, "--out");
 

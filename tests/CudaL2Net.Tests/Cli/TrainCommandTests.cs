@@ -152,6 +152,14 @@ public sealed class TrainCommandTests
         CommandLine.Run("train", "--data", "synthetic", "--batch", "1", "--out", folder["run"]).Explains(1, "a batch of 1", "at least 2");
 
     [Test]
+    public void CentreSurroundWithoutATrainedModelIsExplained()
+    {
+        CommandLine run = CommandLine.Run([.. Short("run"), "--preset", "cs-l2net"]);
+        run.Explains(2, "trained L2-Net", "--init");
+        Assert.That(folder["run"], Does.Not.Exist);
+    }
+
+    [Test]
     public void UnknownPresetIsExplained() =>
         CommandLine.Run([.. Short("run"), "--preset", "hardnet200k"]).Explains(2, "unknown preset 'hardnet200k'", "did you mean 'hardnet-200k'?");
 

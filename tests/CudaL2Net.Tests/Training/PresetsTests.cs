@@ -42,7 +42,7 @@ public sealed class PresetsTests
     [TestCase("los.margin", "1", "no setting 'los.margin'")]
     [TestCase("loss", "1", "no setting 'loss'")]
     [TestCase("dropout", "wet", "cannot be 'wet'")]
-    [TestCase("loss.triplet", "quadruplet", "cannot be 'quadruplet'")]
+    [TestCase("loss.triplet", "quadruplet", "cannot be 'quadruplet' (it is \"margin\")")]
     public void AWrongSettingIsAnErrorThatHelps(string path, string value, string message) =>
         Assert.That(() => Presets.Find("quick").With(path, value), Throws.ArgumentException.With.Message.Contains(message));
 }
