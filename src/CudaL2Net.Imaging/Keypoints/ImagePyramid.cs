@@ -31,7 +31,8 @@ internal sealed class ImagePyramid
     /// <summary>The number of levels.</summary>
     public int Count => levels.Length;
 
-    /// <summary>Samples a square: <paramref name="side"/> x side bytes at <paramref name="step"/> pixels' distance, the x axis turned by the keypoint's angle.</summary>
+    /// <summary>Samples a square: <paramref name="side"/> x side bytes at <paramref name="step"/> pixels' distance, the x axis turned by the keypoint's
+    /// angle.</summary>
     /// <remarks>
     /// Samples mix the two levels whose pixels are next finer and next coarser than the step, bilinear in each (trilinear mip mapping), so the blur
     /// follows the step without jumps. Outside, the picture's border goes on.

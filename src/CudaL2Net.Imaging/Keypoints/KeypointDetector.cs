@@ -35,7 +35,8 @@ public static class KeypointDetector
         }
         catch (Exception exception) when (exception is OpenCVException or OpenCvSharpException)
         {
-            throw new InvalidOperationException($"OpenCV could not detect keypoints in a picture of {grey.Width} x {grey.Height}: {exception.Message}", exception);
+            throw new InvalidOperationException(
+                $"OpenCV could not detect keypoints in a picture of {grey.Width} x {grey.Height}: {exception.Message}", exception);
         }
 
         Keypoint[] keypoints = Array.ConvertAll(found, k => new Keypoint(k.Pt.X, k.Pt.Y, k.Size, k.Angle, k.Response, (sbyte)(k.Octave & 255)));

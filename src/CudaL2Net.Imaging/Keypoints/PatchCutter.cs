@@ -9,20 +9,23 @@ public static class PatchCutter
     /// Cuts one patch a keypoint. Its side in the picture is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
     /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
     /// </summary>
-    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on. All cores take part.</remarks>
+    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on. All cores take
+    /// part.</remarks>
     /// <param name="grey">The picture: 8 bits, one channel.</param>
     /// <param name="keypoints">n keypoints.</param>
     /// <param name="patchScale">Side of the patch in the picture divided by the keypoint's size; above 0.</param>
     /// <param name="side">Side of the patch in its own pixels, 1 to 128; L2-Net takes 32, its centre-surround form 64.</param>
     /// <param name="patches">[n][side][side], overwritten.</param>
-    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not agree.</exception>
+    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not
+    /// agree.</exception>
     public static unsafe void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches)
     {
         CheckGrey(grey);
         Check(keypoints, patchScale, side);
         if (patches.Length != (long)keypoints.Length * side * side)
         {
-            throw new ArgumentException($"{keypoints.Length} patches of {side} x {side} need {(long)keypoints.Length * side * side} bytes, not {patches.Length}", nameof(patches));
+            throw new ArgumentException(
+                $"{keypoints.Length} patches of {side} x {side} need {(long)keypoints.Length * side * side} bytes, not {patches.Length}", nameof(patches));
         }
 
         if (keypoints.IsEmpty)

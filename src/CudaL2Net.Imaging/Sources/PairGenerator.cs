@@ -14,7 +14,8 @@ namespace CudaL2Net.Imaging.Sources;
 /// <param name="Detected">Patches of copies whose keypoint the detector found again.</param>
 public sealed record PicturePoints(byte[] Pixels, byte[]? Centres, int[] PatchesPerPoint, int FlatPoints, int LostPoints, int Detected);
 
-/// <summary>Makes patches that show the same places from one picture, without labels. Thread-safe; every draw is a function of seed, picture and point.</summary>
+/// <summary>Makes patches that show the same places from one picture, without labels. Thread-safe; every draw is a function of seed, picture and
+/// point.</summary>
 public sealed class PairGenerator
 {
     private const float LeastDistance = 4;
@@ -160,7 +161,8 @@ public sealed class PairGenerator
 
     private Keypoint Disturb(in Keypoint exact, ref PhiloxStream draws)
     {
-        double position = Math.Sqrt((options.PositionError * options.PositionError) + (options.PositionErrorPerSize * options.PositionErrorPerSize * exact.Size * exact.Size));
+        double position = Math.Sqrt((options.PositionError * options.PositionError)
+            + (options.PositionErrorPerSize * options.PositionErrorPerSize * exact.Size * exact.Size));
         return exact with
         {
             X = (float)(exact.X + (position * draws.NextGaussian())),

@@ -57,7 +57,8 @@ public sealed record PairOptions
     /// <summary>The probability of an S-shaped tone curve (or its inverse) on top of the exponent.</summary>
     public double ToneCurveProbability { get; init; } = 0.3;
 
-    /// <summary>The probability that the light changes over the picture: a slope, soft patches of light, and cast shadows with more or less sharp edges.</summary>
+    /// <summary>The probability that the light changes over the picture: a slope, soft patches of light, and cast shadows with more or less sharp
+    /// edges.</summary>
     public double LocalLightProbability { get; init; } = 0.4;
 
     /// <summary>The strongest noise: standard deviation in grey levels.</summary>
@@ -106,7 +107,8 @@ public sealed record PairOptions
         Require(BlurSigma is >= 0.3 and <= 10, $"{nameof(BlurSigma)} must be 0.3 to 10, not {BlurSigma}");
         Require(Gamma is >= 1 and <= 5, $"{nameof(Gamma)} must be 1 to 5, not {Gamma}");
         Require(LeastContrast > 0 && GreatestContrast >= LeastContrast, $"contrast must be above 0 and ordered, not {LeastContrast} to {GreatestContrast}");
-        foreach (double probability in new[] { AnyRotation, BlurProbability, ToneCurveProbability, LocalLightProbability, JpegProbability, DetectProbability, SlidTwins })
+        foreach (double probability in new[] { AnyRotation, BlurProbability, ToneCurveProbability, LocalLightProbability, JpegProbability, DetectProbability,
+            SlidTwins })
         {
             Require(probability is >= 0 and <= 1, $"a probability or fraction must be 0 to 1, not {probability}");
         }

@@ -26,12 +26,14 @@ public abstract class PictureSource
     /// <exception cref="InvalidDataException">No picture could be read, or none has a point.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public SourceResult Build(
-        int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0, CancellationToken cancellation = default)
+        int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (points < 1 || (long)points * (options.Copies + 1) * PatchSet.Area > Array.MaxLength)
         {
-            throw new ArgumentException($"the number of points must be 1 to {Array.MaxLength / PatchSet.Area / (options.Copies + 1)}, not {points}", nameof(points));
+            throw new ArgumentException(
+                $"the number of points must be 1 to {Array.MaxLength / PatchSet.Area / (options.Copies + 1)}, not {points}", nameof(points));
         }
 
         PairGenerator generator = new(options);
@@ -65,7 +67,8 @@ public abstract class PictureSource
     protected abstract string Barren(int damaged);
 
     private void Run(
-        PairGenerator generator, Collector collector, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress, int threads, CancellationToken cancellation)
+        PairGenerator generator, Collector collector, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress, int threads,
+        CancellationToken cancellation)
     {
         using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         TaskScheduler scheduler = new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler;
@@ -190,7 +193,8 @@ public abstract class PictureSource
             });
         }
 
-        /// <summary>Visits the points that are wanted: (part, first patch in it, first patch in the set, patches, point). Returns the number of patches.</summary>
+        /// <summary>Visits the points that are wanted: (part, first patch in it, first patch in the set, patches, point). Returns the number of
+        /// patches.</summary>
         private int Walk(Action<int, int, int, int, int> visit)
         {
             int to = 0, point = 0;

@@ -23,7 +23,8 @@ internal sealed class Warp
         double tilt = Math.Sqrt(Math.Pow(options.Tilt, draws.NextSingle()));
         double axis = draws.Next(0, MathF.PI);
         double rotation = draws.NextSingle() < options.AnyRotation ? draws.Next(-MathF.PI, MathF.PI) : draws.Next(-1f, 1f) * options.SmallRotation;
-        double perspectiveX = draws.Next(-1f, 1f) * options.Perspective / (0.5 * width), perspectiveY = draws.Next(-1f, 1f) * options.Perspective / (0.5 * height);
+        double perspectiveX = draws.Next(-1f, 1f) * options.Perspective / (0.5 * width),
+            perspectiveY = draws.Next(-1f, 1f) * options.Perspective / (0.5 * height);
 
         // A = scale R(rotation) R(axis) diag(tilt, 1 / tilt) R(-axis), tilt the root of the ratio of the axes.
         double c = Math.Cos(axis), s = Math.Sin(axis);
@@ -83,7 +84,8 @@ internal sealed class Warp
         double determinant = (xx * yy) - (xy * yx);
         double radians = keypoint.Angle * (Math.PI / 180), gx = Math.Cos(radians), gy = Math.Sin(radians);
         double angle = Math.Atan2(((-xy * gx) + (xx * gy)) / determinant, ((yy * gx) - (yx * gy)) / determinant) * (180 / Math.PI);
-        return keypoint with { X = (float)x, Y = (float)y, Size = (float)(keypoint.Size * Math.Sqrt(Math.Abs(determinant))), Angle = (float)(angle < 0 ? angle + 360 : angle) };
+        return keypoint with { X = (float)x, Y = (float)y, Size = (float)(keypoint.Size * Math.Sqrt(Math.Abs(determinant))),
+            Angle = (float)(angle < 0 ? angle + 360 : angle) };
     }
 
     private (double X, double Y, double XX, double XY, double YX, double YY) Linearize(double x, double y)

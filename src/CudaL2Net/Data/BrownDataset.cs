@@ -86,7 +86,8 @@ public sealed class BrownDataset
             if (!File.Exists(MosaicPath(folder, i)))
             {
                 throw new FileNotFoundException(
-                    $"{MosaicPath(folder, i)} is missing: the {ids.Count} lines of info.txt need {mosaics} mosaics. Unpack the set again.", MosaicPath(folder, i));
+                    $"{MosaicPath(folder, i)} is missing: the {ids.Count} lines of info.txt need {mosaics} mosaics. Unpack the set again.",
+                    MosaicPath(folder, i));
             }
         }
 
@@ -166,7 +167,8 @@ public sealed class BrownDataset
                     : point == pointIds[patch]
                         ? (patch, point)
                         : throw Damaged(
-                            path, line, $"patch {patch} is said to show point {point}, but by {PointFile} it shows {pointIds[patch]}; the files belong to different sets");
+                            path, line, $"patch {patch} is said to show point {point}, but by {PointFile} it shows {pointIds[patch]}; the files belong to "
+                                + "different sets");
             }
         }
 

@@ -91,7 +91,9 @@ public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWei
         string format = file.Metadata.GetValueOrDefault("format", "");
         if (format != Format)
         {
-            throw new InvalidDataException($"{file.Name}: this is not a model of cudal2net (its metadata has {(format.Length == 0 ? "no format entry" : $"format '{format}'")}, expected '{Format}')");
+            throw new InvalidDataException(
+                $"{file.Name}: this is not a model of cudal2net (its metadata has {(format.Length == 0 ? "no format entry" : $"format '{format}'")}, "
+                    + $"expected '{Format}')");
         }
 
         Architecture architecture = Required("architecture") switch

@@ -50,7 +50,8 @@ public sealed class L2Net : IDisposable
     /// <summary>The model in the box; its metadata says what it was trained on.</summary>
     public static L2Net LoadDefault(Device device)
     {
-        using Stream stream = typeof(L2Net).Assembly.GetManifestResourceStream(DefaultModel) ?? throw new InvalidOperationException("the library was built without its model");
+        using Stream stream = typeof(L2Net).Assembly.GetManifestResourceStream(DefaultModel)
+            ?? throw new InvalidOperationException("the library was built without its model");
         return new L2Net(ModelFile.Read(stream, "the model in the box"), device);
     }
 

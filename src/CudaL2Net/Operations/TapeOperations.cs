@@ -28,7 +28,8 @@ public static class TapeOperations
         var geometry = new Conv2dGeometry(image[0], image[1], image[2], image[3], bank[0], bank[1], bank[2], stride, padding);
         if (bank[3] != image[3] || geometry.OutHeight < 1 || geometry.OutWidth < 1)
         {
-            throw new ArgumentException($"filters [{string.Join(", ", bank.ToArray())}] do not fit images [{string.Join(", ", image.ToArray())}] with padding {padding}");
+            throw new ArgumentException(
+                $"filters [{string.Join(", ", bank.ToArray())}] do not fit images [{string.Join(", ", image.ToArray())}] with padding {padding}");
         }
 
         bool trained = filters.NeedsGradient;

@@ -45,7 +45,9 @@ internal sealed class BatchSampler
         order = [.. kept];
         if (Points < options.Batch)
         {
-            throw new ArgumentException($"the data has {Points} points with two or more patches, too few for a batch of {options.Batch} pairs with each point at most once; use more data or a smaller batch");
+            throw new ArgumentException(
+                $"the data has {Points} points with two or more patches, too few for a batch of {options.Batch} pairs with each point at most once; use "
+                    + "more data or a smaller batch");
         }
     }
 

@@ -70,7 +70,8 @@ public static class Presets
         TrainingOptions? options = Base.Select(preset => preset.Options).FirstOrDefault(preset => preset.Preset == plain);
         if (options is null)
         {
-            throw new ArgumentException($"unknown preset '{name}'; the presets are {string.Join(", ", All.Select(preset => preset.Name))}, each also with + for augmentation");
+            throw new ArgumentException(
+                $"unknown preset '{name}'; the presets are {string.Join(", ", All.Select(preset => preset.Name))}, each also with + for augmentation");
         }
 
         return augmented

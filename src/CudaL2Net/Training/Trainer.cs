@@ -11,7 +11,8 @@ namespace CudaL2Net.Training;
 
 /// <summary>
 /// Trains a network and keeps its files in a folder: <c>model.safetensors</c> at the end, <c>checkpoint.safetensors</c> from time to time,
-/// <c>metrics.jsonl</c> with a line for every report. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that was not.
+/// <c>metrics.jsonl</c> with a line for every report. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that
+/// was not.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -284,7 +285,9 @@ public sealed class Trainer : IDisposable
         Checkpoint checkpoint = Checkpoint.Read(CheckpointPath);
         if (checkpoint.Options.ToJson() != options.ToJson())
         {
-            throw new InvalidDataException($"{CheckpointPath} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  {options.ToJson()}");
+            throw new InvalidDataException(
+                $"{CheckpointPath} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  "
+                    + $"{options.ToJson()}");
         }
 
         return checkpoint.DataFingerprint == fingerprint
@@ -337,12 +340,16 @@ public sealed class Trainer : IDisposable
     {
         if (!float.IsFinite(loss))
         {
-            throw new TrainingCollapsedException($"the loss is {loss} at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
+            throw new TrainingCollapsedException(
+                $"the loss is {loss} at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); "
+                    + $"the last checkpoint is still in {folder}");
         }
 
         if (step.DescriptorSpread() < 0.01)
         {
-            throw new TrainingCollapsedException($"all descriptors are alike at step {done} (loss {loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a smaller learning rate (it was {options.Optimizer.LearningRate}) or a larger batch");
+            throw new TrainingCollapsedException(
+                $"all descriptors are alike at step {done} (loss {loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a "
+                    + $"smaller learning rate (it was {options.Optimizer.LearningRate}) or a larger batch");
         }
     }
 
@@ -350,7 +357,9 @@ public sealed class Trainer : IDisposable
     {
         if (fpr95 > 0.8 && done >= Math.Max(200, TotalSteps / 5))
         {
-            throw new TrainingCollapsedException($"FPR95 on the validation pairs is still {fpr95:P1} at step {done} of {TotalSteps}: the training is stuck. Try another seed or learning rate (it was {options.Optimizer.LearningRate})");
+            throw new TrainingCollapsedException(
+                $"FPR95 on the validation pairs is still {fpr95:P1} at step {done} of {TotalSteps}: the training is stuck. Try another seed or learning "
+                    + $"rate (it was {options.Optimizer.LearningRate})");
         }
     }
 
@@ -389,7 +398,9 @@ public sealed class Trainer : IDisposable
         ModelFile model = Model(null);
         if (model.Towers.Any(tower => tower.Layers.Any(layer => layer.Filters.Any(w => !float.IsFinite(w)))))
         {
-            throw new TrainingCollapsedException($"a weight is not finite at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
+            throw new TrainingCollapsedException(
+                $"a weight is not finite at step {done}: the training has diverged. Try a smaller learning rate (it was "
+                    + $"{options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
         }
 
         new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss).Write(CheckpointPath);

@@ -249,7 +249,8 @@ public sealed record TrainingOptions
         Require(Dropout is >= 0 and < 1, $"a dropout of {Dropout}: from 0 to below 1");
         Require(Optimizer.Momentum is >= 0 and < 1, $"a momentum of {Optimizer.Momentum}: from 0 to below 1");
         Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
-        Require(Loss.IntermediateLayers.All(layer => layer >= 1 && layer <= TowerLayer.All.Count), $"E3 after layers {string.Join(", ", Loss.IntermediateLayers)}: layers are 1 to {TowerLayer.All.Count}");
+        Require(Loss.IntermediateLayers.All(layer => layer >= 1 && layer <= TowerLayer.All.Count), "E3 after layers "
+            + $"{string.Join(", ", Loss.IntermediateLayers)}: layers are 1 to {TowerLayer.All.Count}");
         Require(Loss.Family != LossFamily.L2Net || Loss.Distance || Loss.IntermediateLayers.Count > 0, "without E1 and E3 nothing tells patches apart");
 
         static void Require(bool condition, string message)

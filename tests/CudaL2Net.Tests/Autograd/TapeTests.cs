@@ -91,14 +91,16 @@ public sealed class TapeTests
         double Loss(double[] v)
         {
             double[] right = Plain.UnitVector(Plain.Conv2d(geometry, Samples.Widen(image), v, null), 5);
-            double[] both = Enumerable.Range(0, 6).SelectMany(row => Samples.Widen(left)[(3 * row)..(3 * (row + 1))].Concat(right[(5 * row)..(5 * (row + 1))])).ToArray();
+            double[] both = Enumerable.Range(0, 6).SelectMany(row =>
+                Samples.Widen(left)[(3 * row)..(3 * (row + 1))].Concat(right[(5 * row)..(5 * (row + 1))])).ToArray();
             return Plain.DistanceSoftmax(both, 3).Value;
         }
 
         float[] gradient = OnCpu.Run(device =>
         {
             using var tape = new Tape(device);
-            using Tensor<float> frozen = device.Upload<float>(left, 6, 3), x = device.Upload<float>(image, 6, 2, 2, 1), weights = device.Upload<float>(bank, 5, 2, 2, 1);
+            using Tensor<float> frozen = device.Upload<float>(left, 6, 3), x = device.Upload<float>(image, 6, 2, 2, 1),
+                weights = device.Upload<float>(bank, 5, 2, 2, 1);
             Variable trained = tape.Parameter(weights);
             tape.DistanceSoftmax(tape.Concatenate(tape.Input(frozen), tape.UnitVector(tape.Conv2d(tape.Input(x), trained, null, 1, 0))));
             tape.Forward();
@@ -203,7 +205,8 @@ public sealed class TapeTests
     private static float[] Images() => Samples.Pairs(1, Pairs, Side * Side, 0.5f).Select(v => 7 * v).ToArray();
 
     private static float[][] Start() => [.. Shapes.Select((shape, i) =>
-        Samples.Gaussian((ulong)(20 + i), shape.Aggregate(1, (product, extent) => product * extent)).Select(v => shape.Length == 1 ? 1 + (0.2f * v) : 0.5f * v).ToArray())];
+        Samples.Gaussian((ulong)(20 + i), shape.Aggregate(1, (product, extent) => product * extent)).Select(v => shape.Length == 1 ? 1 + (0.2f * v)
+            : 0.5f * v).ToArray())];
 
     private static Tensor<float> Copy(Device device, Tensor<float> tensor) => device.Upload<float>(tensor.ToArray());
 }

@@ -19,7 +19,8 @@ internal static class TestSequences
         {
             var centre = new Point(random.Next(width), random.Next(height));
             Cv2.Ellipse(
-                picture, centre, new Size(2 + random.Next(12), 2 + random.Next(12)), random.Next(180), 0, 360, new Scalar(20 + random.Next(220)), -1, LineTypes.AntiAlias);
+                picture, centre, new Size(2 + random.Next(12), 2 + random.Next(12)), random.Next(180), 0, 360, new Scalar(20 + random.Next(220)), -1,
+                LineTypes.AntiAlias);
         }
 
         Cv2.GaussianBlur(picture, picture, new Size(0, 0), 0.8);

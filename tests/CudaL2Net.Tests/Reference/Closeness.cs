@@ -10,7 +10,8 @@ internal static class Closeness
         double scale = expected.Length == 0 ? 0 : expected.Max(Math.Abs);
         for (int i = 0; i < actual.Length; i++)
         {
-            Assert.That((double)actual[i], Is.EqualTo(expected[i]).Within((tolerance * scale) + 1e-30), $"element {i} of {actual.Length}, largest magnitude {scale}");
+            Assert.That((double)actual[i], Is.EqualTo(expected[i]).Within((tolerance * scale) + 1e-30),
+                $"element {i} of {actual.Length}, largest magnitude {scale}");
         }
     }
 }

@@ -16,7 +16,8 @@ internal static class OnCpu
             float[][] shared = RunOn(threads, work);
             for (int i = 0; i < single.Length; i++)
             {
-                Assert.That(shared[i].AsSpan().SequenceEqual(single[i]) || Array.TrueForAll(single[i], float.IsNaN), Is.True, $"output {i} differs on {threads} threads");
+                Assert.That(shared[i].AsSpan().SequenceEqual(single[i]) || Array.TrueForAll(single[i], float.IsNaN), Is.True,
+                    $"output {i} differs on {threads} threads");
             }
         }
 

@@ -5,7 +5,8 @@ namespace CudaL2Net.Tests.Reference;
 internal static partial class Plain
 {
     /// <summary>The output with the batch's own statistics; the running statistics are moved in place.</summary>
-    public static double[] BatchNorm(BatchNormOptions options, double[] x, int channels, double[]? scale, double[]? shift, double[] runningMean, double[] runningVariance)
+    public static double[] BatchNorm(BatchNormOptions options, double[] x, int channels, double[]? scale, double[]? shift, double[] runningMean,
+        double[] runningVariance)
     {
         var y = new double[x.Length];
         int rows = x.Length / channels / options.Sides;

@@ -72,7 +72,8 @@ internal static partial class Plain
         return dx;
     }
 
-    public static (double[] Velocity, double[] Parameter) Sgd(SgdOptions options, uint step, double rate, double[] gradient, double[] velocity, double[] parameter)
+    public static (double[] Velocity, double[] Parameter) Sgd(SgdOptions options, uint step, double rate, double[] gradient, double[] velocity,
+        double[] parameter)
     {
         var v = new double[velocity.Length];
         var w = new double[velocity.Length];

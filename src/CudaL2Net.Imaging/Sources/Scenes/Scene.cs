@@ -75,7 +75,8 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
         {
             < 0.2f => new StripeTexture(noise, Map(x, y, angle, radius), ref draws, level, contrast),
             < 0.36f => new PebbleTexture(noise, Map(x, y, angle, radius), ref draws, level, contrast),
-            _ => new FractalTexture(noise, Map(x, y, angle, radius, 1 + (2 * draws.NextSingle() * draws.NextSingle()), 1 + (3 * draws.NextSingle() * draws.NextSingle())), ref draws, level, contrast),
+            _ => new FractalTexture(noise, Map(x, y, angle, radius, 1 + (2 * draws.NextSingle() * draws.NextSingle()),
+                1 + (3 * draws.NextSingle() * draws.NextSingle())), ref draws, level, contrast),
         };
     }
 
@@ -108,7 +109,8 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
         Point2f[] outline;
         if (corner < 0.3f)
         {
-            outline = [Turn(x, y, angle, -radius, -radius * aspect), Turn(x, y, angle, radius, -radius * aspect), Turn(x, y, angle, radius, radius * aspect), Turn(x, y, angle, -radius, radius * aspect)];
+            outline = [Turn(x, y, angle, -radius, -radius * aspect), Turn(x, y, angle, radius, -radius * aspect), Turn(x, y, angle, radius, radius * aspect),
+                Turn(x, y, angle, -radius, radius * aspect)];
         }
         else if (corner < 0.6f)
         {
@@ -165,13 +167,15 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
     {
         // Equal rods at nearly equal distances: alike in outline, different in grain.
         (float x, float y) = Place();
-        float angle = Angle(0.6f), radius = 1.5f * MathF.Pow(8, draws.NextSingle()), pitch = radius * draws.Next(3f, 9f), length = draws.Next(0.2f, 1.2f) * height;
+        float angle = Angle(0.6f), radius = 1.5f * MathF.Pow(8, draws.NextSingle()), pitch = radius * draws.Next(3f, 9f),
+            length = draws.Next(0.2f, 1.2f) * height;
         float level = draws.Next(0.15f, 0.8f), contrast = draws.Next(0.04f, 0.14f), slant = draws.Next(-0.3f, 0.3f);
         int rods = 1 + draws.Next(10);
         for (int i = 0; i < rods; i++)
         {
             Point2f foot = Turn(x, y, angle, (i * pitch) + (0.05f * pitch * draws.NextGaussian()), i * pitch * slant);
-            Point2f[] outline = [Turn(foot.X, foot.Y, angle, -radius, -length / 2), Turn(foot.X, foot.Y, angle, radius, -length / 2), Turn(foot.X, foot.Y, angle, radius, length / 2), Turn(foot.X, foot.Y, angle, -radius, length / 2)];
+            Point2f[] outline = [Turn(foot.X, foot.Y, angle, -radius, -length / 2), Turn(foot.X, foot.Y, angle, radius, -length / 2),
+                Turn(foot.X, foot.Y, angle, radius, length / 2), Turn(foot.X, foot.Y, angle, -radius, length / 2)];
             PlaneMap map = new(ref draws, foot.X, foot.Y, angle, length, tilt: 0);
             (float centre, _) = map.Apply(foot.X, foot.Y);
             CastShadow(outline);
@@ -187,7 +191,8 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
         float w = columns * size * 0.75f, h = rows * size * 1.5f;
         if (draws.NextSingle() < 0.7f)
         {
-            Point2f[] board = [Turn(x, y, angle, -size, -size), Turn(x, y, angle, w + size, -size), Turn(x, y, angle, w + size, h + (size * 0.5f)), Turn(x, y, angle, -size, h + (size * 0.5f))];
+            Point2f[] board = [Turn(x, y, angle, -size, -size), Turn(x, y, angle, w + size, -size), Turn(x, y, angle, w + size, h + (size * 0.5f)),
+                Turn(x, y, angle, -size, h + (size * 0.5f))];
             float paper = ink < 0.5f ? draws.Next(0.55f, 0.95f) : draws.Next(0.05f, 0.4f);
             Paint(board, new FractalTexture(noise, Map(x, y, angle, w), ref draws, paper, 0.025f));
         }
@@ -218,7 +223,8 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
             if (length > 0)
             {
                 (dx, dy) = (dx / length * thickness * 0.5f, dy / length * thickness * 0.5f);
-                Paint([Turn(x, y, angle, x0 - dx - dy, y0 - dy + dx), Turn(x, y, angle, x1 + dx - dy, y1 + dy + dx), Turn(x, y, angle, x1 + dx + dy, y1 + dy - dx), Turn(x, y, angle, x0 - dx + dy, y0 - dy - dx)], colour);
+                Paint([Turn(x, y, angle, x0 - dx - dy, y0 - dy + dx), Turn(x, y, angle, x1 + dx - dy, y1 + dy + dx),
+                    Turn(x, y, angle, x1 + dx + dy, y1 + dy - dx), Turn(x, y, angle, x0 - dx + dy, y0 - dy - dx)], colour);
             }
         }
     }

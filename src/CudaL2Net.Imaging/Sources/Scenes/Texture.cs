@@ -169,7 +169,8 @@ internal sealed class CellTexture : Texture
         float x = (column - cell) * width, y = v - (row * height);
         (float a, float b, float c, float d) = Hash(cell, row, salt);
         float inset = Math.Min(Math.Min(x, width - x), Math.Min(y, height - y)) - joint;
-        float texture = (grain * Noise.Sample(tile, u + (512 * b), v + (512 * c))) + (0.5f * Noise.Sample(tile2, (u * 0.6f) + (512 * d), (v * 0.6f) + (512 * a)));
+        float texture = (grain * Noise.Sample(tile, u + (512 * b), v + (512 * c)))
+            + (0.5f * Noise.Sample(tile2, (u * 0.6f) + (512 * d), (v * 0.6f) + (512 * a)));
         float face = (spread * ((2 * a) - 1)) + (parity * (((cell + row) & 1) - 0.5f)) + texture + (bevel * (y < height * 0.3f ? 1 : -0.4f));
         float gap = jointTone + (0.4f * Noise.Sample(1, u, v));
         return level + (contrast * (gap + ((face - gap) * Step(inset))));

@@ -29,7 +29,8 @@ internal sealed unsafe partial class CpuDevice
     }
 
     public void AdamUpdate(
-        in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment, Tensor<float> parameter)
+        in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment,
+        Tensor<float> parameter)
     {
         RequireLength(step, 1, nameof(step));
         RequireSameLength(parameter, gradient);

@@ -91,7 +91,9 @@ internal sealed unsafe partial class CpuDevice
             if (count * PatchSet.Area != patches.Length || stride < network.Dimension || (count > 0
                 && descriptors.Length < ((long)(count - 1) * stride) + network.Dimension))
             {
-                throw new ArgumentException($"{patches.Length} bytes of patches and {descriptors.Length} floats of descriptors with stride {stride} do not fit 32 x 32 patches and dimension {network.Dimension}");
+                throw new ArgumentException(
+                    $"{patches.Length} bytes of patches and {descriptors.Length} floats of descriptors with stride {stride} do not fit 32 x 32 patches "
+                        + $"and dimension {network.Dimension}");
             }
 
             fixed (byte* from = patches)

@@ -13,7 +13,8 @@ internal sealed unsafe partial class CpuDevice
     private const float EuclideanInsideRoot = 1e-6f;
 
     public void Triplet(
-        in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair, Tensor<float> loss,
+        in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair,
+        Tensor<float> loss,
         Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);

@@ -61,7 +61,8 @@ public sealed class PatchCutterTests
         foreach (float size in new[] { 3f, 6.5f, 13f })
         {
             Keypoint a = new(206, 197, size, 20, 1, 0);
-            Keypoint b = new((float)(200 + (scale * ((cos * 6) - (sin * -3)))), (float)(200 + (scale * ((sin * 6) + (cos * -3)))), (float)(size * scale), (float)(20 + degrees), 1, 0);
+            Keypoint b = new((float)(200 + (scale * ((cos * 6) - (sin * -3)))), (float)(200 + (scale * ((sin * 6) + (cos * -3)))), (float)(size * scale),
+                (float)(20 + degrees), 1, 0);
             byte[] patchA = PatchCutter.Cut(first, [a], 10, 32);
             byte[] patchB = PatchCutter.Cut(second, [b], 10, 32);
             double difference = patchA.Zip(patchB, (p, q) => Math.Abs(p - q)).Average();

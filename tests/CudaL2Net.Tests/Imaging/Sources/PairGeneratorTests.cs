@@ -7,7 +7,8 @@ namespace CudaL2Net.Tests.Imaging.Sources;
 
 public sealed class PairGeneratorTests
 {
-    private static readonly PairOptions Gentle = new() { LocalLightProbability = 0, Noise = 2, PositionErrorPerSize = 0.02, AngleError = 0.04, ScaleError = 0.04, PointsPerPicture = 120 };
+    private static readonly PairOptions Gentle = new() { LocalLightProbability = 0, Noise = 2, PositionErrorPerSize = 0.02, AngleError = 0.04,
+        ScaleError = 0.04, PointsPerPicture = 120 };
 
     [Test]
     public void MatchingPatchesCorrelateAndOthersDoNot()
@@ -82,13 +83,15 @@ public sealed class PairGeneratorTests
         // The centre, reduced by 2, is the central 16 x 16 of the whole patch.
         for (int patch = 0; patch < 20; patch++)
         {
-            ReadOnlySpan<byte> centre = made.Centres.AsSpan(patch * PatchSet.Area, PatchSet.Area), whole = made.Pixels.AsSpan(patch * PatchSet.Area, PatchSet.Area);
+            ReadOnlySpan<byte> centre = made.Centres.AsSpan(patch * PatchSet.Area, PatchSet.Area),
+                whole = made.Pixels.AsSpan(patch * PatchSet.Area, PatchSet.Area);
             for (int y = 0; y < 16; y++)
             {
                 for (int x = 0; x < 16; x++)
                 {
                     int corner = (64 * y) + (2 * x);
-                    Assert.That((centre[corner] + centre[corner + 1] + centre[corner + 32] + centre[corner + 33] + 2) >> 2, Is.EqualTo(whole[((y + 8) * 32) + x + 8]));
+                    Assert.That((centre[corner] + centre[corner + 1] + centre[corner + 32] + centre[corner + 33] + 2) >> 2,
+                        Is.EqualTo(whole[((y + 8) * 32) + x + 8]));
                 }
             }
         }

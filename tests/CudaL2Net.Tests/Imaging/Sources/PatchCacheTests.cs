@@ -120,7 +120,8 @@ public sealed class PatchCacheTests
     [TestCase("brown:")]
     [TestCase("hpatches:")]
     public void AMissingLabelledSetIsNamed(string kind) =>
-        Assert.That(() => PatchSources.Open(kind + Path.Combine(folder, "none"), 10, 1, null, PatchCache.None), Throws.InstanceOf<IOException>().With.Message.Contains("none"));
+        Assert.That(() => PatchSources.Open(kind + Path.Combine(folder, "none"), 10, 1, null, PatchCache.None),
+            Throws.InstanceOf<IOException>().With.Message.Contains("none"));
 
     private static SourceResult Build(ref int built)
     {

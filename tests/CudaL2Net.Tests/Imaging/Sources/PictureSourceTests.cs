@@ -69,11 +69,13 @@ public sealed class PictureSourceTests
     public void FoldersWithoutUsablePicturesAreErrors()
     {
         Assert.That(() => new ImageFolderSource(folder), Throws.TypeOf<InvalidDataException>().With.Message.Contains("holds no pictures"));
-        Assert.That(() => new ImageFolderSource(Path.Combine(folder, "none")), Throws.TypeOf<DirectoryNotFoundException>().With.Message.Contains("does not exist"));
+        Assert.That(() => new ImageFolderSource(Path.Combine(folder, "none")),
+            Throws.TypeOf<DirectoryNotFoundException>().With.Message.Contains("does not exist"));
         string file = Path.Combine(folder, "a.png");
         File.WriteAllText(file, "x");
         Assert.That(() => new ImageFolderSource(file), Throws.TypeOf<DirectoryNotFoundException>().With.Message.Contains("is a file"));
-        Assert.That(() => new ImageFolderSource(folder).Build(10, Small, 1), Throws.TypeOf<InvalidDataException>().With.Message.Contains("none of the 1 files"));
+        Assert.That(() => new ImageFolderSource(folder).Build(10, Small, 1),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("none of the 1 files"));
         using Mat flat = TestPictures.Render(100, 100, (_, _) => 128);
         Cv2.ImWrite(file, flat);
         Assert.That(() => new ImageFolderSource(folder).Build(10, Small, 1), Throws.TypeOf<InvalidDataException>().With.Message.Contains("no keypoints"));

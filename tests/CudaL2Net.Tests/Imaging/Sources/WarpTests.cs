@@ -65,7 +65,8 @@ public sealed class WarpTests
         for (int i = 0; i < 50; i++)
         {
             Keypoint at = warp.Project(new Keypoint((float)x, (float)y, 1, 0, 1, 0));
-            Keypoint right = warp.Project(new Keypoint((float)x + 1, (float)y, 1, 0, 1, 0)), down = warp.Project(new Keypoint((float)x, (float)y + 1, 1, 0, 1, 0));
+            Keypoint right = warp.Project(new Keypoint((float)x + 1, (float)y, 1, 0, 1, 0)),
+                down = warp.Project(new Keypoint((float)x, (float)y + 1, 1, 0, 1, 0));
             double a = right.X - at.X, b = down.X - at.X, c = right.Y - at.Y, d = down.Y - at.Y, determinant = (a * d) - (b * c);
             double ex = there.X - at.X, ey = there.Y - at.Y;
             x += ((d * ex) - (b * ey)) / determinant;
