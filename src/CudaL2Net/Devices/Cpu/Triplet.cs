@@ -14,8 +14,7 @@ internal sealed unsafe partial class CpuDevice
 
     public void Triplet(
         in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair,
-        Tensor<float> loss,
-        Tensor<float> gradient)
+        Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
         RequireSameLength(descriptors, gradient);
