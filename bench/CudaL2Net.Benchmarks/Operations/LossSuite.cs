@@ -1,0 +1,58 @@
+using BenchmarkDotNet.Attributes;
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Benchmarks.Operations;
+
+/// <summary>The losses and mining on p pairs of 128 values, values and gradients in one.</summary>
+public class LossSuite : OperationSuite
+{
+    private const int Dimension = 128;
+    private static readonly HardestNegativeOptions Mining = new(DescriptorDistance.Euclidean, 0.008f);
+    private static readonly TripletOptions Margin = new(TripletLoss.Margin, DescriptorDistance.Euclidean, 1, 1);
+    private Tensor<float> descriptors = null!, features = null!, gradient = null!, loss = null!, positive = null!, negative = null!;
+    private Tensor<int> negativePair = null!;
+
+    /// <summary>p.</summary>
+    [Params(128, 512)]
+    public int Pairs { get; set; }
+
+    /// <summary>The matrix of inner products, and for gradients two products with it more.</summary>
+    public override double Flop(string benchmark) => benchmark switch
+    {
+        nameof(HardestNegative) => 2.0 * Pairs * Pairs * Dimension,
+        nameof(DistanceSoftmax) or nameof(IntermediateSoftmax) => 6.0 * Pairs * Pairs * Dimension,
+        nameof(Correlation) => 2 * 4.0 * Pairs * Dimension * Dimension,
+        _ => 0,
+    };
+
+    [Benchmark]
+    public void DistanceSoftmax() => Kernels.DistanceSoftmax(1, descriptors, loss, gradient);
+
+    [Benchmark]
+    public void Correlation() => Kernels.Correlation(new CorrelationOptions(false, false), 1, features, loss, gradient);
+
+    [Benchmark]
+    public void IntermediateSoftmax() => Kernels.IntermediateSoftmax(1f / Dimension, 1, features, loss, gradient);
+
+    [Benchmark]
+    public void HardestNegative() => Kernels.HardestNegative(Mining, descriptors, positive, negative, negativePair);
+
+    [Benchmark]
+    public void Triplet() => Kernels.Triplet(Margin, 1, descriptors, positive, negative, negativePair, loss, gradient);
+
+    [Benchmark]
+    public void GlobalOrthogonal() => Kernels.GlobalOrthogonal(1, descriptors, negativePair, loss, gradient);
+
+    protected override void Allocate()
+    {
+        descriptors = RandomInput.UnitVectors(Device, 2 * Pairs, Dimension);
+        features = RandomInput.Gaussian(Device, 2 * Pairs, Dimension);
+        gradient = Device.Allocate<float>(2 * Pairs, Dimension);
+        loss = Device.Allocate<float>(1);
+        positive = Device.Allocate<float>(Pairs);
+        negative = Device.Allocate<float>(Pairs);
+        negativePair = Device.Allocate<int>(Pairs, 2);
+        HardestNegative();
+    }
+}

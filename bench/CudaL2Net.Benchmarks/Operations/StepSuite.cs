@@ -1,0 +1,61 @@
+using BenchmarkDotNet.Attributes;
+using CudaL2Net.Data;
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Benchmarks.Operations;
+
+/// <summary>The rest of a training step of 2 x 128 patches: input, dropout before the last layer, unit vectors, and the update of the last layer's 2^20 weights.</summary>
+public class StepSuite : OperationSuite
+{
+    private const int Batch = 256;
+    private Tensor<byte> patches = null!;
+    private Tensor<int> indices = null!;
+    private Tensor<StepParameters> step = null!;
+    private Tensor<float> input = null!, map = null!, dropped = null!, features = null!, unit = null!, dUnit = null!, joined = null!;
+    private Tensor<float> weights = null!, gradient = null!, first = null!, second = null!;
+
+    public override double Flop(string benchmark) => 0;
+
+    [Benchmark]
+    public void GatherPatches() => Kernels.GatherPatches(patches, indices, step, new GatherOptions(PatchNormalization.PerPatch, PatchAugmentation.Dihedral, 1), null, input);
+
+    [Benchmark]
+    public void Dropout() => Kernels.Dropout(new DropoutOptions(0.3f, 1), step, map, dropped);
+
+    [Benchmark]
+    public void Add() => Kernels.Add(map, dropped);
+
+    [Benchmark]
+    public void UnitVectorForward() => Kernels.UnitVectorForward(features, unit);
+
+    [Benchmark]
+    public void UnitVectorBackward() => Kernels.UnitVectorBackward(features, dUnit, unit);
+
+    [Benchmark]
+    public void CopyColumns() => Kernels.CopyColumns(features, 0, joined, 128, 128);
+
+    [Benchmark]
+    public void SgdUpdate() => Kernels.SgdUpdate(new SgdOptions(0.9f, 0.9f, 1e-4f), step, gradient, first, weights);
+
+    [Benchmark]
+    public void AdamUpdate() => Kernels.AdamUpdate(new AdamOptions(0.9f, 0.999f, 1e-8f, 0), step, gradient, first, second, weights);
+
+    protected override void Allocate()
+    {
+        patches = Device.Upload<byte>(RandomInput.Patches(Batch).Pixels, Batch, PatchSet.Side, PatchSet.Side);
+        indices = Device.Upload<int>([.. Enumerable.Range(0, Batch)]);
+        step = Device.Upload<StepParameters>([new StepParameters { Step = 1, LearningRate = 1e-3f }]);
+        input = Device.Allocate<float>(Batch, PatchSet.Side, PatchSet.Side, 1);
+        map = RandomInput.Gaussian(Device, Batch, 8, 8, 128);
+        dropped = Device.Allocate<float>(map.Shape);
+        features = RandomInput.Gaussian(Device, Batch, 128);
+        unit = Device.Allocate<float>(features.Shape);
+        dUnit = RandomInput.Gaussian(Device, Batch, 128);
+        joined = Device.Allocate<float>(Batch, 256);
+        weights = RandomInput.Gaussian(Device, 128, 8, 8, 128);
+        gradient = RandomInput.Gaussian(Device, weights.Shape);
+        first = Device.Allocate<float>(weights.Shape);
+        second = Device.Allocate<float>(weights.Shape);
+    }
+}
