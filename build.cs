@@ -12,7 +12,7 @@ const string Usage = """
       build    build everything; the tool is then artifacts/cudal2net/cudal2net      (the default)
       test     build, run all tests; arguments go to the test program (--filter ...)
       demo     build, train for about three minutes and show the results; arguments go to `cudal2net demo` (--minutes 1, --out DIR)
-      bench    build, run the benchmarks; arguments go to BenchmarkDotNet (--filter '*Conv*')
+      bench    build, run a benchmark: fma, convolution, ladder, describe, train, all (--json FILE), operations
       format   check the formatting of the sources
       setup    install the system libraries that are missing (Debian and Ubuntu)
       clean    remove everything that was built
@@ -133,7 +133,9 @@ int Bench()
         throw new BuildFailed("there is no benchmark project under bench/");
     }
 
-    return Run("dotnet", ["run", "--no-build", "-c", "Release", "--project", project, "--", .. rest], root);
+    // In the caller's folder, which the files that the arguments name are relative to.
+    string[] command = ["run", "--no-build", "-c", "Release", "--project", project, "--", .. rest];
+    return Run("dotnet", command, Directory.GetCurrentDirectory());
 }
 
 void Clean()

@@ -1,6 +1,5 @@
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cpu;
-using CudaL2Net.Models;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
@@ -27,19 +26,17 @@ internal static class ConvolutionBenchmark
             ("data share", "0%"),
             ("filter share", "0%"))
         {
-            Note = "Medians; packing of the filters and zero margins included. Shares are of the rate of fused multiply-adds measured in the same run. The first layer needs no gradient of its input.",
+            Note = "Medians; packing of the filters and zero margins included. Shares are of the rate of fused multiply-adds measured in the same run. "
+                + "The first layer needs no gradient of its input.",
         };
         foreach (int threads in settings.Threads)
         {
             double before = FmaPeak.Measure(threads);
             var rows = new List<(string Layer, double Flop, double[] Seconds)>();
-            int side = FoldedNetwork.InputSide;
             using var device = new CpuDevice(threads);
-            foreach (TowerLayer layer in TowerLayer.All)
+            foreach (Conv2dGeometry layer in DescribeBenchmark.Layers().Select(layer => layer with { Batch = Batch }))
             {
-                var geometry = new Conv2dGeometry(Batch, side, side, layer.InChannels, layer.OutChannels, layer.Kernel, layer.Kernel, layer.Stride, layer.Padding);
-                rows.Add((Name(layer, side), 2.0 * geometry.MultiplyAdds, Measure(device, geometry, settings.Rounds, rows.Count > 0)));
-                side = geometry.OutHeight;
+                rows.Add((Name(layer), 2.0 * layer.MultiplyAdds, Measure(device, layer, settings.Rounds, rows.Count > 0)));
             }
 
             double peak = Math.Max(before, FmaPeak.Measure(threads));
@@ -53,14 +50,14 @@ internal static class ConvolutionBenchmark
         yield return table;
     }
 
-    /// <summary>A layer's name in tables.</summary>
-    public static string Name(TowerLayer layer, int side) => $"{layer.Kernel}x{layer.Kernel} {layer.InChannels}-{layer.OutChannels}{(layer.Stride > 1 ? $" /{layer.Stride}" : "")} on {side}x{side}";
+    private static string Name(in Conv2dGeometry g) =>
+        $"{g.KernelHeight}x{g.KernelWidth} {g.InChannels}-{g.OutChannels}{(g.Stride > 1 ? $" /{g.Stride}" : "")} on {g.Height}x{g.Width}";
 
-    private static double[] Measure(Device device, Conv2dGeometry geometry, int rounds, bool data)
+    private static double[] Measure(Device device, Conv2dGeometry g, int rounds, bool data)
     {
-        Conv2dGeometry g = geometry;
         using Tensor<float> x = RandomInput.Gaussian(device, g.Batch, g.Height, g.Width, g.InChannels), dx = device.Allocate<float>(x.Shape);
-        using Tensor<float> filters = RandomInput.Gaussian(device, g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels), dFilters = device.Allocate<float>(filters.Shape);
+        using Tensor<float> filters = RandomInput.Gaussian(device, g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
+        using Tensor<float> dFilters = device.Allocate<float>(filters.Shape);
         using Tensor<float> y = device.Allocate<float>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels), dy = RandomInput.Gaussian(device, y.Shape);
         Action forward = () => device.Kernels.Conv2dForward(g, x, filters, null, y);
         Action backwardData = () => device.Kernels.Conv2dBackwardData(g, dy, filters, dx);

@@ -28,8 +28,8 @@ internal static class DescribeBenchmark
             ("its batch", "0"),
             ("largest difference", "0.0e+0"))
         {
-            Note = $"Medians, in turn; ONNX Runtime {OrtEnv.Instance().GetVersionString()} with all graph optimizations, fed floats in the batches that it is fastest with; ours starts from bytes. "
-                + "Shares are of the rate of fused multiply-adds measured in the same run.",
+            Note = $"Medians, in turn; ONNX Runtime {OrtEnv.Instance().GetVersionString()} with all graph optimizations, fed floats in the batches that it is "
+                + "fastest with; ours starts from bytes. Shares are of the rate of fused multiply-adds measured in the same run.",
         };
         double flop = 2.0 * Count * MultiplyAdds();
         byte[] pixels = RandomInput.Patches(Count).Pixels;
@@ -45,10 +45,12 @@ internal static class DescribeBenchmark
                 using var peer = new Peer(path, threads, pixels, model.Dimension);
                 peer.ChooseBatch();
                 var descriptors = new float[Count * model.Dimension];
-                double[] seconds = Timing.Interleaved(settings.Rounds, PauseMilliseconds, () => model.Describe(pixels, PatchSet.Side, descriptors), peer.Describe);
+                Action describe = () => model.Describe(pixels, PatchSet.Side, descriptors);
+                double[] seconds = Timing.Interleaved(settings.Rounds, PauseMilliseconds, describe, peer.Describe);
+                double[] rates = [.. seconds.Select(s => Count / s)], flops = [.. seconds.Select(s => flop / s / 1e9)];
                 double peak = Math.Max(before, FmaPeak.Measure(threads));
                 float difference = descriptors.Zip(peer.Descriptors, (ours, theirs) => Math.Abs(ours - theirs)).Max();
-                table.Add(threads, Count / seconds[0], Count / seconds[1], seconds[1] / seconds[0], flop / seconds[0] / 1e9 / peak, flop / seconds[1] / 1e9 / peak, peer.Batch, difference);
+                table.Add(threads, rates[0], rates[1], rates[0] / rates[1], flops[0] / peak, flops[1] / peak, peer.Batch, difference);
             }
         }
         finally
@@ -68,7 +70,8 @@ internal static class DescribeBenchmark
         int side = FoldedNetwork.InputSide;
         foreach (TowerLayer layer in TowerLayer.All)
         {
-            var geometry = new Conv2dGeometry(1, side, side, layer.InChannels, layer.OutChannels, layer.Kernel, layer.Kernel, layer.Stride, layer.Padding);
+            (int kernel, int inChannels, int outChannels, int stride, int padding) = layer;
+            var geometry = new Conv2dGeometry(1, side, side, inChannels, outChannels, kernel, kernel, stride, padding);
             yield return geometry;
             side = geometry.OutHeight;
         }
@@ -140,9 +143,12 @@ internal static class DescribeBenchmark
             batches = new (OrtValue, OrtValue)[Count / batch];
             for (int i = 0; i < batches.Length; i++)
             {
-                OrtValue from = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, input.AsMemory(i * batch * PatchSet.Area, batch * PatchSet.Area), [batch, 1, PatchSet.Side, PatchSet.Side]);
-                OrtValue to = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, Descriptors.AsMemory(i * batch * dimension, batch * dimension), [batch, dimension]);
-                batches[i] = (from, to);
+                Memory<float> from = input.AsMemory(i * batch * PatchSet.Area, batch * PatchSet.Area);
+                Memory<float> to = Descriptors.AsMemory(i * batch * dimension, batch * dimension);
+                OrtMemoryInfo memory = OrtMemoryInfo.DefaultInstance;
+                batches[i] = (
+                    OrtValue.CreateTensorValueFromMemory(memory, from, [batch, 1, PatchSet.Side, PatchSet.Side]),
+                    OrtValue.CreateTensorValueFromMemory(memory, to, [batch, dimension]));
             }
         }
 

@@ -15,7 +15,8 @@ if (args is ["operations", ..])
 var benchmarks = new (string Name, string Description, Func<Settings, IEnumerable<Table>> Run)[]
 {
     ("fma", "The machine's rate of fused multiply-adds, which bounds the convolutions.", FmaBenchmark.Run),
-    ("convolution", "Forward, backward-data and backward-filter of L2-Net's layers as shares of that rate.", ConvolutionBenchmark.Run),
+    ("convolution", "The three passes of L2-Net's convolutions as shares of that rate.", ConvolutionBenchmark.Run),
+    ("ladder", "One layer from plain loops to the library's kernel, step by step.", LadderBenchmark.Run),
     ("describe", "Describing 2,048 patches: this library and ONNX Runtime, in turn.", DescribeBenchmark.Run),
     ("train", "The training step: patches/s, allocation, and the time of each kernel.", TrainBenchmark.Run),
 };
@@ -27,7 +28,12 @@ var threads = new Option<int[]>("--threads")
     DefaultValueFactory = _ => [.. new[] { 1, Environment.ProcessorCount }.Distinct()],
 };
 var rounds = new Option<int>("--rounds") { Description = "Measurements of each figure, whose median counts.", HelpName = "N", DefaultValueFactory = _ => 9 };
-var preset = new Option<string>("--preset") { Description = "The training preset that `train` measures.", HelpName = "NAME", DefaultValueFactory = _ => "hardnet-200k" };
+var preset = new Option<string>("--preset")
+{
+    Description = "The training preset that `train` measures.",
+    HelpName = "NAME",
+    DefaultValueFactory = _ => "hardnet-200k",
+};
 var json = new Option<FileInfo?>("--json") { Description = "Also write the figures to this file.", HelpName = "FILE" };
 var markdown = new Option<FileInfo?>("--markdown") { Description = "Also write the tables to this file.", HelpName = "FILE" };
 threads.Validators.Add(result =>
@@ -46,13 +52,13 @@ rounds.Validators.Add(result =>
 });
 
 var root = new RootCommand("Benchmarks of CudaL2Net on the CPU.");
-foreach ((string name, string description, Func<Settings, IEnumerable<Table>> run) in benchmarks)
+foreach ((string name, string description, var run) in benchmarks)
 {
     root.Add(Command(name, description, run));
 }
 
 root.Add(Command("all", "All of the above, one after another.", settings => benchmarks.SelectMany(benchmark => benchmark.Run(settings))));
-root.Add(new Command("operations", "BenchmarkDotNet suites of every operation; takes BenchmarkDotNet's arguments (--filter '*Conv*', --job short)."));
+root.Add(new Command("operations", "BenchmarkDotNet suites of every operation; takes BenchmarkDotNet's arguments (--filter '*Conv*')."));
 return root.Parse(args.Length == 0 ? ["--help"] : args).Invoke();
 
 Command Command(string name, string description, Func<Settings, IEnumerable<Table>> run)
@@ -76,8 +82,14 @@ Command Command(string name, string description, Func<Settings, IEnumerable<Tabl
 
         if (line.GetValue(json) is { } file)
         {
-            var options = new JsonSerializerOptions { WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
-            File.WriteAllText(file.FullName, JsonSerializer.Serialize(new { machine, tables = tables.Select(table => new { table.Title, rows = table.Rows }) }, options) + "\n");
+            var options = new JsonSerializerOptions
+            {
+                WriteIndented = true,
+                PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+                NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+            };
+            var report = new { machine, tables = tables.Select(table => new { table.Title, table.Rows }) };
+            File.WriteAllText(file.FullName, JsonSerializer.Serialize(report, options) + "\n");
         }
     });
     return command;

@@ -16,9 +16,9 @@ internal sealed class Table(string title, params (string Name, string Format)[] 
     public string Note { get; init; } = "";
 
     /// <summary>The rows by column name.</summary>
-    public IEnumerable<Dictionary<string, object>> Rows => rows.Select(row => columns.Select((column, i) => (column.Name, row[i])).ToDictionary());
+    public IEnumerable<Dictionary<string, object>> Rows => rows.Select(row => columns.Zip(row, (column, value) => (column.Name, value)).ToDictionary());
 
-    public void Add(params object[] values) => rows.Add(values.Length == columns.Length ? values : throw new ArgumentException($"{values.Length} values for {columns.Length} columns"));
+    public void Add(params object[] values) => rows.Add(values);
 
     public string ToMarkdown()
     {
@@ -26,18 +26,26 @@ internal sealed class Table(string title, params (string Name, string Format)[] 
         int[] widths = [.. columns.Select((column, i) => cells.Select(row => row[i].Length).Append(column.Name.Length).Max())];
         bool[] numbers = [.. columns.Select((_, i) => rows.Count > 0 && rows[0][i] is not string)];
         var text = new StringBuilder($"### {Title}\n\n");
-        Line([.. columns.Select(column => column.Name)], ' ');
+        Line([.. columns.Select(column => column.Name)]);
         text.AppendLine("|" + string.Concat(widths.Select((width, i) => new string('-', width + 1) + (numbers[i] ? ":|" : "-|"))));
         foreach (string[] row in cells)
         {
-            Line(row, ' ');
+            Line(row);
         }
 
         return Note.Length == 0 ? text.ToString() : text.Append('\n').AppendLine(Note).ToString();
 
-        void Line(string[] values, char fill) =>
-            text.AppendLine("|" + string.Concat(values.Select((value, i) => $" {(numbers[i] ? value.PadLeft(widths[i], fill) : value.PadRight(widths[i], fill))} |")));
+        void Line(string[] values)
+        {
+            IEnumerable<string> padded = values.Select((value, i) => numbers[i] ? value.PadLeft(widths[i]) : value.PadRight(widths[i]));
+            text.AppendLine($"| {string.Join(" | ", padded)} |");
+        }
     }
 
-    private string Text(object value, int column) => value is IFormattable number ? number.ToString(columns[column].Format, CultureInfo.InvariantCulture) : value.ToString()!;
+    private string Text(object value, int column) => value switch
+    {
+        double.NaN => "",
+        IFormattable number => number.ToString(columns[column].Format, CultureInfo.InvariantCulture),
+        _ => value.ToString()!,
+    };
 }

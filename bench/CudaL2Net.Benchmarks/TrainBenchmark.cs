@@ -26,9 +26,19 @@ internal static class TrainBenchmark
             ("share", "0%"),
             ("bytes allocated", "0"))
         {
-            Note = $"Medians; {Flop(2) / 2e9:0.000} GFLOP a patch (three passes of each convolution but the first layer's gradient of its input). The share is of the rate of fused multiply-adds measured in the same run.",
+            Note = $"Medians; {Flop(1) / 1e9:0.000} GFLOP a patch (three passes of each convolution but the first layer's gradient of its input). "
+                + "The share is of the rate of fused multiply-adds measured in the same run.",
         };
-        var split = new Table("Where the step's time goes", ("threads", "0"), ("pairs", "0"), ("kernel", ""), ("calls", "0"), ("ms", "0.00"), ("of the step", "0.0%"), ("GFLOP/s", "0"), ("share", "0%"))
+        var split = new Table(
+            "Where the step's time goes",
+            ("threads", "0"),
+            ("pairs", "0"),
+            ("kernel", ""),
+            ("calls", "0"),
+            ("ms", "0.00"),
+            ("of the step", "0.0%"),
+            ("GFLOP/s", "0"),
+            ("share", "0%"))
         {
             Note = $"Means over {MeteredSteps} steps, measured apart from the table above. Only convolutions have a rate.",
         };
@@ -93,7 +103,8 @@ internal static class TrainBenchmark
     {
         PatchSet patches = RandomInput.Patches(2 * options.Batch);
         int[] rows = [.. Enumerable.Range(0, patches.Count).Select(row => row < options.Batch ? 2 * row : (2 * (row - options.Batch)) + 1)];
-        var weights = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[TowerLayer.All.Count]), options.Seed);
+        var settings = new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[TowerLayer.All.Count]);
+        var weights = TowerWeights.Initialize(settings, options.Seed);
         var step = new TrainingStep(device, options, patches, weights, null, rows.Length);
         step.LoadEpoch(rows);
         return step;

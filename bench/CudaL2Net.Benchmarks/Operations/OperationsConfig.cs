@@ -42,7 +42,9 @@ internal sealed class OperationsConfig : ManualConfig
 
         public UnitType UnitType => UnitType.Dimensionless;
 
-        public string Legend => share ? "GFLOP/s as a share of the machine's rate of fused multiply-adds with as many threads" : "Floating-point operations by the median time";
+        public string Legend => share
+            ? "Share of the machine's rate of fused multiply-adds with as many threads"
+            : "Floating-point operations by the median time";
 
         public bool IsAvailable(Summary summary) => true;
 

@@ -5,10 +5,13 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Benchmarks.Operations;
 
-/// <summary>The rest of a training step of 2 x 128 patches: input, dropout before the last layer, unit vectors, and the update of the last layer's 2^20 weights.</summary>
+/// <summary>
+/// The rest of a training step of 2 x 128 patches: input, dropout before the last layer, unit vectors, and the update of the last layer's 2^20 weights.
+/// </summary>
 public class StepSuite : OperationSuite
 {
     private const int Batch = 256;
+    private static readonly GatherOptions Gather = new(PatchNormalization.PerPatch, PatchAugmentation.Dihedral, 1);
     private Tensor<byte> patches = null!;
     private Tensor<int> indices = null!;
     private Tensor<StepParameters> step = null!;
@@ -18,7 +21,7 @@ public class StepSuite : OperationSuite
     public override double Flop(string benchmark) => 0;
 
     [Benchmark]
-    public void GatherPatches() => Kernels.GatherPatches(patches, indices, step, new GatherOptions(PatchNormalization.PerPatch, PatchAugmentation.Dihedral, 1), null, input);
+    public void GatherPatches() => Kernels.GatherPatches(patches, indices, step, Gather, null, input);
 
     [Benchmark]
     public void Dropout() => Kernels.Dropout(new DropoutOptions(0.3f, 1), step, map, dropped);

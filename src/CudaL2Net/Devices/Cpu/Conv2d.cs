@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
@@ -13,16 +14,24 @@ internal sealed unsafe partial class CpuDevice
     private const int ImageScratch = 1;
     private const int GradientScratch = 2;
     private const int TransposeTile = 16;
+    private const int SumRows = 64;
 
-    // Filter gradients are summed in this many parts, each in image order: the sum does not depend on the number of threads.
-    private const int GradientParts = 32;
+    // Filter gradients are cut into this many pieces: ranges of input channels, and parts of the batch that are each summed in image order and then added in
+    // order. The sum does not depend on the number of threads.
+    private const int GradientPieces = 32;
+    private const int GradientChannels = 64;
 
     // A depth slice of a panel (64 KB) and the rows that pass over it stay in the L2 cache.
     private const int ProductDepth = 512;
     private const int ProductRows = 64;
 
-    // Images (floats, margins included) whose filter gradients are summed in registers before they go to memory.
-    private const int GroupLength = 100_000;
+    // Images (floats of a channel range with its margins, and of the output's gradient) that stay in the L2 cache while the tiles of the filter gradient pass
+    // over them; a tile sums them in registers before it goes to memory.
+    private const int GroupLength = 150_000;
+
+    // Pixels that a matrix product's gradient sums in registers: their channels are first copied side by side, since whole pixels lie far apart.
+    private const int ProductPixels = 256;
+    private const int ProductChannels = 128;
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
     {
@@ -143,71 +152,72 @@ internal sealed unsafe partial class CpuDevice
         Conv2dGeometry g = Collapse(geometry);
         int taps = g.KernelHeight * g.KernelWidth;
         nint partLength = (nint)taps * g.InChannels * g.OutChannels;
+        float* sums;
+        int parts = 1;
         if (IsProduct(g))
         {
-            float* sums = Scratch(GradientScratch, (nuint)partLength);
-            pool.For((g.InChannels + RegisterTile.Columns - 1) / RegisterTile.Columns, new ProductGradientJob
+            sums = Scratch(GradientScratch, (nuint)partLength);
+            float* packed = Scratch(ImageScratch, (nuint)(ProductPixels * ProductChannels) * (nuint)pool.Threads);
+            pool.For((g.InChannels + ProductChannels - 1) / ProductChannels, new ProductGradientJob
             {
                 Geometry = g,
                 X = x.Pointer,
                 Dy = dy.Pointer,
-                Sums = sums
-            });
-            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob
-            {
-                Parts = 1,
-                PartLength = partLength,
-                Taps = taps * g.InChannels,
-                OutChannels = g.OutChannels,
+                Packed = packed,
                 Sums = sums,
-                Filters = dFilters.Pointer
             });
         }
         else
         {
-            int parts = Math.Min(GradientParts, g.Batch);
+            int ranges = (g.InChannels + GradientChannels - 1) / GradientChannels;
+            parts = Math.Clamp(GradientPieces / ranges, 1, g.Batch);
             int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
-            nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
-            int group = Math.Clamp(GroupLength / (int)imageLength, 1, (g.Batch + parts - 1) / parts);
-            var job = new BackwardFilterJob
+            nint packedLength = (nint)paddedRows * paddedColumns * Math.Min(GradientChannels, g.InChannels);
+            int largest = (g.Batch + parts - 1) / parts;
+            int group = Math.Clamp(GroupLength / (int)(packedLength + ((nint)g.OutHeight * g.OutWidth * g.OutChannels)), 1, largest);
+            int groups = (largest + group - 1) / group;
+            group = (largest + groups - 1) / groups;
+            sums = Scratch(GradientScratch, (nuint)partLength * (nuint)parts);
+            pool.For(parts * ranges, new BackwardFilterJob
             {
                 Geometry = g,
                 Parts = parts,
+                Ranges = ranges,
+                Group = group,
                 X = x.Pointer,
                 Dy = dy.Pointer,
-                PaddedLength = imageLength,
-                Group = group,
-                Padded = g.Padding == 0 ? null : Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
-                Sums = Scratch(GradientScratch, (nuint)partLength * (nuint)parts),
-            };
-            pool.For(parts, job);
-            pool.For((g.OutChannels + TransposeTile - 1) / TransposeTile, new SumPartsJob
-            {
-                Parts = parts,
-                PartLength = partLength,
-                Taps = taps * g.InChannels,
-                OutChannels = g.OutChannels,
-                Sums = job.Sums,
-                Filters = dFilters.Pointer
+                PackedLength = packedLength,
+                Packed = Scratch(ImageScratch, (nuint)(packedLength * group) * (nuint)pool.Threads),
+                Sums = sums,
             });
         }
 
+        int rows = taps * g.InChannels;
+        pool.For((rows + SumRows - 1) / SumRows, new SumPartsJob
+        {
+            Parts = parts,
+            PartLength = partLength,
+            Rows = rows,
+            OutChannels = g.OutChannels,
+            Sums = sums,
+            Filters = dFilters.Pointer,
+        });
         if (dBias != null)
         {
             int pixels = geometry.OutHeight * geometry.OutWidth;
-            double* sums = (double*)Scratch(GradientScratch, (nuint)geometry.OutChannels * 2);
-            new Span<double>(sums, geometry.OutChannels).Clear();
+            double* biasSums = (double*)Scratch(GradientScratch, (nuint)geometry.OutChannels * 2);
+            new Span<double>(biasSums, geometry.OutChannels).Clear();
             for (nint row = 0; row < (nint)geometry.Batch * pixels; row++)
             {
                 for (int o = 0; o < geometry.OutChannels; o++)
                 {
-                    sums[o] += dy.Pointer[(row * geometry.OutChannels) + o];
+                    biasSums[o] += dy.Pointer[(row * geometry.OutChannels) + o];
                 }
             }
 
             for (int o = 0; o < geometry.OutChannels; o++)
             {
-                dBias.Pointer[o] = (float)sums[o];
+                dBias.Pointer[o] = (float)biasSums[o];
             }
         }
     }
@@ -392,51 +402,84 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
+    /// <summary>A part of the batch and a range of input channels: the part's sum of that range of the filter gradient, [tap][in][out].</summary>
     private struct BackwardFilterJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
-        public int Parts, Group;
-        public float* X, Dy, Padded, Sums;
-        public nint PaddedLength;
+        public int Parts, Ranges, Group;
+        public float* X, Dy, Packed, Sums;
+        public nint PackedLength;
 
         public readonly void Run(int index, int worker)
         {
-            nint length = (nint)Geometry.KernelHeight * Geometry.KernelWidth * Geometry.InChannels * Geometry.OutChannels;
+            int part = index / Ranges, firstChannel = index % Ranges * GradientChannels;
+            int channels = Math.Min(GradientChannels, Geometry.InChannels - firstChannel);
+            int taps = Geometry.KernelHeight * Geometry.KernelWidth;
+            nint rowLength = (nint)Geometry.InChannels * Geometry.OutChannels;
+            float* sums = Sums + (part * taps * rowLength) + ((nint)firstChannel * Geometry.OutChannels);
+            for (int tap = 0; tap < taps; tap++)
+            {
+                new Span<float>(sums + (tap * rowLength), channels * Geometry.OutChannels).Clear();
+            }
+
+            float* packed = Packed + (worker * PackedLength * Group);
             nint imageLength = (nint)Geometry.Height * Geometry.Width * Geometry.InChannels;
-            float* sums = Sums + (index * length);
-            new Span<float>(sums, (int)length).Clear();
-            int first = (int)((long)Geometry.Batch * index / Parts), end = (int)((long)Geometry.Batch * (index + 1) / Parts);
-            for (int n = first; n < end; n += Group)
+            nint gradientLength = (nint)Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels;
+            int end = (int)((long)Geometry.Batch * (part + 1) / Parts);
+            for (int n = (int)((long)Geometry.Batch * part / Parts); n < end; n += Group)
             {
                 int count = Math.Min(Group, end - n);
-                float* images = X + (n * imageLength);
-                if (Padded != null)
+                for (int i = 0; i < count; i++)
                 {
-                    float* padded = Padded + (worker * PaddedLength * Group);
-                    for (int i = 0; i < count; i++)
-                    {
-                        ConvolutionPass.Pad(images + (i * imageLength), Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding,
-                            Geometry.Padding, Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded + (i * PaddedLength));
-                    }
-
-                    images = padded;
+                    PackImage(X + ((n + i) * imageLength) + firstChannel, channels, packed + (i * PackedLength));
                 }
 
-                AddImages(count, images, Dy + ((nint)n * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels), sums);
+                AddImages(count, packed, channels, Dy + (n * gradientLength), sums);
             }
         }
 
-        private readonly void AddImages(int count, float* images, float* dy, float* sums)
+        /// <summary>Copies channels of an image into the middle of a margin of zeros.</summary>
+        private readonly void PackImage(float* image, int channels, float* packed)
         {
-            int inChannels = Geometry.InChannels, outChannels = Geometry.OutChannels, paddedColumns = Geometry.Width + (2 * Geometry.Padding);
+            int padding = Geometry.Padding, paddedColumns = Geometry.Width + (2 * padding);
+            if (channels == Geometry.InChannels)
+            {
+                int paddedRows = Geometry.Height + (2 * padding);
+                ConvolutionPass.Pad(image, Geometry.Height, Geometry.Width, channels, padding, padding, paddedRows, paddedColumns, packed);
+                return;
+            }
+
+            int margin = padding * channels, marginRows = padding * paddedColumns * channels;
+            new Span<float>(packed, marginRows).Clear();
+            packed += marginRows;
+            for (int row = 0; row < Geometry.Height; row++)
+            {
+                new Span<float>(packed, margin).Clear();
+                packed += margin;
+                for (int column = 0; column < Geometry.Width; column++, image += Geometry.InChannels, packed += channels)
+                {
+                    new ReadOnlySpan<float>(image, channels).CopyTo(new Span<float>(packed, channels));
+                }
+
+                new Span<float>(packed, margin).Clear();
+                packed += margin;
+            }
+
+            new Span<float>(packed, marginRows).Clear();
+        }
+
+        private readonly void AddImages(int count, float* packed, int channels, float* dy, float* sums)
+        {
+            int outChannels = Geometry.OutChannels, paddedColumns = Geometry.Width + (2 * Geometry.Padding);
+            nint rowLength = (nint)Geometry.InChannels * outChannels;
             var layout = new GradientImages
             {
                 Count = count,
                 Rows = Geometry.OutHeight,
                 Columns = Geometry.OutWidth,
-                ImageStride = PaddedLength,
-                RowStride = (nint)Geometry.Stride * paddedColumns * inChannels,
-                PixelStride = (nint)Geometry.Stride * inChannels,
+                ImageStride = PackedLength,
+                RowStride = (nint)Geometry.Stride * paddedColumns * channels,
+                PixelStride = (nint)Geometry.Stride * channels,
                 GradientImageStride = (nint)Geometry.OutHeight * Geometry.OutWidth * outChannels,
                 GradientRowStride = (nint)Geometry.OutWidth * outChannels,
                 GradientPixelStride = outChannels,
@@ -446,11 +489,11 @@ internal sealed unsafe partial class CpuDevice
                 int columns = Math.Min(RegisterTile.Columns, outChannels - o);
                 for (int tap = 0; tap < Geometry.KernelHeight * Geometry.KernelWidth; tap++)
                 {
-                    float* at = images + ((((nint)(tap / Geometry.KernelWidth) * paddedColumns) + (tap % Geometry.KernelWidth)) * inChannels);
-                    for (int c = 0; c < inChannels; c += RegisterTile.Rows)
+                    float* at = packed + ((((nint)(tap / Geometry.KernelWidth) * paddedColumns) + (tap % Geometry.KernelWidth)) * channels);
+                    for (int c = 0; c < channels; c += RegisterTile.Rows)
                     {
-                        float* sum = sums + ((((nint)tap * inChannels) + c) * outChannels) + o;
-                        RegisterTile.OuterProduct(layout, at + c, dy + o, sum, outChannels, Math.Min(RegisterTile.Rows, inChannels - c), columns);
+                        float* sum = sums + (tap * rowLength) + ((nint)c * outChannels) + o;
+                        RegisterTile.OuterProduct(layout, at + c, dy + o, sum, outChannels, Math.Min(RegisterTile.Rows, channels - c), columns);
                     }
                 }
             }
@@ -460,36 +503,61 @@ internal sealed unsafe partial class CpuDevice
     /// <summary>Adds the parts in order and turns [tap and channel][out] into [out][tap and channel], 16 x 16 values at a time.</summary>
     private struct SumPartsJob : IParallelJob
     {
-        public int Parts, Taps, OutChannels;
+        public int Parts, Rows, OutChannels;
         public nint PartLength;
         public float* Sums, Filters;
 
         public readonly void Run(int index, int worker)
         {
             float* tile = stackalloc float[TransposeTile * TransposeTile];
-            int first = index * TransposeTile, outs = Math.Min(TransposeTile, OutChannels - first);
-            for (int t = 0; t < Taps; t += TransposeTile)
+            float* sums = stackalloc float[TransposeTile];
+            int end = Math.Min(Rows, (index + 1) * SumRows);
+            for (int first = 0; first < OutChannels; first += TransposeTile)
             {
-                int taps = Math.Min(TransposeTile, Taps - t);
-                for (int i = 0; i < taps; i++)
+                int outs = Math.Min(TransposeTile, OutChannels - first);
+                for (int t = index * SumRows; t < end; t += TransposeTile)
                 {
-                    float* from = Sums + ((nint)(t + i) * OutChannels) + first;
+                    int rows = Math.Min(TransposeTile, end - t);
+                    for (int i = 0; i < rows; i++)
+                    {
+                        AddParts(Sums + ((nint)(t + i) * OutChannels) + first, outs, sums);
+                        for (int o = 0; o < outs; o++)
+                        {
+                            tile[(o * TransposeTile) + i] = sums[o];
+                        }
+                    }
+
                     for (int o = 0; o < outs; o++)
                     {
-                        float sum = from[o];
-                        for (int part = 1; part < Parts; part++)
-                        {
-                            sum += from[(part * PartLength) + o];
-                        }
-
-                        tile[(o * TransposeTile) + i] = sum;
+                        new ReadOnlySpan<float>(tile + (o * TransposeTile), rows).CopyTo(new Span<float>(Filters + ((nint)(first + o) * Rows) + t, rows));
                     }
                 }
+            }
+        }
 
-                for (int o = 0; o < outs; o++)
+        private readonly void AddParts(float* from, int outs, float* sums)
+        {
+            if (outs == TransposeTile)
+            {
+                Vector512<float> sum = Vector512.Load(from);
+                for (int part = 1; part < Parts; part++)
                 {
-                    new ReadOnlySpan<float>(tile + (o * TransposeTile), taps).CopyTo(new Span<float>(Filters + ((nint)(first + o) * Taps) + t, taps));
+                    sum += Vector512.Load(from + (part * PartLength));
                 }
+
+                Vector512.Store(sum, sums);
+                return;
+            }
+
+            for (int o = 0; o < outs; o++)
+            {
+                float sum = from[o];
+                for (int part = 1; part < Parts; part++)
+                {
+                    sum += from[(part * PartLength) + o];
+                }
+
+                sums[o] = sum;
             }
         }
     }
@@ -497,32 +565,45 @@ internal sealed unsafe partial class CpuDevice
     private struct ProductGradientJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
-        public float* X, Dy, Sums;
+        public float* X, Dy, Packed, Sums;
 
         public readonly void Run(int index, int worker)
         {
             int inChannels = Geometry.InChannels, outChannels = Geometry.OutChannels, pixels = Geometry.Batch * Geometry.Height * Geometry.Width;
-            int end = Math.Min(inChannels, (index + 1) * RegisterTile.Columns);
-            var layout = new GradientImages
+            int first = index * ProductChannels, channels = Math.Min(ProductChannels, inChannels - first);
+            float* packed = Packed + ((nint)worker * ProductPixels * ProductChannels);
+            float* sums = Sums + ((nint)first * outChannels);
+            new Span<float>(sums, channels * outChannels).Clear();
+            for (int pixel = 0; pixel < pixels; pixel += ProductPixels)
             {
-                Count = 1,
-                Rows = 1,
-                Columns = pixels,
-                ImageStride = 0,
-                RowStride = 0,
-                PixelStride = inChannels,
-                GradientImageStride = 0,
-                GradientRowStride = 0,
-                GradientPixelStride = outChannels
-            };
-            for (int c = index * RegisterTile.Columns; c < end; c += RegisterTile.Rows)
-            {
-                float* sums = Sums + ((nint)c * outChannels);
-                int rows = Math.Min(RegisterTile.Rows, end - c);
-                new Span<float>(sums, rows * outChannels).Clear();
+                int count = Math.Min(ProductPixels, pixels - pixel);
+                for (int i = 0; i < count; i++)
+                {
+                    var from = new ReadOnlySpan<float>(X + ((nint)(pixel + i) * inChannels) + first, channels);
+                    from.CopyTo(new Span<float>(packed + (i * ProductChannels), channels));
+                }
+
+                var layout = new GradientImages
+                {
+                    Count = 1,
+                    Rows = 1,
+                    Columns = count,
+                    ImageStride = 0,
+                    RowStride = 0,
+                    PixelStride = ProductChannels,
+                    GradientImageStride = 0,
+                    GradientRowStride = 0,
+                    GradientPixelStride = outChannels,
+                };
                 for (int o = 0; o < outChannels; o += RegisterTile.Columns)
                 {
-                    RegisterTile.OuterProduct(layout, X + c, Dy + o, sums + o, outChannels, rows, Math.Min(RegisterTile.Columns, outChannels - o));
+                    float* dy = Dy + ((nint)pixel * outChannels) + o;
+                    int columns = Math.Min(RegisterTile.Columns, outChannels - o);
+                    for (int c = 0; c < channels; c += RegisterTile.Rows)
+                    {
+                        int rows = Math.Min(RegisterTile.Rows, channels - c);
+                        RegisterTile.OuterProduct(layout, packed + c, dy, sums + ((nint)c * outChannels) + o, outChannels, rows, columns);
+                    }
                 }
             }
         }
