@@ -84,8 +84,13 @@ internal sealed class Warp
         double determinant = (xx * yy) - (xy * yx);
         double radians = keypoint.Angle * (Math.PI / 180), gx = Math.Cos(radians), gy = Math.Sin(radians);
         double angle = Math.Atan2(((-xy * gx) + (xx * gy)) / determinant, ((yy * gx) - (yx * gy)) / determinant) * (180 / Math.PI);
-        return keypoint with { X = (float)x, Y = (float)y, Size = (float)(keypoint.Size * Math.Sqrt(Math.Abs(determinant))),
-            Angle = (float)(angle < 0 ? angle + 360 : angle) };
+        return keypoint with
+        {
+            X = (float)x,
+            Y = (float)y,
+            Size = (float)(keypoint.Size * Math.Sqrt(Math.Abs(determinant))),
+            Angle = (float)(angle < 0 ? angle + 360 : angle)
+        };
     }
 
     private (double X, double Y, double XX, double XY, double YX, double YY) Linearize(double x, double y)

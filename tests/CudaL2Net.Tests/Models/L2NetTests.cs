@@ -18,8 +18,11 @@ public sealed class L2NetTests
     public void InferenceAgreesWithTheSameLayersOnTheTape()
     {
         using Device device = Device.Open("cpu");
-        TowerWeights tower = RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with { Bias = true,
-            LearnedAffine = [true, false, true, false, true, false, true] }, 3));
+        TowerWeights tower = RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with
+        {
+            Bias = true,
+            LearnedAffine = [true, false, true, false, true, false, true]
+        }, 3));
         using var model = new L2Net(new ModelFile(Architecture.L2Net, [tower], 10, new Dictionary<string, string>()), device);
         float[] described = model.Describe(Patches, 32);
 

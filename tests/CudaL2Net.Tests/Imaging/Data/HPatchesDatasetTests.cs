@@ -49,7 +49,10 @@ public sealed class HPatchesDatasetTests
         HPatchesFolder.Write(folder["i_a"], rows: 1);
         HPatchesFolder.Write(folder["v_b"], rows: 1);
         Directory.CreateDirectory(folder["tasks"]);
-        File.WriteAllText(folder[file], """{"a": {"test": ["i_a"], "train": ["v_b"]}, "b": {"test": ["v_b"], "train": ["i_a"]}, "c": {"test": ["v_b"], "train": ["i_c"]}, "d": {"test": []}}""");
+        const string Splits = """
+            {"a": {"test": ["i_a"], "train": ["v_b"]}, "b": {"test": ["v_b"], "train": ["i_a"]}, "c": {"test": ["v_b"], "train": ["i_c"]}, "d": {"test": []}}
+            """;
+        File.WriteAllText(folder[file], Splits);
         var data = HPatchesDataset.Open(folder.Path);
         Assert.That(data.ReadTrainingSequences(), Is.EqualTo(new[] { "v_b" }));
         Assert.That(data.ReadTrainingSequences("b"), Is.EqualTo(new[] { "i_a" }));

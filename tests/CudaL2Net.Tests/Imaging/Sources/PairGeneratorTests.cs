@@ -7,8 +7,15 @@ namespace CudaL2Net.Tests.Imaging.Sources;
 
 public sealed class PairGeneratorTests
 {
-    private static readonly PairOptions Gentle = new() { LocalLightProbability = 0, Noise = 2, PositionErrorPerSize = 0.02, AngleError = 0.04,
-        ScaleError = 0.04, PointsPerPicture = 120 };
+    private static readonly PairOptions Gentle = new()
+    {
+        LocalLightProbability = 0,
+        Noise = 2,
+        PositionErrorPerSize = 0.02,
+        AngleError = 0.04,
+        ScaleError = 0.04,
+        PointsPerPicture = 120
+    };
 
     [Test]
     public void MatchingPatchesCorrelateAndOthersDoNot()
