@@ -64,7 +64,7 @@ public sealed class SafetensorsFileTests
     public void ReadsBfloat16AndAForeignOrderOfTensorsAndKeys()
     {
         const string Header = """{"b":{"data_offsets":[4,5],"shape":[],"dtype":"I8"},"a":{"shape":[2,1],"dtype":"BF16","data_offsets":[0,4]},"""
-            + """"__metadata__":{"format":"pt"}}   """;
+            + "\"__metadata__\":{\"format\":\"pt\"}}   ";
         SafetensorsFile file = Read(Header, [0x80, 0x3F, 0x40, 0xC0, 0xFF]);
         Assert.That(file.ReadFloats("a", 2, 1), Is.EqualTo(new[] { 1f, -3f }));
         Assert.That(file.ReadArray<sbyte>("b"), Is.EqualTo(new sbyte[] { -1 }));
