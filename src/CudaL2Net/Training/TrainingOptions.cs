@@ -45,7 +45,7 @@ public sealed record LossOptions
     public IReadOnlyList<int> IntermediateLayers { get; init; } = [1, 7];
 
     /// <summary>L2-Net: the scale of E3's inner products.</summary>
-    public IntermediateSimilarity IntermediateSimilarity { get; init; } = IntermediateSimilarity.PerValue;
+    public IntermediateSimilarity IntermediateSimilarity { get; init; } = IntermediateSimilarity.Literal;
 
     /// <summary>Triplet: the form.</summary>
     public TripletLoss Triplet { get; init; } = TripletLoss.Margin;

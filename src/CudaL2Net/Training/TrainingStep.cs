@@ -58,20 +58,22 @@ internal sealed class TrainingStep : IDisposable
         descriptors = left == null ? unit : tape.Concatenate(left, unit);
         if (l2Net)
         {
+            // The paper's terms are sums over the batch; its learning rates are for MatConvNet's solver, which divides gradients by the batch.
+            float weight = 1f / options.Batch;
             if (loss.Distance)
             {
-                tape.DistanceSoftmax(descriptors);
+                tape.DistanceSoftmax(descriptors, weight);
             }
 
             if (loss.Compactness)
             {
-                tape.Correlation(features, new CorrelationOptions(FirstSideOnly: false, loss.ExactCorrelation));
+                tape.Correlation(features, new CorrelationOptions(FirstSideOnly: false, loss.ExactCorrelation), weight);
             }
 
             foreach ((int layer, Variable map) in tapped)
             {
                 float similarity = loss.IntermediateSimilarity == IntermediateSimilarity.Literal ? 1 : 1f / (map.Value.Length / map.Value.Shape[0]);
-                tape.IntermediateSoftmax(map, similarity, $"E3 after layer {layer}");
+                tape.IntermediateSoftmax(map, similarity, $"E3 after layer {layer}", weight);
             }
         }
         else
