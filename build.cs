@@ -11,7 +11,7 @@ const string Usage = """
 
       build    build everything; the tool is then artifacts/cudal2net/cudal2net      (the default)
       test     build, run all tests; arguments go to the test program (--filter ...)
-      demo     build, train for about three minutes and show the results; arguments go to `cudal2net demo` (--minutes 1, --out DIR)
+      demo     build, train for a few minutes and show the results; arguments go to `cudal2net demo` (--minutes 1, --out DIR)
       bench    build, run a benchmark: fma, convolution, ladder, describe, train, all (--json FILE), operations
       format   check the formatting of the sources
       setup    install the system libraries that are missing (Debian and Ubuntu)

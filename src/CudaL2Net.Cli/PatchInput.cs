@@ -87,6 +87,11 @@ internal static class PatchInput
                 + "are [n, side, side] with side 32, 64 or 65");
         }
 
+        if (array.Shape[0] == 0)
+        {
+            throw new InvalidDataException($"{path}: the array has no patches");
+        }
+
         int side = array.Shape[1];
         return new PatchBlock(array.ElementType == typeof(byte) ? array.AsSpan<byte>().ToArray() : ToBytes(array.ToFloats(), side, path), side);
     }

@@ -59,7 +59,7 @@ internal static class DemoCommand
     {
         var command = new ExampleCommand(
             "demo",
-            "Train a descriptor for about three minutes on scenes made on the spot, evaluate it beside SIFT, RootSIFT and "
+            "Train a descriptor in a few minutes on scenes made on the spot, evaluate it beside SIFT, RootSIFT and "
                 + "the untrained network, and write a page with the results.",
             "cudal2net demo",
             "cudal2net demo --minutes 1 --out /tmp/demo",

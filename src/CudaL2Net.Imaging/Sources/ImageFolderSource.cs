@@ -90,7 +90,7 @@ public sealed class ImageFolderSource : PictureSource
     /// <inheritdoc/>
     protected override string Barren(int damaged) => damaged == files.Length
         ? $"none of the {files.Length} files in {folder} could be read as a picture"
-        : $"no keypoints were found in the {files.Length - damaged} pictures of {folder}";
+        : $"no keypoints were found in the pictures of {folder} ({files.Length - damaged} could be read)";
 
     private static IEnumerable<string> List(string folder)
     {
