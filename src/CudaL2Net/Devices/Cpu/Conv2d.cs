@@ -583,18 +583,7 @@ internal sealed unsafe partial class CpuDevice
                     from.CopyTo(new Span<float>(packed + (i * ProductChannels), channels));
                 }
 
-                var layout = new GradientImages
-                {
-                    Count = 1,
-                    Rows = 1,
-                    Columns = count,
-                    ImageStride = 0,
-                    RowStride = 0,
-                    PixelStride = ProductChannels,
-                    GradientImageStride = 0,
-                    GradientRowStride = 0,
-                    GradientPixelStride = outChannels,
-                };
+                var layout = GradientImages.Matrices(count, ProductChannels, outChannels);
                 for (int o = 0; o < outChannels; o += RegisterTile.Columns)
                 {
                     float* dy = Dy + ((nint)pixel * outChannels) + o;

@@ -75,18 +75,7 @@ internal static unsafe class InnerProducts
         }
 
         // A sum of outer products over k is a filter gradient's inner loop, k taking the place of the pixels.
-        var panels = new GradientImages
-        {
-            Count = 1,
-            Rows = 1,
-            Columns = depth,
-            ImageStride = 0,
-            RowStride = 0,
-            PixelStride = RowTile,
-            GradientImageStride = 0,
-            GradientRowStride = 0,
-            GradientPixelStride = ColumnTile,
-        };
+        var panels = GradientImages.Matrices(depth, RowTile, ColumnTile);
         RegisterTile.OuterProduct(panels, a, b, c, ColumnTile, RowTile, ColumnTile);
     }
 }

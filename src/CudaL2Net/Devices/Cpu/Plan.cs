@@ -120,7 +120,7 @@ internal sealed unsafe partial class CpuDevice
                     device.MatrixProduct(block, network.Dimension, featureLength, features, lastPanels, lastBias, lastOutput);
                     for (int i = 0; i < block; i++)
                     {
-                        UnitVector(lastOutput + ((nint)i * network.Dimension), to + ((nint)(first + i) * stride), network.Dimension);
+                        UnitVectorRow(lastOutput + ((nint)i * network.Dimension), to + ((nint)(first + i) * stride), network.Dimension);
                     }
                 }
             }
@@ -130,21 +130,6 @@ internal sealed unsafe partial class CpuDevice
         {
             Free();
             GC.SuppressFinalize(this);
-        }
-
-        private static void UnitVector(float* x, float* y, int length)
-        {
-            double sum = 1e-10;
-            for (int i = 0; i < length; i++)
-            {
-                sum += (double)x[i] * x[i];
-            }
-
-            float scale = (float)(1 / Math.Sqrt(sum));
-            for (int i = 0; i < length; i++)
-            {
-                y[i] = x[i] * scale;
-            }
         }
 
         private float* Packed(FoldedLayer layer, out float* bias)

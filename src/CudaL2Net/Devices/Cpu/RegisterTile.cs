@@ -26,6 +26,20 @@ internal readonly struct GradientImages
     public required nint GradientRowStride { get; init; }
 
     public required nint GradientPixelStride { get; init; }
+
+    /// <summary>Two matrices whose rows take the place of pixels.</summary>
+    public static GradientImages Matrices(int rows, nint stride, nint gradientStride) => new()
+    {
+        Count = 1,
+        Rows = 1,
+        Columns = rows,
+        ImageStride = 0,
+        RowStride = 0,
+        PixelStride = stride,
+        GradientImageStride = 0,
+        GradientRowStride = 0,
+        GradientPixelStride = gradientStride,
+    };
 }
 
 /// <summary>

@@ -24,6 +24,12 @@ internal sealed unsafe partial class CpuDevice
         ForChunks(rows, RowChunk, new UnitVectorBackwardBody { Width = rows == 0 ? 0 : x.Length / rows, X = x.Pointer, Dy = dy.Pointer, Dx = dx.Pointer });
     }
 
+    private static void UnitVectorRow(float* x, float* y, int width)
+    {
+        float r = 1 / MathF.Sqrt(Vectors.Dot(x, x, width) + UnitVectorEpsilon);
+        Vectors.Combine(r, x, 0, x, y, width);
+    }
+
     private struct UnitVectorForwardBody : IChunkBody
     {
         public int Width;
@@ -34,9 +40,7 @@ internal sealed unsafe partial class CpuDevice
         {
             for (int row = start; row < end; row++)
             {
-                float* x = X + ((long)row * Width);
-                float r = 1 / MathF.Sqrt(Vectors.Dot(x, x, Width) + UnitVectorEpsilon);
-                Vectors.Combine(r, x, 0, x, Y + ((long)row * Width), Width);
+                UnitVectorRow(X + ((long)row * Width), Y + ((long)row * Width), Width);
             }
         }
     }
