@@ -42,13 +42,15 @@ internal static class CommonOptions
 
     /// <summary>Opens the device that the line asks for.</summary>
     /// <exception cref="UsageException">The number of threads is out of range.</exception>
-    public static Device OpenDevice(ParseResult line)
+    public static Device OpenDevice(ParseResult line) => Devices.Device.Open(line.GetValue(Device)!, CheckedThreads(line));
+
+    /// <summary>The number of threads that the line asks for; 0 is one a core.</summary>
+    /// <exception cref="UsageException">It is out of range.</exception>
+    public static int CheckedThreads(ParseResult line)
     {
         const int MostThreads = 1024;
         int threads = line.GetValue(Threads);
-        return threads is >= 0 and <= MostThreads
-            ? Devices.Device.Open(line.GetValue(Device)!, threads)
-            : throw new UsageException($"--threads {threads}: it must be 0 (one a core) to {MostThreads}");
+        return threads is >= 0 and <= MostThreads ? threads : throw new UsageException($"--threads {threads}: it must be 0 (one a core) to {MostThreads}");
     }
 
     /// <summary>Loads the model that the line asks for.</summary>

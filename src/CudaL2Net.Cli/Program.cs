@@ -78,6 +78,7 @@ internal static partial class Program
             new VersionOption(),
             CommonOptions.Json,
             CommonOptions.Verbose,
+            DataCommand.Create(terminal),
             DemoCommand.Create(terminal),
             DescribeCommand.Create(terminal),
             EvaluateCommand.Create(terminal),

@@ -89,18 +89,32 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
             return this with { Options = Options.With(name, value) };
         }
 
-        JsonObject patches = JsonSerializer.SerializeToNode(Patches, Json)!.AsObject();
-        string key = name[PatchPrefix.Length..];
+        return this with { Patches = Change(Patches, name[PatchPrefix.Length..], value, PatchPrefix) };
+    }
+
+    /// <summary>How patches are made, with settings changed.</summary>
+    /// <param name="options">The settings before.</param>
+    /// <param name="settings">Changes of the form <c>NAME=VALUE</c>.</param>
+    /// <exception cref="ArgumentException">There is no such setting, or the value does not fit it.</exception>
+    public static PairOptions Change(PairOptions options, IEnumerable<string> settings) => settings.Aggregate(options, (changed, setting) =>
+        setting.Split('=', 2) is [var name, var value]
+            ? Change(changed, name.Trim(), value.Trim(), string.Empty)
+            : throw new UsageException($"--set {setting}: expected NAME=VALUE, as noise=4"));
+
+    private static PairOptions Change(PairOptions options, string key, string value, string prefix)
+    {
+        string name = prefix + key;
+        JsonObject patches = JsonSerializer.SerializeToNode(options, Json)!.AsObject();
         if (!patches.ContainsKey(key))
         {
-            string[] known = [.. patches.Select(entry => PatchPrefix + entry.Key)];
+            string[] known = [.. patches.Select(entry => prefix + entry.Key)];
             throw new ArgumentException($"there is no setting '{name}'; the settings of patches are {string.Join(", ", known)}");
         }
 
         try
         {
             patches[key] = JsonNode.Parse(value);
-            return this with { Patches = patches.Deserialize<PairOptions>(Json)! };
+            return patches.Deserialize<PairOptions>(Json)!;
         }
         catch (JsonException)
         {

@@ -12,7 +12,9 @@ namespace CudaL2Net.Imaging.Sources;
 /// <param name="FlatPoints">Points skipped because a patch was near-uniform.</param>
 /// <param name="LostPoints">Points skipped because they lie outside of all copies.</param>
 /// <param name="Detected">Patches of copies whose keypoint the detector found again.</param>
-public sealed record PicturePoints(byte[] Pixels, byte[]? Centres, int[] PatchesPerPoint, int FlatPoints, int LostPoints, int Detected);
+/// <param name="Large">[patches][64][64]: the patches before they were reduced, or null where not asked for.</param>
+public sealed record PicturePoints(
+    byte[] Pixels, byte[]? Centres, int[] PatchesPerPoint, int FlatPoints, int LostPoints, int Detected, byte[]? Large = null);
 
 /// <summary>Makes patches that show the same places from one picture, without labels. Thread-safe; every draw is a function of seed, picture and
 /// point.</summary>
@@ -25,16 +27,20 @@ public sealed class PairGenerator
     private readonly PairOptions options;
     private readonly Relighting relighting;
     private readonly int side;
+    private readonly bool large;
 
     /// <summary>Prepares a generator.</summary>
+    /// <param name="options">How patches are made.</param>
+    /// <param name="large">Whether patches are cut with 64 x 64 pixels and kept so too.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public PairGenerator(PairOptions options)
+    public PairGenerator(PairOptions options, bool large = false)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         this.options = options;
         relighting = new Relighting(options);
-        side = options.Centres ? 2 * PatchSet.Side : PatchSet.Side;
+        this.large = large;
+        side = options.Centres || large ? 2 * PatchSet.Side : PatchSet.Side;
     }
 
     /// <summary>Makes the patches of up to <see cref="PairOptions.PointsPerPicture"/> points.</summary>
@@ -192,6 +198,7 @@ public sealed class PairGenerator
         List<int> patchesPerPoint = [];
         byte[] pixels = new byte[cuts.Length * points * PatchSet.Area];
         byte[]? centres = options.Centres ? new byte[pixels.Length] : null;
+        byte[]? whole = large ? new byte[cuts.Length * points * side * side] : null;
         int flat = 0, lost = 0, count = 0;
         for (int i = 0; i < points; i++)
         {
@@ -210,6 +217,11 @@ public sealed class PairGenerator
                 if (centres is not null)
                 {
                     PatchResize.CropCentre(cut, side, centres.AsSpan(count * PatchSet.Area, PatchSet.Area));
+                }
+
+                if (whole is not null)
+                {
+                    cut.CopyTo(whole.AsSpan(count * cut.Length));
                 }
 
                 count++;
@@ -233,7 +245,12 @@ public sealed class PairGenerator
             Array.Resize(ref centres, count * PatchSet.Area);
         }
 
-        return new PicturePoints(pixels, centres, [.. patchesPerPoint], flat, lost, detected);
+        if (whole is not null)
+        {
+            Array.Resize(ref whole, count * side * side);
+        }
+
+        return new PicturePoints(pixels, centres, [.. patchesPerPoint], flat, lost, detected, whole);
     }
 
     private static double Deviation(ReadOnlySpan<byte> patch)

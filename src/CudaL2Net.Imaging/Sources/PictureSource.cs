@@ -27,16 +27,26 @@ public abstract class PictureSource
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public SourceResult Build(
         int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default) => Collect(points, options, seed, large: false, progress, threads, cancellation).Finish(this);
+
+    /// <summary>Makes patches of 64 x 64 pixels. The same arguments give the same bytes, whatever the number of threads.</summary>
+    /// <inheritdoc cref="Build"/>
+    public LargePatches BuildLarge(
+        int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0,
+        CancellationToken cancellation = default) => Collect(points, options, seed, large: true, progress, threads, cancellation).FinishLarge(this);
+
+    private Collector Collect(
+        int points, PairOptions options, ulong seed, bool large, IProgress<(int Done, int Total)>? progress, int threads, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (points < 1 || (long)points * (options.Copies + 1) * PatchSet.Area > Array.MaxLength)
+        int patchBytes = large ? LargePatches.Area : PatchSet.Area;
+        if (points < 1 || (long)points * (options.Copies + 1) * patchBytes > Array.MaxLength)
         {
             throw new ArgumentException(
-                $"the number of points must be 1 to {Array.MaxLength / PatchSet.Area / (options.Copies + 1)}, not {points}", nameof(points));
+                $"the number of points must be 1 to {Array.MaxLength / patchBytes / (options.Copies + 1)}, not {points}", nameof(points));
         }
 
-        PairGenerator generator = new(options);
+        PairGenerator generator = new(options, large);
         Collector collector = new(points, options.Centres);
         threads = threads > 0 ? threads : Environment.ProcessorCount;
 
@@ -52,7 +62,7 @@ public abstract class PictureSource
             Cv2.SetNumThreads(openCvThreads);
         }
 
-        return collector.Finish(this);
+        return collector;
     }
 
     /// <summary>Loads picture <paramref name="index"/>: 8 bits, one channel.</summary>
@@ -155,12 +165,7 @@ public abstract class PictureSource
 
         public SourceResult Finish(PictureSource source)
         {
-            if (Points == 0)
-            {
-                throw new InvalidDataException(source.Barren(damaged.Count));
-            }
-
-            int count = Walk((_, _, _, _, _) => { });
+            int count = Count(source);
             byte[] pixels = new byte[count * PatchSet.Area];
             byte[]? middle = centres ? new byte[pixels.Length] : null;
             int[] pointIds = new int[count], pictureIds = new int[count];
@@ -171,6 +176,27 @@ public abstract class PictureSource
                 pointIds.AsSpan(to, patches).Fill(point);
                 pictureIds.AsSpan(to, patches).Fill(parts[part].Picture);
             });
+            return new SourceResult(new PatchSet(pixels, pointIds, middle, pictureIds), Report());
+        }
+
+        public LargePatches FinishLarge(PictureSource source)
+        {
+            int count = Count(source);
+            byte[] pixels = new byte[count * LargePatches.Area];
+            int[] pointIds = new int[count];
+            Walk((part, from, to, patches, point) =>
+            {
+                parts[part].Points.Large.AsSpan(from * LargePatches.Area, patches * LargePatches.Area).CopyTo(pixels.AsSpan(to * LargePatches.Area));
+                pointIds.AsSpan(to, patches).Fill(point);
+            });
+            return new LargePatches(pixels, pointIds, Report());
+        }
+
+        private int Count(PictureSource source) =>
+            Points > 0 ? Walk((_, _, _, _, _) => { }) : throw new InvalidDataException(source.Barren(damaged.Count));
+
+        private SourceReport Report()
+        {
             if (damaged.Count > NamedWarnings)
             {
                 warnings.Add($"skipped: {damaged.Count - NamedWarnings} more damaged pictures");
@@ -181,7 +207,7 @@ public abstract class PictureSource
                 warnings.Add($"the pictures hold {Points} points, not the {Wanted} asked for; add pictures for more");
             }
 
-            return new SourceResult(new PatchSet(pixels, pointIds, middle, pictureIds), new SourceReport
+            return new SourceReport
             {
                 Points = Points,
                 Pictures = parts.Count(p => p.Points.PatchesPerPoint.Length > 0),
@@ -190,7 +216,7 @@ public abstract class PictureSource
                 LostPoints = parts.Sum(p => (long)p.Points.LostPoints),
                 DetectedPatches = parts.Sum(p => (long)p.Points.Detected),
                 Warnings = warnings,
-            });
+            };
         }
 
         /// <summary>Visits the points that are wanted: (part, first patch in it, first patch in the set, patches, point). Returns the number of

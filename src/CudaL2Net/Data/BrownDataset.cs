@@ -21,10 +21,10 @@ public sealed class BrownDataset
     /// <summary>The usual list of test pairs: 50,000 matches and 50,000 non-matches.</summary>
     public const string DefaultPairs = "m50_100000_100000_0.txt";
 
-    private const int PatchesPerRow = 16;
-    private const int MosaicSide = PatchesPerRow * PatchSide;
-    private const int PatchesPerMosaic = PatchesPerRow * PatchesPerRow;
-    private const string PointFile = "info.txt";
+    internal const int PatchesPerRow = 16;
+    internal const int MosaicSide = PatchesPerRow * PatchSide;
+    internal const int PatchesPerMosaic = PatchesPerRow * PatchesPerRow;
+    internal const string PointFile = "info.txt";
 
     private readonly int[] pointIds;
 
@@ -175,7 +175,29 @@ public sealed class BrownDataset
         return [.. pairs];
     }
 
-    private static string MosaicPath(string folder, int index) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"patches{index:D4}.bmp"));
+    /// <summary>
+    /// The list of test pairs to take where none is named: <see cref="DefaultPairs"/>, else the only file of the form <c>m50_N_N_0.txt</c> in the folder.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">There is no such list, or there are several.</exception>
+    public string FindPairs()
+    {
+        if (File.Exists(Path.Combine(Folder, DefaultPairs)))
+        {
+            return DefaultPairs;
+        }
+
+        string[] lists = [.. Directory.EnumerateFiles(Folder, "m50_*_*_0.txt").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        string path = Path.Combine(Folder, DefaultPairs);
+        return lists.Length == 1
+            ? lists[0]
+            : throw new FileNotFoundException(
+                lists.Length == 0
+                    ? $"{path} is missing, and there is no other list of test pairs (m50_N_N_0.txt). Unpack the set again."
+                    : $"{path} is missing, and there are several other lists of test pairs: {string.Join(", ", lists)}. Name one of them with --pairs.",
+                path);
+    }
+
+    internal static string MosaicPath(string folder, int index) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"patches{index:D4}.bmp"));
 
     private static IEnumerable<(string Path, int Line, string[] Fields)> ReadLines(string path)
     {

@@ -98,6 +98,45 @@ internal static class BmpFile
         }
     }
 
+    /// <summary>Writes grey levels as a bitmap of 8 bits with a grey palette, stored from the bottom.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="pixels">[height][width] from the top.</param>
+    /// <exception cref="ArgumentException">The pixels are no whole number of rows.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void WriteGrey(string path, int width, ReadOnlySpan<byte> pixels)
+    {
+        if (width < 1 || pixels.IsEmpty || pixels.Length % width != 0)
+        {
+            throw new ArgumentException($"{pixels.Length} pixels are no picture of {width} columns");
+        }
+
+        const int Colours = 256, InfoHeaderBytes = 40;
+        int height = pixels.Length / width, rowBytes = (width + 3) / 4 * 4, offset = FileHeaderBytes + InfoHeaderBytes + (4 * Colours);
+        byte[] file = new byte[offset + (rowBytes * height)];
+        "BM"u8.CopyTo(file);
+        Put(2, file.Length);
+        Put(10, offset);
+        Put(14, InfoHeaderBytes);
+        Put(18, width);
+        Put(22, height);
+        Put(26, 1 | (8 << 16));
+        Put(34, rowBytes * height);
+        for (int grey = 0; grey < Colours; grey++)
+        {
+            file.AsSpan(FileHeaderBytes + InfoHeaderBytes + (4 * grey), 3).Fill((byte)grey);
+        }
+
+        for (int row = 0; row < height; row++)
+        {
+            pixels.Slice(row * width, width).CopyTo(file.AsSpan(offset + ((height - 1 - row) * rowBytes)));
+        }
+
+        AtomicFile.Write(path, stream => stream.Write(file));
+
+        void Put(int at, int value) => BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), value);
+    }
+
     private static byte Grey(byte red, byte green, byte blue) => (byte)(((red * 299) + (green * 587) + (blue * 114) + 500) / 1000);
 
     private static InvalidDataException Damaged(string path, string reason) => new($"{path} is not a readable bitmap: {reason}. Copy or download it again.");

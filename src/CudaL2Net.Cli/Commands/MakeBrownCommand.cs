@@ -1,0 +1,121 @@
+using System.CommandLine;
+using CudaL2Net.Data;
+using CudaL2Net.Imaging.Sources;
+using Spectre.Console;
+
+namespace CudaL2Net.Cli.Commands;
+
+/// <summary><c>cudal2net data make-brown</c>: a set in Brown's format from photographs.</summary>
+internal static class MakeBrownCommand
+{
+    private const int MostViews = 17;
+
+    private static readonly Option<string> Images = new("--images")
+    {
+        Description = "The folder with the photographs; the folders in it count too.",
+        HelpName = "DIR",
+        Required = true,
+    };
+
+    private static readonly Option<string> Out = new("--out", "-o") { Description = "The new folder.", HelpName = "DIR", Required = true };
+
+    private static readonly Option<int> Points = new("--points")
+    {
+        Description = "Points to make; each has two or more patches.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 10_000,
+    };
+
+    private static readonly Option<int> Views = new("--views")
+    {
+        Description = "The most patches of a point: one from the photograph, the others from changed copies.",
+        HelpName = "K",
+        DefaultValueFactory = _ => 3,
+    };
+
+    private static readonly Option<int> Pairs = new("--pairs")
+    {
+        Description = "Test pairs, half of them matches.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 100_000,
+    };
+
+    private static readonly Option<ulong> Seed = new("--seed") { Description = "Seed of all draws.", HelpName = "S", DefaultValueFactory = _ => 1 };
+
+    private static readonly Option<string[]> Set = new("--set")
+    {
+        Description = "Change how patches are made, as noise=4 or slidTwins=0.1 (names under patches in a training's run.json). May be given several times.",
+        HelpName = "NAME=VALUE",
+        AllowMultipleArgumentsPerToken = false,
+    };
+
+    private sealed record Made(string Folder, int Points, int Patches, int Mosaics, string PairList, int Pairs, int Pictures, int DamagedPictures);
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new ExampleCommand(
+            "make-brown",
+            "Write a set in the format of Brown's PhotoTour data (mosaics, info.txt, a list of test pairs) from your photographs. Its points are seen by warped, "
+                + "re-lit copies of one photograph, not by several photographs, so it is easier than the real sets and its scores do not compare with theirs.",
+            "cudal2net data make-brown --images my/photos --out sets/photos",
+            "cudal2net data make-brown --images my/photos --out sets/small --points 2000 --views 3 --pairs 4000 --seed 2")
+        {
+            Images, Out, Points, Views, Pairs, Seed, Set, CommonOptions.Threads,
+        };
+        command.SetAction(line => Run(line, terminal));
+        return command;
+    }
+
+    private static int Run(ParseResult line, Terminal terminal)
+    {
+        string folder = line.GetRequiredValue(Out);
+        int points = line.GetValue(Points), views = line.GetValue(Views), wanted = line.GetValue(Pairs);
+        if (views is < 2 or > MostViews)
+        {
+            throw new UsageException($"--views {views}: it must be 2 to {MostViews}");
+        }
+
+        if (points < 2 || wanted < 2)
+        {
+            throw new UsageException(points < 2 ? $"--points {points}: it must be at least 2" : $"--pairs {wanted}: it must be at least 2");
+        }
+
+        PairOptions options = TrainingRun.Change(new PairOptions { Copies = views - 1 }, line.GetValue(Set) ?? []);
+        BrownWriter.RequireFree(folder);
+        using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
+        var source = new ImageFolderSource(line.GetRequiredValue(Images));
+        LargePatches patches = terminal.WithProgress($"patches from {source.Files} photographs", report => source.BuildLarge(
+            points,
+            options,
+            line.GetValue(Seed),
+            new Reporter<(int Done, int Total)>(made => report((double)made.Done / made.Total, $"{made.Done} points")),
+            CommonOptions.CheckedThreads(line),
+            interrupt.Token));
+        foreach (string warning in patches.Report.Warnings)
+        {
+            terminal.Say(warning);
+        }
+
+        PatchPair[] pairs = BrownWriter.DrawPairs(patches.PointIds, wanted, line.GetValue(Seed));
+        if (pairs.Length < wanted - (wanted % 2))
+        {
+            terminal.Say($"the points have {pairs.Length / 2} matches, so there are {pairs.Length} test pairs, not the {wanted} asked for; "
+                + "more --points or --views give more");
+        }
+
+        string list = BrownWriter.Write(folder, patches.Pixels, patches.PointIds, pairs);
+        var made = new Made(
+            folder,
+            patches.Report.Points,
+            patches.PointIds.Length,
+            (patches.PointIds.Length + 255) / 256,
+            list,
+            pairs.Length,
+            patches.Report.Pictures,
+            patches.Report.DamagedPictures);
+        terminal.Result(made, console => console.WriteLine(
+            $"{made.Points} points, {made.Patches} patches in {made.Mosaics} mosaics, {made.Pairs} test pairs in {list}: {folder}"));
+        return 0;
+    }
+}
