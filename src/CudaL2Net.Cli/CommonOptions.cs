@@ -60,15 +60,12 @@ internal static class CommonOptions
         return path is null ? L2Net.LoadDefault(device) : L2Net.Load(ModelPath(path), device);
     }
 
-    /// <summary>What tables call the model that the line asks for: the file's name, or its folder's where the file has the usual name.</summary>
-    public static string ModelName(ParseResult line)
-    {
-        string? path = line.GetValue(Model);
-        if (path is null)
-        {
-            return "CudaL2Net";
-        }
+    /// <summary>What tables call the model that the line asks for.</summary>
+    public static string ModelName(ParseResult line) => line.GetValue(Model) is { } path ? NameOf(path) : "CudaL2Net";
 
+    /// <summary>What tables call a model: the file's name, or its folder's where the file has the usual name.</summary>
+    public static string NameOf(string path)
+    {
         string name = Path.GetFileNameWithoutExtension(path);
         return name is "model" or "checkpoint"
             ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))!

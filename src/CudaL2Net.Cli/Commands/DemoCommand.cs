@@ -101,7 +101,10 @@ internal static class DemoCommand
         using L2Net model = L2Net.Load(modelPath, device), untrained = L2Net.CreateRandom(Architecture.L2Net, options.Seed, device);
         IKeypointDescriber[] methods =
         [
-            new SiftDescriber(), new RootSiftDescriber(), new ModelDescriber("untrained", untrained), new ModelDescriber(TrainedName, model),
+            new SiftDescriber(),
+            new RootSiftDescriber(),
+            new CutPatchDescriber(new ModelDescriber("untrained", untrained)),
+            new CutPatchDescriber(new ModelDescriber(TrainedName, model)),
         ];
         terminal.Say("making image sequences from scenes that were not trained on ...");
         IReadOnlyList<ImageSequence> scenes = SyntheticSequences.Write(Path.Combine(folder, "sequences"));

@@ -2,7 +2,6 @@ using System.CommandLine;
 using CudaL2Net.Devices;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sequences;
-using CudaL2Net.Models;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;
@@ -34,9 +33,10 @@ internal static class EvaluateSequencesCommand
             "sequences",
             "Match keypoints between the first and each other image of sequences with known homographies; mean average precision beside SIFT and RootSIFT.",
             "cudal2net evaluate sequences oxford/graf oxford/wall --model runs/first",
+            "cudal2net evaluate sequences oxford --method sift,rootsift,model,binary,raw --method model:runs/second",
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
-            Folders, CommonOptions.Model, Binary, Untrained, Keypoints, CommonOptions.Device, CommonOptions.Threads,
+            Folders, CommonOptions.Model, Methods.Option, Binary, Untrained, Keypoints, CommonOptions.Device, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -86,21 +86,11 @@ internal static class EvaluateSequencesCommand
     {
         IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll(line.GetRequiredValue(Folders));
         using Device device = CommonOptions.OpenDevice(line);
-        using L2Net model = CommonOptions.LoadModel(line, device);
-        string name = CommonOptions.ModelName(line);
-        List<IKeypointDescriber> methods = [new SiftDescriber(), new RootSiftDescriber(), new ModelDescriber(name, model)];
-        if (line.GetValue(Binary))
-        {
-            methods.Add(new ModelDescriber($"{name}, binary", model, binary: true));
-        }
-
-        using L2Net? untrained = line.GetValue(Untrained) ? L2Net.CreateRandom(model.Architecture, 1, device) : null;
-        if (untrained is not null)
-        {
-            methods.Add(new ModelDescriber("untrained", untrained));
-        }
-
-        SequenceResults results = Evaluate(terminal, device, sequences, methods, line.GetValue(Keypoints));
+        List<string> usual = ["sift", "rootsift", "model"];
+        usual.AddRange(line.GetValue(Binary) ? ["binary"] : []);
+        usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);
+        using Methods methods = Methods.Open(line, device, usual);
+        SequenceResults results = Evaluate(terminal, device, sequences, [.. methods.List.Select(CutPatchDescriber.For)], line.GetValue(Keypoints));
         terminal.Result(results, console =>
         {
             console.Write(ToTable(results));

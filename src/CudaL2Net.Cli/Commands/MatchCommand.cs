@@ -103,7 +103,8 @@ internal static class MatchCommand
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
         using Device device = CommonOptions.OpenDevice(line);
         using L2Net model = CommonOptions.LoadModel(line, device);
-        var matcher = new ImageMatcher(device, new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary)));
+        var describer = new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary));
+        var matcher = new ImageMatcher(device, new CutPatchDescriber(describer));
         ImageMatches matches = matcher.Match(a, b, new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance)));
         foreach ((string path, Keypoint[] keypoints) in new[] { (pathA, matches.FirstKeypoints), (pathB, matches.SecondKeypoints) })
         {

@@ -1,15 +1,13 @@
-using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;
 using CudaL2Net.Models;
-using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Description;
 
-/// <summary>A network's descriptors of patches cut around the keypoints, at the patch scale that the model was trained with.</summary>
+/// <summary>A network's descriptors, or their signs. Around keypoints its patches are cut at the scale that the model was trained with.</summary>
 /// <param name="name">The name in tables and plots.</param>
 /// <param name="model">The network; the caller keeps and disposes of it.</param>
 /// <param name="binary">Whether to take the signs of the values, compared by Hamming distance.</param>
-public sealed class ModelDescriber(string name, L2Net model, bool binary = false) : IKeypointDescriber
+public sealed class ModelDescriber(string name, L2Net model, bool binary = false) : IPatchDescriber
 {
     /// <inheritdoc/>
     public string Name => name;
@@ -18,11 +16,16 @@ public sealed class ModelDescriber(string name, L2Net model, bool binary = false
     public int Dimension => model.Dimension;
 
     /// <inheritdoc/>
-    public DescriptorSet Describe(Mat grey, Keypoint[] keypoints)
-    {
-        byte[] patches = PatchCutter.Cut(grey, keypoints, model.PatchScale, model.PatchSide);
-        return binary
-            ? DescriptorSet.FromBits(model.DescribeBinary(patches, model.PatchSide), Dimension)
-            : DescriptorSet.FromValues(model.Describe(patches, model.PatchSide), Dimension);
-    }
+    public bool IsBinary => binary;
+
+    /// <inheritdoc/>
+    public int PatchSide => model.PatchSide;
+
+    /// <inheritdoc/>
+    public double PatchScale => model.PatchScale;
+
+    /// <inheritdoc/>
+    public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side) => binary
+        ? DescriptorSet.FromBits(model.DescribeBinary(patches, side), Dimension)
+        : DescriptorSet.FromValues(model.Describe(patches, side), Dimension);
 }

@@ -1,3 +1,4 @@
+using CudaL2Net.Data;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;
 using OpenCvSharp;
@@ -5,17 +6,51 @@ using OpenCvSharp.Features2D;
 
 namespace CudaL2Net.Imaging.Description;
 
-/// <summary>OpenCV's SIFT descriptor (Lowe, IJCV 2004): 128 values, each a whole number from 0 to 255.</summary>
-public class SiftDescriber : IKeypointDescriber
+/// <summary>
+/// OpenCV's SIFT descriptor (Lowe, IJCV 2004): 128 values, each a whole number from 0 to 255. Keypoints are described in the picture; a patch by an upright
+/// keypoint at its centre, whose 4 x 4 cells of 3 sigma each cover the patch: its diameter is a sixth of the side.
+/// </summary>
+public class SiftDescriber : IKeypointDescriber, IPatchDescriber
 {
     private const int LayersPerOctave = 3;
     private const double FirstSigma = 1.6;
+    private const double DiametersAcross = 6;
 
     /// <inheritdoc/>
     public virtual string Name => "SIFT";
 
     /// <inheritdoc/>
     public int Dimension => 128;
+
+    /// <inheritdoc/>
+    public bool IsBinary => false;
+
+    /// <inheritdoc/>
+    public int PatchSide => 65;
+
+    /// <inheritdoc/>
+    public double PatchScale => DiametersAcross;
+
+    /// <inheritdoc/>
+    public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side)
+    {
+        if (!PatchResize.Supports(side) || patches.Length % (side * side) != 0)
+        {
+            throw new ArgumentException($"{patches.Length} bytes are no whole number of patches of 32 x 32, 64 x 64 or 65 x 65 pixels (the side is {side})");
+        }
+
+        byte[] pixels = patches.ToArray();
+        int area = side * side, count = pixels.Length / area;
+        var values = new float[count * Dimension];
+        float centre = (side - 1) / 2f;
+        Keypoint[] keypoint = [new(centre, centre, (float)(side / DiametersAcross), 0, 0, 0)];
+        Parallel.For(0, count, i =>
+        {
+            using Mat patch = Mat.FromPixelData(side, side, MatType.CV_8UC1, pixels.AsSpan(i * area, area).ToArray());
+            Describe(patch, keypoint).Values!.CopyTo(values, i * Dimension);
+        });
+        return DescriptorSet.FromValues(values, Dimension);
+    }
 
     /// <inheritdoc/>
     public virtual DescriptorSet Describe(Mat grey, Keypoint[] keypoints)

@@ -1,5 +1,6 @@
 using CudaL2Net.Devices;
 using CudaL2Net.Evaluation;
+using CudaL2Net.Imaging.Benchmarks;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;
@@ -41,8 +42,8 @@ public sealed class SequenceEvaluation(
     {
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(methods);
-        RequireDistinct(sequences.Select(sequence => sequence.Name), "sequence");
-        RequireDistinct(methods.Select(method => method.Name), "method");
+        BenchmarkNames.RequireDistinct(sequences.Select(sequence => sequence.Name), "sequence");
+        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
 
         MethodTally[] tallies = [.. methods.Select(method => new MethodTally(method))];
         int done = 0;
@@ -62,20 +63,6 @@ public sealed class SequenceEvaluation(
         string measure = $"mean average precision ({definition.ToString().ToLowerInvariant()}) of keypoint matching, pairs 1-k, SIFT keypoints, "
             + $"correspondence within {Correspondences.LargestError} px and scale ratio {Correspondences.LargestScaleRatio}";
         return new SequenceResults(measure, keypoints, [.. tallies.Select(tally => tally.Result())]);
-    }
-
-    private static void RequireDistinct(IEnumerable<string> names, string what)
-    {
-        string[] all = [.. names];
-        if (all.Length == 0)
-        {
-            throw new ArgumentException($"an evaluation needs at least one {what}");
-        }
-
-        if (all.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-        {
-            throw new ArgumentException($"two {what}s have the name '{twice.Key}'; results are told apart by name");
-        }
     }
 
     private IEnumerable<SequenceImage> EvaluateSequence(ImageSequence sequence, MethodTally[] tallies, CancellationToken cancellation)

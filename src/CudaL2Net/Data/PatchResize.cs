@@ -39,6 +39,15 @@ public static class PatchResize
         }
     }
 
+    /// <summary>The whole patches at 32 x 32 in a new array.</summary>
+    /// <inheritdoc cref="Reduce(ReadOnlySpan{byte}, int, Span{byte})"/>
+    public static byte[] Reduce(ReadOnlySpan<byte> patches, int side)
+    {
+        byte[] reduced = new byte[Supports(side) ? patches.Length / (side * side) * PatchSet.Area : 0];
+        Reduce(patches, side, reduced);
+        return reduced;
+    }
+
     /// <summary>
     /// The central 32 x 32 pixels, unscaled: rows and columns 16 to 47 of 64 and of 65 (there half a pixel before the centre). For centre-surround
     /// networks.

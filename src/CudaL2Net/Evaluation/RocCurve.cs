@@ -41,6 +41,21 @@ public sealed class RocCurve
     /// <summary>The curve, from nothing accepted to all: one point for each distance that occurs, so that ties are accepted together.</summary>
     public IReadOnlyList<RocPoint> Points { get; }
 
+    /// <summary>The same scores with fewer points of the curve, evenly chosen, the ends among them: for plots and files.</summary>
+    /// <param name="most">The most points, at least 2.</param>
+    /// <exception cref="ArgumentOutOfRangeException">That is less than 2.</exception>
+    public RocCurve Thin(int most)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 2);
+        if (Points.Count <= most)
+        {
+            return this;
+        }
+
+        RocPoint[] kept = [.. Enumerable.Range(0, most).Select(i => Points[(int)((long)i * (Points.Count - 1) / (most - 1))])];
+        return new RocCurve(Matches, NonMatches, Fpr95, Auc, AveragePrecision, kept);
+    }
+
     /// <summary>Measures labelled pairs.</summary>
     /// <param name="distances">[n], none of them NaN.</param>
     /// <param name="matches">[n]: whether the pair matches.</param>

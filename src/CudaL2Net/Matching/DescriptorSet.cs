@@ -70,14 +70,15 @@ public sealed class DescriptorSet
             return differing;
         }
 
-        float sum = 0;
-        for (int k = 0; k < Dimension; k++)
+        ReadOnlySpan<float> a = Values.AsSpan(row * Dimension, Dimension), b = other.Values.AsSpan(otherRow * Dimension, Dimension);
+        double sum = 0;
+        for (int k = 0; k < a.Length; k++)
         {
-            float difference = Values[(row * Dimension) + k] - other.Values![(otherRow * Dimension) + k];
+            double difference = (double)a[k] - b[k];
             sum += difference * difference;
         }
 
-        return MathF.Sqrt(sum);
+        return (float)Math.Sqrt(sum);
     }
 
     internal void RequireSameKind(DescriptorSet other)

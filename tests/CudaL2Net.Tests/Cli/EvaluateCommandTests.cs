@@ -52,26 +52,54 @@ public sealed class EvaluateCommandTests
     }
 
     [Test]
-    public void BrownPairsGiveFpr95AndAp()
+    public void BrownComparesAnyNumberOfMethods()
     {
-        BrownFolder.Write(folder["noise"], 60);
-        CommandLine run = CommandLine.MustRun("evaluate", "brown", folder["noise"], "--model", model, "--json");
+        BrownFolder.Write(folder["liberty"], 60);
+        BrownFolder.Write(folder["yosemite"], 60);
+        CommandLine run = CommandLine.MustRun(
+            "evaluate", "brown", folder.Path, "--train-set", "liberty", "--model", model, "--method", "model,binary,sift", "--method", "rootsift", "--method",
+            $"model:{model},raw,untrained", "--csv", folder["scores.csv"], "--json");
         JsonNode result = JsonNode.Parse(run.Output)!;
+        string name = Path.GetFileName(folder.Path);
+        JsonNode fpr95 = result["tables"]![0]!, precision = result["tables"]![2]!;
         Assert.Multiple(() =>
         {
-            Assert.That((int)result["matches"]!, Is.EqualTo(10));
-            Assert.That((double)result["fpr95"]!, Is.Zero, "patches of a point are nearly alike, others are unlike");
-            Assert.That((double)result["averagePrecision"]!, Is.EqualTo(1).Within(1e-9));
-            Assert.That(result["curve"]!.AsArray(), Is.Not.Empty);
+            Assert.That(
+                fpr95["rows"]!.AsArray().Select(row => (string)row!["method"]!),
+                Is.EqualTo(new[] { name, $"{name}, binary", "SIFT", "RootSIFT", $"model:{model}", "raw", "untrained" }));
+            Assert.That(fpr95["columns"]!.AsArray().Select(column => (string)column!), Is.EqualTo(new[] { "yosemite", "mean" }));
+            Assert.That((double)fpr95["rows"]![5]!["values"]![0]!, Is.Zero, "patches of a point are nearly alike, others are unlike");
+            Assert.That((double)precision["rows"]![0]!["values"]![0]!, Is.EqualTo(1).Within(1e-9));
+            Assert.That((int)result["curves"]![0]!["roc"]!["matches"]!, Is.EqualTo(10));
+            Assert.That(File.ReadAllLines(folder["scores.csv"]), Has.Length.EqualTo(1 + (3 * 7 * 2)));
         });
     }
 
     [Test]
-    public void BrownTakesTheBinaryForm()
+    public void BrownTakesTheBinaryFormAndSaysWhatFpr95Is()
     {
         BrownFolder.Write(folder["noise"], 60);
         CommandLine run = CommandLine.MustRun("evaluate", "brown", folder["noise"], "--model", model, "--binary");
-        Assert.That(run.Output, Does.Contain("FPR95"));
+        Assert.That(run.Output, Does.Contain("FPR95").And.Contain(", binary").And.Contain("false positive rate at 95% recall"));
+    }
+
+    [TestCase("sfit", "did you mean 'sift'")]
+    [TestCase("sift,modle:x", "did you mean 'model'")]
+    [TestCase("sift:x", "sift takes no file")]
+    [TestCase("model:none", "none")]
+    public void UnknownMethodIsExplained(string method, string explanation)
+    {
+        BrownFolder.Write(folder["noise"], 60);
+        CommandLine run = CommandLine.Run("evaluate", "brown", folder["noise"], "--model", model, "--method", method);
+        run.Explains(method == "model:none" ? 1 : 2, explanation);
+    }
+
+    [Test]
+    public void UnknownTrainSetIsExplained()
+    {
+        BrownFolder.Write(folder["noise"], 60);
+        CommandLine.Run("evaluate", "brown", folder.Path, "--train-set", "nois").Explains(2, "--train-set nois", "did you mean 'noise'");
+        CommandLine.Run("evaluate", "brown", folder.Path, "--train-set", "noise").Explains(2, "no other set");
     }
 
     [Test]

@@ -50,11 +50,11 @@ public sealed class DescriberTests
         Keypoint[] keypoints = KeypointDetector.Detect(picture, 10);
         byte[] patches = PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide);
 
-        DescriptorSet values = new ModelDescriber("network", model).Describe(picture, keypoints);
+        DescriptorSet values = new CutPatchDescriber(new ModelDescriber("network", model)).Describe(picture, keypoints);
         Assert.That(values.Values, Is.EqualTo(model.Describe(patches, model.PatchSide)));
         Assert.That((values.Count, values.Dimension), Is.EqualTo((keypoints.Length, architecture == Architecture.L2Net ? 128 : 256)));
 
-        DescriptorSet bits = new ModelDescriber("bits", model, binary: true).Describe(picture, keypoints);
+        DescriptorSet bits = new CutPatchDescriber(new ModelDescriber("bits", model, binary: true)).Describe(picture, keypoints);
         Assert.That(bits.Bits, Is.EqualTo(L2Net.Binarize(values.Values)));
     }
 

@@ -1,0 +1,123 @@
+using System.CommandLine;
+using CudaL2Net.Devices;
+using CudaL2Net.Imaging.Description;
+using CudaL2Net.Models;
+
+namespace CudaL2Net.Cli;
+
+/// <summary>The methods that an evaluation compares, as <c>--method</c> names them; disposes of the networks that it loaded.</summary>
+internal sealed class Methods : IDisposable
+{
+    /// <summary>The methods.</summary>
+    public static readonly Option<string[]> Option = new("--method")
+    {
+        Description = "What to compare, repeated or with commas: model (that of --model), binary (its signs), model:FILE, binary:FILE, untrained, sift, "
+            + "rootsift, raw (pixels).",
+        HelpName = "NAME",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private static readonly string[] Plain = ["model", "binary", "untrained", "sift", "rootsift", "raw"];
+    private static readonly string[] OfFile = ["model", "binary"];
+
+    private readonly Dictionary<string, L2Net> models = [];
+    private readonly List<IPatchDescriber> list = [];
+    private readonly ParseResult line;
+    private readonly Device device;
+
+    private Methods(ParseResult line, Device device)
+    {
+        this.line = line;
+        this.device = device;
+    }
+
+    /// <summary>The methods, in the order named; their names differ.</summary>
+    public IReadOnlyList<IPatchDescriber> List => list;
+
+    /// <summary>Makes the methods that a line names.</summary>
+    /// <param name="line">The command line.</param>
+    /// <param name="device">Where networks run.</param>
+    /// <param name="usual">What to take where the line names none.</param>
+    /// <exception cref="UsageException">There is no such method.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged.</exception>
+    public static Methods Open(ParseResult line, Device device, params IEnumerable<string> usual)
+    {
+        var methods = new Methods(line, device);
+        try
+        {
+            string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.TrimEntries))];
+            foreach (string word in words.Length > 0 ? words.Distinct() : usual)
+            {
+                methods.list.Add(methods.Make(word));
+            }
+
+            return methods;
+        }
+        catch
+        {
+            methods.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Disposes of the networks.</summary>
+    public void Dispose()
+    {
+        foreach (L2Net model in models.Values)
+        {
+            model.Dispose();
+        }
+    }
+
+    private IPatchDescriber Make(string word)
+    {
+        string[] parts = word.Split(':', 2);
+        string kind = parts[0].ToLowerInvariant();
+        string? file = parts.Length > 1 ? parts[1] : null;
+        return (kind, file) switch
+        {
+            ("model", _) => new ModelDescriber(UniqueName(ModelName(file), word), Model(file)),
+            ("binary", _) => new ModelDescriber(UniqueName($"{ModelName(file)}, binary", word), Model(file), binary: true),
+            ("untrained", null) => new ModelDescriber("untrained", Untrained()),
+            ("sift", null) => new SiftDescriber(),
+            ("rootsift", null) => new RootSiftDescriber(),
+            ("raw", null) => new RawDescriber(),
+            _ => throw Unknown(word, kind, file),
+        };
+    }
+
+    private static UsageException Unknown(string word, string kind, string? file)
+    {
+        if (file is not null && Plain.Contains(kind))
+        {
+            return new UsageException($"--method {word}: {kind} takes no file");
+        }
+
+        string guess = Suggestion.For(kind, Plain.Concat(OfFile));
+        return new UsageException(
+            $"--method {word}: there is no method '{kind}'{guess}",
+            $"the methods are {string.Join(", ", Plain.Concat(OfFile.Select(name => $"{name}:FILE")))}");
+    }
+
+    private string ModelName(string? file) => file is null ? CommonOptions.ModelName(line) : CommonOptions.NameOf(file);
+
+    // Two models of one name are told apart by the word that asked for the second one.
+    private string UniqueName(string name, string word) => list.Any(method => method.Name == name) ? word : name;
+
+    private L2Net Model(string? file) => Cached(
+        file ?? string.Empty, () => file is null ? CommonOptions.LoadModel(line, device) : L2Net.Load(CommonOptions.ModelPath(file), device));
+
+    private L2Net Untrained() => Cached("untrained:", () => L2Net.CreateRandom(Model(null).Architecture, 1, device));
+
+    private L2Net Cached(string key, Func<L2Net> load)
+    {
+        if (!models.TryGetValue(key, out L2Net? model))
+        {
+            model = load();
+            models.Add(key, model);
+        }
+
+        return model;
+    }
+}

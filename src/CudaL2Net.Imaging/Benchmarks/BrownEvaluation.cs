@@ -1,0 +1,152 @@
+using CudaL2Net.Data;
+using CudaL2Net.Evaluation;
+using CudaL2Net.Imaging.Description;
+using CudaL2Net.Matching;
+
+namespace CudaL2Net.Imaging.Benchmarks;
+
+/// <summary>Verification on Brown's PhotoTour data (Brown, Hua and Winder, PAMI 2011): tell the pairs of patches that match from those that do not.</summary>
+public static class BrownEvaluation
+{
+    /// <summary>FPR95 in words.</summary>
+    public const string Fpr95Definition =
+        "false positive rate at 95% recall (HardNet's definition): non-matches before the first position of a stable sort by distance at which the matches "
+            + "up to and with it are at least 95% of all matches, over all non-matches";
+
+    private const string AucDefinition = "area under the ROC curve, ties counted half";
+    private const string PrecisionDefinition =
+        "average precision: area under precision over recall by the trapezoid rule, ties in the order of the list of pairs";
+
+    /// <summary>The sets of a folder: itself where it is a Brown set, else the folders in it that are, by name.</summary>
+    /// <param name="folder">A set's folder, or a folder of such folders.</param>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="IOException">A set has a file missing, or it cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged.</exception>
+    public static IReadOnlyList<BrownDataset> OpenAll(string folder)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        string[] inside = Directory.Exists(folder) && !BrownDataset.IsBrownFolder(folder)
+            ? [.. Directory.EnumerateDirectories(folder).Where(BrownDataset.IsBrownFolder).Order(StringComparer.Ordinal)]
+            : [];
+        return inside.Length > 0 ? [.. inside.Select(BrownDataset.Open)] : [BrownDataset.Open(folder)];
+    }
+
+    /// <summary>A set's name: its folder's.</summary>
+    public static string NameOf(BrownDataset set)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        return Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(set.Folder)));
+    }
+
+    /// <summary>Evaluates methods on the pairs of sets.</summary>
+    /// <param name="sets">At least one set; names must differ.</param>
+    /// <param name="methods">At least one method; names must differ.</param>
+    /// <param name="pairList">The list of pairs in each set's folder.</param>
+    /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
+    /// <param name="cancellation">Stops between two mosaics.</param>
+    /// <returns>FPR95, AUC and AP, a column a set and their mean; a curve for each method and set.</returns>
+    /// <exception cref="ArgumentException">There is nothing to evaluate, or two sets or methods have one name.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or a list has no matches or no non-matches.</exception>
+    /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
+    public static EvaluationRun Evaluate(
+        IReadOnlyList<BrownDataset> sets,
+        IReadOnlyList<IPatchDescriber> methods,
+        string pairList = BrownDataset.DefaultPairs,
+        Action<double, string>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(sets);
+        ArgumentNullException.ThrowIfNull(methods);
+        string[] names = [.. sets.Select(NameOf)];
+        BenchmarkNames.RequireDistinct(names, "set");
+        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+
+        var curves = new List<VerificationCurve>();
+        int done = 0;
+        for (int s = 0; s < sets.Count; s++)
+        {
+            PatchPair[] pairs = sets[s].ReadPairs(pairList);
+            bool[] matches = Array.ConvertAll(pairs, pair => pair.IsMatch);
+            if (!matches.Contains(true) || !matches.Contains(false))
+            {
+                throw new InvalidDataException($"{Path.Combine(sets[s].Folder, pairList)} has no {(matches.Contains(true) ? "non-" : "")}matches; name another list");
+            }
+
+            foreach (IPatchDescriber method in methods)
+            {
+                double before = done++;
+                string what = $"{method.Name} on {names[s]}";
+                float[] distances = Distances(
+                    sets[s], pairs, method, part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what), cancellation);
+                curves.Add(VerificationCurve.FromDistances(method.Name, names[s], distances, matches));
+            }
+        }
+
+        return new EvaluationRun(
+            "brown",
+            sets.Count == 1 ? sets[0].Folder : Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(sets[0].Folder)))!,
+            new Dictionary<string, string> { ["pairs"] = pairList },
+            [.. methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, method.IsBinary))],
+            [
+                Table("FPR95", Fpr95Definition, false, ScoreUnit.Percent, roc => roc.Fpr95),
+                Table("AUC", AucDefinition, true, ScoreUnit.Fraction, roc => roc.Auc),
+                Table("AP", PrecisionDefinition, true, ScoreUnit.Fraction, roc => roc.AveragePrecision),
+            ],
+            [.. methods.SelectMany(method => curves.Where(curve => curve.Method == method.Name))]);
+
+        ScoreTable Table(string title, string measure, bool higherIsBetter, ScoreUnit unit, Func<RocCurve, double> score)
+        {
+            ScoreRow[] rows = [.. methods.Select(method =>
+            {
+                double[] values = [.. curves.Where(curve => curve.Method == method.Name).Select(curve => score(curve.Roc))];
+                return new ScoreRow(method.Name, [.. values, values.Average()]);
+            })];
+            return new ScoreTable(title, measure, higherIsBetter, unit, [.. names, "mean"], rows);
+        }
+    }
+
+    // Only the patches that the pairs name are described, a mosaic at a time.
+    private static float[] Distances(
+        BrownDataset set, PatchPair[] pairs, IPatchDescriber method, Action<double> progress, CancellationToken cancellation)
+    {
+        const int Side = BrownDataset.PatchSide, Area = Side * Side;
+        var named = new bool[set.Count];
+        foreach (PatchPair pair in pairs)
+        {
+            named[pair.First] = named[pair.Second] = true;
+        }
+
+        var row = new int[set.Count];
+        int used = 0;
+        for (int i = 0; i < row.Length; i++)
+        {
+            row[i] = named[i] ? used++ : -1;
+        }
+
+        var builder = new DescriptorSetBuilder(used, method.Dimension, method.IsBinary);
+        int patch = 0;
+        foreach (byte[] block in set.ReadPatches())
+        {
+            cancellation.ThrowIfCancellationRequested();
+            byte[] wanted = new byte[block.Length];
+            int length = 0;
+            for (int offset = 0; offset < block.Length; offset += Area, patch++)
+            {
+                if (named[patch])
+                {
+                    block.AsSpan(offset, Area).CopyTo(wanted.AsSpan(length));
+                    length += Area;
+                }
+            }
+
+            builder.Add(method.Describe(wanted.AsSpan(0, length), Side));
+            progress((double)patch / set.Count);
+        }
+
+        DescriptorSet descriptors = builder.Build();
+        var distances = new float[pairs.Length];
+        Parallel.For(0, pairs.Length, i => distances[i] = descriptors.Distance(row[pairs[i].First], descriptors, row[pairs[i].Second]));
+        return distances;
+    }
+}

@@ -1,0 +1,36 @@
+namespace CudaL2Net.Matching;
+
+/// <summary>Gathers descriptors that come in blocks into one set.</summary>
+/// <param name="capacity">Descriptors that will come.</param>
+/// <param name="dimension">Values, or bits, of a descriptor.</param>
+/// <param name="binary">Whether they are bits.</param>
+public sealed class DescriptorSetBuilder(int capacity, int dimension, bool binary)
+{
+    private readonly float[]? values = binary ? null : new float[checked(capacity * (long)dimension)];
+    private readonly byte[]? bits = binary ? new byte[checked(capacity * (long)(dimension / 8))] : null;
+
+    /// <summary>The descriptors added.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Adds a block.</summary>
+    /// <param name="block">Descriptors of the same kind.</param>
+    /// <exception cref="ArgumentException">They are of another kind, or more than were to come.</exception>
+    public void Add(DescriptorSet block)
+    {
+        ArgumentNullException.ThrowIfNull(block);
+        if (block.Dimension != dimension || block.Bits is null != bits is null || Count + (long)block.Count > capacity)
+        {
+            throw new ArgumentException($"{block} do not fit: expected {capacity - Count} {(binary ? "binary" : "float")} descriptors of dimension {dimension}");
+        }
+
+        block.Values?.CopyTo(values!, Count * (long)dimension);
+        block.Bits?.CopyTo(bits!, Count * (long)(dimension / 8));
+        Count += block.Count;
+    }
+
+    /// <summary>The set; the builder must not be used afterwards.</summary>
+    /// <exception cref="InvalidOperationException">Fewer descriptors came than were to come.</exception>
+    public DescriptorSet Build() => Count < capacity
+        ? throw new InvalidOperationException($"{Count} of {capacity} descriptors came")
+        : values is not null ? DescriptorSet.FromValues(values, dimension) : DescriptorSet.FromBits(bits!, dimension);
+}
