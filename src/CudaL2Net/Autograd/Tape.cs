@@ -82,6 +82,18 @@ public sealed class Tape(Device device) : IDisposable
     internal Variable Result(ReadOnlySpan<int> shape, bool needsGradient, Tensor<float>? sharedGradient = null) =>
         new(this, Own(Device.Allocate<float>(shape)), needsGradient, sharedGradient);
 
+    /// <summary>A normalized activation that its readers compute, see <see cref="IFusedKernels"/>.</summary>
+    internal Variable Deferred(NormalizedActivation activation, bool needsGradient) => new(this, activation, needsGradient);
+
+    /// <summary>Records that a normalized activation is written out after all; it must have been recorded before.</summary>
+    internal Tensor<float> Materialize(NormalizedActivation activation)
+    {
+        var kernels = (IFusedKernels)Device.Kernels;
+        Tensor<float> value = Own(Device.Allocate<float>(activation.X.Shape));
+        Record(new Variable(this, value, needsGradient: false), () => kernels.Normalize(activation.X, activation.Normalization, value), null);
+        return value;
+    }
+
     /// <summary>Frees <paramref name="resource"/> with the tape.</summary>
     internal T Own<T>(T resource)
         where T : IDisposable

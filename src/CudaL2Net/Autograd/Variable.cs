@@ -1,3 +1,4 @@
+using CudaL2Net.Devices;
 using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Autograd;
@@ -8,17 +9,37 @@ public sealed class Variable
     private readonly Tape tape;
     private readonly Tensor<float>? sharedGradient;
     private readonly List<Tensor<float>> extraGradients = [];
+    private readonly int[] shape;
+    private Tensor<float>? value;
 
     internal Variable(Tape tape, Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null)
     {
         this.tape = tape;
         this.sharedGradient = sharedGradient;
-        Value = value;
+        this.value = value;
+        shape = value.Shape.ToArray();
         NeedsGradient = needsGradient;
     }
 
-    /// <summary>The value; the tape overwrites it on every replay unless it is an input or a parameter.</summary>
-    public Tensor<float> Value { get; }
+    internal Variable(Tape tape, NormalizedActivation deferred, bool needsGradient)
+    {
+        this.tape = tape;
+        Deferred = deferred;
+        shape = deferred.X.Shape.ToArray();
+        NeedsGradient = needsGradient;
+    }
+
+    /// <summary>The extent of each dimension, slowest first.</summary>
+    public ReadOnlySpan<int> Shape => shape;
+
+    /// <summary>The number of elements.</summary>
+    public int Length => shape.Aggregate(1, (product, extent) => product * extent);
+
+    /// <summary>
+    /// The value; the tape overwrites it on every replay unless it is an input or a parameter. Operations take it when they are recorded, not when they run: a
+    /// value that was not going to be stored is stored from then on.
+    /// </summary>
+    public Tensor<float> Value => value ??= tape.Materialize(Deferred!);
 
     /// <summary>Whether the loss's gradient reaches this variable.</summary>
     public bool NeedsGradient { get; }
@@ -29,15 +50,24 @@ public sealed class Variable
     /// </summary>
     public Tensor<float>? Gradient { get; private set; }
 
+    /// <summary>What this variable is computed from by its readers; null for an ordinary one.</summary>
+    internal NormalizedActivation? Deferred { get; }
+
+    /// <summary>Whether a single operation reads this variable's gradient into being.</summary>
+    internal bool HasOneReader => extraGradients.Count == 0;
+
+    /// <summary>Whether the operation that computed the gradient has gathered the deferred activation's sums, too.</summary>
+    internal bool SumsGathered { get; set; }
+
     /// <summary>Memory that one reader of this variable overwrites with its part of the gradient. The tape adds the parts of several readers.</summary>
     internal Tensor<float> ClaimGradient()
     {
         if (Gradient == null)
         {
-            return Gradient = sharedGradient ?? tape.Own(tape.Device.Allocate<float>(Value.Shape));
+            return Gradient = sharedGradient ?? tape.Own(tape.Device.Allocate<float>(shape));
         }
 
-        Tensor<float> part = tape.Own(tape.Device.Allocate<float>(Value.Shape));
+        Tensor<float> part = tape.Own(tape.Device.Allocate<float>(shape));
         extraGradients.Add(part);
         return part;
     }

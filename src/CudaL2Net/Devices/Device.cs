@@ -1,4 +1,5 @@
 using CudaL2Net.Devices.Cpu;
+using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices;
@@ -25,8 +26,8 @@ public abstract unsafe class Device : IDisposable
         return name switch
         {
             "auto" or "cpu" => new CpuDevice(threads),
-            _ when name == "cuda" || name.StartsWith("cuda:", StringComparison.Ordinal) =>
-                throw new ArgumentException($"device '{name}': this version has no CUDA backend; use --device cpu"),
+            "cuda" => new CudaDevice(0),
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out int ordinal) => new CudaDevice(ordinal),
             _ => throw new ArgumentException($"unknown device '{name}': expected auto or cpu"),
         };
     }
@@ -62,4 +63,35 @@ public abstract unsafe class Device : IDisposable
     internal abstract void CopyToHost(void* host, void* device, nuint bytes);
 
     internal abstract void Clear(void* device, nuint bytes);
+
+    /// <summary>Throws unless two tensors have as many elements.</summary>
+    private protected static void RequireSameLength(Tensor<float> a, Tensor<float> b)
+    {
+        if (a.Length != b.Length)
+        {
+            throw new ArgumentException($"tensors of {a.Length} and {b.Length} elements must have the same size");
+        }
+    }
+
+    /// <summary>Throws unless a tensor has the length that an operation expects.</summary>
+    private protected static void RequireLength<T>(Tensor<T> tensor, int length, string name)
+        where T : unmanaged
+    {
+        if (tensor.Length != length)
+        {
+            throw new ArgumentException($"{name} has {tensor.Length} elements, expected {length}", name);
+        }
+    }
+
+    /// <summary>p of a batch of 2p rows, and the number of values in a row.</summary>
+    private protected static (int Pairs, int Width) PairShape(Tensor<float> batch)
+    {
+        int rows = batch.Shape.IsEmpty ? 0 : batch.Shape[0];
+        if (rows == 0 || rows % 2 != 0)
+        {
+            throw new ArgumentException($"a batch of pairs needs an even number of rows, at least 2, but this one has {rows}", nameof(batch));
+        }
+
+        return (rows / 2, batch.Length / rows);
+    }
 }

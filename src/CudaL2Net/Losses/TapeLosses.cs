@@ -18,8 +18,8 @@ public static class TapeLosses
     public static void DistanceSoftmax(this Tape tape, Variable descriptors, float weight = 1)
     {
         IKernels kernels = tape.Device.Kernels;
-        Tensor<float> gradient = descriptors.ClaimGradient();
-        tape.RecordLoss("E1", loss => kernels.DistanceSoftmax(weight, descriptors.Value, loss, gradient));
+        Tensor<float> gradient = descriptors.ClaimGradient(), descriptorRows = descriptors.Value;
+        tape.RecordLoss("E1", loss => kernels.DistanceSoftmax(weight, descriptorRows, loss, gradient));
     }
 
     /// <summary>L2-Net's E2, compactness (equations 6 and 7): the squared correlations between different dimensions. Also HardNet's optional penalty on the
@@ -31,8 +31,8 @@ public static class TapeLosses
     public static void Correlation(this Tape tape, Variable features, CorrelationOptions options, float weight = 1)
     {
         IKernels kernels = tape.Device.Kernels;
-        Tensor<float> gradient = features.ClaimGradient();
-        tape.RecordLoss("E2", loss => kernels.Correlation(options, weight, features.Value, loss, gradient));
+        Tensor<float> gradient = features.ClaimGradient(), featureRows = features.Value;
+        tape.RecordLoss("E2", loss => kernels.Correlation(options, weight, featureRows, loss, gradient));
     }
 
     /// <summary>L2-Net's E3, discriminative intermediate features (equations 9 and 10), after one batch normalization.</summary>
@@ -44,8 +44,8 @@ public static class TapeLosses
     public static void IntermediateSoftmax(this Tape tape, Variable features, float similarity, string name = "E3", float weight = 1)
     {
         IKernels kernels = tape.Device.Kernels;
-        Tensor<float> gradient = features.ClaimGradient();
-        tape.RecordLoss(name, loss => kernels.IntermediateSoftmax(similarity, weight, features.Value, loss, gradient));
+        Tensor<float> gradient = features.ClaimGradient(), featureRows = features.Value;
+        tape.RecordLoss(name, loss => kernels.IntermediateSoftmax(similarity, weight, featureRows, loss, gradient));
     }
 
     /// <summary>A loss on each pair and its hardest negative in the batch (HardNet, RAL-Net and the ablations between), with global orthogonal
@@ -58,20 +58,20 @@ public static class TapeLosses
     public static void HardestTriplet(this Tape tape, Variable descriptors, TripletOptions options, float nearDuplicate, float orthogonalWeight = 0)
     {
         IKernels kernels = tape.Device.Kernels;
-        int pairs = descriptors.Value.Shape[0] / 2;
+        int pairs = descriptors.Shape[0] / 2;
         Tensor<float> positive = tape.Own(tape.Device.Allocate<float>(pairs)), negative = tape.Own(tape.Device.Allocate<float>(pairs));
         Tensor<int> negativePair = tape.Own(tape.Device.Allocate<int>(pairs, 2));
         var mining = new HardestNegativeOptions(options.Distance, nearDuplicate);
-        Tensor<float> gradient = descriptors.ClaimGradient();
+        Tensor<float> gradient = descriptors.ClaimGradient(), descriptorRows = descriptors.Value;
         tape.RecordLoss(options.Loss.ToString().ToLowerInvariant(), loss =>
         {
-            kernels.HardestNegative(mining, descriptors.Value, positive, negative, negativePair);
-            kernels.Triplet(options, 1, descriptors.Value, positive, negative, negativePair, loss, gradient);
+            kernels.HardestNegative(mining, descriptorRows, positive, negative, negativePair);
+            kernels.Triplet(options, 1, descriptorRows, positive, negative, negativePair, loss, gradient);
         });
         if (orthogonalWeight != 0)
         {
             Tensor<float> orthogonalGradient = descriptors.ClaimGradient();
-            tape.RecordLoss("GOR", loss => kernels.GlobalOrthogonal(orthogonalWeight, descriptors.Value, negativePair, loss, orthogonalGradient));
+            tape.RecordLoss("GOR", loss => kernels.GlobalOrthogonal(orthogonalWeight, descriptorRows, negativePair, loss, orthogonalGradient));
         }
     }
 }

@@ -24,30 +24,25 @@ public static class TapeOperations
     public static Variable Conv2d(this Tape tape, Variable x, Variable filters, Variable? bias, int stride, int padding)
     {
         IKernels kernels = tape.Device.Kernels;
-        ReadOnlySpan<int> image = x.Value.Shape, bank = filters.Value.Shape;
-        var geometry = new Conv2dGeometry(image[0], image[1], image[2], image[3], bank[0], bank[1], bank[2], stride, padding);
-        if (bank[3] != image[3] || geometry.OutHeight < 1 || geometry.OutWidth < 1)
-        {
-            throw new ArgumentException(
-                $"filters [{string.Join(", ", bank.ToArray())}] do not fit images [{string.Join(", ", image.ToArray())}] with padding {padding}");
-        }
-
+        Tensor<float> input = x.Value;
+        Conv2dGeometry geometry = ConvolutionGeometry(x, filters, stride, padding);
         bool trained = filters.NeedsGradient;
         Variable y = tape.Result([geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels], trained || x.NeedsGradient);
         Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
         Tensor<float>? dFilters = trained ? filters.ClaimGradient() : null;
         Tensor<float>? dBias = trained ? bias?.ClaimGradient() : null;
+        Tensor<float> bank = filters.Value;
         Tensor<float>? biasValue = bias?.Value;
-        tape.Record(y, () => kernels.Conv2dForward(geometry, x.Value, filters.Value, biasValue, y.Value), !y.NeedsGradient ? null : () =>
+        tape.Record(y, () => kernels.Conv2dForward(geometry, input, bank, biasValue, y.Value), !y.NeedsGradient ? null : () =>
         {
             if (dFilters != null)
             {
-                kernels.Conv2dBackwardFilter(geometry, x.Value, y.Gradient!, dFilters, dBias);
+                kernels.Conv2dBackwardFilter(geometry, input, y.Gradient!, dFilters, dBias);
             }
 
             if (dx != null)
             {
-                kernels.Conv2dBackwardData(geometry, y.Gradient!, filters.Value, dx);
+                kernels.Conv2dBackwardData(geometry, y.Gradient!, bank, dx);
             }
         });
         return y;
@@ -60,22 +55,20 @@ public static class TapeOperations
         Tensor<float> runningVariance)
     {
         IKernels kernels = tape.Device.Kernels;
-        int channels = x.Value.Shape[^1];
-        if (x.Value.Shape[0] % options.Sides != 0)
-        {
-            throw new ArgumentException($"a batch of {x.Value.Shape[0]} does not divide into {options.Sides} sides");
-        }
+        Tensor<float> input = x.Value;
+        int channels = x.Shape[^1];
+        RequireSides(x.Shape[0], options);
 
         Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
-        Variable y = tape.Result(x.Value.Shape, x.NeedsGradient, dx);
+        Variable y = tape.Result(x.Shape, x.NeedsGradient, dx);
         Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Sides, channels));
         Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Sides, channels));
         Tensor<float>? dScale = scale?.ClaimGradient(), dShift = shift?.ClaimGradient();
         Tensor<float>? scaleValue = scale?.Value, shiftValue = shift?.Value;
         tape.Record(
             y,
-            () => kernels.BatchNormForward(options, x.Value, scaleValue, shiftValue, mean, inverseDeviation, runningMean, runningVariance, y.Value),
-            dx == null ? null : () => kernels.BatchNormBackward(options, x.Value, scaleValue, shiftValue, mean, inverseDeviation, y.Gradient!, dx, dScale,
+            () => kernels.BatchNormForward(options, input, scaleValue, shiftValue, mean, inverseDeviation, runningMean, runningVariance, y.Value),
+            dx == null ? null : () => kernels.BatchNormBackward(options, input, scaleValue, shiftValue, mean, inverseDeviation, y.Gradient!, dx, dScale,
                 dShift));
         return y;
     }
@@ -84,9 +77,10 @@ public static class TapeOperations
     public static Variable Relu(this Tape tape, Variable x)
     {
         IKernels kernels = tape.Device.Kernels;
+        Tensor<float> input = x.Value;
         Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
-        Variable y = tape.Result(x.Value.Shape, x.NeedsGradient);
-        tape.Record(y, () => kernels.ReluForward(x.Value, y.Value), dx == null ? null : () => kernels.ReluBackward(x.Value, y.Gradient!, dx));
+        Variable y = tape.Result(x.Shape, x.NeedsGradient);
+        tape.Record(y, () => kernels.ReluForward(input, y.Value), dx == null ? null : () => kernels.ReluBackward(input, y.Gradient!, dx));
         return y;
     }
 
@@ -99,9 +93,10 @@ public static class TapeOperations
         }
 
         IKernels kernels = tape.Device.Kernels;
+        Tensor<float> input = x.Value;
         Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
-        Variable y = tape.Result(x.Value.Shape, x.NeedsGradient);
-        tape.Record(y, () => kernels.Dropout(options, step, x.Value, y.Value), dx == null ? null : () => kernels.Dropout(options, step, y.Gradient!, dx));
+        Variable y = tape.Result(x.Shape, x.NeedsGradient);
+        tape.Record(y, () => kernels.Dropout(options, step, input, y.Value), dx == null ? null : () => kernels.Dropout(options, step, y.Gradient!, dx));
         return y;
     }
 
@@ -109,9 +104,10 @@ public static class TapeOperations
     public static Variable Lrn(this Tape tape, Variable x, LrnOptions options)
     {
         IKernels kernels = tape.Device.Kernels;
+        Tensor<float> input = x.Value;
         Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
-        Variable y = tape.Result(x.Value.Shape, x.NeedsGradient);
-        tape.Record(y, () => kernels.LrnForward(options, x.Value, y.Value), dx == null ? null : () => kernels.LrnBackward(options, x.Value, y.Gradient!, dx));
+        Variable y = tape.Result(x.Shape, x.NeedsGradient);
+        tape.Record(y, () => kernels.LrnForward(options, input, y.Value), dx == null ? null : () => kernels.LrnBackward(options, input, y.Gradient!, dx));
         return y;
     }
 
@@ -120,9 +116,10 @@ public static class TapeOperations
     public static Variable UnitVector(this Tape tape, Variable x)
     {
         IKernels kernels = tape.Device.Kernels;
-        Variable y = tape.Result([x.Value.Shape[0], x.Value.Length / x.Value.Shape[0]], x.NeedsGradient);
+        Tensor<float> input = x.Value;
+        Variable y = tape.Result([x.Shape[0], x.Length / x.Shape[0]], x.NeedsGradient);
         Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
-        tape.Record(y, () => kernels.UnitVectorForward(x.Value, y.Value), dx == null ? null : () => kernels.UnitVectorBackward(x.Value, y.Gradient!, dx));
+        tape.Record(y, () => kernels.UnitVectorForward(input, y.Value), dx == null ? null : () => kernels.UnitVectorBackward(input, y.Gradient!, dx));
         return y;
     }
 
@@ -131,15 +128,16 @@ public static class TapeOperations
     public static Variable Concatenate(this Tape tape, Variable left, Variable right)
     {
         IKernels kernels = tape.Device.Kernels;
-        int a = left.Value.Shape[1], b = right.Value.Shape[1];
-        Variable y = tape.Result([left.Value.Shape[0], a + b], left.NeedsGradient || right.NeedsGradient);
+        Tensor<float> leftValue = left.Value, rightValue = right.Value;
+        int a = left.Shape[1], b = right.Shape[1];
+        Variable y = tape.Result([left.Shape[0], a + b], left.NeedsGradient || right.NeedsGradient);
         Tensor<float>? dLeft = left.NeedsGradient ? left.ClaimGradient() : null, dRight = right.NeedsGradient ? right.ClaimGradient() : null;
         tape.Record(
             y,
             () =>
             {
-                kernels.CopyColumns(left.Value, 0, y.Value, 0, a);
-                kernels.CopyColumns(right.Value, 0, y.Value, a, b);
+                kernels.CopyColumns(leftValue, 0, y.Value, 0, a);
+                kernels.CopyColumns(rightValue, 0, y.Value, a, b);
             },
             !y.NeedsGradient ? null : () =>
             {
@@ -154,5 +152,26 @@ public static class TapeOperations
                 }
             });
         return y;
+    }
+
+    /// <summary>The sizes of a convolution of x with filters.</summary>
+    /// <exception cref="ArgumentException">The channels differ, or the filter does not fit into the padded image.</exception>
+    internal static Conv2dGeometry ConvolutionGeometry(Variable x, Variable filters, int stride, int padding)
+    {
+        ReadOnlySpan<int> image = x.Shape, bank = filters.Shape;
+        var geometry = new Conv2dGeometry(image[0], image[1], image[2], image[3], bank[0], bank[1], bank[2], stride, padding);
+        return bank[3] == image[3] && geometry.OutHeight >= 1 && geometry.OutWidth >= 1
+            ? geometry
+            : throw new ArgumentException(
+                $"filters [{string.Join(", ", bank.ToArray())}] do not fit images [{string.Join(", ", image.ToArray())}] with padding {padding}");
+    }
+
+    /// <summary>Throws unless a batch divides into sides.</summary>
+    internal static void RequireSides(int batch, BatchNormOptions options)
+    {
+        if (batch % options.Sides != 0)
+        {
+            throw new ArgumentException($"a batch of {batch} does not divide into {options.Sides} sides");
+        }
     }
 }

@@ -51,9 +51,9 @@ internal sealed class TrainedTower : IDisposable
                 x = tape.Dropout(x, new DropoutOptions(options.Dropout, options.Seed), step);
             }
 
-            x = tape.Conv2d(x, tape.Parameter(layer.Filters), Parameter(tape, layer.Bias), shape.Stride, shape.Padding);
             var normalization = new BatchNormOptions(2, initial.Epsilon, options.StatisticsMomentum, Relu: !last && !tap);
-            x = tape.BatchNorm(x, normalization, Parameter(tape, layer.Scale), Parameter(tape, layer.Shift), layer.RunningMean, layer.RunningVariance);
+            x = tape.ConvolutionBatchNorm(x, tape.Parameter(layer.Filters), Parameter(tape, layer.Bias), shape.Stride, shape.Padding, normalization,
+                Parameter(tape, layer.Scale), Parameter(tape, layer.Shift), layer.RunningMean, layer.RunningVariance);
             if (tap)
             {
                 tapped.Add((i + 1, x));

@@ -72,7 +72,7 @@ internal sealed class TrainingStep : IDisposable
 
             foreach ((int layer, Variable map) in tapped)
             {
-                float similarity = loss.IntermediateSimilarity == IntermediateSimilarity.Literal ? 1 : 1f / (map.Value.Length / map.Value.Shape[0]);
+                float similarity = loss.IntermediateSimilarity == IntermediateSimilarity.Literal ? 1 : 1f / (map.Length / map.Shape[0]);
                 tape.IntermediateSoftmax(map, similarity, $"E3 after layer {layer}", weight);
             }
         }
@@ -148,7 +148,7 @@ internal sealed class TrainingStep : IDisposable
     public double DescriptorSpread()
     {
         float[] values = descriptors.Value.ToArray();
-        int dimension = descriptors.Value.Shape[1], rows = 2 * options.Batch;
+        int dimension = descriptors.Shape[1], rows = 2 * options.Batch;
         double spread = 0;
         for (int d = dimension - TowerLayer.All[^1].OutChannels; d < dimension; d++)
         {

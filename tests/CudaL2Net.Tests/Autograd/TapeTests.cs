@@ -11,7 +11,7 @@ namespace CudaL2Net.Tests.Autograd;
 /// Gradients of a small network (three convolutions with batch normalization, the maps of the second tapped, dropout, unit vector) as the tape computes them in
 /// float32, against finite differences of the same network put together from the double references.
 /// </summary>
-public sealed class TapeTests
+public sealed class TapeTests(string device) : OperationTests(device)
 {
     private const int Pairs = 5, Side = 7, First = 3, Second = 4, Dimension = 6;
 
@@ -67,7 +67,7 @@ public sealed class TapeTests
         double[] filters = Samples.Widen(bank);
         double Loss(double[] v) => Plain.IntermediateSoftmax(1, Plain.Conv2d(wide, Samples.Widen(image), v, null), 2).Value
             + Plain.DistanceSoftmax(Plain.UnitVector(Plain.Conv2d(wide, Samples.Widen(image), v, null), 3), 2).Value;
-        float[] gradient = OnCpu.Run(device =>
+        float[] gradient = RunOnDevice(device =>
         {
             using var tape = new Tape(device);
             using Tensor<float> x = device.Upload<float>(image, 4, 5, 5, 1), weights = device.Upload<float>(bank, 3, 5, 5, 1);
@@ -96,7 +96,7 @@ public sealed class TapeTests
             return Plain.DistanceSoftmax(both, 3).Value;
         }
 
-        float[] gradient = OnCpu.Run(device =>
+        float[] gradient = RunOnDevice(device =>
         {
             using var tape = new Tape(device);
             using Tensor<float> frozen = device.Upload<float>(left, 6, 3), x = device.Upload<float>(image, 6, 2, 2, 1),
@@ -146,10 +146,10 @@ public sealed class TapeTests
         Array.ForEach(tensors, tensor => tensor.Dispose());
     }
 
-    private static void CheckGradients(Action<Tape, Variable, Variable, Variable> record, Func<double[], double[], double[], double> loss)
+    private void CheckGradients(Action<Tape, Variable, Variable, Variable> record, Func<double[], double[], double[], double> loss)
     {
         float[][] start = Start();
-        float[][] actual = OnCpu.Run(device =>
+        float[][] actual = RunOnDevice(device =>
         {
             using var tape = new Tape(device);
             Tensor<float>[] tensors = [.. start.Zip(Shapes, (values, shape) => device.Upload<float>(values, shape))];

@@ -4,7 +4,7 @@ using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class AddTests
+public sealed class AddTests(string device) : OperationTests(device)
 {
     [TestCase(1)]
     [TestCase(33)]
@@ -12,7 +12,7 @@ public sealed class AddTests
     public void AddsElementByElement(int length)
     {
         float[] x = Samples.Gaussian(1, length), y = Samples.Gaussian(2, length);
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> added = device.Upload<float>(x);
             Tensor<float> sum = device.Upload<float>(y);
@@ -25,7 +25,7 @@ public sealed class AddTests
     [Test]
     public void DifferentSizesAreRefused()
     {
-        using Device device = Device.Open("cpu", 1);
+        using Device device = Open();
         using Tensor<float> three = device.Allocate<float>(3), four = device.Allocate<float>(4);
         Assert.That(() => device.Kernels.Add(three, four), Throws.ArgumentException.With.Message.Contains("3 and 4"));
     }

@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class BatchNormTests
+public sealed class BatchNormTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference(
@@ -95,10 +95,10 @@ public sealed class BatchNormTests
     }
 
     /// <summary>y, running mean, running variance, dx, dScale, dShift.</summary>
-    private static float[][] Run(
+    private float[][] Run(
         BatchNormOptions options, float[] x, int channels, float[]? scale, float[]? shift, float[] runningMean, float[] runningVariance, float[] dy,
         bool inPlace = false) =>
-        OnCpu.Run(device =>
+        RunOnDevice(device =>
         {
             using Tensor<float> input = device.Upload<float>(x, x.Length / channels, channels);
             using Tensor<float> outputGradient = device.Upload<float>(dy, x.Length / channels, channels);

@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class Conv2dTests
+public sealed class Conv2dTests(string device) : OperationTests(device)
 {
     [Test]
     public void EveryKernelStrideAndPaddingMatchesTheReference(
@@ -56,7 +56,7 @@ public sealed class Conv2dTests
     public void WorkedOutByHand()
     {
         // x = 1 2 / 3 4, a 2 x 2 filter 1 10 / 100 1000, no padding: 1 + 20 + 300 + 4000 = 4321: a cross-correlation, the filter is not turned round.
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> x = device.Upload<float>([1, 2, 3, 4], 1, 2, 2, 1), filters = device.Upload<float>([1, 10, 100, 1000], 1, 2, 2, 1);
             Tensor<float> y = device.Allocate<float>(1, 1, 1, 1);
@@ -66,12 +66,12 @@ public sealed class Conv2dTests
         Assert.That(result[0], Is.EqualTo(new[] { 4321f }));
     }
 
-    private static void Check(Conv2dGeometry g, bool bias)
+    private void Check(Conv2dGeometry g, bool bias)
     {
         float[] x = Samples.Gaussian(1, g.Batch * g.Height * g.Width * g.InChannels);
         float[] filters = Samples.Gaussian(2, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels);
         float[] b = Samples.Gaussian(3, g.OutChannels), dy = Samples.Gaussian(4, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels);
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> input = device.Upload<float>(x, g.Batch, g.Height, g.Width, g.InChannels);
             using Tensor<float> weights = device.Upload<float>(filters, g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);

@@ -3,7 +3,7 @@ using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class CopyColumnsTests
+public sealed class CopyColumnsTests(string device) : OperationTests(device)
 {
     [TestCase(1, 1, 1, 1, 0, 0)]
     [TestCase(3, 5, 7, 4, 1, 3)]
@@ -12,7 +12,7 @@ public sealed class CopyColumnsTests
     public void CopiesOneBlockOfColumnsAndLeavesTheRest(int rows, int sourceWidth, int targetWidth, int count, int sourceColumn, int targetColumn)
     {
         float[] source = Samples.Gaussian(1, rows * sourceWidth), target = Samples.Gaussian(2, rows * targetWidth);
-        float[] result = OnCpu.Run(device =>
+        float[] result = RunOnDevice(device =>
         {
             using Tensor<float> from = device.Upload<float>(source, rows, sourceWidth);
             Tensor<float> to = device.Upload<float>(target, rows, targetWidth);

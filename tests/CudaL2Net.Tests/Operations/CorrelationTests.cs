@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class CorrelationTests
+public sealed class CorrelationTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values(1, 5, 33, 128)] int width, [Values] bool firstSideOnly, [Values] bool exact)
@@ -62,9 +62,9 @@ public sealed class CorrelationTests
         Assert.That(Enumerable.Range(0, 20).Select(row => gradient[3 * row]), Is.All.Zero);
     }
 
-    private static (float Value, float[] Gradient) Run(CorrelationOptions options, float[] y, int pairs, float weight)
+    private (float Value, float[] Gradient) Run(CorrelationOptions options, float[] y, int pairs, float weight)
     {
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> features = device.Upload<float>(y, 2 * pairs, y.Length / (2 * pairs));
             Tensor<float> loss = device.Allocate<float>(1), gradient = device.Upload<float>(y, 2 * pairs, y.Length / (2 * pairs));

@@ -4,7 +4,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class DistanceSoftmaxTests
+public sealed class DistanceSoftmaxTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values(5, 33, 128)] int width, [Values(0.6f, 0.01f)] float noise)
@@ -48,9 +48,9 @@ public sealed class DistanceSoftmaxTests
         Assert.That(gradient, Is.All.Zero);
     }
 
-    private static (float Value, float[] Gradient) Run(float[] y, int pairs, float weight)
+    private (float Value, float[] Gradient) Run(float[] y, int pairs, float weight)
     {
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> descriptors = device.Upload<float>(y, 2 * pairs, y.Length / (2 * pairs));
             Tensor<float> loss = device.Allocate<float>(1), gradient = device.Allocate<float>(2 * pairs, y.Length / (2 * pairs));

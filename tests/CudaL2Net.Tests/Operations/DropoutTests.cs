@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class DropoutTests
+public sealed class DropoutTests(string device) : OperationTests(device)
 {
     [TestCase(1, 0.3f)]
     [TestCase(33, 0.3f)]
@@ -37,7 +37,7 @@ public sealed class DropoutTests
         Assert.That(Run(x, 0.5f, 1), Is.Not.EqualTo(Run(x, 0.5f, 2)));
     }
 
-    private static float[] Run(float[] x, float rate, uint step) => OnCpu.Run(device =>
+    private float[] Run(float[] x, float rate, uint step) => RunOnDevice(device =>
     {
         using Tensor<float> input = device.Upload<float>(x);
         using Tensor<StepParameters> parameters = device.Step(step);

@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class GatherPatchesTests
+public sealed class GatherPatchesTests(string device) : OperationTests(device)
 {
     private const int Area = 32 * 32;
 
@@ -61,8 +61,8 @@ public sealed class GatherPatchesTests
         return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
     }
 
-    private static float[] Run(
-        byte[] bytes, int[] rows, GatherOptions options, float[]? meanImage, int pairs, uint step, int batchOffset) => OnCpu.Run(device =>
+    private float[] Run(
+        byte[] bytes, int[] rows, GatherOptions options, float[]? meanImage, int pairs, uint step, int batchOffset) => RunOnDevice(device =>
     {
         using Tensor<byte> patches = device.Upload<byte>(bytes, bytes.Length / Area, 32, 32);
         using Tensor<int> indices = device.Upload<int>(rows);

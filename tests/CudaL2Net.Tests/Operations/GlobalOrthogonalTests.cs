@@ -4,7 +4,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class GlobalOrthogonalTests
+public sealed class GlobalOrthogonalTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values(5, 33, 128)] int width)
@@ -59,9 +59,9 @@ public sealed class GlobalOrthogonalTests
         return negativePair;
     }
 
-    private static (float Value, float[] Gradient) Run(float[] y, int pairs, int[] negatives, float weight)
+    private (float Value, float[] Gradient) Run(float[] y, int pairs, int[] negatives, float weight)
     {
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> descriptors = device.Upload<float>(y, 2 * pairs, y.Length / (2 * pairs));
             using Tensor<int> negativePair = device.Upload<int>(negatives, pairs, 2);

@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class HardestNegativeTests
+public sealed class HardestNegativeTests(string device) : OperationTests(device)
 {
     private static readonly HardestNegativeOptions HardNet = new(DescriptorDistance.Euclidean, 0.008f);
     private static readonly HardestNegativeOptions RalNet = new(DescriptorDistance.Angular, 6.4e-5f);
@@ -92,10 +92,10 @@ public sealed class HardestNegativeTests
         Assert.That(negativePair[1], Is.Not.EqualTo(4));
     }
 
-    private static (float[] Positive, float[] Negative, int[] NegativePair) Run(HardestNegativeOptions options, float[] y, int pairs)
+    private (float[] Positive, float[] Negative, int[] NegativePair) Run(HardestNegativeOptions options, float[] y, int pairs)
     {
         int[] indices = [];
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> descriptors = device.Upload<float>(y, 2 * pairs, y.Length / (2 * pairs));
             using Tensor<int> negativePair = device.Allocate<int>(pairs, 2);

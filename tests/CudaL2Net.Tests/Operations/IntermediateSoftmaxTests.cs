@@ -4,7 +4,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class IntermediateSoftmaxTests
+public sealed class IntermediateSoftmaxTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values(5, 130, 777)] int width)
@@ -47,9 +47,9 @@ public sealed class IntermediateSoftmaxTests
         Assert.That(value, Is.EqualTo(1.2232993f).Within(1e-6f));
     }
 
-    private static (float Value, float[] Gradient) Run(float similarity, float[] f, int pairs, float weight)
+    private (float Value, float[] Gradient) Run(float similarity, float[] f, int pairs, float weight)
     {
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> features = device.Upload<float>(f, 2 * pairs, f.Length / (2 * pairs));
             Tensor<float> loss = device.Allocate<float>(1), gradient = device.Allocate<float>(2 * pairs, f.Length / (2 * pairs));

@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class LrnTests
+public sealed class LrnTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 3, 33)] int rows, [Values(1, 5, 33, 128)] int channels, [Values(1, 2, 5, 256)] int window)
@@ -44,7 +44,7 @@ public sealed class LrnTests
         Assert.That(result[1], Is.All.Matches<float>(float.IsFinite));
     }
 
-    private static float[][] Run(LrnOptions options, float[] x, float[] dy) => OnCpu.Run(device =>
+    private float[][] Run(LrnOptions options, float[] x, float[] dy) => RunOnDevice(device =>
     {
         using Tensor<float> input = device.Upload<float>(x), outputGradient = device.Upload<float>(dy);
         Tensor<float> y = device.Allocate<float>(x.Length), dx = device.Allocate<float>(x.Length);

@@ -6,7 +6,7 @@ using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class NearestTests
+public sealed class NearestTests(string device) : OperationTests(device)
 {
     [Test]
     public void EuclideanMatchesTheReference([Values(1, 2, 65, 130)] int queries, [Values(1, 2, 31, 33, 500)] int targets, [Values(1, 5, 128)] int width)
@@ -65,7 +65,7 @@ public sealed class NearestTests
     [Test]
     public void DescriptorsOfDifferentLengthAndEmptyTargetsAreRefused()
     {
-        using Device device = Device.Open("cpu", 1);
+        using Device device = Open();
         using Tensor<float> queries = device.Allocate<float>(2, 128), targets = device.Allocate<float>(2, 256), none = device.Allocate<float>(0, 128);
         using Tensor<int> nearest = device.Allocate<int>(2, 2);
         using Tensor<float> distance = device.Allocate<float>(2, 2);
@@ -84,10 +84,10 @@ public sealed class NearestTests
         return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
     }
 
-    private static (int[] Indices, float[] Distances) Euclidean(float[] a, float[] b, int width)
+    private (int[] Indices, float[] Distances) Euclidean(float[] a, float[] b, int width)
     {
         int[] indices = [];
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> queries = device.Upload<float>(a, a.Length / width, width), targets = device.Upload<float>(b, b.Length / width, width);
             using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2);
@@ -99,9 +99,9 @@ public sealed class NearestTests
         return (indices, result[0]);
     }
 
-    private static int[][] Hamming(byte[] a, byte[] b, int width)
+    private int[][] Hamming(byte[] a, byte[] b, int width)
     {
-        using Device device = Device.Open("cpu", 2);
+        using Device device = Open();
         using Tensor<byte> queries = device.Upload<byte>(a, a.Length / width, width), targets = device.Upload<byte>(b, b.Length / width, width);
         using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2), distance = device.Allocate<int>(a.Length / width, 2);
         device.Kernels.NearestHamming(queries, targets, nearest, distance);

@@ -5,14 +5,14 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class OptimizerTests
+public sealed class OptimizerTests(string device) : OperationTests(device)
 {
     [Test]
     public void SgdMatchesTheReference([Values(1, 33, 40001)] int length, [Values(0u, 7u)] uint step)
     {
         var options = new SgdOptions(0.9f, 0.9f, 1e-4f);
         float[] g = Samples.Gaussian(1, length), v = Samples.Gaussian(2, length), w = Samples.Gaussian(3, length);
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<StepParameters> parameters = device.Step(step, 10);
             using Tensor<float> gradient = device.Upload<float>(g);
@@ -31,7 +31,7 @@ public sealed class OptimizerTests
         // w = 2, g = 1, decay 0.5: g + decay w = 2. Step 0: v = 2, w = 2 - 0.1 * 2 = 1.8.
         // Step 1, the same g: g + decay w = 1.9; v = 0.9 * 2 + (1 - 0.25) * 1.9 = 3.225; w = 1.8 - 0.3225 = 1.4775.
         var options = new SgdOptions(0.9f, 0.25f, 0.5f);
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> gradient = device.Upload<float>([1]);
             Tensor<float> velocity = device.Upload<float>([123]), weights = device.Upload<float>([2]);
@@ -53,7 +53,7 @@ public sealed class OptimizerTests
         var options = new AdamOptions(0.9f, 0.999f, 1e-8f, decay);
         float[] g = Samples.Gaussian(1, length), m = Samples.Gaussian(2, length), w = Samples.Gaussian(3, length);
         float[] s = Array.ConvertAll(Samples.Gaussian(4, length), value => value * value);
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<StepParameters> parameters = device.Step(step, 2e-3f);
             using Tensor<float> gradient = device.Upload<float>(g);
@@ -72,7 +72,7 @@ public sealed class OptimizerTests
     public void AdamsFirstStepIsTheLearningRateAgainstTheGradientsSign()
     {
         // m / (1 - b1) = g and s / (1 - b2) = g^2, so the step is rate g / (|g| + 1e-8).
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<StepParameters> parameters = device.Step(0, 0.25f);
             using Tensor<float> gradient = device.Upload<float>([4, -0.5f, 0]);

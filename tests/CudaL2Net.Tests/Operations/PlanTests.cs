@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class PlanTests
+public sealed class PlanTests(string device) : OperationTests(device)
 {
     private const int Area = 32 * 32;
 
@@ -37,7 +37,7 @@ public sealed class PlanTests
             PatchNormalization.PerPatch, null, [Layer(1, 3, 1, 1, 1, 32), Layer(2, 3, 2, 1, 32, 64), Layer(3, 16, 1, 0, 64, 128, relu: false)]);
         byte[] patches = Bytes(7 * Area);
         float[] together = new float[7 * 128], alone = new float[7 * 128];
-        using Device device = Device.Open("cpu", 2);
+        using Device device = Open();
         using INetworkPlan plan = device.Kernels.Plan(network);
         plan.Describe(patches, together, 128);
         for (int i = 0; i < 7; i++)
@@ -53,7 +53,7 @@ public sealed class PlanTests
     {
         FoldedNetwork network = new(PatchNormalization.PerPatch, null, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 16, 1, 0, 5, 16, relu: false)]);
         var descriptor = new float[16];
-        using Device device = Device.Open("cpu", 1);
+        using Device device = Open();
         using INetworkPlan plan = device.Kernels.Plan(network);
         plan.Describe(new byte[Area], descriptor, 16);
         Assert.That(descriptor, Is.All.Matches<float>(float.IsFinite));

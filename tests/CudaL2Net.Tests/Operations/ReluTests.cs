@@ -4,7 +4,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class ReluTests
+public sealed class ReluTests(string device) : OperationTests(device)
 {
     [TestCase(1)]
     [TestCase(33)]
@@ -12,7 +12,7 @@ public sealed class ReluTests
     public void MatchesTheReference(int length)
     {
         float[] x = Samples.Gaussian(1, length), dy = Samples.Gaussian(2, length);
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> input = device.Upload<float>(x), outputGradient = device.Upload<float>(dy);
             Tensor<float> y = device.Allocate<float>(length), dx = device.Allocate<float>(length);
@@ -27,7 +27,7 @@ public sealed class ReluTests
     [Test]
     public void TheGradientAtZeroIsZero()
     {
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> x = device.Upload<float>(new float[9]), dy = device.Upload<float>(Samples.Gaussian(3, 9));
             Tensor<float> dx = device.Allocate<float>(9);

@@ -5,7 +5,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class TripletTests
+public sealed class TripletTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values] TripletLoss loss, [Values] DescriptorDistance distance)
@@ -93,12 +93,12 @@ public sealed class TripletTests
         Assert.That(value, Is.NaN);
     }
 
-    private static HardestNegativeOptions Mining(DescriptorDistance distance) => new(distance, distance == DescriptorDistance.Euclidean ? 0.008f : 6.4e-5f);
+    private HardestNegativeOptions Mining(DescriptorDistance distance) => new(distance, distance == DescriptorDistance.Euclidean ? 0.008f : 6.4e-5f);
 
-    private static (float Value, float[] Gradient, int[] NegativePair) Run(TripletOptions options, float[] y, int pairs, float weight = 1)
+    private (float Value, float[] Gradient, int[] NegativePair) Run(TripletOptions options, float[] y, int pairs, float weight = 1)
     {
         int[] indices = [];
-        float[][] result = OnCpu.Run(device =>
+        float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> descriptors = device.Upload<float>(y, 2 * pairs, y.Length / (2 * pairs));
             using Tensor<float> positive = device.Allocate<float>(pairs), negative = device.Allocate<float>(pairs);

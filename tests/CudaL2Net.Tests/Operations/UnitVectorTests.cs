@@ -4,7 +4,7 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
-public sealed class UnitVectorTests
+public sealed class UnitVectorTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference([Values(1, 2, 33, 130)] int rows, [Values(1, 5, 33, 128)] int width)
@@ -34,7 +34,7 @@ public sealed class UnitVectorTests
         FiniteDifferences.Check(v => FiniteDifferences.Dot(dy, Plain.UnitVector(v, width)), x, Plain.UnitVectorGradient(x, dy, width));
     }
 
-    private static float[][] Run(float[] x, float[] dy, int rows, int width) => OnCpu.Run(device =>
+    private float[][] Run(float[] x, float[] dy, int rows, int width) => RunOnDevice(device =>
     {
         using Tensor<float> input = device.Upload<float>(x, rows, width), outputGradient = device.Upload<float>(dy, rows, width);
         Tensor<float> y = device.Allocate<float>(rows, width), dx = device.Allocate<float>(rows, width);

@@ -1,0 +1,34 @@
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda;
+
+/// <summary>One argument of a kernel: a number, or the address of a tensor; null is the address 0.</summary>
+internal readonly unsafe struct KernelArgument
+{
+    /// <summary>The value's bits, the low bytes first, as the launch reads them.</summary>
+    public readonly ulong Bits;
+
+    private KernelArgument(ulong bits) => Bits = bits;
+
+    public static implicit operator KernelArgument(int value) => new((uint)value);
+
+    public static implicit operator KernelArgument(uint value) => new(value);
+
+    public static implicit operator KernelArgument(long value) => new((ulong)value);
+
+    public static implicit operator KernelArgument(ulong value) => new(value);
+
+    public static implicit operator KernelArgument(float value) => new(BitConverter.SingleToUInt32Bits(value));
+
+    public static implicit operator KernelArgument(bool value) => new(value ? 1UL : 0);
+
+    public static implicit operator KernelArgument(void* address) => new((ulong)address);
+
+    public static implicit operator KernelArgument(Tensor<float>? tensor) => new(tensor == null ? 0 : (ulong)tensor.Pointer);
+
+    public static implicit operator KernelArgument(Tensor<int>? tensor) => new(tensor == null ? 0 : (ulong)tensor.Pointer);
+
+    public static implicit operator KernelArgument(Tensor<byte>? tensor) => new(tensor == null ? 0 : (ulong)tensor.Pointer);
+
+    public static implicit operator KernelArgument(Tensor<Operations.StepParameters>? tensor) => new(tensor == null ? 0 : (ulong)tensor.Pointer);
+}
