@@ -2,8 +2,10 @@
 #:property TieredCompilation=true
 
 // The whole build, for every system. `./build.sh TARGET` (`build.ps1` on Windows) hands over to it; `dotnet run build.cs -- TARGET` is the same.
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
 const string Usage = """
@@ -13,10 +15,15 @@ const string Usage = """
       test     build, run all tests; arguments go to the test program (--filter ...)
       demo     build, train for a few minutes and show the results; arguments go to `cudal2net demo` (--minutes 1, --out DIR)
       bench    build, run a benchmark: fma, convolution, ladder, describe, train, all (--json FILE), operations
+      kernels  compile the CUDA kernels to PTX: artifacts/kernels                     (part of build)
+      emulator compile them with the emulated CUDA driver: artifacts/emulator          (part of build, on x86-64 Linux)
       format   check the formatting of the sources
       setup    install the system libraries that are missing (Debian and Ubuntu)
       clean    remove everything that was built
     """;
+
+// The first clang that the kernels were tried with.
+const int OldestClang = 19;
 
 string root = Path.GetDirectoryName(SourcePath())!;
 string tool = Path.Combine(root, "artifacts", "cudal2net");
@@ -53,6 +60,12 @@ try
             int code = Run("dotnet", ["format", "CudaL2Net.sln", "--verify-no-changes"]);
             Console.WriteLine(code == 0 ? "format: clean" : "format: run `dotnet format CudaL2Net.sln` and commit the changes");
             return code;
+        case "kernels":
+            Kernels();
+            return 0;
+        case "emulator":
+            Emulator();
+            return 0;
         case "setup":
             Build();
             if (OperatingSystem.IsLinux() && MissingLibraries().Length > 0)
@@ -81,6 +94,9 @@ catch (BuildFailed failure)
 
 void Build()
 {
+    InstallCompilers();
+    Kernels();
+    Emulator();
     Must("dotnet", ["build", "CudaL2Net.sln", "-c", "Release", "-v", "quiet", "--nologo", "-clp:NoSummary"], "the build failed");
     Must(
         "dotnet",
@@ -167,17 +183,14 @@ void InstallSystemLibraries()
     }
 
     string what = string.Join(", ", font ? missing : [.. missing, "a TrueType font"]);
-    string advice = "they come with GTK 3 and a font package such as DejaVu: install these with your system's package tool";
     if (!File.Exists("/usr/bin/apt-get"))
     {
-        Console.Error.WriteLine($"warning: missing on this system: {what}; {advice}");
+        Console.Error.WriteLine($"warning: missing on this system: {what}; "
+            + "they come with GTK 3 and a font package such as DejaVu: install these with your system's package tool");
         return;
     }
 
-    bool root = Environment.UserName == "root";
-    bool sudo = !root && File.Exists("/usr/bin/sudo") && (!Console.IsInputRedirected || Run("sudo", ["-n", "true"], quiet: true) == 0);
-    string[] prefix = root ? [] : ["sudo"];
-    if (!root && !sudo)
+    if (Administrator() is not { } prefix)
     {
         Console.Error.WriteLine($"warning: missing on this system: {what}. "
             + "As an administrator run:  apt-get update && apt-get install -y libgtk-3-0 fonts-dejavu-core");
@@ -185,10 +198,10 @@ void InstallSystemLibraries()
     }
 
     Console.WriteLine($"installing what is missing on this system: {what}");
-    Apt([.. prefix, "apt-get", "update", "-q"]);
+    Apt(prefix, ["update", "-q"], "commands that read pictures or draw plots may not work");
     // Debian 13 and Ubuntu 24.04 renamed the package when time_t grew to 64 bits.
     string gtk = Run("apt-cache", ["show", "libgtk-3-0t64"], quiet: true) == 0 ? "libgtk-3-0t64" : "libgtk-3-0";
-    Apt([.. prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q", "--no-install-recommends", gtk, "fonts-dejavu-core"]);
+    Apt(prefix, ["install", "-y", "-q", "--no-install-recommends", gtk, "fonts-dejavu-core"], "commands that read pictures or draw plots may not work");
     missing = MissingLibraries();
     if (missing.Length > 0)
     {
@@ -196,11 +209,23 @@ void InstallSystemLibraries()
     }
 }
 
-void Apt(string[] command)
+// What to put before a command that needs an administrator; null where that cannot be had without asking.
+string[]? Administrator()
 {
+    if (Environment.UserName == "root")
+    {
+        return [];
+    }
+
+    return File.Exists("/usr/bin/sudo") && (!Console.IsInputRedirected || Run("sudo", ["-n", "true"], quiet: true) == 0) ? ["sudo"] : null;
+}
+
+void Apt(string[] prefix, string[] arguments, string consequence)
+{
+    string[] command = [.. prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", .. arguments];
     if (Run(command[0], command[1..]) != 0)
     {
-        Console.Error.WriteLine($"warning: `{string.Join(' ', command)}` failed; commands that read pictures or draw plots may not work");
+        Console.Error.WriteLine($"warning: `{string.Join(' ', command)}` failed; {consequence}");
     }
 }
 
@@ -219,6 +244,220 @@ string[] MissingLibraries()
     }
 
     return [.. missing];
+}
+
+// The CUDA kernels need a compiler that writes PTX (nvcc, or clang 19 or later without any toolkit), their emulation one for this machine.
+void InstallCompilers()
+{
+    var missing = new List<string>();
+    if (DeviceCompiler() == null)
+    {
+        missing.Add("clang");
+    }
+
+    if (CanEmulate() && HostCompiler() == null)
+    {
+        missing.Add("g++");
+    }
+
+    if (missing.Count == 0 || !OperatingSystem.IsLinux() || !File.Exists("/usr/bin/apt-get") || Administrator() is not { } prefix)
+    {
+        return;
+    }
+
+    Console.WriteLine($"installing what the CUDA kernels are compiled with: {string.Join(", ", missing)}");
+    Apt(prefix, ["update", "-q"], "going on with the package lists as they are");
+    int newest = 0;
+    Run("apt-cache", ["search", "--names-only", "^clang-[0-9]+$"], root, line =>
+    {
+        // The oldest that will do: the one that the kernels were tried with.
+        if (Regex.Match(line, @"^clang-(\d+) ") is { Success: true } entry && int.Parse(entry.Groups[1].Value) is var version && version >= OldestClang)
+        {
+            newest = newest == 0 ? version : Math.Min(newest, version);
+        }
+    }, quiet: true);
+    string[] packages = [.. missing.Where(name => name != "clang" || newest > 0).Select(name => name == "clang" ? $"clang-{newest}" : name)];
+    if (packages.Length > 0)
+    {
+        Apt(prefix, ["install", "-y", "-q", "--no-install-recommends", .. packages], "going on without CUDA kernels");
+    }
+}
+
+// nvcc where there is one, else clang: a command, and whether it is nvcc.
+(string Program, bool Nvidia)? DeviceCompiler()
+{
+    if (Run("nvcc", ["--version"], quiet: true) == 0)
+    {
+        return ("nvcc", true);
+    }
+
+    string[] names = [.. Enumerable.Range(OldestClang, 12).Select(version => $"clang++-{version}"), "clang++"];
+    return names.Where(name => ClangVersion(name) >= OldestClang).Select(name => ((string, bool)?)(name, false)).FirstOrDefault();
+}
+
+int ClangVersion(string program)
+{
+    int version = 0;
+    Run(program, ["--version"], root, line =>
+    {
+        if (Regex.Match(line, @"clang version (\d+)") is { Success: true } found)
+        {
+            version = int.Parse(found.Groups[1].Value);
+        }
+    }, quiet: true);
+    return version;
+}
+
+string? HostCompiler() =>
+    Run("g++", ["--version"], quiet: true) == 0 ? "g++"
+    : DeviceCompiler() is { Nvidia: false } clang ? clang.Program
+    : Run("clang++", ["--version"], quiet: true) == 0 ? "clang++"
+    : null;
+
+// The emulator switches stacks in assembly, for one kind of processor.
+static bool CanEmulate() => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
+string[] KernelFiles() => [.. Directory.GetFiles(Path.Combine(root, "kernels"), "*.cu").Order(StringComparer.Ordinal)];
+
+// Every kernel file as PTX that any GPU from compute capability 8.0 on loads, in the lowest version of PTX that suffices, so that old drivers take it.
+// A file asks for more by lines such as `// targets: sm_80 sm_90a` and `// ptx: 7.8`.
+void Kernels()
+{
+    if (DeviceCompiler() is not { } compiler)
+    {
+        Console.Error.WriteLine($"""
+            warning: neither nvcc nor clang {OldestClang} or later was found: this build has no CUDA kernels and runs on the CPU only.
+                     Install one: the CUDA toolkit (https://developer.nvidia.com/cuda-downloads), or clang alone
+                     (Debian, Ubuntu: apt-get install clang-{OldestClang}).
+            """);
+        return;
+    }
+
+    string output = Path.Combine(root, "artifacts", "kernels");
+    DateTime shared = Newest(Path.Combine(root, "kernels", "include"));
+    var steps = new List<Compilation>();
+    foreach (string source in KernelFiles())
+    {
+        string[] head = [.. File.ReadLines(source).TakeWhile(line => line.StartsWith("//", StringComparison.Ordinal))];
+        string[] Asked(string what) =>
+        [
+            .. head.Where(line => line.StartsWith($"// {what}:", StringComparison.Ordinal))
+                .SelectMany(line => line[(what.Length + 4)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)),
+        ];
+        foreach (string architecture in Asked("targets").DefaultIfEmpty("sm_80"))
+        {
+            string isa = Asked("ptx").FirstOrDefault() ?? (architecture.StartsWith("sm_9", StringComparison.Ordinal) ? "8.0" : "7.0");
+            string name = Path.GetFileNameWithoutExtension(source) + (architecture == "sm_80" ? ".ptx" : $".{architecture}.ptx");
+            string[] flags = compiler.Nvidia
+                ? ["-ptx", $"-arch={architecture.Replace("sm_", "compute_")}", "-O3", "-std=c++17"]
+                :
+                [
+                    "-x", "cuda", "--cuda-device-only", $"--cuda-gpu-arch={architecture}", "-nocudainc", "-nocudalib", "-S", "-O3", "-std=c++17",
+                    $"--cuda-feature=+ptx{isa.Replace(".", "")}", "-Wall", "-Wno-unused-function",
+                ];
+            steps.Add(new Compilation(compiler.Program, [.. flags, "-Ikernels/include"], source, Path.Combine(output, name)));
+        }
+    }
+
+    Directory.CreateDirectory(output);
+    foreach (string stale in Directory.GetFiles(output, "*.ptx").Except(steps.Select(step => step.Output)))
+    {
+        File.Delete(stale);
+    }
+
+    int compiled = Compile(steps, shared);
+    Report($"kernels: {compiled} of {steps.Count} PTX files compiled with {compiler.Program}", compiled);
+}
+
+// The same kernels as a shared library with the entry points of the CUDA driver: what the tests run on where there is no GPU.
+void Emulator(string name = "emulator", string optimization = "-O3", string[]? sanitize = null, string[]? schedulerFlags = null)
+{
+    if (!CanEmulate() || HostCompiler() is not { } compiler)
+    {
+        Console.Error.WriteLine(CanEmulate()
+            ? "warning: neither g++ nor clang++ was found: no emulated CUDA driver; the tests of the CUDA side are skipped"
+            : "note: the emulated CUDA driver runs on x86-64 Linux only; the tests of the CUDA side are skipped");
+        return;
+    }
+
+    string folder = Path.Combine(root, "artifacts", name);
+    string objects = Path.Combine(folder, "obj");
+    string sources = Path.Combine(root, "kernels", "emulator");
+    string[] flags =
+    [
+        "-x", "c++", "-std=c++17", optimization, "-fPIC", "-pthread", "-Ikernels/include", "-Ikernels/emulator", "-Wall", "-Wno-unused-function",
+        "-Wno-unknown-pragmas", .. sanitize ?? [],
+    ];
+    string[] kernelFlags = [.. flags, "-DCUDA_EMU", "-march=x86-64-v3", "-ffp-contract=fast", "-fno-strict-aliasing", "-c"];
+    string[] driverFlags = [.. flags, .. schedulerFlags ?? [], "-c"];
+    Compilation Step(string source, string[] with) =>
+        new(compiler, with, source, Path.Combine(objects, Path.GetFileNameWithoutExtension(source) + Path.GetExtension(source).Replace('.', '_') + ".o"));
+    List<Compilation> steps =
+    [
+        .. Directory.GetFiles(sources, "*.cpp").Order(StringComparer.Ordinal).Select(source => Step(source, driverFlags)),
+        .. KernelFiles().Concat(Directory.GetFiles(sources, "*.cu")).Select(source => Step(source, kernelFlags)),
+    ];
+    Directory.CreateDirectory(objects);
+    foreach (string stale in Directory.GetFiles(objects).Except(steps.Select(step => step.Output)))
+    {
+        File.Delete(stale);
+    }
+
+    DateTime headers = new[] { Newest(sources, "*.h"), Newest(Path.Combine(root, "kernels", "include")) }.Max();
+    string library = Path.Combine(folder, "libcuda-emulator.so");
+    int compiled = Compile(steps, headers);
+    if (compiled > 0 || !File.Exists(library))
+    {
+        string[] link = ["-shared", "-pthread", .. sanitize ?? [], .. steps.Select(step => step.Output), "-o", library + ".new", "-ldl"];
+        Must(compiler, link, "linking the emulator failed");
+        File.Move(library + ".new", library, overwrite: true);
+    }
+
+    Report($"{name}: {compiled} of {steps.Count} files compiled with {compiler}", compiled);
+}
+
+// Runs those compilations whose output is older than its source, the headers or this program, several at a time; returns how many.
+int Compile(List<Compilation> steps, DateTime headers)
+{
+    DateTime program = File.GetLastWriteTimeUtc(SourcePath());
+    DateTime Needed(Compilation step) => new[] { headers, program, File.GetLastWriteTimeUtc(step.Source) }.Max();
+    List<Compilation> due = [.. steps.Where(step => !File.Exists(step.Output) || File.GetLastWriteTimeUtc(step.Output) < Needed(step))];
+    // Large files first, so that no core is left alone with one at the end.
+    due.Sort((a, b) => new FileInfo(b.Source).Length.CompareTo(new FileInfo(a.Source).Length));
+    int failures = 0;
+    Parallel.ForEach(Partitioner.Create(due, EnumerablePartitionerOptions.NoBuffering), new() { MaxDegreeOfParallelism = Environment.ProcessorCount }, step =>
+    {
+        var start = new ProcessStartInfo(step.Program, [.. step.Flags, step.Source, "-o", step.Output])
+        {
+            WorkingDirectory = root,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        string messages = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        lock (due)
+        {
+            Console.Error.Write(messages);
+        }
+
+        if (process.ExitCode != 0)
+        {
+            Interlocked.Increment(ref failures);
+            File.Delete(step.Output);
+        }
+    });
+    return failures == 0 ? due.Count : throw new BuildFailed($"{failures} of {due.Count} files did not compile");
+}
+
+static DateTime Newest(string folder, string pattern = "*") =>
+    Directory.GetFiles(folder, pattern).Select(File.GetLastWriteTimeUtc).Append(DateTime.MinValue).Max();
+
+static void Report(string message, int compiled)
+{
+    if (compiled > 0)
+    {
+        Console.WriteLine(message);
+    }
 }
 
 void Must(string program, string[] arguments, string failure)
@@ -281,5 +520,8 @@ int Run(string program, string[] arguments, string? folder = null, Action<string
 }
 
 static string SourcePath([CallerFilePath] string path = "") => path;
+
+// One run of a compiler: its flags, the file it reads and the file it writes.
+file sealed record Compilation(string Program, string[] Flags, string Source, string Output);
 
 file sealed class BuildFailed(string message) : Exception(message);
