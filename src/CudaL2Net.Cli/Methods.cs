@@ -12,13 +12,28 @@ internal sealed class Methods : IDisposable
     public static readonly Option<string[]> Option = new("--method")
     {
         Description = "What to compare, repeated or with commas: model (that of --model), binary (its signs), model:FILE, binary:FILE, untrained, sift, "
-            + "rootsift, raw (pixels).",
+            + "rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches).",
         HelpName = "NAME",
         Arity = ArgumentArity.OneOrMore,
     };
 
+    /// <summary>What networks in ONNX files are given.</summary>
+    public static readonly Option<string> OnnxInput = new("--onnx-input")
+    {
+        Description = "What onnx:FILE is given for a pixel: patch (minus the patch's mean, over its deviation), unit (0 to 1) or grey (0 to 255).",
+        HelpName = "patch|unit|grey",
+        DefaultValueFactory = _ => "patch",
+    };
+
     private static readonly string[] Plain = ["model", "binary", "untrained", "sift", "rootsift", "raw"];
-    private static readonly string[] OfFile = ["model", "binary"];
+    private static readonly string[] OfFile = ["model", "binary", "tfeat", "onnx"];
+
+    private static readonly Dictionary<string, PatchScaling> Scalings = new()
+    {
+        ["patch"] = PatchScaling.PerPatch,
+        ["unit"] = PatchScaling.ZeroToOne,
+        ["grey"] = PatchScaling.Grey,
+    };
 
     private readonly Dictionary<string, L2Net> models = [];
     private readonly List<IPatchDescriber> list = [];
@@ -64,9 +79,9 @@ internal sealed class Methods : IDisposable
     /// <summary>Disposes of the networks.</summary>
     public void Dispose()
     {
-        foreach (L2Net model in models.Values)
+        foreach (IDisposable owned in list.OfType<IDisposable>().Concat(models.Values))
         {
-            model.Dispose();
+            owned.Dispose();
         }
     }
 
@@ -83,6 +98,8 @@ internal sealed class Methods : IDisposable
             ("sift", null) => new SiftDescriber(),
             ("rootsift", null) => new RootSiftDescriber(),
             ("raw", null) => new RawDescriber(),
+            ("tfeat", not null) => new TFeatDescriber(file, UniqueName("TFeat", word)),
+            ("onnx", not null) => new OnnxDescriber(UniqueName(CommonOptions.NameOf(file), word), file, Scaling()),
             _ => throw Unknown(word, kind, file),
         };
     }
@@ -94,10 +111,23 @@ internal sealed class Methods : IDisposable
             return new UsageException($"--method {word}: {kind} takes no file");
         }
 
-        string guess = Suggestion.For(kind, Plain.Concat(OfFile));
+        if (file is null && OfFile.Contains(kind))
+        {
+            return new UsageException($"--method {word}: which file? {kind}:FILE names it");
+        }
+
+        string guess = Suggestion.For(kind, Plain.Union(OfFile));
         return new UsageException(
             $"--method {word}: there is no method '{kind}'{guess}",
             $"the methods are {string.Join(", ", Plain.Concat(OfFile.Select(name => $"{name}:FILE")))}");
+    }
+
+    private PatchScaling Scaling()
+    {
+        string word = line.GetValue(OnnxInput)!;
+        return Scalings.TryGetValue(word, out PatchScaling scaling)
+            ? scaling
+            : throw new UsageException($"--onnx-input {word}: it must be {string.Join(", ", Scalings.Keys)}{Suggestion.For(word, Scalings.Keys)}");
     }
 
     private string ModelName(string? file) => file is null ? CommonOptions.ModelName(line) : CommonOptions.NameOf(file);

@@ -38,7 +38,7 @@ internal static class EvaluateBrownCommand
             "cudal2net evaluate brown phototour --train-set liberty --model runs/liberty --method model,binary,sift,rootsift,raw",
             "cudal2net evaluate brown phototour/yosemite --binary --json")
         {
-            Folder, CommonOptions.Model, Methods.Option, TrainSet, Pairs, Binary, RunOutput.Csv, CommonOptions.Device, CommonOptions.Threads,
+            Folder, CommonOptions.Model, Methods.Option, Methods.OnnxInput, TrainSet, Pairs, Binary, RunOutput.Csv, CommonOptions.Device, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;

@@ -36,7 +36,7 @@ internal static class EvaluateSequencesCommand
             "cudal2net evaluate sequences oxford --method sift,rootsift,model,binary,raw --method model:runs/second",
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
-            Folders, CommonOptions.Model, Methods.Option, Binary, Untrained, Keypoints, CommonOptions.Device, CommonOptions.Threads,
+            Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints, CommonOptions.Device, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;

@@ -70,7 +70,8 @@ public static class BrownEvaluation
             bool[] matches = Array.ConvertAll(pairs, pair => pair.IsMatch);
             if (!matches.Contains(true) || !matches.Contains(false))
             {
-                throw new InvalidDataException($"{Path.Combine(sets[s].Folder, pairList)} has no {(matches.Contains(true) ? "non-" : "")}matches; name another list");
+                throw new InvalidDataException(
+                    $"{Path.Combine(sets[s].Folder, pairList)} has no {(matches.Contains(true) ? "non-" : "")}matches; name another list");
             }
 
             foreach (IPatchDescriber method in methods)

@@ -8,6 +8,9 @@ namespace CudaL2Net.Imaging.Description;
 /// <param name="patches">The descriptor of patches, which also says how large they are.</param>
 public sealed class CutPatchDescriber(IPatchDescriber patches) : IKeypointDescriber
 {
+    /// <summary>The usual side of a patch around a keypoint, in its diameters: 12 sigma, as SIFT looks at.</summary>
+    public const double UsualPatchScale = 6;
+
     /// <inheritdoc/>
     public string Name => patches.Name;
 

@@ -9,9 +9,6 @@ namespace CudaL2Net.Imaging.Description;
 /// </summary>
 public sealed class RawDescriber : IPatchDescriber
 {
-    /// <summary>The usual side of a patch around a keypoint, in its diameters: 12 sigma, as SIFT looks at.</summary>
-    internal const double UsualPatchScale = 6;
-
     /// <inheritdoc/>
     public string Name => "raw";
 
@@ -25,7 +22,7 @@ public sealed class RawDescriber : IPatchDescriber
     public int PatchSide => PatchSet.Side;
 
     /// <inheritdoc/>
-    public double PatchScale => UsualPatchScale;
+    public double PatchScale => CutPatchDescriber.UsualPatchScale;
 
     /// <inheritdoc/>
     public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side)

@@ -14,7 +14,6 @@ public class SiftDescriber : IKeypointDescriber, IPatchDescriber
 {
     private const int LayersPerOctave = 3;
     private const double FirstSigma = 1.6;
-    private const double DiametersAcross = 6;
 
     /// <inheritdoc/>
     public virtual string Name => "SIFT";
@@ -29,7 +28,7 @@ public class SiftDescriber : IKeypointDescriber, IPatchDescriber
     public int PatchSide => 65;
 
     /// <inheritdoc/>
-    public double PatchScale => DiametersAcross;
+    public double PatchScale => CutPatchDescriber.UsualPatchScale;
 
     /// <inheritdoc/>
     public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side)
@@ -43,7 +42,7 @@ public class SiftDescriber : IKeypointDescriber, IPatchDescriber
         int area = side * side, count = pixels.Length / area;
         var values = new float[count * Dimension];
         float centre = (side - 1) / 2f;
-        Keypoint[] keypoint = [new(centre, centre, (float)(side / DiametersAcross), 0, 0, 0)];
+        Keypoint[] keypoint = [new(centre, centre, (float)(side / CutPatchDescriber.UsualPatchScale), 0, 0, 0)];
         Parallel.For(0, count, i =>
         {
             using Mat patch = Mat.FromPixelData(side, side, MatType.CV_8UC1, pixels.AsSpan(i * area, area).ToArray());

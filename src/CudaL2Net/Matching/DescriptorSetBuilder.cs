@@ -20,7 +20,8 @@ public sealed class DescriptorSetBuilder(int capacity, int dimension, bool binar
         ArgumentNullException.ThrowIfNull(block);
         if (block.Dimension != dimension || block.Bits is null != bits is null || Count + (long)block.Count > capacity)
         {
-            throw new ArgumentException($"{block} do not fit: expected {capacity - Count} {(binary ? "binary" : "float")} descriptors of dimension {dimension}");
+            string wanted = $"{capacity - Count} {(binary ? "binary" : "float")} descriptors of dimension {dimension}";
+            throw new ArgumentException($"{block} do not fit: expected {wanted}");
         }
 
         block.Values?.CopyTo(values!, Count * (long)dimension);

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CudaL2Net.Operations;
 using Google.Protobuf;
 
@@ -12,9 +11,6 @@ public static class OnnxExporter
 {
     /// <summary>The version of the ONNX operator set that the model asks for.</summary>
     public const int Opset = 13;
-
-    // The version of the file format that came with operator set 13.
-    private const int IrVersion = 7;
 
     /// <summary>
     /// Writes a model with the input <c>patches</c>, float [N][1][32][32], and the output <c>descriptors</c>, float [N][d], N free. Grey values are 0 to 255.
@@ -54,18 +50,7 @@ public static class OnnxExporter
             graph.Add("Concat", "descriptors", ["left/descriptors", "right/descriptors"], ("axis", 1));
         }
 
-        graph.Graph.Name = towers.Count == 1 ? "L2-Net" : "centre-surround L2-Net";
-        graph.Graph.Input.Add(Describe("patches", 1, side, side));
-        graph.Graph.Output.Add(Describe("descriptors", towers.Sum(tower => tower.Dimension)));
-
-        var model = new ModelProto
-        {
-            IrVersion = IrVersion,
-            ProducerName = "CudaL2Net",
-            ProducerVersion = typeof(OnnxExporter).Assembly.GetName().Version!.ToString(3),
-            Graph = graph.Graph,
-        };
-        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
+        ModelProto model = graph.ToModel(towers.Count == 1 ? "L2-Net" : "centre-surround L2-Net", side, towers.Sum(tower => tower.Dimension));
         foreach ((string key, string value) in (metadata ?? new Dictionary<string, string>()).OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
@@ -74,22 +59,8 @@ public static class OnnxExporter
         return model;
     }
 
-    private static ValueInfoProto Describe(string name, params ReadOnlySpan<int> sizes)
+    private sealed class GraphWriter : OnnxGraph
     {
-        var shape = new TensorShapeProto { Dim = { new TensorShapeProto.Types.Dimension { DimParam = "N" } } };
-        foreach (int size in sizes)
-        {
-            shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = size });
-        }
-
-        var tensor = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape };
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = tensor } };
-    }
-
-    private sealed class GraphWriter
-    {
-        public GraphProto Graph { get; } = new();
-
         /// <summary>64 x 64 to the rounded means of 2 x 2 pixels, which are bytes again.</summary>
         public string AddReduction(string patches)
         {
@@ -121,20 +92,6 @@ public static class OnnxExporter
             string sum = Add("ReduceSumSquare", prefix + "norm^2", [x], ("axes", (long[])[1]), ("keepdims", 1));
             string norm = Add("Sqrt", prefix + "norm", [Add("Add", prefix + "norm^2+epsilon", [sum, Constant(prefix + "unit_epsilon", 1e-10f)])]);
             Add("Flatten", output, [Add("Div", prefix + "unit", [x, norm])], ("axis", 1));
-        }
-
-        public string Add(string operation, string output, string[] inputs, params ReadOnlySpan<(string Name, object Value)> attributes)
-        {
-            var node = new NodeProto { OpType = operation, Name = output, Input = { inputs }, Output = { output } };
-            foreach ((string name, object value) in attributes)
-            {
-                node.Attribute.Add(value is int i
-                    ? new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = i }
-                    : new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Ints, Ints = { (long[])value } });
-            }
-
-            Graph.Node.Add(node);
-            return output;
         }
 
         private string AddNormalization(string prefix, string x, FoldedNetwork tower)
@@ -187,23 +144,5 @@ public static class OnnxExporter
         }
 
         private string Constant(string name, float value) => Initializer<float>(name, [value], 1, 1, 1, 1);
-
-        private string Initializer<T>(string name, ReadOnlySpan<T> values, params ReadOnlySpan<int> sizes)
-            where T : unmanaged
-        {
-            var tensor = new TensorProto
-            {
-                Name = name,
-                DataType = (int)(typeof(T) == typeof(float) ? TensorProto.Types.DataType.Float : TensorProto.Types.DataType.Int64),
-                RawData = ByteString.CopyFrom(MemoryMarshal.AsBytes(values)),
-            };
-            foreach (int size in sizes)
-            {
-                tensor.Dims.Add(size);
-            }
-
-            Graph.Initializer.Add(tensor);
-            return name;
-        }
     }
 }

@@ -1,0 +1,181 @@
+using CudaL2Net.Devices;
+using CudaL2Net.Formats.Onnx;
+using CudaL2Net.Formats.PyTorch;
+using CudaL2Net.Imaging.Description;
+using CudaL2Net.Matching;
+using CudaL2Net.Models;
+using CudaL2Net.Tests.Formats.PyTorch;
+using CudaL2Net.Tests.Reference;
+using Google.Protobuf;
+
+namespace CudaL2Net.Tests.Imaging.Description;
+
+public sealed class NetworkDescriberTests
+{
+    private TemporaryFolder folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => folder = new TemporaryFolder();
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void TFeatEqualsAPlainSecondImplementation([Values] bool zip)
+    {
+        var random = new Random(7);
+        Dictionary<string, int[]> shapes = new()
+        {
+            ["features.1.weight"] = [32, 1, 7, 7],
+            ["features.1.bias"] = [32],
+            ["features.4.weight"] = [64, 32, 6, 6],
+            ["features.4.bias"] = [64],
+            ["descr.0.weight"] = [128, 4096],
+            ["descr.0.bias"] = [128],
+        };
+        TorchFiles.Entry[] entries = [.. shapes.Select((shape, k) => TorchFiles.Floats(shape.Key, $"{k}", Draw(shape.Value), shape.Value))];
+        if (zip)
+        {
+            TorchFiles.WriteZip(folder["tfeat.pth"], entries);
+        }
+        else
+        {
+            TorchFiles.WriteLegacy(folder["tfeat.pth"], entries);
+        }
+
+        using var tfeat = new TFeatDescriber(folder["tfeat.pth"]);
+        byte[] patches = Patches(3, 32);
+        patches.AsSpan(1024, 1024).Fill(9);
+        DescriptorSet found = tfeat.Describe(patches, 32);
+        IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(folder["tfeat.pth"]);
+        Assert.That((found.Count, found.Dimension), Is.EqualTo((3, 128)));
+        for (int i = 0; i < 3; i++)
+        {
+            double[] expected = PlainTFeat.Describe(patches[(i * 1024)..((i + 1) * 1024)], name => tensors[name].Values);
+            Assert.That(found.Values!.Skip(128 * i).Take(128), Is.EqualTo(expected).Within(2e-5));
+        }
+
+        float[] Draw(int[] shape)
+        {
+            float scale = 1 / MathF.Sqrt(shape.Skip(1).Aggregate(1, (a, b) => a * b));
+            return [.. Enumerable.Range(0, shape.Aggregate(1, (a, b) => a * b)).Select(_ => ((2 * random.NextSingle()) - 1) * scale)];
+        }
+    }
+
+    [Test]
+    public void OtherWeightsThanTFeatsAreExplained()
+    {
+        TorchFiles.WriteZip(folder["other.pth"], [TorchFiles.Floats("features.0.weight", "0", [1], 1)]);
+        Assert.That(
+            () => new TFeatDescriber(folder["other.pth"]),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("other.pth").And.Message.Contains("features.1.weight")
+                .And.Message.Contains("features.0"));
+    }
+
+    [Test]
+    public void AnExportedModelDescribesAsTheModelDoes([Values] Architecture architecture, [Values(64, 65)] int side)
+    {
+        using Device device = Device.Open("cpu");
+        using L2Net model = L2Net.CreateRandom(architecture, 5, device);
+        OnnxExporter.Write(folder["m.onnx"], [.. model.File.Towers.Select(tower => tower.Fold())]);
+        using var describer = new OnnxDescriber("onnx", folder["m.onnx"], PatchScaling.Grey);
+        Assert.That((describer.PatchSide, describer.Dimension, describer.IsBinary), Is.EqualTo((model.PatchSide, model.Dimension, false)));
+        byte[] patches = Patches(3, side);
+        DescriptorSet found = describer.Describe(patches, side);
+        if (architecture == Architecture.L2Net || side == 64)
+        {
+            Assert.That(found.Values, Is.EqualTo(model.Describe(patches, side)).Within(1e-4));
+        }
+
+        Assert.That(found.Count, Is.EqualTo(3));
+        Assert.That(describer.Describe([], side).Count, Is.Zero);
+        Assert.That(() => describer.Describe(new byte[100], 10), Throws.ArgumentException);
+    }
+
+    // The network hands the pixels on, so that its descriptors show what it was given.
+    [TestCase(PatchScaling.Grey, false, 32, 0)]
+    [TestCase(PatchScaling.ZeroToOne, true, 32, 0)]
+    [TestCase(PatchScaling.PerPatch, false, 32, 2)]
+    [TestCase(PatchScaling.PerPatch, true, 64, 0)]
+    public void PixelsAreScaledAndLaidOutAsTheNetworkWants(PatchScaling scaling, bool channelLast, int side, int batch)
+    {
+        int[] shape = channelLast ? [batch, side, side, 1] : [batch, 1, side, side];
+        WriteIdentity(folder["same.onnx"], shape);
+        using var describer = new OnnxDescriber("same", folder["same.onnx"], scaling);
+        byte[] patches = Patches(5, side);
+        DescriptorSet found = describer.Describe(patches, side);
+        Assert.That((found.Count, found.Dimension), Is.EqualTo((5, side * side)));
+        for (int i = 0; i < 5; i++)
+        {
+            double[] pixels = [.. patches.Skip(i * side * side).Take(side * side).Select(pixel => (double)pixel)];
+            double mean = pixels.Average(), deviation = Math.Sqrt(pixels.Sum(pixel => Math.Pow(pixel - mean, 2)) / (pixels.Length - 1));
+            double[] expected = [.. pixels.Select(pixel => scaling switch
+            {
+                PatchScaling.Grey => pixel,
+                PatchScaling.ZeroToOne => pixel / 255,
+                _ => (pixel - mean) / (deviation + 1e-7),
+            })];
+            Assert.That(found.Values!.Skip(i * side * side).Take(side * side), Is.EqualTo(expected).Within(1e-5));
+        }
+    }
+
+    [Test]
+    public void FilesThatDescribeNoPatchesAreNamed()
+    {
+        File.WriteAllText(folder["text.onnx"], "no network");
+        Refused("text.onnx", "ONNX Runtime");
+        WriteIdentity(folder["colour.onnx"], [0, 3, 32, 32]);
+        Refused("colour.onnx", "[?, 3, 32, 32]");
+        WriteIdentity(folder["oblong.onnx"], [0, 1, 32, 16]);
+        Refused("oblong.onnx", "square");
+        Assert.That(() => new OnnxDescriber("x", folder["none.onnx"], PatchScaling.Grey), Throws.TypeOf<FileNotFoundException>());
+
+        void Refused(string file, string word) => Assert.That(
+            () => new OnnxDescriber("x", folder[file], PatchScaling.Grey),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains(file).And.Message.Contains(word));
+    }
+
+    [Test]
+    [Category("Data")]
+    public void TheRealTFeatTellsPatchesApart()
+    {
+        string? data = Environment.GetEnvironmentVariable("CUDAL2NET_DATA");
+        string path = Path.Combine(data ?? string.Empty, "weights", "tfeat-liberty.params");
+        if (data is null || !File.Exists(path) || !File.Exists(Path.Combine(data, "hpatches", "ref.png")))
+        {
+            Assert.Ignore("CUDAL2NET_DATA names no folder with weights/tfeat-liberty.params and hpatches/ref.png");
+        }
+
+        using var tfeat = new TFeatDescriber(path);
+        var strip = CudaL2Net.Imaging.Data.PatchStrip.Read(Path.Combine(data!, "hpatches", "ref.png"));
+        byte[] patches = strip.Pixels[..(200 * 65 * 65)], darker = [.. patches.Select(pixel => (byte)(20 + (pixel * 3 / 4)))];
+        DescriptorSet first = tfeat.Describe(patches, 65), second = tfeat.Describe(darker, 65);
+        using Device device = Device.Open("cpu");
+        int right = new DescriptorSearch(device).Nearest(first, second).Count(match => match.Query == match.Target);
+        Assert.That(right, Is.GreaterThan(190), "the same patches with less contrast");
+        Assert.That(first.Values!.Max(Math.Abs), Is.InRange(0.9f, 1.001f));
+    }
+
+    private static byte[] Patches(int count, int side)
+    {
+        byte[] patches = new byte[count * side * side];
+        new Random(side).NextBytes(patches);
+        return patches;
+    }
+
+    private static void WriteIdentity(string path, int[] shape)
+    {
+        ModelProto model = new OnnxGraph().ToModel("same", 1, 1);
+        model.Graph.Input[0].Type.TensorType.Shape = new TensorShapeProto();
+        foreach (int size in shape)
+        {
+            model.Graph.Input[0].Type.TensorType.Shape.Dim.Add(
+                size == 0 ? new TensorShapeProto.Types.Dimension { DimParam = "N" } : new TensorShapeProto.Types.Dimension { DimValue = size });
+        }
+
+        model.Graph.Output[0].Type.TensorType.Shape = null;
+        var axis = new AttributeProto { Name = "axis", Type = AttributeProto.Types.AttributeType.Int, I = 1 };
+        model.Graph.Node.Add(new NodeProto { OpType = "Flatten", Input = { "patches" }, Output = { "descriptors" }, Attribute = { axis } });
+        File.WriteAllBytes(path, model.ToByteArray());
+    }
+}
