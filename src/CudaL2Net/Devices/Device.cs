@@ -1,5 +1,6 @@
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices;
@@ -80,6 +81,17 @@ public abstract unsafe class Device : IDisposable
         if (tensor.Length != length)
         {
             throw new ArgumentException($"{name} has {tensor.Length} elements, expected {length}", name);
+        }
+    }
+
+    /// <summary>Throws unless there are steps to take, one cursor and one place to write to.</summary>
+    private protected static void RequireSchedule(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
+    {
+        RequireLength(cursor, 1, nameof(cursor));
+        RequireLength(step, 1, nameof(step));
+        if (schedule.Length == 0)
+        {
+            throw new ArgumentException("the schedule is empty: a training needs at least one step", nameof(schedule));
         }
     }
 

@@ -182,6 +182,13 @@ public interface IKernels
     void AdamUpdate(in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment,
         Tensor<float> parameter);
 
+    /// <summary>Moves on to the next step, so that a replayed sequence needs nothing from the host: step = schedule[cursor], then cursor += 1. From the end of
+    /// the schedule on the last entry stays.</summary>
+    /// <param name="schedule">The parameters of all steps, [n], n at least 1.</param>
+    /// <param name="cursor">[1]: the entry to take, at least 0.</param>
+    /// <param name="step">[1], written.</param>
+    void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step);
+
     /// <summary>For each row of <paramref name="queries"/> the nearest and second nearest row of <paramref name="targets"/> by Euclidean distance; ties go
     /// to the lower index.</summary>
     /// <param name="queries">[n][d].</param>

@@ -1,0 +1,13 @@
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda;
+
+internal sealed partial class CudaDevice
+{
+    public void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
+    {
+        RequireSchedule(schedule, cursor, step);
+        Launch("next_step", "next_step", 1, 1, 0, schedule, schedule.Length, cursor, step);
+    }
+}
