@@ -81,6 +81,7 @@ CUDA_COMPAT_D unsigned long long atomicAdd(unsigned long long* p, unsigned long 
 CUDA_COMPAT_D int      atomicMax(int* p, int v)           { return __nvvm_atom_max_gen_i(p, v); }
 CUDA_COMPAT_D unsigned atomicMax(unsigned* p, unsigned v) { return __nvvm_atom_max_gen_ui(p, v); }
 CUDA_COMPAT_D int      atomicMin(int* p, int v)           { return __nvvm_atom_min_gen_i(p, v); }
+CUDA_COMPAT_D unsigned long long atomicMin(unsigned long long* p, unsigned long long v) { return (unsigned long long)__nvvm_atom_min_gen_ull(p, v); }
 CUDA_COMPAT_D int      atomicExch(int* p, int v)          { return __nvvm_atom_xchg_gen_i(p, v); }
 CUDA_COMPAT_D int      atomicCAS(int* p, int c, int v)    { return __nvvm_atom_cas_gen_i(p, c, v); }
 CUDA_COMPAT_D unsigned atomicCAS(unsigned* p, unsigned c, unsigned v) { return (unsigned)__nvvm_atom_cas_gen_i((int*)p, (int)c, (int)v); }

@@ -39,10 +39,6 @@ internal sealed partial class CudaDevice
 
     public void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair) => throw new NotImplementedException();
 
-    public void Triplet(in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair, Tensor<float> loss, Tensor<float> gradient) => throw new NotImplementedException();
-
-    public void GlobalOrthogonal(float weight, Tensor<float> descriptors, Tensor<int> negativePair, Tensor<float> loss, Tensor<float> gradient) => throw new NotImplementedException();
-
     public void SgdUpdate(in SgdOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> velocity, Tensor<float> parameter) => throw new NotImplementedException();
 
     public void AdamUpdate(in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment, Tensor<float> parameter) => throw new NotImplementedException();

@@ -1,0 +1,36 @@
+// reduce.cuh - sums over a warp and over a block as fixed trees: the same bits in every run, in all threads.
+#pragma once
+#include "cuda_compat.cuh"
+#if defined(CUDA_EMU)
+#  define REDUCE_D static inline
+#else
+#  define REDUCE_D static __device__ __forceinline__
+#endif
+
+REDUCE_D float warp_sum(float v) {
+  PRAGMA_UNROLL
+  for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(0xffffffffu, v, offset);
+  return v;
+}
+REDUCE_D float warp_max(float v) {
+  PRAGMA_UNROLL
+  for (int offset = 16; offset > 0; offset /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, offset));
+  return v;
+}
+// blockDim.x is a multiple of 32; every thread calls; shared holds 32 floats.
+REDUCE_D float block_sum(float v, float* shared) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+  v = warp_sum(v);
+  __syncthreads();                          // whoever still reads what shared held before
+  if (lane == 0) shared[warp] = v;
+  __syncthreads();
+  return warp_sum(lane < warps ? shared[lane] : 0.f);
+}
+REDUCE_D float block_max(float v, float* shared) {
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+  v = warp_max(v);
+  __syncthreads();
+  if (lane == 0) shared[warp] = v;
+  __syncthreads();
+  return warp_max(lane < warps ? shared[lane] : shared[0]);
+}
