@@ -24,7 +24,7 @@ internal static class RunOutput
     {
         terminal.Result(run, console =>
         {
-            foreach (ScoreTable table in run.Tables)
+            foreach (ScoreTable table in run.Tables.Where(table => !table.IsDetail))
             {
                 console.Write(ToTable(table));
                 console.WriteLine(table.Measure);

@@ -16,6 +16,8 @@ internal static class EvaluateCommand
         {
             EvaluateSequencesCommand.Create(terminal),
             EvaluateBrownCommand.Create(terminal),
+            EvaluateOxfordCommand.Create(terminal),
+            EvaluateW1bsCommand.Create(terminal),
         };
         return command;
     }

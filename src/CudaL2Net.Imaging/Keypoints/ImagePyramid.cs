@@ -41,21 +41,35 @@ internal sealed class ImagePyramid
     {
         double radians = keypoint.Angle * (Math.PI / 180);
         float cos = (float)(Math.Cos(radians) * step), sin = (float)(Math.Sin(radians) * step);
-        double exact = Math.Clamp(Math.Log2(step), 0, Count - 1);
-        int fine = (int)exact;
-        float coarseWeight = (float)(exact - fine);
         float* sum = stackalloc float[side * side];
         new Span<float>(sum, side * side).Clear();
-        if (coarseWeight < 0.02f || fine + 1 >= Count)
+        Blend(new SampleGrid(keypoint.X, keypoint.Y, cos, -sin, sin, cos), step, 1, side, sum);
+        Round(sum, side, patch);
+    }
+
+    /// <summary>Samples a parallelogram as <paramref name="side"/> x side bytes.</summary>
+    /// <remarks>
+    /// Where the samples' distances differ in two directions, each pixel is the mean of several probes along the wider one, each as far from the next as the
+    /// samples are in the narrower direction (anisotropic mip mapping), at most 16 of them.
+    /// </remarks>
+    public unsafe void Cut(in SampleGrid grid, int side, byte* patch)
+    {
+        const int MostProbes = 16;
+        (double widest, double narrowest, float alongX, float alongY) = grid.Steps();
+        int probes = Math.Clamp((int)Math.Ceiling(widest / Math.Max(1, narrowest) - 1e-3), 1, MostProbes);
+        float* sum = stackalloc float[side * side];
+        new Span<float>(sum, side * side).Clear();
+        for (int probe = 0; probe < probes; probe++)
         {
-            Add(fine, 1, keypoint, cos, sin, side, sum);
-        }
-        else
-        {
-            Add(fine, 1 - coarseWeight, keypoint, cos, sin, side, sum);
-            Add(fine + 1, coarseWeight, keypoint, cos, sin, side, sum);
+            float shift = ((probe + 0.5f) / probes) - 0.5f;
+            Blend(grid with { X = grid.X + (shift * alongX), Y = grid.Y + (shift * alongY) }, widest / probes, 1f / probes, side, sum);
         }
 
+        Round(sum, side, patch);
+    }
+
+    private static unsafe void Round(float* sum, int side, byte* patch)
+    {
         for (int i = 0; i < side * side; i++)
         {
             patch[i] = (byte)(sum[i] + 0.5f);
@@ -82,26 +96,40 @@ internal sealed class ImagePyramid
         return (pixels, width, height);
     }
 
-    private unsafe void Add(int level, float weight, in Keypoint keypoint, float cos, float sin, int side, float* sum)
+    private unsafe void Blend(in SampleGrid grid, double step, float weight, int side, float* sum)
+    {
+        double exact = Math.Clamp(Math.Log2(step), 0, Count - 1);
+        int fine = (int)exact;
+        float coarseWeight = (float)(exact - fine);
+        if (coarseWeight < 0.02f || fine + 1 >= Count)
+        {
+            Add(fine, weight, grid, side, sum);
+        }
+        else
+        {
+            Add(fine, weight * (1 - coarseWeight), grid, side, sum);
+            Add(fine + 1, weight * coarseWeight, grid, side, sum);
+        }
+    }
+
+    private unsafe void Add(int level, float weight, SampleGrid grid, int side, float* sum)
     {
         (byte[] pixels, int width, int height) = levels[level];
         float shrink = 1f / (1 << level);
-        float centreX = keypoint.X * shrink, centreY = keypoint.Y * shrink;
-        cos *= shrink;
-        sin *= shrink;
+        grid = new SampleGrid(grid.X * shrink, grid.Y * shrink, grid.Xx * shrink, grid.Xy * shrink, grid.Yx * shrink, grid.Yy * shrink);
         float half = (side - 1) * 0.5f;
-        float reach = half * (Math.Abs(cos) + Math.Abs(sin)) + 1;
-        bool inside = centreX - reach >= 0 && centreY - reach >= 0 && centreX + reach < width - 1 && centreY + reach < height - 1;
+        float reachX = (half * (Math.Abs(grid.Xx) + Math.Abs(grid.Xy))) + 1, reachY = (half * (Math.Abs(grid.Yy) + Math.Abs(grid.Yx))) + 1;
+        bool inside = grid.X - reachX >= 0 && grid.Y - reachY >= 0 && grid.X + reachX < width - 1 && grid.Y + reachY < height - 1;
         fixed (byte* image = pixels)
         {
             for (int row = 0; row < side; row++)
             {
-                float x = centreX - (cos * half) - (sin * (row - half));
-                float y = centreY - (sin * half) + (cos * (row - half));
+                float x = grid.X - (grid.Xx * half) + (grid.Xy * (row - half));
+                float y = grid.Y - (grid.Yx * half) + (grid.Yy * (row - half));
                 float* line = sum + (row * side);
                 for (int column = 0; column < side; column++)
                 {
-                    float px = x + (cos * column), py = y + (sin * column);
+                    float px = x + (grid.Xx * column), py = y + (grid.Yx * column);
                     if (!inside)
                     {
                         px = Math.Clamp(px, 0, width - 1);

@@ -69,8 +69,9 @@ public enum ScoreUnit
 /// <param name="Unit">How the scores are written.</param>
 /// <param name="Columns">Data sets, sequences, levels and means.</param>
 /// <param name="Rows">A row a method, in the methods' order.</param>
+/// <param name="IsDetail">Whether the table is for files and reports only, too long for a terminal.</param>
 public sealed record ScoreTable(
-    string Title, string Measure, bool HigherIsBetter, ScoreUnit Unit, IReadOnlyList<string> Columns, IReadOnlyList<ScoreRow> Rows)
+    string Title, string Measure, bool HigherIsBetter, ScoreUnit Unit, IReadOnlyList<string> Columns, IReadOnlyList<ScoreRow> Rows, bool IsDetail = false)
 {
     /// <summary>The best score of a column, or null where no method has one.</summary>
     public double? Best(int column) => HigherIsBetter ? Rows.Max(row => row.Values[column]) : Rows.Min(row => row.Values[column]);

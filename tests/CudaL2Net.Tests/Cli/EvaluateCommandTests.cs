@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CudaL2Net.Tests.Data;
 using CudaL2Net.Tests.Imaging;
+using CudaL2Net.Tests.Imaging.Data;
 
 namespace CudaL2Net.Tests.Cli;
 
@@ -111,5 +112,58 @@ public sealed class EvaluateCommandTests
         BrownFolder.Write(folder["noise"], 60);
         CommandLine run = CommandLine.MustRun("describe", folder["noise"], "--model", model, "--out", folder["noise.npy"], "--json");
         Assert.That((int)JsonNode.Parse(run.Output)!["patches"]!, Is.EqualTo(60));
+    }
+
+    [Test]
+    public void OxfordComparesMethodsByThreeStrategies()
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine run = CommandLine.MustRun(
+            "evaluate", "oxford", folder["discs"], "--images", "2", "--keypoints", "60", "--model", model, "--method", "sift,rootsift,raw,model,binary", "--csv",
+            folder["scores.csv"], "--json");
+        JsonNode result = JsonNode.Parse(run.Output)!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((string)result["benchmark"]!, Is.EqualTo("oxford"));
+            Assert.That((string)result["settings"]!["detector"]!, Does.Contain("60 strongest"));
+            Assert.That(
+                result["tables"]!.AsArray().Take(3).Select(table => (string)table!["title"]!), Is.EqualTo(new[] { "nn, mAP", "threshold, mAP", "ratio, mAP" }));
+            Assert.That(result["tables"]![0]!["rows"]!.AsArray().Select(row => (double)row!["values"]![1]!), Is.All.InRange(0.01, 1));
+            Assert.That(File.ReadAllText(folder["scores.csv"]), Does.Contain("discs 1-2"));
+        });
+    }
+
+    [Test]
+    public void OxfordGivesTablesForPeople()
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine run = CommandLine.MustRun("evaluate", "oxford", folder.Path, "--images", "2", "--detector", "mser", "--method", "raw,sift");
+        Assert.That(run.Output, Does.Contain("nn, mAP").And.Contain("threshold, mAP").And.Contain("ratio, mAP").And.Not.Contain("by pair"));
+    }
+
+    [TestCase(1, "has no picture 3", "--images", "2,3")]
+    [TestCase(1, "img1.png.haraff", "--images", "2", "--detector", "haraff")]
+    [TestCase(2, "--images x", "--images", "x")]
+    [TestCase(2, "--images 2,2", "--images", "2,2")]
+    [TestCase(2, "mser gives regions without a strength", "--detector", "mser", "--keypoints", "5")]
+    [TestCase(2, "--keypoints 0", "--keypoints", "0")]
+    [TestCase(2, "--magnification 0", "--magnification", "0")]
+    [TestCase(2, "surf", "--detector", "surf")]
+    public void OxfordExplainsWhatItCannotDo(int code, string explanation, params string[] options)
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine.Run(["evaluate", "oxford", folder["discs"], "--method", "raw", .. options]).Explains(code, explanation);
+    }
+
+    [Test]
+    public void W1bsComparesMethods()
+    {
+        W1bsFolder.Write(folder["W1BS"], "A", "G");
+        CommandLine run = CommandLine.MustRun("evaluate", "w1bs", folder["W1BS"], "--model", model, "--method", "sift,model,raw", "--json");
+        JsonNode ap = JsonNode.Parse(run.Output)!["tables"]![0]!;
+        Assert.That(ap["columns"]!.AsArray().Select(column => (string)column!), Is.EqualTo(new[] { "A", "G", "mean" }));
+        Assert.That(ap["rows"]!.AsArray().Select(row => (double)row!["values"]![2]!), Is.All.InRange(0.05, 1));
+        File.Delete(Path.Combine(folder["W1BS"], "A", "2", "pair0.bmp"));
+        CommandLine.Run("evaluate", "w1bs", folder["W1BS"], "--method", "raw").Explains(1, "pair0.bmp is missing");
     }
 }
