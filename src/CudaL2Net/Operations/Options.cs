@@ -42,6 +42,22 @@ public enum PatchAugmentation
 /// <param name="Seed">The run's seed; the draw is a function of (seed, step, pair).</param>
 public readonly record struct GatherOptions(PatchNormalization Normalization, PatchAugmentation Augmentation, ulong Seed);
 
+/// <summary>
+/// The numbers that matrix products multiply on a CUDA device. Tensors, sums and everything that is not a product stay float32 in all of them: operands are
+/// rounded to nearest while they are loaded.
+/// </summary>
+public enum Precision
+{
+    /// <summary>float32 by fused multiply-adds: 24 significant bits.</summary>
+    Float32,
+
+    /// <summary>TensorFloat-32 on tensor cores: 11 significant bits, float32's range.</summary>
+    Tf32,
+
+    /// <summary>bfloat16 on tensor cores: 8 significant bits, float32's range.</summary>
+    Bf16,
+}
+
 /// <summary>Sizes of a two-dimensional convolution.</summary>
 /// <param name="Batch">Images.</param>
 /// <param name="Height">Input rows.</param>

@@ -1,5 +1,6 @@
 using System.Reflection;
 using CudaL2Net.Interop;
+using CudaL2Net.Operations;
 
 namespace CudaL2Net.Devices.Cuda;
 
@@ -15,9 +16,10 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     private nuint scratchBytes;
     private bool disposed;
 
-    public CudaDevice(int ordinal)
+    public CudaDevice(int ordinal, Precision precision = Precision.Float32)
     {
         this.ordinal = ordinal;
+        Precision = precision;
         Check(Driver.cuInit(0), "cuInit");
         int device;
         Check(Driver.cuDeviceGet(&device, ordinal), "cuDeviceGet");
@@ -40,6 +42,9 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
 
     /// <summary>Streaming multiprocessors, for launch geometries.</summary>
     public int Multiprocessors { get; }
+
+    /// <summary>What the matrix products of this device multiply.</summary>
+    public Precision Precision { get; }
 
     public override void Synchronize() => Check(Driver.cuStreamSynchronize(stream), "cuStreamSynchronize");
 
