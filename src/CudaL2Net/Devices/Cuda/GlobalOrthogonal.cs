@@ -11,7 +11,7 @@ internal sealed unsafe partial class CudaDevice
         RequireLength(negativePair, 2 * pairs, nameof(negativePair));
         RequireLength(loss, 1, nameof(loss));
         var products = (float*)Scratch((nuint)pairs * sizeof(float));
-        Launch("triplet", "orthogonal_products", (pairs + 7) / 8, 256, 0, descriptors, negativePair, products, pairs, width);
+        Launch("triplet", "orthogonal_products", Tiles(pairs, 8), 256, 0, descriptors, negativePair, products, pairs, width);
         Launch("triplet", "orthogonal_slopes", 1, 256, 0, weight, negativePair, products, loss, pairs, width);
         PairGradient(true, descriptors, negativePair, null, products, gradient, pairs, width);
     }

@@ -30,5 +30,5 @@ internal sealed unsafe partial class CudaDevice
 
     /// <summary>Gathers the terms of all pairs into the rows of the gradient, one warp a row.</summary>
     private void PairGradient(bool angular, Tensor<float> descriptors, Tensor<int> negativePair, float* near, float* far, Tensor<float> gradient, int pairs, int width) =>
-        Launch("triplet", "pair_gradient", ((2 * pairs) + 7) / 8, 256, 0, angular, descriptors, negativePair, near, far, gradient, pairs, width);
+        Launch("triplet", "pair_gradient", Tiles(2 * pairs, 8), 256, 0, angular, descriptors, negativePair, near, far, gradient, pairs, width);
 }

@@ -37,8 +37,6 @@ internal sealed partial class CudaDevice
 
     public void IntermediateSoftmax(float similarity, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient) => throw new NotImplementedException();
 
-    public void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair) => throw new NotImplementedException();
-
     public void SgdUpdate(in SgdOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> velocity, Tensor<float> parameter) => throw new NotImplementedException();
 
     public void AdamUpdate(in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment, Tensor<float> parameter) => throw new NotImplementedException();
