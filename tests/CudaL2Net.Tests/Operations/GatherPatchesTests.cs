@@ -55,6 +55,14 @@ public sealed class GatherPatchesTests(string device) : OperationTests(device)
         Assert.That(Run(patches, [0, 1], new GatherOptions(normalization, PatchAugmentation.None, 0), null, 1, 0, 0), Is.All.Zero);
     }
 
+    [Test]
+    public void APatchThatDiffersFromTheMeanImageByAConstantBecomesZeros()
+    {
+        byte[] patches = Enumerable.Repeat((byte)201, 2 * Area).ToArray();
+        float[] meanImage = Enumerable.Repeat(100.3f, Area).ToArray();
+        Assert.That(Run(patches, [0, 1], new GatherOptions(PatchNormalization.L2Net, PatchAugmentation.Dihedral, 0), meanImage, 1, 0, 0), Is.All.Zero);
+    }
+
     private static byte[] Bytes(int count)
     {
         var stream = new PhiloxStream(4, DrawPurpose.Evaluation, 0);

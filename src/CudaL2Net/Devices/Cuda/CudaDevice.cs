@@ -142,6 +142,9 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Blocks for a grid-stride loop over <paramref name="count"/> elements.</summary>
     private int Blocks(long count, int threads = 256) => (int)Math.Clamp((count + threads - 1) / threads, 1, 8L * Multiprocessors);
 
+    /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp a row.</summary>
+    private int RowBlocks(int rows) => Blocks(32L * rows);
+
     private nint Kernel(string file, string kernel, int sharedBytes)
     {
         if (kernels.TryGetValue((file, kernel), out nint function))

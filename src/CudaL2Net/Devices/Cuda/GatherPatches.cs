@@ -1,0 +1,28 @@
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda;
+
+// The kernels are patches.cu's.
+internal sealed unsafe partial class CudaDevice
+{
+    public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
+        Tensor<float> output)
+    {
+        RequireLength(step, 1, nameof(step));
+        int rows = output.Shape[0];
+        uint symmetries = options.Augmentation switch { PatchAugmentation.Dihedral => 7, PatchAugmentation.TransposeFlip => 3, _ => 0 };
+        Tensor<float>? subtracted = options.Normalization == PatchNormalization.L2Net ? meanImage : null;
+        Launch("patches", "gather_patches", RowBlocks(rows), 256, 0, patches, indices, step, symmetries, options.Seed, DeviationEpsilon(options.Normalization),
+            subtracted, output, rows);
+    }
+
+    /// <summary>Normalizes patches in order, as they are.</summary>
+    private void NormalizePatches(byte* patches, PatchNormalization normalization, Tensor<float>? meanImage, float* output, int rows)
+    {
+        Tensor<float>? subtracted = normalization == PatchNormalization.L2Net ? meanImage : null;
+        Launch("patches", "normalize_patches", RowBlocks(rows), 256, 0, patches, DeviationEpsilon(normalization), subtracted, output, rows);
+    }
+
+    private static float DeviationEpsilon(PatchNormalization normalization) => normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f;
+}
