@@ -25,9 +25,7 @@ extern "C" __global__ __launch_bounds__(256) void mining_start(
     const float* __restrict__ y, float* __restrict__ squares, unsigned long long* __restrict__ keys, int rows, int width) {
   const int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
   if (row >= rows) return;
-  float sum = 0.f;
-  for (int k = lane; k < width; k += 32) sum = fmaf(y[(size_t)row * width + k], y[(size_t)row * width + k], sum);
-  sum = warp_sum(sum);
+  const float sum = warp_square(y + (size_t)row * width, width);
   if (lane == 0) {
     squares[row] = sum;
     keys[row] = NO_KEY;

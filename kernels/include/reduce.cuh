@@ -34,3 +34,20 @@ REDUCE_D float block_max(float v, float* shared) {
   __syncthreads();
   return warp_max(lane < warps ? shared[lane] : shared[0]);
 }
+
+// |row|^2, by a warp.
+REDUCE_D float warp_square(const float* __restrict__ row, int width) {
+  float sum = 0.f;
+  for (int k = threadIdx.x % 32; k < width; k += 32) sum = fmaf(row[k], row[k], sum);
+  return warp_sum(sum);
+}
+// Blocks of 256 threads that hold 32 columns, eight threads each: thread t is on column t % 32, the column's sum comes back to its eight.
+REDUCE_D float column_sum(float v, float (&shared)[8][32]) {
+  __syncthreads();
+  shared[threadIdx.x / 32][threadIdx.x % 32] = v;
+  __syncthreads();
+  float sum = 0.f;
+  PRAGMA_UNROLL
+  for (int k = 0; k < 8; k++) sum += shared[k][threadIdx.x % 32];
+  return sum;
+}

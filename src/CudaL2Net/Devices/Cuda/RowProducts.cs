@@ -1,0 +1,38 @@
+namespace CudaL2Net.Devices.Cuda;
+
+internal sealed unsafe partial class CudaDevice
+{
+    private const int ShortestRange = 128;
+    private const int LongestRange = 1024;
+    private const int EnoughBlocks = 256;
+
+    /// <summary>out[batch][range][m][n] = sum over the range's k of a(m, k) b(n, k).</summary>
+    private void RowProducts(in ProductOperand a, int rows, in ProductOperand b, int columns, int depth, int range, float* output, int batches = 1)
+    {
+        var grid = new Grid(Tiles(columns), Tiles(rows), batches * Tiles(depth, range));
+        Launch("row_products", "row_products", grid, 256, 0, a.Data, a.RowStride, a.DepthStride, a.BatchStride, b.Data, b.RowStride, b.DepthStride,
+            b.BatchStride, output, rows, columns, depth, range);
+    }
+
+    /// <summary>
+    /// How much of the depth a block takes: little where there are few tiles, and no more than keeps the sums accurate. The same for every GPU, so that
+    /// results are too.
+    /// </summary>
+    private static int ProductRange(int tiles, int depth)
+    {
+        int ranges = Math.Max(Tiles(depth, LongestRange), Math.Min(Tiles(depth, ShortestRange), Tiles(EnoughBlocks, tiles)));
+        return Math.Max(1, Tiles(Tiles(depth, ranges), 32)) * 32;
+    }
+
+    /// <summary>loss = factor x the sum of the terms.</summary>
+    private void ScaledSum(float* terms, int count, float factor, float* loss) => Launch("row_products", "scaled_sum", 1, 256, 0, terms, count, factor, loss);
+
+    /// <summary>A factor of a product: element (row, k) of batch entry z is at z x batch stride + row x row stride + k x depth stride.</summary>
+    private readonly struct ProductOperand(float* data, long rowStride, long depthStride, long batchStride = 0)
+    {
+        public readonly float* Data = data;
+        public readonly long RowStride = rowStride;
+        public readonly long DepthStride = depthStride;
+        public readonly long BatchStride = batchStride;
+    }
+}
