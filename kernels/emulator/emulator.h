@@ -36,7 +36,7 @@ EMU_VEC(unsigned, uint2, uint3, uint4, 8, 16)
 struct dim3 { unsigned x, y, z; dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {} };
 
 namespace emu {
-enum Op : uint8_t { NONE, SYNCWARP, SHFL_IDX, SHFL_UP, SHFL_DOWN, SHFL_XOR, BALLOT, LDMATRIX, MMA_BF16 };
+enum Op : uint8_t { NONE, SYNCWARP, SHFL_IDX, SHFL_UP, SHFL_DOWN, SHFL_XOR, BALLOT, LDMATRIX, MMA_BF16, MMA_TF32 };
 struct Copy { void* dst; const void* src; uint16_t bytes, src_bytes; uint32_t group; };
 struct Block;
 struct alignas(64) Thread {                // one GPU thread
@@ -87,6 +87,9 @@ static inline void ldmatrix(uint32_t* r, int n, const void* row, bool trans) {
 }
 static inline void mma_bf16_16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   Thread& t = self(); t.p[0] = d; t.p[1] = const_cast<uint32_t*>(a); t.val = b0 | (uint64_t)b1 << 32; warp_op(t, MMA_BF16, ~0u);
+}
+static inline void mma_tf32_1688(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  Thread& t = self(); t.p[0] = d; t.p[1] = const_cast<uint32_t*>(a); t.val = b0 | (uint64_t)b1 << 32; warp_op(t, MMA_TF32, ~0u);
 }
 // kernel registry: unpack void** into the kernel's own parameter types, as cuLaunchKernel does
 struct Entry { const char* name; void (*body)(void**); Entry* next; };

@@ -161,6 +161,7 @@ CUDA_COMPAT_D __nv_bfloat162 __floats2bfloat162_rn(float lo, float hi) { unsigne
 #else
 #  define VEC_D static __device__ __forceinline__
 #endif
+#define VEC_MEMBER __device__ __forceinline__      // functions of a struct
 #if defined(CUDA_COMPAT_CLANG)             // real vector types: a struct copy may be split into scalars of mixed types
 typedef float    cc_f4 __attribute__((ext_vector_type(4)));
 typedef unsigned cc_u4 __attribute__((ext_vector_type(4)));
@@ -168,12 +169,19 @@ VEC_D float4 ld_f4(const float* p) { cc_f4 v = *reinterpret_cast<const cc_f4*>(p
 VEC_D void   st_f4(float* p, float4 v) { *reinterpret_cast<cc_f4*>(p) = cc_f4{v.x, v.y, v.z, v.w}; }
 VEC_D uint4  ld_u4(const void* p) { cc_u4 v = *reinterpret_cast<const cc_u4*>(p); return uint4{v.x, v.y, v.z, v.w}; }
 VEC_D void   st_u4(void* p, uint4 v) { *reinterpret_cast<cc_u4*>(p) = cc_u4{v.x, v.y, v.z, v.w}; }
+typedef float    cc_f2 __attribute__((ext_vector_type(2)));
+typedef unsigned cc_u2 __attribute__((ext_vector_type(2)));
+VEC_D void   st_f2(float* p, float2 v) { *reinterpret_cast<cc_f2*>(p) = cc_f2{v.x, v.y}; }
+VEC_D void   st_u2(void* p, uint2 v) { *reinterpret_cast<cc_u2*>(p) = cc_u2{v.x, v.y}; }
 #else
+VEC_D void   st_f2(float* p, float2 v) { *reinterpret_cast<float2*>(p) = v; }
+VEC_D void   st_u2(void* p, uint2 v) { *reinterpret_cast<uint2*>(p) = v; }
 VEC_D float4 ld_f4(const float* p) { return *reinterpret_cast<const float4*>(p); }
 VEC_D void   st_f4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
 VEC_D uint4  ld_u4(const void* p) { return *reinterpret_cast<const uint4*>(p); }
 VEC_D void   st_u4(void* p, uint4 v) { *reinterpret_cast<uint4*>(p) = v; }
 #endif
+VEC_D float4 ldg_f4(const float* p) { return __ldg(reinterpret_cast<const float4*>(p)); }       // through the read-only cache
 // One line per kernel at the end of a .cu file: puts it in the emulation's table, nothing elsewhere.
 #if defined(CUDA_EMU)
 #  define KERNEL(name) EMU_KERNEL(name)
