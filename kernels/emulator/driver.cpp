@@ -35,6 +35,16 @@ API int cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t bytes, void*) { 
 API int cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t bytes, void*) { memcpy(to, from, bytes); return 0; }
 API int cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t bytes, void*) { memmove(to, from, bytes); return 0; }
 API int cuMemsetD8Async(void* to, unsigned char value, size_t bytes, void*) { memset(to, value, bytes); return 0; }
+API int cuDeviceGetDefaultMemPool(void** pool, int) { *pool = &g_context; return 0; }
+API int cuMemPoolSetAttribute(void*, int, void*) { return 0; }
+API int cuMemPoolTrimTo(void*, size_t) { return 0; }
+API int cuMemHostAlloc(void** pointer, size_t bytes, unsigned) { *pointer = aligned_alloc(256, (bytes + 255) & ~(size_t)255); return *pointer ? 0 : 2; }
+API int cuMemFreeHost(void* pointer) { free(pointer); return 0; }
+API int cuEventCreate(void** event, unsigned) { *event = &g_stream; return 0; }
+API int cuEventRecord(void*, void*) { return 0; }
+API int cuEventQuery(void*) { return 0; }
+API int cuEventSynchronize(void*) { return 0; }
+API int cuEventDestroy_v2(void*) { return 0; }
 API int cuStreamCreate(void** stream, unsigned) { *stream = &g_stream; return 0; }
 API int cuStreamDestroy_v2(void*) { return 0; }
 API int cuStreamSynchronize(void*) { return 0; }

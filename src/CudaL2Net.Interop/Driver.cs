@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace CudaL2Net.Interop;
@@ -7,100 +6,190 @@ namespace CudaL2Net.Interop;
 /// library.</summary>
 internal static unsafe partial class Driver
 {
-    private const string Library = "cuda";
-
-    static Driver() => NativeLibrary.SetDllImportResolver(typeof(Driver).Assembly, Resolve);
-
     /// <summary>The environment variable that names another driver library.</summary>
     public const string LibraryVariable = "CUDAL2NET_DRIVER";
 
-    [LibraryImport(Library)]
-    public static partial int cuInit(uint flags);
+    /// <summary>The oldest CUDA version whose driver has all calls: 11.4.</summary>
+    public const int OldestVersion = 11040;
 
-    [LibraryImport(Library)]
-    public static partial int cuDriverGetVersion(int* version);
+    private const string Library = "cuda";
 
-    [LibraryImport(Library)]
-    public static partial int cuGetErrorName(int error, byte** name);
+    private static readonly Lock Loading = new();
 
-    [LibraryImport(Library)]
-    public static partial int cuGetErrorString(int error, byte** text);
+    private static nint library;
 
-    [LibraryImport(Library)]
-    public static partial int cuDeviceGetCount(int* count);
+    static Driver() => NativeLibrary.SetDllImportResolver(typeof(Driver).Assembly, (name, _, _) => name == Library ? library : 0);
 
-    [LibraryImport(Library)]
-    public static partial int cuDeviceGet(int* device, int ordinal);
-
-    [LibraryImport(Library)]
-    public static partial int cuDeviceGetName(byte* name, int length, int device);
-
-    [LibraryImport(Library)]
-    public static partial int cuDeviceGetAttribute(int* value, int attribute, int device);
-
-    [LibraryImport(Library)]
-    public static partial int cuDeviceTotalMem_v2(nuint* bytes, int device);
-
-    [LibraryImport(Library)]
-    public static partial int cuDevicePrimaryCtxRetain(nint* context, int device);
-
-    [LibraryImport(Library)]
-    public static partial int cuDevicePrimaryCtxRelease_v2(int device);
-
-    [LibraryImport(Library)]
-    public static partial int cuCtxSetCurrent(nint context);
-
-    [LibraryImport(Library)]
-    public static partial int cuMemGetInfo_v2(nuint* free, nuint* total);
-
-    [LibraryImport(Library)]
-    public static partial int cuMemAllocAsync(void** pointer, nuint bytes, nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuMemFreeAsync(void* pointer, nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuMemcpyHtoDAsync_v2(void* to, void* from, nuint bytes, nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuMemcpyDtoHAsync_v2(void* to, void* from, nuint bytes, nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuMemsetD8Async(void* to, byte value, nuint bytes, nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuStreamCreate(nint* stream, uint flags);
-
-    [LibraryImport(Library)]
-    public static partial int cuStreamDestroy_v2(nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuStreamSynchronize(nint stream);
-
-    [LibraryImport(Library)]
-    public static partial int cuModuleLoadDataEx(nint* module, byte* image, uint options, int* names, void** values);
-
-    [LibraryImport(Library)]
-    public static partial int cuModuleUnload(nint module);
-
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int cuModuleGetFunction(nint* function, nint module, string name);
-
-    [LibraryImport(Library)]
-    public static partial int cuFuncSetAttribute(nint function, int attribute, int value);
-
-    [LibraryImport(Library)]
-    public static partial int cuLaunchKernel(nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes,
-        nint stream, void** arguments, void** extra);
-
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    /// <summary>Loads and initializes the driver. Every other call needs it.</summary>
+    /// <exception cref="CudaException">There is no driver, it is too old, or it finds no device.</exception>
+    public static void Initialize()
     {
-        if (name != Library)
+        lock (Loading)
         {
-            return 0;
+            if (library == 0)
+            {
+                string? chosen = Environment.GetEnvironmentVariable(LibraryVariable);
+                string name = chosen is { Length: > 0 } ? chosen : OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
+                if (!NativeLibrary.TryLoad(name, out nint handle))
+                {
+                    string advice = chosen is { Length: > 0 }
+                        ? $"{LibraryVariable} names it: correct the variable or clear it"
+                        : "an NVIDIA GPU needs NVIDIA's driver, which brings it; without a GPU use --device cpu";
+                    throw new CudaException($"no CUDA driver: {name} cannot be loaded; {advice}", CudaError.NotInitialized);
+                }
+
+                library = handle;
+            }
         }
 
-        string? chosen = Environment.GetEnvironmentVariable(LibraryVariable);
-        return NativeLibrary.Load(chosen is { Length: > 0 } ? chosen : OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1");
+        CudaError result = cuInit(0);
+        if (result == CudaError.NoDevice)
+        {
+            throw new CudaException(
+                "no CUDA device: the driver is there but finds no GPU (is one hidden by CUDA_VISIBLE_DEVICES?); without a GPU use --device cpu", result);
+        }
+
+        CudaException.Check(result, nameof(cuInit));
+        int version;
+        CudaException.Check(cuDriverGetVersion(&version), nameof(cuDriverGetVersion));
+        if (version < OldestVersion)
+        {
+            throw new CudaException(
+                $"the CUDA driver is too old: it is of CUDA {VersionText(version)}, and {VersionText(OldestVersion)} or later is needed; update NVIDIA's driver",
+                CudaError.NotInitialized);
+        }
     }
+
+    /// <summary>A CUDA version, 1000 major + 10 minor, as people write it.</summary>
+    public static string VersionText(int version) => $"{version / 1000}.{version % 1000 / 10}";
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuInit(uint flags);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDriverGetVersion(int* version);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGetErrorName(CudaError error, byte** name);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGetErrorString(CudaError error, byte** text);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDeviceGetCount(int* count);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDeviceGet(int* device, int ordinal);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDeviceGetName(byte* name, int length, int device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDeviceGetAttribute(int* value, int attribute, int device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDeviceTotalMem_v2(nuint* bytes, int device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDeviceGetDefaultMemPool(nint* pool, int device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDevicePrimaryCtxRetain(nint* context, int device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuDevicePrimaryCtxRelease_v2(int device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuCtxSetCurrent(nint context);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemGetInfo_v2(nuint* free, nuint* total);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemPoolSetAttribute(nint pool, int attribute, void* value);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemPoolTrimTo(nint pool, nuint bytesToKeep);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemAllocAsync(nint* pointer, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemFreeAsync(nint pointer, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemHostAlloc(nint* pointer, nuint bytes, uint flags);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemFreeHost(nint pointer);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemcpyHtoDAsync_v2(nint to, void* from, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemcpyDtoHAsync_v2(void* to, nint from, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemsetD8Async(nint to, byte value, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuStreamCreate(nint* stream, uint flags);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuStreamDestroy_v2(nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuStreamSynchronize(nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuStreamBeginCapture_v2(nint stream, int mode);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuStreamEndCapture(nint stream, nint* graph);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGraphGetNodes(nint graph, nint* nodes, nuint* count);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGraphInstantiateWithFlags(nint* executable, nint graph, ulong flags);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGraphLaunch(nint executable, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGraphExecDestroy(nint executable);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuGraphDestroy(nint graph);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventCreate(nint* happening, uint flags);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventRecord(nint happening, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventQuery(nint happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventSynchronize(nint happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventDestroy_v2(nint happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuModuleLoadDataEx(nint* module, byte* image, uint options, int* names, void** values);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuModuleUnload(nint module);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial CudaError cuModuleGetFunction(nint* function, nint module, string name);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuFuncSetAttribute(nint function, int attribute, int value);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuLaunchKernel(nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes,
+        nint stream, void** arguments, void** extra);
 }

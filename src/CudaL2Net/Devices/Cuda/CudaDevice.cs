@@ -1,105 +1,137 @@
 using System.Reflection;
+using System.Runtime.InteropServices;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 
 namespace CudaL2Net.Devices.Cuda;
 
-/// <summary>A GPU as a device: the kernels of the folder <c>kernels</c>, launched on one stream. One file an operation.</summary>
+/// <summary>
+/// A GPU as a device: the kernels of the folder <c>kernels</c>, launched on one stream. One file an operation. Any thread may call it, one at a time; memory
+/// that was never disposed of is freed by finalizers meanwhile.
+/// </summary>
 internal sealed unsafe partial class CudaDevice : Device, IKernels
 {
-    private readonly int ordinal;
-    private readonly nint context;
-    private readonly nint stream;
-    private readonly Dictionary<string, nint> modules = [];
-    private readonly Dictionary<(string File, string Kernel), nint> kernels = [];
-    private readonly List<nint> scratch = [];
-    private nuint scratchBytes;
-    private bool disposed;
+    private const int OldestCapability = 8;
 
+    private readonly CudaContext context;
+    private readonly CudaStream stream;
+    private readonly CudaDeviceProperties properties;
+    private readonly Dictionary<string, CudaModule> modules = [];
+    private readonly Dictionary<(string File, string Kernel), CudaKernel> kernels = [];
+    private readonly List<CudaDeviceVariable<byte>> scratch = [];
+
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="ordinal">Its number.</param>
+    /// <param name="precision">What matrix products multiply.</param>
+    /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
     public CudaDevice(int ordinal, Precision precision = Precision.Float32)
     {
-        this.ordinal = ordinal;
+        properties = CudaContext.GetDeviceInfo(ordinal);
+        if (properties.ComputeCapability.Major < OldestCapability)
+        {
+            throw new CudaException(
+                $"cuda:{ordinal} is too old: {properties.DeviceName} has compute capability {properties.ComputeCapability}, and {OldestCapability}.0 (Ampere, "
+                    + "2020) or later is needed; use --device cpu",
+                CudaError.InvalidDevice);
+        }
+
+        context = new CudaContext(ordinal);
+        stream = new CudaStream(context);
+        Name = $"cuda:{ordinal}";
         Precision = precision;
-        Check(Driver.cuInit(0), "cuInit");
-        int device;
-        Check(Driver.cuDeviceGet(&device, ordinal), "cuDeviceGet");
-        nint handle;
-        Check(Driver.cuDevicePrimaryCtxRetain(&handle, device), "cuDevicePrimaryCtxRetain");
-        context = handle;
-        Check(Driver.cuCtxSetCurrent(context), "cuCtxSetCurrent");
-        Check(Driver.cuStreamCreate(&handle, 1), "cuStreamCreate");
-        stream = handle;
-        int count;
-        Check(Driver.cuDeviceGetAttribute(&count, 16, device), "cuDeviceGetAttribute");
-        Multiprocessors = count;
     }
 
-    public override string Name => $"cuda:{ordinal}";
+    public override string Name { get; }
 
-    public override string Description => "CUDA device";
+    public override string Description =>
+        $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):F0} GiB, driver of CUDA "
+            + $"{properties.DriverVersion}, PTX {PtxTarget}, "
+            + Precision.ToString().ToLowerInvariant();
 
     public override IKernels Kernels => this;
 
     /// <summary>Streaming multiprocessors, for launch geometries.</summary>
-    public int Multiprocessors { get; }
+    public int Multiprocessors => properties.MultiProcessorCount;
 
     /// <summary>What the matrix products of this device multiply.</summary>
     public Precision Precision { get; }
 
-    public override void Synchronize() => Check(Driver.cuStreamSynchronize(stream), "cuStreamSynchronize");
+    /// <summary>Whether this is the tests' emulation and no GPU.</summary>
+    public bool Emulated => properties.DeviceName.Contains("emulat", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What the device's kernels are compiled for: sm_90a where a file has such a form and the device is of that kind, sm_80 otherwise.</summary>
+    private string PtxTarget => HasHopper && Resources.Any(name => name.EndsWith($".{HopperTarget}.ptx", StringComparison.Ordinal))
+        ? $"sm_80 and {HopperTarget}"
+        : "sm_80";
+
+    private static string HopperTarget => "sm_90a";
+
+    private static string[] Resources => typeof(CudaDevice).Assembly.GetManifestResourceNames();
+
+    // Code for sm_90a runs on compute capability 9.0 only.
+    private bool HasHopper => properties.ComputeCapability == new Version(9, 0);
+
+    public override void Synchronize() => stream.Synchronize();
 
     public override void Dispose()
     {
-        if (disposed)
+        scratch.ForEach(block => block.Dispose());
+        scratch.Clear();
+        foreach (CudaModule module in modules.Values)
         {
-            return;
+            module.Dispose();
         }
 
-        disposed = true;
-        foreach (nint block in scratch)
-        {
-            Driver.cuMemFreeAsync((void*)block, stream);
-        }
-
-        Driver.cuStreamSynchronize(stream);
-        foreach (nint module in modules.Values)
-        {
-            Driver.cuModuleUnload(module);
-        }
-
-        Driver.cuStreamDestroy_v2(stream);
-        Driver.cuDevicePrimaryCtxRelease_v2(ordinal);
+        modules.Clear();
+        kernels.Clear();
+        stream.Dispose();
+        context.Dispose();
     }
 
     internal override void* AllocateBytes(nuint bytes)
     {
-        void* pointer;
-        Check(Driver.cuMemAllocAsync(&pointer, Math.Max(bytes, 64), stream), "cuMemAllocAsync");
-        Check(Driver.cuMemsetD8Async(pointer, 0, bytes, stream), "cuMemsetD8Async");
-        return pointer;
+        nint pointer;
+        try
+        {
+            pointer = stream.AllocateAsync(Math.Max(bytes, 64));
+        }
+        catch (CudaException error) when (error.Error == CudaError.OutOfMemory)
+        {
+            throw new OutOfMemoryException(error.Message, error);
+        }
+
+        stream.MemsetAsync(pointer, 0, Math.Max(bytes, 64));
+        return (void*)pointer;
     }
 
-    internal override void FreeBytes(void* pointer)
-    {
-        if (!disposed)
-        {
-            Driver.cuMemFreeAsync(pointer, stream);
-        }
-    }
+    internal override void FreeBytes(void* pointer) => stream.FreeAsync((nint)pointer);
 
     internal override void CopyToDevice(void* device, void* host, nuint bytes)
     {
-        Check(Driver.cuMemcpyHtoDAsync_v2(device, host, bytes, stream), "cuMemcpyHtoDAsync");
-        Synchronize();
+        if (bytes > 0)
+        {
+            stream.CopyToDeviceAsync((nint)device, host, bytes);
+            stream.Synchronize();
+        }
     }
 
     internal override void CopyToHost(void* host, void* device, nuint bytes)
     {
-        Check(Driver.cuMemcpyDtoHAsync_v2(host, device, bytes, stream), "cuMemcpyDtoHAsync");
-        Synchronize();
+        if (bytes > 0)
+        {
+            stream.CopyToHostAsync(host, (nint)device, bytes);
+        }
+
+        stream.Synchronize();
     }
 
-    internal override void Clear(void* device, nuint bytes) => Check(Driver.cuMemsetD8Async(device, 0, bytes, stream), "cuMemsetD8Async");
+    internal override void Clear(void* device, nuint bytes)
+    {
+        if (bytes > 0)
+        {
+            stream.MemsetAsync((nint)device, 0, bytes);
+        }
+    }
 
     /// <summary>
     /// Memory for the intermediate results of one operation: valid until the next operation asks. It grows; memory given out before stays, for a recorded
@@ -107,13 +139,19 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// </summary>
     private void* Scratch(nuint bytes)
     {
-        if (bytes > scratchBytes)
+        if (scratch.Count == 0 || bytes > (nuint)scratch[^1].SizeInBytes)
         {
-            scratch.Add((nint)AllocateBytes(bytes));
-            scratchBytes = bytes;
+            try
+            {
+                scratch.Add(new CudaDeviceVariable<byte>(stream, (long)Math.Max(bytes, 64)));
+            }
+            catch (CudaException error) when (error.Error == CudaError.OutOfMemory)
+            {
+                throw new OutOfMemoryException(error.Message, error);
+            }
         }
 
-        return (void*)scratch[^1];
+        return (void*)scratch[^1].DevicePointer;
     }
 
     /// <summary>Launches a kernel on the device's stream.</summary>
@@ -123,21 +161,9 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <param name="threads">Threads a block.</param>
     /// <param name="sharedBytes">Dynamic shared memory a block.</param>
     /// <param name="arguments">The kernel's parameters, in order and of the kernel's types.</param>
-    private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
-    {
-        void** pointers = stackalloc void*[arguments.Length];
-        fixed (KernelArgument* first = arguments)
-        {
-            for (int i = 0; i < arguments.Length; i++)
-            {
-                pointers[i] = first + i;
-            }
-
-            nint function = Kernel(file, kernel, sharedBytes);
-            Check(Driver.cuLaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)threads, 1, 1, (uint)sharedBytes, stream, pointers, null),
-                kernel);
-        }
-    }
+    private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments) =>
+        Kernel(file, kernel).RunAsync(
+            stream, new Dim3(grid.X, grid.Y, grid.Z), threads, sharedBytes, MemoryMarshal.Cast<KernelArgument, ulong>(arguments));
 
     /// <summary>Blocks for a grid-stride loop over <paramref name="count"/> elements.</summary>
     private int Blocks(long count, int threads = 256) => (int)Math.Clamp((count + threads - 1) / threads, 1, 8L * Multiprocessors);
@@ -145,39 +171,36 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp a row.</summary>
     private int RowBlocks(int rows) => Blocks(32L * rows);
 
-    private nint Kernel(string file, string kernel, int sharedBytes)
+    private CudaKernel Kernel(string file, string kernel)
     {
-        if (kernels.TryGetValue((file, kernel), out nint function))
+        if (kernels.TryGetValue((file, kernel), out CudaKernel? found))
         {
-            return function;
+            return found;
         }
 
-        if (!modules.TryGetValue(file, out nint module))
+        if (!modules.TryGetValue(file, out CudaModule? module))
         {
-            using Stream source = Assembly.GetExecutingAssembly().GetManifestResourceStream($"CudaL2Net.Kernels.{file}.ptx")
-                ?? throw new InvalidOperationException($"this build has no CUDA kernels: {file}.ptx is missing");
-            var image = new byte[source.Length + 1];
-            source.ReadExactly(image, 0, (int)source.Length);
-            fixed (byte* text = image)
-            {
-                Check(Driver.cuModuleLoadDataEx(&module, text, 0, null, null), $"loading {file}.ptx");
-            }
-
+            module = Load(file);
             modules.Add(file, module);
         }
 
-        Check(Driver.cuModuleGetFunction(&function, module, kernel), $"finding the kernel {kernel} in {file}.ptx");
-        if (sharedBytes > 48 * 1024)
-        {
-            // More than 48 KB must be asked for.
-            Check(Driver.cuFuncSetAttribute(function, 8, sharedBytes), "cuFuncSetAttribute");
-        }
-
-        kernels.Add((file, kernel), function);
-        return function;
+        found = module.GetKernel(kernel);
+        kernels.Add((file, kernel), found);
+        return found;
     }
 
-    private static void Check(int result, string call) => CudaException.Check(result, call);
+    // A file is loaded when one of its kernels is first launched.
+    private CudaModule Load(string file)
+    {
+        Assembly assembly = typeof(CudaDevice).Assembly;
+        string hopper = $"{file}.{HopperTarget}.ptx", common = $"{file}.ptx";
+        using Stream? tuned = HasHopper ? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{hopper}") : null;
+        using Stream source = tuned ?? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{common}")
+            ?? throw new InvalidOperationException($"this build has no CUDA kernels ({common} is missing): ./build.sh setup installs a compiler for them");
+        var ptx = new byte[source.Length];
+        source.ReadExactly(ptx);
+        return context.LoadModulePTX(tuned != null ? hopper : common, ptx);
+    }
 
     /// <summary>Blocks in each dimension.</summary>
     private readonly record struct Grid(int X, int Y = 1, int Z = 1)

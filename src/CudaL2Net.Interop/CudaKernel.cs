@@ -1,0 +1,87 @@
+namespace CudaL2Net.Interop;
+
+/// <summary>Extents of a grid or a block.</summary>
+/// <param name="X">Columns.</param>
+/// <param name="Y">Rows.</param>
+/// <param name="Z">Layers.</param>
+public readonly record struct Dim3(int X, int Y = 1, int Z = 1)
+{
+    /// <summary>A row.</summary>
+    public static implicit operator Dim3(int x) => new(x);
+
+    /// <inheritdoc/>
+    public override string ToString() => (Y, Z) == (1, 1) ? $"{X}" : Z == 1 ? $"{X} x {Y}" : $"{X} x {Y} x {Z}";
+}
+
+/// <summary>A kernel of a module.</summary>
+public sealed unsafe class CudaKernel
+{
+    private const int GrantedSharedBytes = 48 * 1024;
+
+    private readonly CudaModule module;
+    private readonly nint function;
+    private int allowedSharedBytes = GrantedSharedBytes;
+
+    internal CudaKernel(CudaModule module, string name)
+    {
+        this.module = module;
+        KernelName = name;
+        ObjectDisposedException.ThrowIf(module.Handle.IsClosed, module);
+        module.Context.SetCurrent();
+        nint found;
+        CudaError result = Driver.cuModuleGetFunction(&found, module.Handle.DangerousGetHandle(), name);
+        if (result != CudaError.Success)
+        {
+            throw new CudaException($"no kernel {name} in {module.Name}: {CudaException.Describe(result)}", result);
+        }
+
+        function = found;
+    }
+
+    /// <summary>Its name.</summary>
+    public string KernelName { get; }
+
+    /// <summary>Queues a launch.</summary>
+    /// <param name="stream">Where.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">Threads of a block.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block; what is above 48 KB is asked for.</param>
+    /// <param name="arguments">The parameters in order, the low bytes of each first.</param>
+    /// <exception cref="CudaException">The launch is refused, or earlier work has failed; the message names the kernel and its geometry.</exception>
+    public void RunAsync(CudaStream stream, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<ulong> arguments)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ObjectDisposedException.ThrowIf(module.Handle.IsClosed, module);
+        stream.Enter();
+        var launch = new LaunchRecord(KernelName, grid, block, sharedBytes);
+        if (sharedBytes > allowedSharedBytes)
+        {
+            const int MaxDynamicSharedSizeBytes = 8;
+            stream.Check(Driver.cuFuncSetAttribute(function, MaxDynamicSharedSizeBytes, sharedBytes), nameof(Driver.cuFuncSetAttribute), launch);
+            allowedSharedBytes = sharedBytes;
+        }
+
+        void** pointers = stackalloc void*[arguments.Length];
+        fixed (ulong* values = arguments)
+        {
+            for (int i = 0; i < arguments.Length; i++)
+            {
+                pointers[i] = values + i;
+            }
+
+            CudaError result = Driver.cuLaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z,
+                (uint)sharedBytes, stream.Handle.DangerousGetHandle(), pointers, null);
+            stream.Check(result, nameof(Driver.cuLaunchKernel), launch);
+        }
+
+        stream.Launched(launch);
+    }
+}
+
+/// <summary>A launch, for messages.</summary>
+internal readonly record struct LaunchRecord(string Kernel, Dim3 Grid, Dim3 Block, int SharedBytes)
+{
+    public override string ToString() => Block == default
+        ? Kernel
+        : $"{Kernel} <<<{Grid}, {Block}{(SharedBytes > 0 ? $", {SharedBytes} bytes of shared memory" : "")}>>>";
+}

@@ -1,0 +1,197 @@
+using System.Runtime.InteropServices;
+
+namespace CudaL2Net.Interop;
+
+/// <summary>A device's primary context, held. It is given back when this and all that was made in it have been disposed of, in whatever order.</summary>
+internal sealed class ContextHandle : SafeHandle
+{
+    private readonly int device;
+
+    public unsafe ContextHandle(int device)
+        : base(0, ownsHandle: true)
+    {
+        this.device = device;
+        nint context;
+        CudaException.Check(Driver.cuDevicePrimaryCtxRetain(&context, device), nameof(Driver.cuDevicePrimaryCtxRetain));
+        SetHandle(context);
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => Driver.cuDevicePrimaryCtxRelease_v2(device) == CudaError.Success;
+}
+
+/// <summary>Something made in a context: keeps the context, and is released in it on whatever thread.</summary>
+internal abstract class ContextChild(ContextHandle context) : SafeHandle(0, ownsHandle: true)
+{
+    public sealed override bool IsInvalid => handle == 0;
+
+    protected void Own(nint made)
+    {
+        bool held = false;
+        context.DangerousAddRef(ref held);
+        SetHandle(made);
+    }
+
+    /// <summary>Calls the driver; the context is current.</summary>
+    protected abstract CudaError Release();
+
+    protected sealed override bool ReleaseHandle()
+    {
+        _ = Driver.cuCtxSetCurrent(context.DangerousGetHandle());
+        CudaError result = Release();
+        context.DangerousRelease();
+        return result == CudaError.Success;
+    }
+}
+
+/// <summary>A stream. Memory that was allocated on it keeps it, and is freed on it in the order of its work; never into a graph that is being captured.</summary>
+internal sealed unsafe class StreamHandle : ContextChild
+{
+    private readonly ContextHandle context;
+    private readonly Lock freeing = new();
+    private readonly List<nint> waiting = [];
+    private bool capturing;
+
+    public StreamHandle(ContextHandle context)
+        : base(context)
+    {
+        const uint NonBlocking = 1;
+        this.context = context;
+        nint stream;
+        CudaException.Check(Driver.cuStreamCreate(&stream, NonBlocking), nameof(Driver.cuStreamCreate));
+        Own(stream);
+    }
+
+    public bool Capturing
+    {
+        get => capturing;
+        set
+        {
+            lock (freeing)
+            {
+                capturing = value;
+                if (!capturing)
+                {
+                    waiting.ForEach(FreeNow);
+                    waiting.Clear();
+                }
+            }
+        }
+    }
+
+    public CudaError Allocate(nuint bytes, out nint pointer)
+    {
+        nint allocated = 0;
+        CudaError result = Driver.cuMemAllocAsync(&allocated, bytes, handle);
+        if (result == CudaError.Success)
+        {
+            bool held = false;
+            DangerousAddRef(ref held);
+        }
+
+        pointer = allocated;
+        return result;
+    }
+
+    /// <summary>Frees after the work that has been queued; may be called from any thread, a finalizer's too, and after the stream has been disposed of.</summary>
+    public void Free(nint pointer)
+    {
+        lock (freeing)
+        {
+            if (capturing)
+            {
+                waiting.Add(pointer);
+                return;
+            }
+        }
+
+        FreeNow(pointer);
+    }
+
+    protected override CudaError Release() => Driver.cuStreamDestroy_v2(handle);
+
+    private void FreeNow(nint pointer)
+    {
+        _ = Driver.cuCtxSetCurrent(context.DangerousGetHandle());
+        _ = Driver.cuMemFreeAsync(pointer, handle);
+        DangerousRelease();
+    }
+}
+
+/// <summary>Memory of a stream.</summary>
+internal sealed class MemoryHandle : SafeHandle
+{
+    private readonly StreamHandle stream;
+
+    public MemoryHandle(StreamHandle stream, nint pointer)
+        : base(0, ownsHandle: true)
+    {
+        this.stream = stream;
+        SetHandle(pointer);
+    }
+
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        stream.Free(handle);
+        return true;
+    }
+}
+
+/// <summary>A loaded module.</summary>
+internal sealed class ModuleHandle : ContextChild
+{
+    public ModuleHandle(ContextHandle context, nint module)
+        : base(context) => Own(module);
+
+    protected override CudaError Release() => Driver.cuModuleUnload(handle);
+}
+
+/// <summary>An event.</summary>
+internal sealed unsafe class EventHandle : ContextChild
+{
+    public EventHandle(ContextHandle context)
+        : base(context)
+    {
+        const uint DisableTiming = 2;
+        nint made;
+        CudaException.Check(Driver.cuEventCreate(&made, DisableTiming), nameof(Driver.cuEventCreate));
+        Own(made);
+    }
+
+    protected override CudaError Release() => Driver.cuEventDestroy_v2(handle);
+}
+
+/// <summary>Page-locked memory of the host.</summary>
+internal sealed unsafe class HostMemoryHandle : ContextChild
+{
+    public HostMemoryHandle(ContextHandle context, nuint bytes)
+        : base(context)
+    {
+        nint made;
+        CudaException.Check(Driver.cuMemHostAlloc(&made, bytes, 0), nameof(Driver.cuMemHostAlloc));
+        Own(made);
+    }
+
+    protected override CudaError Release() => Driver.cuMemFreeHost(handle);
+}
+
+/// <summary>A captured graph.</summary>
+internal sealed class GraphHandle : ContextChild
+{
+    public GraphHandle(ContextHandle context, nint graph)
+        : base(context) => Own(graph);
+
+    protected override CudaError Release() => Driver.cuGraphDestroy(handle);
+}
+
+/// <summary>A graph that can be launched.</summary>
+internal sealed class GraphExecHandle : ContextChild
+{
+    public GraphExecHandle(ContextHandle context, nint executable)
+        : base(context) => Own(executable);
+
+    protected override CudaError Release() => Driver.cuGraphExecDestroy(handle);
+}
