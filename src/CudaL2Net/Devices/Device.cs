@@ -106,4 +106,27 @@ public abstract unsafe class Device : IDisposable
 
         return (rows / 2, batch.Length / rows);
     }
+
+    /// <summary>Rows of queries and of targets and the values in a row, once all sizes have been checked.</summary>
+    private protected static (int Rows, int Columns, int Width) NearestShape<T, TDistance>(
+        Tensor<T> queries, Tensor<T> targets, Tensor<int> nearest, Tensor<TDistance> distance)
+        where T : unmanaged
+        where TDistance : unmanaged
+    {
+        int rows = queries.Shape[0], columns = targets.Shape[0];
+        if (columns == 0)
+        {
+            throw new ArgumentException("there is no target to match with", nameof(targets));
+        }
+
+        int width = targets.Length / columns;
+        if ((long)rows * width != queries.Length)
+        {
+            throw new ArgumentException($"the queries have {(rows == 0 ? 0 : queries.Length / rows)} values each, the targets {width}", nameof(queries));
+        }
+
+        RequireLength(nearest, 2 * rows, nameof(nearest));
+        RequireLength(distance, 2 * rows, nameof(distance));
+        return (rows, columns, width);
+    }
 }

@@ -15,9 +15,5 @@ internal sealed partial class CudaDevice
 
     public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift) => throw new NotImplementedException();
 
-    public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance) => throw new NotImplementedException();
-
-    public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance) => throw new NotImplementedException();
-
     public INetworkPlan Plan(FoldedNetwork network) => throw new NotImplementedException();
 }

@@ -1,0 +1,71 @@
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda;
+
+internal sealed unsafe partial class CudaDevice
+{
+    /// <summary>2^-23: from 1 to the next float.</summary>
+    private const float FloatStep = 1f / (1 << 23);
+    private const int HammingQueries = 128;
+
+    /// <summary>Targets that a block takes at least: with fewer, its first tile, all of which are measured, would weigh too much.</summary>
+    private const int ShortestSpan = 2048;
+
+    /// <summary>Targets that a block takes at most: a queue's entry has 26 bits for them.</summary>
+    private const int LongestSpan = 1 << 26;
+
+    public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
+    {
+        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        if (rows == 0)
+        {
+            return;
+        }
+
+        // How far a float32 inner product can be off, as a share of the product of the lengths, and the rounding of what is made of it, with room to spare;
+        // measured distances, ranked by their roots, are off by less.
+        float error = ((2f * width) + 32) * FloatStep, slack = 1 + ((width + 32f) * 2 * FloatStep);
+        var keys = (ulong*)Scratch((2 * (nuint)rows * sizeof(ulong)) + (((nuint)rows + (nuint)columns) * sizeof(float)));
+        float* querySquares = (float*)(keys + (2L * rows)), targetSquares = querySquares + rows;
+        Launch("matching", "nearest_start", Tiles(rows, 8), 256, 0, queries, rows, width, 1 - error, querySquares, keys);
+        Launch("matching", "nearest_start", Tiles(columns, 8), 256, 0, targets, columns, width, 1 - error, targetSquares, 0L);
+        int span = Span(Tiles(rows), columns);
+        Launch("matching", "nearest_scan", new Grid(Tiles(rows), Tiles(columns, span)), 256, 0, queries, targets, querySquares, targetSquares, keys, rows, columns,
+            width, span, slack);
+        Launch("matching", "nearest_finish", Blocks(2L * rows), 256, 0, keys, nearest, distance, 2 * rows);
+    }
+
+    public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance)
+    {
+        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        if (rows == 0)
+        {
+            return;
+        }
+
+        int words = width <= 16 ? 4 : width <= 32 ? 8 : Tiles(width, 4);
+        string kernel = words == 4 ? "hamming_scan_128" : words == 8 ? "hamming_scan_256" : "hamming_scan_long";
+        bool packed = width == 4 * words;
+        var keys = (ulong*)Scratch((2 * (nuint)rows * sizeof(ulong)) + (packed ? 0 : ((nuint)rows + (nuint)columns) * (nuint)words * sizeof(uint)));
+        uint* queryWords = (uint*)queries.Pointer, targetWords = (uint*)targets.Pointer;
+        if (!packed)
+        {
+            queryWords = (uint*)(keys + (2L * rows));
+            targetWords = queryWords + ((long)rows * words);
+            Launch("matching", "hamming_words", Blocks((long)rows * words), 256, 0, queries, queryWords, rows, width, words);
+            Launch("matching", "hamming_words", Blocks((long)columns * words), 256, 0, targets, targetWords, columns, width, words);
+        }
+
+        Launch("matching", "hamming_start", Blocks(2L * rows), 256, 0, keys, 2L * rows);
+        int blocks = Tiles(rows, HammingQueries), span = Span(blocks, columns);
+        Launch("matching", kernel, new Grid(blocks, Tiles(columns, span)), HammingQueries, 0, queryWords, targetWords, keys, rows, columns, words, span);
+        Launch("matching", "hamming_finish", Blocks(2L * rows), 256, 0, keys, nearest, distance, 2 * rows);
+    }
+
+    /// <summary>Targets a block: all of them where the queries alone fill the GPU. The result does not depend on it.</summary>
+    private int Span(int queryBlocks, int columns)
+    {
+        int spans = Math.Clamp(Tiles(8 * Multiprocessors, queryBlocks), 1, Tiles(columns, ShortestSpan));
+        return Math.Min(LongestSpan, Tiles(Tiles(columns, spans), ProductTile) * ProductTile);
+    }
+}
