@@ -6,25 +6,47 @@ namespace CudaL2Net.Devices.Cpu;
 
 /// <summary>
 /// The network for inference: every thread takes a few patches through all convolutions, each written into the middle of the next one's zero margin, so
-/// that activations never leave the L2 cache; the last layer is one matrix product over all patches of the block.
+/// that activations stay in the cache; the last layer is one matrix product over all patches of the block. Layers with stride 1 are computed by Winograd's
+/// method, the small maps of several patches at once, since it needs enough tiles for each of its matrix products.
 /// </summary>
 internal sealed unsafe partial class CpuDevice
 {
     public INetworkPlan Plan(FoldedNetwork network) => new NetworkPlan(this, network);
+
+    /// <summary>One convolution of the network and its input's place.</summary>
+    private struct PlannedLayer
+    {
+        /// <summary>Patches that are computed at once: at least as many as in the layer before.</summary>
+        public int Group;
+
+        /// <summary>Floats of a patch's input with its margin, and where the first pixel lies in it.</summary>
+        public nint InputLength, InputStart;
+
+        /// <summary>Floats from a thread's scratch memory to this layer's inputs.</summary>
+        public nint InputOffset;
+
+        /// <summary>Whether <see cref="Winograd"/> computes it, else <see cref="Direct"/>.</summary>
+        public bool ByWinograd;
+        public WinogradPass Winograd;
+        public ConvolutionPass Direct;
+    }
 
     private sealed class NetworkPlan : INetworkPlan
     {
         // Patches whose last feature maps wait for the matrix product: 512 x 32 KB.
         private const int BlockPatches = 512;
 
+        // Tiles that a Winograd layer gathers, for whole register tiles and weights that are used more than once.
+        private const int WinogradTiles = 32;
+
         private readonly CpuDevice device;
         private readonly FoldedNetwork network;
         private readonly List<nint> memory = [];
-        private readonly ConvolutionPass* passes;
-        private readonly nint* inputLength;
-        private readonly nint* inputStart;
+        private readonly PlannedLayer* layers;
         private readonly int convolutions;
+        private readonly int group;
         private readonly nint scratchLength;
+        private readonly nint winogradOffset;
         private readonly float* scratch;
         private readonly float* features;
         private readonly float* lastPanels;
@@ -39,9 +61,7 @@ internal sealed unsafe partial class CpuDevice
             this.device = device;
             this.network = network;
             convolutions = network.Layers.Count - 1;
-            passes = (ConvolutionPass*)Allocate((nuint)(sizeof(ConvolutionPass) * convolutions));
-            inputLength = (nint*)Allocate((nuint)(sizeof(nint) * convolutions));
-            inputStart = (nint*)Allocate((nuint)(sizeof(nint) * convolutions));
+            layers = (PlannedLayer*)Allocate((nuint)(sizeof(PlannedLayer) * convolutions));
             int side = FoldedNetwork.InputSide;
             var geometries = new Conv2dGeometry[convolutions];
             for (int i = 0; i < convolutions; i++)
@@ -58,19 +78,37 @@ internal sealed unsafe partial class CpuDevice
                 throw new ArgumentException($"the last layer must cover its {side} x {side} input without padding or ReLU");
             }
 
+            group = 1;
+            nuint winogradLength = 0;
             for (int i = 0; i < convolutions; i++)
             {
                 Conv2dGeometry g = geometries[i];
+                FoldedLayer layer = network.Layers[i];
                 int padded = g.Width + (2 * g.Padding), next = i + 1 < convolutions ? g.OutWidth + (2 * geometries[i + 1].Padding) : g.OutWidth;
-                inputLength[i] = (((nint)padded * padded * g.InChannels) + 15) & ~15;
-                inputStart[i] = (((nint)g.Padding * padded) + g.Padding) * g.InChannels;
-                scratchLength += inputLength[i];
-                int* offsets = (int*)Allocate((nuint)(sizeof(int) * g.KernelHeight * g.KernelWidth));
-                ForwardOffsets(g, padded, offsets);
-                passes[i] = ForwardPass(g, padded, offsets, Packed(network.Layers[i], out float* bias), bias, network.Layers[i].Relu, g.OutChannels,
-                    (nint)next * g.OutChannels);
+                ref PlannedLayer planned = ref layers[i];
+                planned.InputLength = (((nint)padded * padded * g.InChannels) + 15) & ~15;
+                planned.InputStart = (((nint)g.Padding * padded) + g.Padding) * g.InChannels;
+                planned.ByWinograd = WinogradPass.Fits(layer.Kernel, layer.Stride, layer.Padding, g.Height, layer.InChannels, layer.OutChannels);
+                if (planned.ByWinograd)
+                {
+                    planned.Winograd = Winograd(layer, g.Height, (nint)next * g.OutChannels);
+                    group = Math.Max(group, (WinogradTiles + planned.Winograd.Tiles - 1) / planned.Winograd.Tiles);
+                    winogradLength = Math.Max(winogradLength, planned.Winograd.ScratchLength(group));
+                }
+                else
+                {
+                    int* offsets = (int*)Allocate((nuint)(sizeof(int) * g.KernelHeight * g.KernelWidth));
+                    ForwardOffsets(g, padded, offsets);
+                    planned.Direct = ForwardPass(g, padded, offsets, Packed(layer, out float* bias), bias, layer.Relu, g.OutChannels, (nint)next * g.OutChannels);
+                }
+
+                planned.Group = group;
+                planned.InputOffset = scratchLength;
+                scratchLength += group * planned.InputLength;
             }
 
+            winogradOffset = scratchLength;
+            scratchLength += (nint)winogradLength;
             lastPanels = Packed(last, out lastBias);
             features = (float*)Allocate((nuint)BlockPatches * (nuint)featureLength * sizeof(float));
             lastOutput = (float*)Allocate((nuint)BlockPatches * (nuint)network.Dimension * sizeof(float));
@@ -102,18 +140,19 @@ internal sealed unsafe partial class CpuDevice
                 for (int first = 0; first < count; first += BlockPatches)
                 {
                     int block = Math.Min(BlockPatches, count - first);
-                    device.pool.For(block, new PatchJob
+                    device.pool.For((block + group - 1) / group, new PatchJob
                     {
                         Patches = from + ((nint)first * PatchSet.Area),
-                        Passes = passes,
-                        InputLength = inputLength,
-                        InputStart = inputStart,
+                        Count = block,
+                        Layers = layers,
                         Convolutions = convolutions,
+                        Group = group,
                         FirstRowLength = FoldedNetwork.InputSide + (2 * network.Layers[0].Padding),
                         Normalization = network.Normalization,
                         MeanImage = meanImage,
                         Scratch = scratch,
                         ScratchLength = scratchLength,
+                        WinogradOffset = winogradOffset,
                         Features = features,
                         FeatureLength = featureLength,
                     });
@@ -130,6 +169,24 @@ internal sealed unsafe partial class CpuDevice
         {
             Free();
             GC.SuppressFinalize(this);
+        }
+
+        private WinogradPass Winograd(FoldedLayer layer, int side, nint targetRowStride)
+        {
+            float* filters = (float*)Allocate(WinogradPass.FilterLength(layer.InChannels, layer.OutChannels) * sizeof(float));
+            WinogradPass.TransformFilters(layer.Filters, layer.InChannels, layer.OutChannels, filters);
+            float* bias = (float*)Allocate((nuint)layer.OutChannels * sizeof(float));
+            layer.Bias.CopyTo(new Span<float>(bias, layer.OutChannels));
+            return new WinogradPass
+            {
+                Side = side,
+                InChannels = layer.InChannels,
+                OutChannels = layer.OutChannels,
+                TargetRowStride = targetRowStride,
+                Filters = filters,
+                Bias = bias,
+                Relu = layer.Relu,
+            };
         }
 
         private float* Packed(FoldedLayer layer, out float* bias)
@@ -172,17 +229,69 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
+    /// <summary>Takes one group of patches through all convolutions.</summary>
     private struct PatchJob : IParallelJob
     {
         public byte* Patches;
-        public ConvolutionPass* Passes;
-        public nint* InputLength, InputStart;
-        public int Convolutions, FirstRowLength, FeatureLength;
+        public PlannedLayer* Layers;
+        public int Count, Convolutions, Group, FirstRowLength, FeatureLength;
         public PatchNormalization Normalization;
         public float* MeanImage, Scratch, Features;
-        public nint ScratchLength;
+        public nint ScratchLength, WinogradOffset;
 
         public readonly void Run(int index, int worker)
+        {
+            float* scratch = Scratch + (worker * ScratchLength);
+            int first = index * Group, count = Math.Min(Group, Count - first);
+            if (Convolutions == 0)
+            {
+                for (int i = 0; i < count; i++)
+                {
+                    Normalize(first + i, Features + ((nint)(first + i) * FeatureLength), FoldedNetwork.InputSide);
+                }
+
+                return;
+            }
+
+            Compute(Convolutions - 1, first, count, scratch, Features + ((nint)first * FeatureLength), FeatureLength);
+        }
+
+        /// <summary>Computes the output of a layer and of all before it, depth first, so that small groups pass through the first layers.</summary>
+        private readonly void Compute(int layer, int first, int count, float* scratch, float* output, nint outputStride)
+        {
+            ref PlannedLayer planned = ref Layers[layer];
+            float* input = scratch + planned.InputOffset;
+            for (int done = 0; done < count; done += planned.Group)
+            {
+                int patches = Math.Min(planned.Group, count - done);
+                if (layer == 0)
+                {
+                    for (int i = 0; i < patches; i++)
+                    {
+                        Normalize(first + done + i, input + (i * planned.InputLength) + planned.InputStart, FirstRowLength);
+                    }
+                }
+                else
+                {
+                    Compute(layer - 1, first + done, patches, scratch, input + planned.InputStart, planned.InputLength);
+                }
+
+                float* to = output + (done * outputStride);
+                if (planned.ByWinograd)
+                {
+                    planned.Winograd.Run(patches, input, planned.InputLength, to, outputStride, scratch + WinogradOffset);
+                }
+                else
+                {
+                    for (int i = 0; i < patches; i++)
+                    {
+                        planned.Direct.Run(input + (i * planned.InputLength), to + (i * outputStride));
+                    }
+                }
+            }
+        }
+
+        private readonly void Normalize(int index, float* to, int rowLength)
         {
             float* patch = stackalloc float[PatchSet.Area];
             byte* bytes = Patches + ((nint)index * PatchSet.Area);
@@ -192,18 +301,9 @@ internal sealed unsafe partial class CpuDevice
             }
 
             NormalizePatch(patch, Normalization, MeanImage);
-            float* input = Scratch + (worker * ScratchLength);
-            float* to = input + InputStart[0];
             for (int row = 0; row < PatchSet.Side; row++)
             {
-                new ReadOnlySpan<float>(patch + (row * PatchSet.Side), PatchSet.Side).CopyTo(new Span<float>(to + (row * FirstRowLength), PatchSet.Side));
-            }
-
-            for (int i = 0; i < Convolutions; i++)
-            {
-                float* output = i + 1 < Convolutions ? input + InputLength[i] + InputStart[i + 1] : Features + ((nint)index * FeatureLength);
-                Passes[i].Run(input, output);
-                input += InputLength[i];
+                new ReadOnlySpan<float>(patch + (row * PatchSet.Side), PatchSet.Side).CopyTo(new Span<float>(to + (row * rowLength), PatchSet.Side));
             }
         }
     }

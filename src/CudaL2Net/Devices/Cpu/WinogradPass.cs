@@ -1,0 +1,208 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace CudaL2Net.Devices.Cpu;
+
+/// <summary>
+/// A 3 x 3 convolution with stride 1 and padding 1 by Winograd's F(4 x 4, 3 x 3) (Lavin and Gray, 2016): Y = A'[(G g G') * (B' d B)]A over tiles of 4 x 4 output
+/// pixels. A tile costs 36 multiplications a pair of channels instead of 144. The sums over input channels are 36 matrix products, [tiles][in] by [in][out].
+/// </summary>
+/// <remarks>
+/// Rounding errors grow by the size of the transforms' numbers, to about 1e-6 of the largest output: for inference, where an error of 1e-4 is allowed.
+/// </remarks>
+internal unsafe struct WinogradPass
+{
+    /// <summary>Output rows and columns of a tile.</summary>
+    public const int TileSide = 4;
+
+    private const int Patch = TileSide + 2, Points = Patch * Patch, Lanes = 16;
+
+    /// <summary>Rows and columns of the image, a multiple of 4.</summary>
+    public int Side;
+
+    /// <summary>Input channels, a multiple of 16; output channels, a multiple of 32.</summary>
+    public int InChannels, OutChannels;
+
+    /// <summary>Floats between neighbouring output rows.</summary>
+    public nint TargetRowStride;
+
+    /// <summary>Transformed filters: [36][out / 32][in][32].</summary>
+    public float* Filters;
+
+    /// <summary>[out].</summary>
+    public float* Bias;
+
+    /// <summary>Whether ReLU follows.</summary>
+    public bool Relu;
+
+    /// <summary>Whether a layer can be computed so.</summary>
+    public static bool Fits(int kernel, int stride, int padding, int side, int inChannels, int outChannels) =>
+        kernel == 3 && stride == 1 && padding == 1 && side % TileSide == 0 && inChannels % Lanes == 0 && outChannels % RegisterTile.Columns == 0;
+
+    /// <summary>Floats of the transformed filters.</summary>
+    public static nuint FilterLength(int inChannels, int outChannels) => (nuint)Points * (nuint)inChannels * (nuint)outChannels;
+
+    /// <summary>Tiles of an image.</summary>
+    public readonly int Tiles => Side / TileSide * (Side / TileSide);
+
+    /// <summary>Floats of scratch memory for <paramref name="images"/> images.</summary>
+    public readonly nuint ScratchLength(int images) => (nuint)Points * (nuint)(images * Tiles) * (nuint)(InChannels + OutChannels);
+
+    /// <summary>G g G' for each pair of channels, in double precision. Filters [out][3][3][in].</summary>
+    public static void TransformFilters(ReadOnlySpan<float> filters, int inChannels, int outChannels, float* transformed)
+    {
+        ReadOnlySpan<double> g = [1 / 4.0, 0, 0, -1 / 6.0, -1 / 6.0, -1 / 6.0, -1 / 6.0, 1 / 6.0, -1 / 6.0, 1 / 24.0, 1 / 12.0, 1 / 6.0, 1 / 24.0, -1 / 12.0, 1 / 6.0, 0, 0, 1];
+        for (int o = 0; o < outChannels; o++)
+        {
+            for (int i = 0; i < inChannels; i++)
+            {
+                for (int row = 0; row < Patch; row++)
+                {
+                    for (int column = 0; column < Patch; column++)
+                    {
+                        double sum = 0;
+                        for (int tap = 0; tap < 9; tap++)
+                        {
+                            sum += g[(row * 3) + (tap / 3)] * g[(column * 3) + (tap % 3)] * filters[(((o * 9) + tap) * inChannels) + i];
+                        }
+
+                        int point = (row * Patch) + column, panel = o / RegisterTile.Columns;
+                        transformed[((((nint)point * (outChannels / RegisterTile.Columns)) + panel) * inChannels * RegisterTile.Columns)
+                            + (i * RegisterTile.Columns) + (o % RegisterTile.Columns)] = (float)sum;
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Convolves images.</summary>
+    /// <param name="images">How many.</param>
+    /// <param name="source">[images][side + 2][side + 2][in], with a margin of zeros.</param>
+    /// <param name="sourceStride">Floats from image to image.</param>
+    /// <param name="target">The first output pixel of the first image.</param>
+    /// <param name="targetStride">Floats from image to image.</param>
+    /// <param name="scratch"><see cref="ScratchLength"/> floats.</param>
+    public readonly void Run(int images, float* source, nint sourceStride, float* target, nint targetStride, float* scratch)
+    {
+        int tiles = images * Tiles, perRow = Side / TileSide;
+        float* products = scratch + ((nint)Points * tiles * InChannels);
+        nint row = (nint)(Side + 2) * InChannels;
+        for (int tile = 0; tile < tiles; tile++)
+        {
+            int image = tile / Tiles, y = tile % Tiles / perRow, x = tile % perRow;
+            float* from = source + (image * sourceStride) + (TileSide * ((y * row) + ((nint)x * InChannels)));
+            for (int c = 0; c < InChannels; c += Lanes)
+            {
+                TransformInput(from + c, row, InChannels, scratch + ((nint)tile * InChannels) + c, (nint)tiles * InChannels);
+            }
+        }
+
+        int offset = 0;
+        for (int point = 0; point < Points; point++)
+        {
+            float* a = scratch + ((nint)point * tiles * InChannels), y = products + ((nint)point * tiles * OutChannels);
+            for (int n = 0; n < OutChannels; n += RegisterTile.Columns)
+            {
+                float* panel = Filters + ((((nint)point * OutChannels) + n) * InChannels);
+                for (int tile = 0; tile < tiles; tile += RegisterTile.Rows)
+                {
+                    RegisterTile.Multiply(a + ((nint)tile * InChannels), InChannels, &offset, 1, InChannels, panel, null, false, false,
+                        y + ((nint)tile * OutChannels) + n, OutChannels, Math.Min(RegisterTile.Rows, tiles - tile), RegisterTile.Columns);
+                }
+            }
+        }
+
+        for (int tile = 0; tile < tiles; tile++)
+        {
+            int image = tile / Tiles, y = tile % Tiles / perRow, x = tile % perRow;
+            float* to = target + (image * targetStride) + (TileSide * ((y * TargetRowStride) + ((nint)x * OutChannels)));
+            for (int c = 0; c < OutChannels; c += Lanes)
+            {
+                TransformOutput(products + ((nint)tile * OutChannels) + c, (nint)tiles * OutChannels, Vector512.Load(Bias + c), Relu, to + c, TargetRowStride,
+                    OutChannels);
+            }
+        }
+    }
+
+    /// <summary>B' d B of 16 channels of a 6 x 6 patch; the 36 results go to <paramref name="target"/>, <paramref name="pointStride"/> apart.</summary>
+    private static void TransformInput(float* source, nint rowStride, nint pixelStride, float* target, nint pointStride)
+    {
+        Vector512<float>* half = stackalloc Vector512<float>[Points];
+        for (int column = 0; column < Patch; column++)
+        {
+            float* from = source + (column * pixelStride);
+            InputPoints(Vector512.Load(from), Vector512.Load(from + rowStride), Vector512.Load(from + (2 * rowStride)), Vector512.Load(from + (3 * rowStride)),
+                Vector512.Load(from + (4 * rowStride)), Vector512.Load(from + (5 * rowStride)), out half[column], out half[Patch + column],
+                out half[(2 * Patch) + column], out half[(3 * Patch) + column], out half[(4 * Patch) + column], out half[(5 * Patch) + column]);
+        }
+
+        for (int row = 0; row < Patch; row++)
+        {
+            Vector512<float>* from = half + (row * Patch);
+            InputPoints(from[0], from[1], from[2], from[3], from[4], from[5], out Vector512<float> v0, out Vector512<float> v1, out Vector512<float> v2,
+                out Vector512<float> v3, out Vector512<float> v4, out Vector512<float> v5);
+            float* to = target + (row * Patch * pointStride);
+            v0.Store(to);
+            v1.Store(to + pointStride);
+            v2.Store(to + (2 * pointStride));
+            v3.Store(to + (3 * pointStride));
+            v4.Store(to + (4 * pointStride));
+            v5.Store(to + (5 * pointStride));
+        }
+    }
+
+    /// <summary>A' m A of 16 channels, plus bias, then ReLU: 4 x 4 pixels.</summary>
+    private static void TransformOutput(float* source, nint pointStride, Vector512<float> bias, bool relu, float* target, nint rowStride, nint pixelStride)
+    {
+        Vector512<float>* half = stackalloc Vector512<float>[TileSide * Patch];
+        for (int column = 0; column < Patch; column++)
+        {
+            float* from = source + (column * pointStride);
+            nint down = Patch * pointStride;
+            OutputPixels(Vector512.Load(from), Vector512.Load(from + down), Vector512.Load(from + (2 * down)), Vector512.Load(from + (3 * down)),
+                Vector512.Load(from + (4 * down)), Vector512.Load(from + (5 * down)), out half[column], out half[Patch + column],
+                out half[(2 * Patch) + column], out half[(3 * Patch) + column]);
+        }
+
+        Vector512<float> least = relu ? Vector512<float>.Zero : Vector512.Create(float.NegativeInfinity);
+        for (int row = 0; row < TileSide; row++)
+        {
+            Vector512<float>* from = half + (row * Patch);
+            OutputPixels(from[0], from[1], from[2], from[3], from[4], from[5], out Vector512<float> y0, out Vector512<float> y1, out Vector512<float> y2,
+                out Vector512<float> y3);
+            float* to = target + (row * rowStride);
+            Vector512.Max(y0 + bias, least).Store(to);
+            Vector512.Max(y1 + bias, least).Store(to + pixelStride);
+            Vector512.Max(y2 + bias, least).Store(to + (2 * pixelStride));
+            Vector512.Max(y3 + bias, least).Store(to + (3 * pixelStride));
+        }
+    }
+
+    /// <summary>B' times six values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void InputPoints(Vector512<float> d0, Vector512<float> d1, Vector512<float> d2, Vector512<float> d3, Vector512<float> d4, Vector512<float> d5,
+        out Vector512<float> v0, out Vector512<float> v1, out Vector512<float> v2, out Vector512<float> v3, out Vector512<float> v4, out Vector512<float> v5)
+    {
+        Vector512<float> two = Vector512.Create(2f), four = Vector512.Create(4f), minusFour = Vector512.Create(-4f), minusFive = Vector512.Create(-5f);
+        Vector512<float> even = Vector512.FusedMultiplyAdd(minusFour, d2, d4), odd = Vector512.FusedMultiplyAdd(minusFour, d1, d3);
+        Vector512<float> evenOnes = d4 - d2, oddOnes = two * (d3 - d1);
+        v0 = Vector512.FusedMultiplyAdd(four, d0, Vector512.FusedMultiplyAdd(minusFive, d2, d4));
+        v1 = even + odd;
+        v2 = even - odd;
+        v3 = evenOnes + oddOnes;
+        v4 = evenOnes - oddOnes;
+        v5 = Vector512.FusedMultiplyAdd(four, d1, Vector512.FusedMultiplyAdd(minusFive, d3, d5));
+    }
+
+    /// <summary>A' times six values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void OutputPixels(Vector512<float> m0, Vector512<float> m1, Vector512<float> m2, Vector512<float> m3, Vector512<float> m4,
+        Vector512<float> m5, out Vector512<float> y0, out Vector512<float> y1, out Vector512<float> y2, out Vector512<float> y3)
+    {
+        Vector512<float> sum = m1 + m2, difference = m1 - m2, outerSum = m3 + m4, outerDifference = m3 - m4;
+        y0 = m0 + sum + outerSum;
+        y1 = Vector512.FusedMultiplyAdd(Vector512.Create(2f), outerDifference, difference);
+        y2 = Vector512.FusedMultiplyAdd(Vector512.Create(4f), outerSum, sum);
+        y3 = Vector512.FusedMultiplyAdd(Vector512.Create(8f), outerDifference, difference) + m5;
+    }
+}
