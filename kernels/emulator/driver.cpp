@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <string>
+#define CUDA_EMU
+#include "scheduler.h"
 
 #define API extern "C" __attribute__((visibility("default")))
-API void* emu_get_function(const char* name);
-API const char* emu_last_error();
-API int emu_launch(void* fn, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void** args, int os_threads);
-
+static std::string g_message;
 static int g_context, g_module, g_stream;
 API int cuInit(unsigned) { return 0; }
 API int cuDriverGetVersion(int* version) { *version = 12000; return 0; }
 API int cuGetErrorName(int error, const char** name) { *name = error == 0 ? "CUDA_SUCCESS" : error == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR"; return 0; }
-API int cuGetErrorString(int error, const char** text) { *text = error == 0 ? "no error" : error == 719 ? emu_last_error() : "error"; return 0; }
+API int cuGetErrorString(int error, const char** text) { *text = error == 0 ? "no error" : error == 719 ? g_message.c_str() : "error"; return 0; }
 API int cuDeviceGetCount(int* count) { *count = 1; return 0; }
 API int cuDeviceGet(int* device, int) { *device = 0; return 0; }
 API int cuDeviceGetName(char* name, int length, int) { snprintf(name, length, "emulated CUDA device"); return 0; }
@@ -50,8 +49,9 @@ API int cuStreamDestroy_v2(void*) { return 0; }
 API int cuStreamSynchronize(void*) { return 0; }
 API int cuModuleLoadDataEx(void** module, const void*, unsigned, int*, void**) { *module = &g_module; return 0; }
 API int cuModuleUnload(void*) { return 0; }
-API int cuModuleGetFunction(void** function, void*, const char* name) { *function = emu_get_function(name); return *function ? 0 : 500; }
+API int cuModuleGetFunction(void** function, void*, const char* name) { *function = (void*)emu::find_kernel(name); return *function ? 0 : 500; }
 API int cuFuncSetAttribute(void*, int, int) { return 0; }
 API int cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void*, void** args, void**) {
-  return emu_launch(f, gx, gy, gz, bx, by, bz, shared, args, 2) ? 719 : 0;
+  g_message = emu::run_launch(emu::Launch{(const emu::Entry*)f, {gx, gy, gz}, {bx, by, bz}, shared, args});
+  return g_message.empty() ? 0 : 719;
 }
