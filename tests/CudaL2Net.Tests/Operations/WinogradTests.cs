@@ -19,8 +19,8 @@ public sealed unsafe class WinogradTests
         float[] bias = Samples.Gaussian(3, outChannels);
         double[] expected = Plain.Conv2d(g, Samples.Widen(x), Samples.Widen(filters), Samples.Widen(bias));
 
-        // Errors are those of sums of 9 inChannels terms, some ten times enlarged by the transforms.
-        AssertClose(Run(g, x, filters, bias, relu), relu ? Plain.Relu(expected) : expected, 5e-6);
+        // The transforms enlarge rounding errors some ten times: 6e-6 of the largest value at 128 channels.
+        AssertClose(Run(g, x, filters, bias, relu), relu ? Plain.Relu(expected) : expected, 1e-5);
     }
 
     [Test]
