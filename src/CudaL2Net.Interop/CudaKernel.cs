@@ -50,6 +50,27 @@ public sealed unsafe class CudaKernel
     /// <exception cref="CudaException">The launch is refused, or earlier work has failed; the message names the kernel and its geometry.</exception>
     public void RunAsync(CudaStream stream, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<ulong> arguments)
     {
+        void** pointers = stackalloc void*[arguments.Length];
+        fixed (ulong* values = arguments)
+        {
+            for (int i = 0; i < arguments.Length; i++)
+            {
+                pointers[i] = values + i;
+            }
+
+            RunAsync(stream, grid, block, sharedBytes, pointers);
+        }
+    }
+
+    /// <summary>Queues a launch.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="block">Threads of a block.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block; what is above 48 KB is asked for.</param>
+    /// <param name="arguments">The addresses of the parameters, in order; read before the call returns.</param>
+    /// <exception cref="CudaException">The launch is refused, or earlier work has failed; the message names the kernel and its geometry.</exception>
+    public void RunAsync(CudaStream stream, Dim3 grid, Dim3 block, int sharedBytes, void** arguments)
+    {
         ArgumentNullException.ThrowIfNull(stream);
         ObjectDisposedException.ThrowIf(module.Handle.IsClosed, module);
         stream.Enter();
@@ -61,19 +82,9 @@ public sealed unsafe class CudaKernel
             allowedSharedBytes = sharedBytes;
         }
 
-        void** pointers = stackalloc void*[arguments.Length];
-        fixed (ulong* values = arguments)
-        {
-            for (int i = 0; i < arguments.Length; i++)
-            {
-                pointers[i] = values + i;
-            }
-
-            CudaError result = Driver.cuLaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z,
-                (uint)sharedBytes, stream.Handle.DangerousGetHandle(), pointers, null);
-            stream.Check(result, nameof(Driver.cuLaunchKernel), launch);
-        }
-
+        CudaError result = Driver.cuLaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z,
+            (uint)sharedBytes, stream.Handle.DangerousGetHandle(), arguments, null);
+        stream.Check(result, nameof(Driver.cuLaunchKernel), launch);
         stream.Launched(launch);
     }
 }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.InteropServices;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 
@@ -161,9 +160,19 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <param name="threads">Threads a block.</param>
     /// <param name="sharedBytes">Dynamic shared memory a block.</param>
     /// <param name="arguments">The kernel's parameters, in order and of the kernel's types.</param>
-    private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments) =>
-        Kernel(file, kernel).RunAsync(
-            stream, new Dim3(grid.X, grid.Y, grid.Z), threads, sharedBytes, MemoryMarshal.Cast<KernelArgument, ulong>(arguments));
+    private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        void** pointers = stackalloc void*[arguments.Length];
+        fixed (KernelArgument* first = arguments)
+        {
+            for (int i = 0; i < arguments.Length; i++)
+            {
+                pointers[i] = first[i].IsStructure ? (void*)first[i].Bits : first + i;
+            }
+
+            Kernel(file, kernel).RunAsync(stream, new Dim3(grid.X, grid.Y, grid.Z), threads, sharedBytes, pointers);
+        }
+    }
 
     /// <summary>Blocks for a grid-stride loop over <paramref name="count"/> elements.</summary>
     private int Blocks(long count, int threads = 256) => (int)Math.Clamp((count + threads - 1) / threads, 1, 8L * Multiprocessors);

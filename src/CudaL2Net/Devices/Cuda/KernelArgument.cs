@@ -2,13 +2,23 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-/// <summary>One argument of a kernel: a number, or the address of a tensor; null is the address 0.</summary>
+/// <summary>One argument of a kernel: a number, the address of a tensor (null is the address 0), or a structure.</summary>
 internal readonly unsafe struct KernelArgument
 {
     /// <summary>The value's bits, the low bytes first, as the launch reads them.</summary>
     public readonly ulong Bits;
 
-    private KernelArgument(ulong bits) => Bits = bits;
+    /// <summary>Whether the bits are the host address of the argument, which is a structure.</summary>
+    public readonly bool IsStructure;
+
+    private KernelArgument(ulong bits, bool isStructure = false)
+    {
+        Bits = bits;
+        IsStructure = isStructure;
+    }
+
+    /// <summary>A structure, passed by value; it must lie still until the launch has returned.</summary>
+    public static KernelArgument Structure(void* value) => new((ulong)value, isStructure: true);
 
     public static implicit operator KernelArgument(int value) => new((uint)value);
 

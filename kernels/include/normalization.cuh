@@ -1,0 +1,51 @@
+// normalization.cuh - batch normalization as its kernels and the convolutions around it apply it: one formula for value, mask and gradient.
+#pragma once
+#include "block_gemm.cuh"
+
+// y = max(0, scale (x - mean_s) inverseDeviation_s + shift); mean null: nothing is to be done. scale and shift may be null for 1 and 0.
+struct Normalization {
+  const float *mean, *inverseDeviation, *scale, *shift;
+  int relu, channels;
+  VEC_MEMBER bool present() const { return mean != nullptr; }
+  VEC_MEMBER void use_side(int side) {
+    if (!present()) return;
+    mean += side * channels;
+    inverseDeviation += side * channels;
+  }
+};
+
+// Four numbers as an array that stays in registers.
+struct Four {
+  float v[4];
+  VEC_MEMBER float4 vector() const { return make_float4(v[0], v[1], v[2], v[3]); }
+};
+VEC_D Four four(float4 v) { return Four{{v.x, v.y, v.z, v.w}}; }
+
+// Of four neighbouring channels; WHOLE: they exist and begin at a multiple of 4.
+template <bool WHOLE> VEC_D Four channels_of(const float* p, int c, int count, float otherwise) {
+  Four r = {{otherwise, otherwise, otherwise, otherwise}};
+  if (p == nullptr) return r;
+  if (WHOLE) return four(ldg_f4(p + c));
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) if (c + j < count) r.v[j] = __ldg(p + c + j);
+  return r;
+}
+VEC_D float channel_of(const float* p, int c, float otherwise) { return p == nullptr ? otherwise : __ldg(p + c); }
+
+VEC_D float standardized(float x, float mean, float inverseDeviation) { return (x - mean) * inverseDeviation; }
+VEC_D float activated(float xhat, float scale, float shift, int relu) {
+  const float v = fmaf(xhat, scale, shift);
+  return relu ? fmaxf(v, 0.f) : v;
+}
+// The gradient behind the ReLU.
+VEC_D float masked(float g, float xhat, float scale, float shift, int relu) { return relu && !(fmaf(xhat, scale, shift) > 0.f) ? 0.f : g; }
+
+// Count, mean and sum of squared deviations of some values; two such are joined without loss of digits (Chan, Golub, LeVeque 1979).
+struct Moments {
+  float count, mean, squares;
+};
+VEC_D Moments joined(Moments a, Moments b) {
+  if (b.count == 0.f) return a;
+  const float count = a.count + b.count, delta = b.mean - a.mean, part = b.count / count;
+  return Moments{count, a.mean + delta * part, a.squares + b.squares + delta * delta * a.count * part};
+}
