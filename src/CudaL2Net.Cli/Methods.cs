@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CudaL2Net.Devices;
+using CudaL2Net.Evaluation;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Models;
 
@@ -58,13 +59,15 @@ internal sealed class Methods : IDisposable
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     public static Methods Open(ParseResult line, Device device, params IEnumerable<string> usual)
     {
+        bool report = RunOutput.WantsReport(line);
         var methods = new Methods(line, device);
         try
         {
             string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.TrimEntries))];
             foreach (string word in words.Length > 0 ? words.Distinct() : usual)
             {
-                methods.list.Add(methods.Make(word));
+                IPatchDescriber method = methods.Make(word);
+                methods.list.Add(report ? new RecordingDescriber(method) : method);
             }
 
             return methods;
@@ -75,6 +78,13 @@ internal sealed class Methods : IDisposable
             throw;
         }
     }
+
+    /// <summary>Statistics of the descriptors that the methods gave so far, where a report is wanted; of methods that gave at least two.</summary>
+    public IReadOnlyList<DescriptorStatistics> Statistics() =>
+    [
+        .. list.OfType<RecordingDescriber>().Where(method => method.Sample.Count > 1)
+            .Select(method => DescriptorStatistics.Measure(method.Name, method.Sample.ToSet())),
+    ];
 
     /// <summary>Disposes of the networks.</summary>
     public void Dispose()

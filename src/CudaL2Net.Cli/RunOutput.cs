@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using CudaL2Net.Evaluation;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Reports;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli;
@@ -16,12 +17,40 @@ internal static class RunOutput
         HelpName = "FILE",
     };
 
+    /// <summary>A page with everything.</summary>
+    public static readonly Option<string?> Report = new("--report")
+    {
+        Description = "Also write a self-contained page with tables, plots and galleries, and the scores beside it: FILE.html, FILE.json, FILE.csv.",
+        HelpName = "FILE.html",
+    };
+
+    /// <summary>The pairs of each kind that a gallery shows.</summary>
+    public const int GalleryPairs = 18;
+
     private const int MostColumns = 12;
 
-    /// <summary>Writes a run as the line asks for it.</summary>
-    /// <exception cref="IOException">The CSV cannot be written.</exception>
-    public static void Write(Terminal terminal, ParseResult line, EvaluationRun run)
+    /// <summary>Whether the line asks for a page.</summary>
+    /// <exception cref="UsageException">Its name does not end in .html.</exception>
+    public static bool WantsReport(ParseResult line) => line.GetValue(Report) switch
     {
+        null => false,
+        var path when Path.GetExtension(path).ToLowerInvariant() is ".html" or ".htm" => true,
+        var path => throw new UsageException($"--report {path}: the page's name must end in .html"),
+    };
+
+    /// <summary>Writes a run as the line asks for it.</summary>
+    /// <param name="terminal">Where results go.</param>
+    /// <param name="line">The command line.</param>
+    /// <param name="run">What was found.</param>
+    /// <param name="methods">The methods, whose descriptors' statistics the report shows.</param>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void Write(Terminal terminal, ParseResult line, EvaluationRun run, Methods? methods = null)
+    {
+        if (WantsReport(line) && methods is not null)
+        {
+            run = run with { Descriptors = methods.Statistics() };
+        }
+
         terminal.Result(run, console =>
         {
             foreach (ScoreTable table in run.Tables.Where(table => !table.IsDetail))
@@ -33,9 +62,38 @@ internal static class RunOutput
         });
         if (line.GetValue(Csv) is { } path)
         {
-            byte[] text = Encoding.UTF8.GetBytes(run.ToCsv());
-            AtomicFile.Write(path, stream => stream.Write(text));
+            WriteText(path, run.ToCsv());
         }
+
+        if (WantsReport(line))
+        {
+            WriteReport(line.GetValue(Report)!, EvaluationReport.Create(run), run, run.ToCsv());
+            terminal.Say($"the report is {Path.GetFullPath(line.GetValue(Report)!)}");
+        }
+    }
+
+    /// <summary>Writes a page, and the result beside it as JSON and CSV.</summary>
+    /// <param name="path">The page; the other two have its name with <c>.json</c> and <c>.csv</c>.</param>
+    /// <param name="report">The page.</param>
+    /// <param name="result">What becomes JSON.</param>
+    /// <param name="csv">What becomes CSV.</param>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void WriteReport(string path, HtmlReport report, object result, string csv)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
+        {
+            Directory.CreateDirectory(folder);
+        }
+
+        report.Write(path);
+        WriteText(Path.ChangeExtension(path, ".json"), Terminal.ToJson(result) + "\n");
+        WriteText(Path.ChangeExtension(path, ".csv"), csv);
+    }
+
+    private static void WriteText(string path, string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        AtomicFile.Write(path, stream => stream.Write(bytes));
     }
 
     /// <summary>A table for people, the best of each column in bold; of more than twelve columns only the last one is shown.</summary>

@@ -3,6 +3,7 @@ using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Evaluation;
 using CudaL2Net.Imaging.Benchmarks;
+using CudaL2Net.Imaging.Reports;
 
 namespace CudaL2Net.Cli.Commands;
 
@@ -14,11 +15,10 @@ internal static class EvaluateBrownCommand
         Description = "A folder with patches0000.bmp, info.txt and a list of test pairs, or a folder of such folders (liberty, notredame, yosemite).",
     };
 
-    private static readonly Option<string> Pairs = new("--pairs")
+    private static readonly Option<string?> Pairs = new("--pairs")
     {
-        Description = "The list of test pairs in the folder.",
+        Description = $"The list of test pairs in the folder ({BrownDataset.DefaultPairs} where it is there, else the only m50_N_N_0.txt).",
         HelpName = "FILE",
-        DefaultValueFactory = _ => BrownDataset.DefaultPairs,
     };
 
     private static readonly Option<string?> TrainSet = new("--train-set")
@@ -36,9 +36,11 @@ internal static class EvaluateBrownCommand
             "brown",
             "Tell matching from non-matching patches of Brown's PhotoTour data: FPR95, ROC, AUC, average precision.",
             "cudal2net evaluate brown phototour --train-set liberty --model runs/liberty --method model,binary,sift,rootsift,raw",
+            "cudal2net evaluate brown phototour --model runs/liberty --method model,binary,sift --report brown.html",
             "cudal2net evaluate brown phototour/yosemite --binary --json")
         {
-            Folder, CommonOptions.Model, Methods.Option, Methods.OnnxInput, TrainSet, Pairs, Binary, RunOutput.Csv, CommonOptions.Device, CommonOptions.Threads,
+            Folder, CommonOptions.Model, Methods.Option, Methods.OnnxInput, TrainSet, Pairs, Binary, RunOutput.Csv, RunOutput.Report, CommonOptions.Device,
+            CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -50,8 +52,15 @@ internal static class EvaluateBrownCommand
         using Device device = CommonOptions.OpenDevice(line);
         using Methods methods = Methods.Open(line, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
         EvaluationRun run = terminal.WithProgress(
-            "evaluating", report => BrownEvaluation.Evaluate(sets, methods.List, line.GetRequiredValue(Pairs), report));
-        RunOutput.Write(terminal, line, run);
+            "evaluating",
+            report => BrownEvaluation.Evaluate(
+                sets, methods.List, line.GetValue(Pairs), report, RunOutput.WantsReport(line) ? RunOutput.GalleryPairs : 0));
+        if (line.GetValue(TrainSet) is { } trainSet)
+        {
+            run = run with { Settings = new Dictionary<string, string>(run.Settings) { [EvaluationReport.TrainSet] = trainSet } };
+        }
+
+        RunOutput.Write(terminal, line, run, methods);
         return 0;
     }
 

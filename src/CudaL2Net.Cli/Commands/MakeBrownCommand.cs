@@ -8,7 +8,8 @@ namespace CudaL2Net.Cli.Commands;
 /// <summary><c>cudal2net data make-brown</c>: a set in Brown's format from photographs.</summary>
 internal static class MakeBrownCommand
 {
-    private const int MostViews = 17;
+    // All photographs take part where there are enough of them; near-uniform points and those that were lost leave some for a second pass.
+    private const int MostViews = 17, LeastPerPicture = 8;
 
     private static readonly Option<string> Images = new("--images")
     {
@@ -81,10 +82,12 @@ internal static class MakeBrownCommand
             throw new UsageException(points < 2 ? $"--points {points}: it must be at least 2" : $"--pairs {wanted}: it must be at least 2");
         }
 
-        PairOptions options = TrainingRun.Change(new PairOptions { Copies = views - 1 }, line.GetValue(Set) ?? []);
         BrownWriter.RequireFree(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
         var source = new ImageFolderSource(line.GetRequiredValue(Images));
+        PairOptions usual = new() { Copies = views - 1 };
+        usual = usual with { PointsPerPicture = Math.Clamp((points + source.Files - 1) / source.Files, LeastPerPicture, usual.PointsPerPicture) };
+        PairOptions options = TrainingRun.Change(usual, line.GetValue(Set) ?? []);
         LargePatches patches = terminal.WithProgress($"patches from {source.Files} photographs", report => source.BuildLarge(
             points,
             options,
@@ -104,7 +107,8 @@ internal static class MakeBrownCommand
                 + "more --points or --views give more");
         }
 
-        string list = BrownWriter.Write(folder, patches.Pixels, patches.PointIds, pairs);
+        string origin = $"Not Brown's data: made from {source.Files - patches.Report.DamagedPictures} photographs by cudal2net data make-brown, seed {line.GetValue(Seed)}.";
+        string list = BrownWriter.Write(folder, patches.Pixels, patches.PointIds, pairs, origin);
         var made = new Made(
             folder,
             patches.Report.Points,

@@ -1,6 +1,7 @@
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation;
 using CudaL2Net.Imaging.Description;
+using CudaL2Net.Imaging.Reports;
 using CudaL2Net.Matching;
 
 namespace CudaL2Net.Imaging.Benchmarks;
@@ -41,8 +42,9 @@ public static class BrownEvaluation
     /// <summary>Evaluates methods on the pairs of sets.</summary>
     /// <param name="sets">At least one set; names must differ.</param>
     /// <param name="methods">At least one method; names must differ.</param>
-    /// <param name="pairList">The list of pairs in each set's folder.</param>
+    /// <param name="pairList">The list of pairs in each set's folder; null for what <see cref="BrownDataset.FindPairs"/> finds.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
+    /// <param name="examples">The most hardest matches, and closest non-matches, to keep of each method and set with their patches.</param>
     /// <param name="cancellation">Stops between two mosaics.</param>
     /// <returns>FPR95, AUC and AP, a column a set and their mean; a curve for each method and set.</returns>
     /// <exception cref="ArgumentException">There is nothing to evaluate, or two sets or methods have one name.</exception>
@@ -52,8 +54,9 @@ public static class BrownEvaluation
     public static EvaluationRun Evaluate(
         IReadOnlyList<BrownDataset> sets,
         IReadOnlyList<IPatchDescriber> methods,
-        string pairList = BrownDataset.DefaultPairs,
+        string? pairList = null,
         Action<double, string>? progress = null,
+        int examples = 0,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sets);
@@ -63,17 +66,20 @@ public static class BrownEvaluation
         BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
 
         var curves = new List<VerificationCurve>();
+        var galleries = new List<PairGallery>();
+        string[] lists = [.. sets.Select(set => pairList ?? set.FindPairs())];
         int done = 0;
         for (int s = 0; s < sets.Count; s++)
         {
-            PatchPair[] pairs = sets[s].ReadPairs(pairList);
+            PatchPair[] pairs = sets[s].ReadPairs(lists[s]);
             bool[] matches = Array.ConvertAll(pairs, pair => pair.IsMatch);
             if (!matches.Contains(true) || !matches.Contains(false))
             {
                 throw new InvalidDataException(
-                    $"{Path.Combine(sets[s].Folder, pairList)} has no {(matches.Contains(true) ? "non-" : "")}matches; name another list");
+                    $"{Path.Combine(sets[s].Folder, lists[s])} has no {(matches.Contains(true) ? "non-" : "")}matches; name another list");
             }
 
+            var chosen = new List<(string Method, float[] Distances, int[] HardestMatches, int[] ClosestNonMatches)>();
             foreach (IPatchDescriber method in methods)
             {
                 double before = done++;
@@ -81,20 +87,39 @@ public static class BrownEvaluation
                 float[] distances = Distances(
                     sets[s], pairs, method, part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what), cancellation);
                 curves.Add(VerificationCurve.FromDistances(method.Name, names[s], distances, matches));
+                (int[] hardest, int[] closest) = PairGallery.Choose(distances, matches, examples);
+                chosen.Add((method.Name, distances, hardest, closest));
+            }
+
+            if (examples > 0)
+            {
+                int[] shown = [.. chosen.SelectMany(choice => choice.HardestMatches.Concat(choice.ClosestNonMatches))];
+                Dictionary<int, byte[]> patches = ReadPatches(sets[s], [.. shown.SelectMany(i => new[] { pairs[i].First, pairs[i].Second })]);
+                galleries.AddRange(chosen.Select(choice => new PairGallery(
+                    choice.Method,
+                    names[s],
+                    BrownDataset.PatchSide,
+                    [.. choice.HardestMatches.Select(i => Example(i, choice.Distances))],
+                    [.. choice.ClosestNonMatches.Select(i => Example(i, choice.Distances))])));
+
+                PairExample Example(int i, float[] distances) => new(distances[i], patches[pairs[i].First], patches[pairs[i].Second]);
             }
         }
 
         return new EvaluationRun(
             "brown",
             sets.Count == 1 ? sets[0].Folder : Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(sets[0].Folder)))!,
-            new Dictionary<string, string> { ["pairs"] = pairList },
+            Settings(sets, lists),
             [.. methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, method.IsBinary))],
             [
                 Table("FPR95", Fpr95Definition, false, ScoreUnit.Percent, roc => roc.Fpr95),
                 Table("AUC", AucDefinition, true, ScoreUnit.Fraction, roc => roc.Auc),
                 Table("AP", PrecisionDefinition, true, ScoreUnit.Fraction, roc => roc.AveragePrecision),
             ],
-            [.. methods.SelectMany(method => curves.Where(curve => curve.Method == method.Name))]);
+            [.. methods.SelectMany(method => curves.Where(curve => curve.Method == method.Name))])
+        {
+            Galleries = [.. methods.SelectMany(method => galleries.Where(gallery => gallery.Method == method.Name))],
+        };
 
         ScoreTable Table(string title, string measure, bool higherIsBetter, ScoreUnit unit, Func<RocCurve, double> score)
         {
@@ -105,6 +130,42 @@ public static class BrownEvaluation
             })];
             return new ScoreTable(title, measure, higherIsBetter, unit, [.. names, "mean"], rows);
         }
+    }
+
+    private static Dictionary<string, string> Settings(IReadOnlyList<BrownDataset> sets, string[] lists)
+    {
+        var settings = new Dictionary<string, string> { ["pairs"] = string.Join(", ", lists.Distinct()) };
+        string[] origins = [.. sets.Select(set => set.ReadOrigin()).OfType<string>().Distinct()];
+        if (origins.Length > 0)
+        {
+            settings[EvaluationReport.BrownDataNote] = string.Join(" ", origins);
+        }
+
+        return settings;
+    }
+
+    private static Dictionary<int, byte[]> ReadPatches(BrownDataset set, HashSet<int> wanted)
+    {
+        const int Area = BrownDataset.PatchSide * BrownDataset.PatchSide;
+        var patches = new Dictionary<int, byte[]>();
+        int index = 0;
+        foreach (byte[] block in set.ReadPatches())
+        {
+            for (int offset = 0; offset < block.Length; offset += Area, index++)
+            {
+                if (wanted.Contains(index))
+                {
+                    patches[index] = block[offset..(offset + Area)];
+                }
+            }
+
+            if (patches.Count == wanted.Count)
+            {
+                break;
+            }
+        }
+
+        return patches;
     }
 
     // Only the patches that the pairs name are described, a mosaic at a time.

@@ -18,7 +18,8 @@ public sealed class CutPatchDescriber(IPatchDescriber patches) : IKeypointDescri
     public int Dimension => patches.Dimension;
 
     /// <summary>A method for keypoints: itself where it describes them in the picture, as SIFT does, else from patches cut around them.</summary>
-    public static IKeypointDescriber For(IPatchDescriber method) => method as IKeypointDescriber ?? new CutPatchDescriber(method);
+    public static IKeypointDescriber For(IPatchDescriber method) =>
+        (method as RecordingDescriber)?.ForKeypoints() ?? method as IKeypointDescriber ?? new CutPatchDescriber(method);
 
     /// <inheritdoc/>
     public DescriptorSet Describe(Mat grey, Keypoint[] keypoints) =>

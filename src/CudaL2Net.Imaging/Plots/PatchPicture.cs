@@ -1,4 +1,5 @@
 using CudaL2Net.Data;
+using CudaL2Net.Evaluation;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Plots;
@@ -41,5 +42,44 @@ public static class PatchPicture
 
         Cv2.ImEncode(".png", picture, out byte[] png);
         return png;
+    }
+
+    /// <summary>Draws pairs of patches in rows, the two of a pair side by side, their distance below.</summary>
+    /// <param name="pairs">At least one.</param>
+    /// <param name="side">Rows and columns of a patch.</param>
+    /// <param name="perRow">Pairs in a row.</param>
+    /// <returns>A PNG file's bytes; patches at about 64 pixels.</returns>
+    /// <exception cref="ArgumentException">There are no pairs, or a patch has another size.</exception>
+    public static byte[] DrawPairs(IReadOnlyList<PairExample> pairs, int side, int perRow = 6)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        ArgumentOutOfRangeException.ThrowIfLessThan(perRow, 1);
+        if (pairs.Count == 0 || pairs.Any(pair => pair.First.Length != side * side || pair.Second.Length != side * side))
+        {
+            throw new ArgumentException($"a gallery needs pairs of {side} x {side} patches; here are {pairs.Count} pairs");
+        }
+
+        const int LabelHeight = 18;
+        int shown = side * Math.Max(1, (int)Math.Round(64.0 / side)), columns = Math.Min(perRow, pairs.Count), rows = (pairs.Count + columns - 1) / columns;
+        int cellWidth = (2 * shown) + Gap + PointGap, cellHeight = shown + LabelHeight + PointGap;
+        using var picture = new Mat((rows * cellHeight) + PointGap, (columns * cellWidth) + PointGap, MatType.CV_8UC1, new Scalar(32));
+        for (int i = 0; i < pairs.Count; i++)
+        {
+            int x = PointGap + (i % columns * cellWidth), y = PointGap + (i / columns * cellHeight);
+            Place(pairs[i].First, x, y);
+            Place(pairs[i].Second, x + shown + Gap, y);
+            string label = pairs[i].Distance.ToString("0.###", System.Globalization.CultureInfo.InvariantCulture);
+            Cv2.PutText(picture, label, new Point(x, y + shown + 14), HersheyFonts.HersheySimplex, 0.42, new Scalar(225), 1, LineTypes.AntiAlias);
+        }
+
+        Cv2.ImEncode(".png", picture, out byte[] png);
+        return png;
+
+        void Place(byte[] pixels, int x, int y)
+        {
+            using Mat patch = Mat.FromPixelData(side, side, MatType.CV_8UC1, pixels);
+            using var place = new Mat(picture, new Rect(x, y, shown, shown));
+            Cv2.Resize(patch, place, place.Size(), 0, 0, InterpolationFlags.Nearest);
+        }
     }
 }

@@ -30,12 +30,14 @@ public static class ResultPlots
     /// <summary>ROC curves: the share of matches found over the share of false ones.</summary>
     /// <param name="methods">At least one.</param>
     /// <param name="logarithmic">Whether the false positive rate runs from 0.01% to 100% in powers of ten.</param>
+    /// <param name="title">The title.</param>
     /// <returns>A PNG file's bytes.</returns>
     /// <exception cref="ArgumentException">No curve.</exception>
-    public static byte[] Roc(IReadOnlyList<MethodCurve> methods, bool logarithmic)
+    public static byte[] Roc(
+        IReadOnlyList<MethodCurve> methods, bool logarithmic, string title = "Verification: corresponding keypoints against random ones")
     {
         const double LowestDecade = -4;
-        Plot plot = NewPlot("Verification: corresponding keypoints against random ones", "false positive rate", "true positive rate");
+        Plot plot = NewPlot(title, "false positive rate", "true positive rate");
         Draw(
             plot,
             methods,
@@ -60,11 +62,12 @@ public static class ResultPlots
 
     /// <summary>Precision over recall.</summary>
     /// <param name="methods">At least one.</param>
+    /// <param name="title">The title.</param>
     /// <returns>A PNG file's bytes.</returns>
     /// <exception cref="ArgumentException">No curve.</exception>
-    public static byte[] PrecisionRecall(IReadOnlyList<MethodCurve> methods)
+    public static byte[] PrecisionRecall(IReadOnlyList<MethodCurve> methods, string title = "Verification: precision and recall")
     {
-        Plot plot = NewPlot("Verification: precision and recall", "recall", "precision");
+        Plot plot = NewPlot(title, "recall", "precision");
         Draw(plot, methods, point => point.Recall, point => point.Precision, method => $"{method.Name}: AP {Percent(method.Curve.AveragePrecision)}");
         double lowest = methods.Min(method => method.Curve.Points.Where(point => point.Recall <= 0.98).Min(point => point.Precision));
         plot.Axes.SetLimits(0, 1, Math.Min(0.9, lowest) - 0.02, 1.005);
@@ -156,6 +159,112 @@ public static class ResultPlots
         return Png(plot);
     }
 
+    /// <summary>Histograms of the distances of matching and of other pairs.</summary>
+    /// <param name="title">The method, and what it was measured on.</param>
+    /// <param name="matches">Distances of matching pairs.</param>
+    /// <param name="nonMatches">Distances of other pairs.</param>
+    /// <param name="whole">Whether distances are whole numbers (Hamming): each has a bin of its own.</param>
+    /// <returns>A PNG file's bytes.</returns>
+    /// <exception cref="ArgumentException">One of them is empty.</exception>
+    public static byte[] Distances(string title, IReadOnlyList<float> matches, IReadOnlyList<float> nonMatches, bool whole)
+    {
+        ArgumentNullException.ThrowIfNull(matches);
+        ArgumentNullException.ThrowIfNull(nonMatches);
+        if (matches.Count == 0 || nonMatches.Count == 0)
+        {
+            throw new ArgumentException($"histograms need distances of both kinds; here are {matches.Count} and {nonMatches.Count}");
+        }
+
+        const int Bins = 80;
+        double low = Math.Min(matches.Min(), nonMatches.Min()), high = Math.Max(matches.Max(), nonMatches.Max());
+        (low, high) = whole ? (low - 0.5, high + 0.5) : (low, Math.Max(high, low + 1e-6));
+        int bins = whole ? (int)Math.Round(high - low) / Math.Max(1, ((int)Math.Round(high - low) + Bins - 1) / Bins) : Bins;
+        Plot plot = NewPlot(title, whole ? "Hamming distance" : "distance", "share of pairs");
+        double[] first = Shares(matches, low, high, bins), second = Shares(nonMatches, low, high, bins);
+        Fill(plot, low, high, first, 0, "matches");
+        Fill(plot, low, high, second, 1, "non-matches");
+        plot.Axes.SetLimits(low, high, 0, 1.18 * Math.Max(first.Max(), second.Max()));
+        plot.ShowLegend(Alignment.UpperLeft);
+        return Png(plot, 560, 360);
+    }
+
+    /// <summary>The distribution of descriptors' values (L2-Net's figure 3 b): a line a method.</summary>
+    /// <param name="statistics">Those of binary descriptors are passed over.</param>
+    /// <returns>A PNG file's bytes, or null where all are binary.</returns>
+    public static byte[]? Values(IReadOnlyList<DescriptorStatistics> statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        (DescriptorStatistics Of, int Index)[] floats = [.. statistics.Select((of, index) => (of, index)).Where(entry => entry.of.ValueShares.Count > 0)];
+        if (floats.Length == 0)
+        {
+            return null;
+        }
+
+        Plot plot = NewPlot("Values of the descriptors", "value", "density");
+        foreach ((DescriptorStatistics of, int index) in floats)
+        {
+            int bins = of.ValueShares.Count;
+            double width = (of.HighestValue - of.LowestValue) / bins;
+            double[] centres = [.. Enumerable.Range(0, bins).Select(i => of.LowestValue + ((i + 0.5) * width))];
+            Style(plot.Add.ScatterLine(centres, of.ValueShares.Select(share => share / width).ToArray()), index, of.Method);
+        }
+
+        // A method with a peak, as SIFT with its zeros, must not flatten the others.
+        double[] peaks = [.. floats.Select(entry => entry.Of.ValueShares.Max() / ((entry.Of.HighestValue - entry.Of.LowestValue) / entry.Of.ValueShares.Count))];
+        plot.Axes.AutoScale();
+        plot.Axes.SetLimitsY(0, 1.2 * Math.Min(peaks.Max(), 4 * peaks.Min()), plot.Axes.Left);
+        plot.ShowLegend(Alignment.UpperRight);
+        return Png(plot);
+    }
+
+    /// <summary>The distribution of the bits' means (L2-Net's figure 3 c): how many dimensions are positive how often.</summary>
+    /// <param name="statistics">At least one.</param>
+    /// <returns>A PNG file's bytes.</returns>
+    public static byte[] BitMeans(IReadOnlyList<DescriptorStatistics> statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        const int Bins = 25;
+        Plot plot = NewPlot("Means of the bits (value > 0)", "share of descriptors whose bit is set", "share of dimensions");
+        for (int m = 0; m < statistics.Count; m++)
+        {
+            double[] shares = Shares([.. statistics[m].BitMeans.Select(mean => (float)mean)], 0, 1, Bins);
+            double[] centres = [.. Enumerable.Range(0, Bins).Select(i => (i + 0.5) / Bins)];
+            Style(plot.Add.ScatterLine(centres, shares), m, statistics[m].Method);
+        }
+
+        plot.Axes.AutoScale();
+        plot.Axes.SetLimitsX(0, 1);
+        plot.Axes.SetLimitsY(0, 1.18 * plot.Axes.GetLimits().Top, plot.Axes.Left);
+        plot.ShowLegend(Alignment.UpperRight);
+        return Png(plot);
+    }
+
+    /// <summary>The correlation matrix of a descriptor's dimensions, from -0.5 (blue) over 0 (white) to 0.5 (red); the diagonal is 1.</summary>
+    /// <param name="statistics">The method's statistics.</param>
+    /// <returns>A PNG file's bytes.</returns>
+    public static byte[] Correlation(DescriptorStatistics statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        const double Strongest = 0.5;
+        int dimension = statistics.Dimension;
+        var cells = new double[dimension, dimension];
+        for (int i = 0; i < dimension * dimension; i++)
+        {
+            cells[i / dimension, i % dimension] = statistics.Correlation[i];
+        }
+
+        string mean = statistics.MeanAbsoluteCorrelation.ToString("0.000", CultureInfo.InvariantCulture);
+        Plot plot = NewPlot($"{statistics.Method}: mean |r| {mean}", "dimension", "dimension");
+        Heatmap map = plot.Add.Heatmap(cells);
+        map.Colormap = new ScottPlot.Colormaps.CustomInterpolated([Color.FromHex("#0072B2"), Colors.White, Color.FromHex("#D55E00")]);
+        map.ManualRange = new ScottPlot.Range(-Strongest, Strongest);
+        map.Smooth = false;
+        plot.Add.ColorBar(map);
+        plot.Axes.SetLimits(-0.5, dimension - 0.5, dimension - 0.5, -0.5);
+        plot.Grid.IsVisible = false;
+        return Png(plot, 520, 440);
+    }
+
     /// <summary>Writes a picture's bytes, as a whole or not at all.</summary>
     /// <param name="path">The file.</param>
     /// <param name="png">The bytes.</param>
@@ -164,6 +273,33 @@ public static class ResultPlots
     {
         ArgumentNullException.ThrowIfNull(png);
         AtomicFile.Write(path, stream => stream.Write(png));
+    }
+
+    private static double[] Shares(IReadOnlyList<float> values, double low, double high, int bins)
+    {
+        var shares = new double[bins];
+        foreach (float value in values)
+        {
+            shares[(int)Math.Clamp((value - low) / (high - low) * bins, 0, bins - 1)] += 1.0 / values.Count;
+        }
+
+        return shares;
+    }
+
+    private static void Fill(Plot plot, double low, double high, double[] shares, int index, string label)
+    {
+        double width = (high - low) / shares.Length;
+        BarPlot bars = plot.Add.Bars(shares
+            .Select((share, i) => new Bar
+            {
+                Position = low + ((i + 0.5) * width),
+                Value = share,
+                Size = width,
+                FillColor = Colours[index].WithAlpha(0.55),
+                LineWidth = 0,
+            })
+            .ToArray());
+        bars.LegendText = label;
     }
 
     private static void Draw(Plot plot, IReadOnlyList<MethodCurve> methods, Func<RocPoint, double> x, Func<RocPoint, double> y, Func<MethodCurve, string> label)

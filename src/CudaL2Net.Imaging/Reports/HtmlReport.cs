@@ -31,6 +31,7 @@ public sealed class HtmlReport(string title)
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: .75rem 0; }
         table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
         caption { text-align: left; color: var(--soft); padding: .7rem .9rem .2rem; font-size: .92rem; }
+        caption span { position: sticky; left: .9rem; display: inline-block; max-width: min(1080px, 86vw); white-space: normal; }
         th, td { padding: .45rem .9rem; text-align: left; white-space: nowrap; }
         thead th { border-bottom: 1px solid var(--line); cursor: pointer; user-select: none; font-weight: 600; }
         thead th:hover { color: var(--mark); }
@@ -39,7 +40,14 @@ public sealed class HtmlReport(string title)
         tbody tr:nth-child(even) { background: var(--stripe); }
         .number { text-align: right; }
         .strong { font-weight: 700; color: var(--mark); }
+        .published { color: var(--soft); font-style: italic; }
+        tbody td:first-child, thead th:first-child { position: sticky; left: 0; background: var(--card); }
+        tbody tr:nth-child(even) td:first-child { background: var(--stripe); }
+        details { margin: .75rem 0; }
+        summary { cursor: pointer; color: var(--mark); padding: .3rem 0; }
+        .note { border-left: 4px solid #d98a00; background: var(--card); padding: .6rem .9rem; border-radius: 0 8px 8px 0; max-width: none; }
         .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 1rem; margin: .75rem 0; align-items: start; }
+        .figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); }
         figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
         figure.wide { grid-column: 1 / -1; }
         figure img { display: block; width: 100%; height: auto; }
@@ -50,22 +58,30 @@ public sealed class HtmlReport(string title)
         """;
 
     private const string Script = """
-        for (const head of document.querySelectorAll("thead th")) head.onclick = () => {
+        for (const head of document.querySelectorAll("thead th")) {
+          head.tabIndex = 0;
+          head.onkeydown = event => { if (event.key === "Enter") head.onclick(); };
+          head.onclick = () => sort(head);
+        }
+        function sort(head) {
           const body = head.closest("table").tBodies[0], column = head.cellIndex;
-          const down = head.ariaSort ? head.ariaSort === "ascending" : body.rows[0]?.cells[column].dataset.value !== undefined;
+          const numeric = [...body.rows].some(row => row.cells[column].dataset.value !== undefined);
+          const down = head.ariaSort ? head.ariaSort === "ascending" : numeric;
           const value = cell => cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value);
           const key = row => value(row.cells[column]);
-          const numbers = (a, b) => typeof a === "number" && typeof b === "number";
-          const order = (a, b) => numbers(a, b) ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+          const isNumber = value => typeof value === "number";
+          const turn = down ? -1 : 1;
+          const order = (a, b) => isNumber(a) !== isNumber(b) ? (isNumber(a) ? -1 : 1)
+            : turn * (isNumber(a) ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true }));
           for (const other of head.parentNode.cells) other.ariaSort = null;
           head.ariaSort = down ? "descending" : "ascending";
-          body.append(...[...body.rows].sort((a, b) => (down ? -1 : 1) * order(key(a), key(b))));
-        };
+          body.append(...[...body.rows].sort((a, b) => order(key(a), key(b))));
+        }
         """;
 
     private readonly List<string> summary = [];
     private readonly StringBuilder body = new();
-    private bool inFigures;
+    private string? figures;
 
     /// <summary>How a picture is shown.</summary>
     public enum PictureKind
@@ -75,6 +91,9 @@ public sealed class HtmlReport(string title)
 
         /// <summary>A plot on white ground: turned dark on a dark page.</summary>
         Plot,
+
+        /// <summary>One of many plots: three in a row.</summary>
+        SmallPlot,
 
         /// <summary>Small patches enlarged: pixels stay squares.</summary>
         Pixels,
@@ -92,6 +111,17 @@ public sealed class HtmlReport(string title)
     /// <param name="text">Plain text.</param>
     public void AddText(string text) => Append($"<p>{WebUtility.HtmlEncode(text)}</p>\n");
 
+    /// <summary>Adds a paragraph that must not be overlooked.</summary>
+    /// <param name="text">Plain text.</param>
+    public void AddNote(string text) => Append($"<p class=\"note\">{WebUtility.HtmlEncode(text)}</p>\n");
+
+    /// <summary>Starts a part that is folded until its heading is clicked; <see cref="EndFolded"/> ends it.</summary>
+    /// <param name="heading">Plain text.</param>
+    public void BeginFolded(string heading) => Append($"<details><summary>{WebUtility.HtmlEncode(heading)}</summary>\n");
+
+    /// <summary>Ends a folded part.</summary>
+    public void EndFolded() => Append("</details>\n");
+
     /// <summary>Adds a table.</summary>
     /// <param name="caption">What the table shows.</param>
     /// <param name="columns">The columns' heads.</param>
@@ -106,11 +136,11 @@ public sealed class HtmlReport(string title)
             throw new ArgumentException($"a row has {odd.Count} cells, the table {columns.Count} columns");
         }
 
-        var table = new StringBuilder($"<div class=\"scroll\"><table>\n<caption>{WebUtility.HtmlEncode(caption)}</caption>\n<thead><tr>");
+        var table = new StringBuilder($"<div class=\"scroll\"><table>\n<caption><span>{WebUtility.HtmlEncode(caption)}</span></caption>\n<thead><tr>");
         for (int i = 0; i < columns.Count; i++)
         {
-            bool numbers = rows.Count > 0 && rows.All(row => row[i].Value is not null);
-            table.Append($"<th scope=\"col\"{(numbers ? " class=\"number\"" : string.Empty)}>{WebUtility.HtmlEncode(columns[i])}</th>");
+            bool numbers = rows.Any(row => row[i].Value is not null), published = rows.Count > 0 && rows.All(row => row[i].Published);
+            table.Append($"<th scope=\"col\"{Classes(numbers, strong: false, published)}>{WebUtility.HtmlEncode(columns[i])}</th>");
         }
 
         table.Append("</tr></thead>\n<tbody>\n");
@@ -130,14 +160,15 @@ public sealed class HtmlReport(string title)
     public void AddPicture(byte[] png, string caption, PictureKind kind = PictureKind.Photograph, bool wide = false)
     {
         ArgumentNullException.ThrowIfNull(png);
-        if (!inFigures)
+        string group = kind == PictureKind.SmallPlot ? "figures small" : "figures";
+        if (figures != group)
         {
-            body.Append("<div class=\"figures\">\n");
-            inFigures = true;
+            Append($"<div class=\"{group}\">\n");
+            figures = group;
         }
 
         string text = WebUtility.HtmlEncode(caption);
-        string style = kind switch { PictureKind.Plot => "plot", PictureKind.Pixels => "pixels", _ => "photograph" };
+        string style = kind switch { PictureKind.Plot or PictureKind.SmallPlot => "plot", PictureKind.Pixels => "pixels", _ => "photograph" };
         body.Append($"<figure class=\"{style}{(wide ? " wide" : string.Empty)}\">");
         body.Append($"<img alt=\"{text}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">");
         body.Append($"<figcaption>{text}</figcaption></figure>\n");
@@ -188,7 +219,7 @@ public sealed class HtmlReport(string title)
             <body>
             <main>
             <h1>{heading}</h1>
-            {lines}{body}{(inFigures ? "</div>\n" : string.Empty)}<footer>Written by cudal2net.</footer>
+            {lines}{body}{(figures is null ? string.Empty : "</div>\n")}<footer>Written by cudal2net.</footer>
             </main>
             <script>
             {Script}
@@ -210,17 +241,23 @@ public sealed class HtmlReport(string title)
 
     private static string ToHtml(ReportCell cell)
     {
-        string classes = $"{(cell.Value is null ? string.Empty : "number")}{(cell.Strong ? " strong" : string.Empty)}".Trim();
         string value = cell.Value is { } number ? $" data-value=\"{number.ToString("R", CultureInfo.InvariantCulture)}\"" : string.Empty;
-        return $"<td{(classes.Length > 0 ? $" class=\"{classes}\"" : string.Empty)}{value}>{WebUtility.HtmlEncode(cell.Text)}</td>";
+        bool right = cell.Value is not null || cell.Text == "-";
+        return $"<td{Classes(right, cell.Strong, cell.Published)}{value}>{WebUtility.HtmlEncode(cell.Text)}</td>";
+    }
+
+    private static string Classes(bool number, bool strong, bool published)
+    {
+        string names = string.Join(' ', new[] { number ? "number" : "", strong ? "strong" : "", published ? "published" : "" }.Where(name => name.Length > 0));
+        return names.Length > 0 ? $" class=\"{names}\"" : string.Empty;
     }
 
     private void Append(string html)
     {
-        if (inFigures)
+        if (figures is not null)
         {
             body.Append("</div>\n");
-            inFigures = false;
+            figures = null;
         }
 
         body.Append(html);

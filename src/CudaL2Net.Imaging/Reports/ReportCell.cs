@@ -6,7 +6,8 @@ namespace CudaL2Net.Imaging.Reports;
 /// <param name="Text">What is shown.</param>
 /// <param name="Value">What the column is sorted by, or null to sort by the text. Cells with a value are set to the right.</param>
 /// <param name="Strong">Whether it is set in bold, as the best of its column, say.</param>
-public readonly record struct ReportCell(string Text, double? Value = null, bool Strong = false)
+/// <param name="Published">Whether it is a paper's number, set in grey.</param>
+public readonly record struct ReportCell(string Text, double? Value = null, bool Strong = false, bool Published = false)
 {
     /// <summary>A cell with text.</summary>
     public static implicit operator ReportCell(string text) => new(text);

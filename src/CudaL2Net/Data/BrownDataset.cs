@@ -25,6 +25,7 @@ public sealed class BrownDataset
     internal const int MosaicSide = PatchesPerRow * PatchSide;
     internal const int PatchesPerMosaic = PatchesPerRow * PatchesPerRow;
     internal const string PointFile = "info.txt";
+    internal const string OriginFile = "origin.txt";
 
     private readonly int[] pointIds;
 
@@ -195,6 +196,20 @@ public sealed class BrownDataset
                     ? $"{path} is missing, and there is no other list of test pairs (m50_N_N_0.txt). Unpack the set again."
                     : $"{path} is missing, and there are several other lists of test pairs: {string.Join(", ", lists)}. Name one of them with --pairs.",
                 path);
+    }
+
+    /// <summary>Where the set comes from, in words, if it is not Brown's own: the text of <c>origin.txt</c>; null where there is none.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public string? ReadOrigin()
+    {
+        string path = Path.Combine(Folder, OriginFile);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using var reader = new StreamReader(InputFile.Open(path));
+        return reader.ReadToEnd().Trim();
     }
 
     internal static string MosaicPath(string folder, int index) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"patches{index:D4}.bmp"));

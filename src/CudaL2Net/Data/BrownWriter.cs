@@ -8,19 +8,21 @@ namespace CudaL2Net.Data;
 public static class BrownWriter
 {
     /// <summary>
-    /// Writes a set: mosaics <c>patchesNNNN.bmp</c>, the last one padded with black, <c>info.txt</c>, and the list <c>m50_N_N_0.txt</c> of N test pairs. The
-    /// folder appears whole or not at all.
+    /// Writes a set: mosaics <c>patchesNNNN.bmp</c>, the last one padded with black, <c>info.txt</c>, the list <c>m50_N_N_0.txt</c> of N test pairs, and
+    /// <c>origin.txt</c>, so that the set is not taken for one of Brown's. The folder appears whole or not at all.
     /// </summary>
     /// <param name="folder">The folder; it must not exist, or be empty.</param>
     /// <param name="patches">[n][64][64].</param>
     /// <param name="pointIds">[n], none negative: the point that each patch shows.</param>
     /// <param name="pairs">The test pairs, at least one.</param>
+    /// <param name="origin">Where the set comes from: a sentence that results repeat.</param>
     /// <returns>The name of the list of pairs.</returns>
     /// <exception cref="ArgumentException">Lengths do not agree, or a pair names a patch that is not there or contradicts the points.</exception>
     /// <exception cref="IOException">The folder holds something already, or cannot be written.</exception>
-    public static string Write(string folder, ReadOnlySpan<byte> patches, ReadOnlySpan<int> pointIds, IReadOnlyList<PatchPair> pairs)
+    public static string Write(string folder, ReadOnlySpan<byte> patches, ReadOnlySpan<int> pointIds, IReadOnlyList<PatchPair> pairs, string origin)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        ArgumentException.ThrowIfNullOrWhiteSpace(origin);
         Check(patches, pointIds, pairs);
         RequireFree(folder);
         string partial = Path.TrimEndingDirectorySeparator(folder) + ".partial";
@@ -36,6 +38,7 @@ public static class BrownWriter
             WriteMosaics(partial, patches);
             WriteInfo(Path.Combine(partial, BrownDataset.PointFile), pointIds);
             WritePairs(Path.Combine(partial, list), pointIds, pairs);
+            WriteText(Path.Combine(partial, BrownDataset.OriginFile), new StringBuilder(origin.Trim()).Append('\n'));
             if (Directory.Exists(folder))
             {
                 Directory.Delete(folder);
@@ -221,7 +224,7 @@ public static class BrownWriter
 
     private static void WriteText(string path, StringBuilder text)
     {
-        byte[] bytes = Encoding.ASCII.GetBytes(text.ToString());
+        byte[] bytes = Encoding.UTF8.GetBytes(text.ToString());
         AtomicFile.Write(path, stream => stream.Write(bytes));
     }
 }

@@ -19,6 +19,17 @@ public sealed record EvaluationRun(
     IReadOnlyList<ScoreTable> Tables,
     IReadOnlyList<VerificationCurve> Curves)
 {
+    /// <summary>How the methods' descriptors are distributed; empty where it was not asked for.</summary>
+    public IReadOnlyList<DescriptorStatistics> Descriptors { get; init; } = [];
+
+    /// <summary>The pairs on which the methods err most; empty where it was not asked for.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<PairGallery> Galleries { get; init; } = [];
+
+    /// <summary>Pictures for the report: matched keypoints, say.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<ReportPicture> Pictures { get; init; } = [];
+
     /// <summary>All scores as CSV, a line a score: <c>benchmark,table,measure,method,column,value</c>; a score that does not exist is left empty.</summary>
     public string ToCsv()
     {

@@ -4,6 +4,8 @@ namespace CudaL2Net.Tests.Data;
 
 public sealed class BrownWriterTests
 {
+    private const string Origin = "Noise.";
+
     private TemporaryFolder folder = null!;
 
     [SetUp]
@@ -19,12 +21,13 @@ public sealed class BrownWriterTests
     {
         (byte[] patches, int[] ids) = Make(count);
         PatchPair[] pairs = BrownWriter.DrawPairs(ids, 40, 7);
-        string list = BrownWriter.Write(folder["set"], patches, ids, pairs);
+        string list = BrownWriter.Write(folder["set"], patches, ids, pairs, Origin);
         Assert.That(list, Is.EqualTo($"m50_{pairs.Length}_{pairs.Length}_0.txt"));
 
         var set = BrownDataset.Open(folder["set"]);
         Assert.That(set.PointIds.ToArray(), Is.EqualTo(ids));
         Assert.That(set.ReadPatches().SelectMany(block => block), Is.EqualTo(patches));
+        Assert.That(set.ReadOrigin(), Is.EqualTo(Origin));
         Assert.That(set.FindPairs(), Is.EqualTo(list));
         Assert.That(set.ReadPairs(list), Is.EqualTo(pairs));
         Assert.That(Directory.GetFiles(folder["set"], "patches*.bmp").Select(path => new FileInfo(path).Length), Is.All.EqualTo(54 + 1024 + (1024 * 1024)));
@@ -35,7 +38,7 @@ public sealed class BrownWriterTests
     public void TheMosaicIsPaddedWithBlack()
     {
         (byte[] patches, int[] ids) = Make(3);
-        BrownWriter.Write(folder["set"], patches, ids, [new PatchPair(0, 1, IsMatch: true)]);
+        BrownWriter.Write(folder["set"], patches, ids, [new PatchPair(0, 1, IsMatch: true)], Origin);
         byte[] file = File.ReadAllBytes(folder["set/patches0000.bmp"]);
 
         // The file begins with the lowest row; patches 0 to 2 are in the first 64 rows from the top.
@@ -79,7 +82,7 @@ public sealed class BrownWriterTests
         (byte[] patches, int[] ids) = Make(6);
         Directory.CreateDirectory(folder["set"]);
         File.WriteAllText(folder["set/thesis.txt"], "precious");
-        Assert.That(() => BrownWriter.Write(folder["set"], patches, ids, BrownWriter.DrawPairs(ids, 2, 1)), Throws.TypeOf<IOException>().With.Message.Contains(
+        Assert.That(() => BrownWriter.Write(folder["set"], patches, ids, BrownWriter.DrawPairs(ids, 2, 1), Origin), Throws.TypeOf<IOException>().With.Message.Contains(
             "not empty"));
         Assert.That(File.ReadAllText(folder["set/thesis.txt"]), Is.EqualTo("precious"));
     }
@@ -90,7 +93,7 @@ public sealed class BrownWriterTests
         (byte[] patches, int[] ids) = Make(6);
         Directory.CreateDirectory(folder["set.partial"]);
         File.WriteAllText(folder["set.partial/patches0007.bmp"], "half");
-        BrownWriter.Write(folder["set"], patches, ids, BrownWriter.DrawPairs(ids, 2, 1));
+        BrownWriter.Write(folder["set"], patches, ids, BrownWriter.DrawPairs(ids, 2, 1), Origin);
         Assert.That(BrownDataset.Open(folder["set"]).Count, Is.EqualTo(6));
         Assert.That(Directory.Exists(folder["set.partial"]), Is.False);
     }
@@ -110,9 +113,9 @@ public sealed class BrownWriterTests
     public void PairsThatContradictThePointsAreRefused()
     {
         (byte[] patches, int[] ids) = Make(6);
-        Assert.That(() => BrownWriter.Write(folder["set"], patches, ids, [new PatchPair(0, 3, IsMatch: true)]), Throws.ArgumentException);
-        Assert.That(() => BrownWriter.Write(folder["set"], patches, ids, [new PatchPair(0, 6, IsMatch: false)]), Throws.ArgumentException);
-        Assert.That(() => BrownWriter.Write(folder["set"], patches[1..], ids, [new PatchPair(0, 1, IsMatch: true)]), Throws.ArgumentException);
+        Assert.That(() => BrownWriter.Write(folder["set"], patches, ids, [new PatchPair(0, 3, IsMatch: true)], Origin), Throws.ArgumentException);
+        Assert.That(() => BrownWriter.Write(folder["set"], patches, ids, [new PatchPair(0, 6, IsMatch: false)], Origin), Throws.ArgumentException);
+        Assert.That(() => BrownWriter.Write(folder["set"], patches[1..], ids, [new PatchPair(0, 1, IsMatch: true)], Origin), Throws.ArgumentException);
         Assert.That(Directory.Exists(folder["set"]), Is.False);
     }
 

@@ -1,4 +1,5 @@
 using CudaL2Net.Data;
+using CudaL2Net.Evaluation;
 using CudaL2Net.Imaging.Plots;
 using OpenCvSharp;
 
@@ -21,4 +22,24 @@ public sealed class PatchPictureTests
 
     [Test]
     public void AnEmptySetIsRefused() => Assert.That(() => PatchPicture.Draw(new PatchSet([], []), 3, 2), Throws.ArgumentException);
+
+    [Test]
+    public void PairsStandSideBySide()
+    {
+        PairExample[] pairs = [.. Enumerable.Range(0, 3).Select(i => new PairExample(i, Grey(50 + (20 * i)), Grey(60 + (20 * i))))];
+        byte[] png = PatchPicture.DrawPairs(pairs, 64, perRow: 2);
+        using Mat drawn = Cv2.ImDecode(png, ImreadModes.Grayscale);
+        Assert.That((drawn.Width, drawn.Height), Is.EqualTo((12 + (2 * 144), 12 + (2 * 94))));
+        byte[] middles = [drawn.At<byte>(40, 40), drawn.At<byte>(40, 108), drawn.At<byte>(40, 184), drawn.At<byte>(40, 252), drawn.At<byte>(134, 40)];
+        Assert.That(middles, Is.EqualTo(new byte[] { 50, 60, 70, 80, 90 }));
+
+        static byte[] Grey(int level) => [.. Enumerable.Repeat((byte)level, 64 * 64)];
+    }
+
+    [Test]
+    public void PairsOfAnotherSizeAreRefused()
+    {
+        Assert.That(() => PatchPicture.DrawPairs([], 64), Throws.ArgumentException);
+        Assert.That(() => PatchPicture.DrawPairs([new PairExample(1, new byte[64 * 64], new byte[32 * 32])], 64), Throws.ArgumentException);
+    }
 }

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Imaging.Reports;
+
+namespace CudaL2Net.Tests.Cli;
+
+public sealed class ReportTests
+{
+    private TemporaryFolder folder = null!;
+    private string model = null!;
+
+    [SetUp]
+    public void WriteModel()
+    {
+        folder = new TemporaryFolder();
+        model = UntrainedModel.WriteTo(folder);
+    }
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void ThePageOfBrownHasTablesPublishedNumbersPlotsAndGalleries()
+    {
+        BrownFolder.Write(folder["brown/liberty"], 60);
+        BrownFolder.Write(folder["brown/notredame"], 60);
+        CommandLine.MustRun(
+            "evaluate", "brown", folder["brown"], "--model", model, "--train-set", "liberty", "--method", "model,binary,sift", "--report", folder["out/page.html"]);
+        string html = File.ReadAllText(folder["out/page.html"]);
+        ReportPage.IsSelfContained(html);
+        XElement main = ReportPage.MainOf(html);
+
+        string[][] published = ReportPage.Table(main, "FPR95 in %");
+        Assert.That(published, Has.Length.EqualTo(2), "heads and Notredame");
+        Assert.That(published[1][0], Is.EqualTo("Notredame"));
+        Assert.That(published[1][Array.LastIndexOf(published[0], "SIFT")], Is.EqualTo("22.53"));
+        Assert.That(published[1][Array.IndexOf(published[0], "L2-Net")], Is.EqualTo("1.15"), "Lib->ND");
+        Assert.That(published[1][Array.IndexOf(published[0], "RAL-Net+")], Is.EqualTo("0.37"), "Lib->ND");
+
+        string[] headings = [.. main.Descendants("h2").Select(heading => heading.Value)];
+        Assert.That(headings, Is.EqualTo(new[] { "Scores", "ROC and precision-recall curves", "Distances", "Descriptors", "Where the methods err" }));
+
+        // ROC and PR of one set; three histograms; values, bits and three correlation matrices; two galleries for each of three methods.
+        Assert.That(main.Descendants("img").Count(), Is.EqualTo(2 + 3 + 2 + 3 + 6));
+        Assert.That(main.Descendants("td").Count(cell => ((string?)cell.Attribute("class"))?.Contains("published") == true), Is.EqualTo(11));
+    }
+
+    [Test]
+    public void JsonAndCsvAgreeWithThePage()
+    {
+        BrownFolder.Write(folder["liberty"], 60);
+        CommandLine.MustRun("evaluate", "brown", folder["liberty"], "--model", model, "--method", "model,raw", "--report", folder["page.html"]);
+        JsonNode json = JsonNode.Parse(File.ReadAllText(folder["page.json"]))!;
+        string[][] csv = [.. File.ReadAllLines(folder["page.csv"]).Skip(1).Select(line => line.Split('"') is { Length: 3 } quoted
+            ? [.. quoted[0].TrimEnd(',').Split(','), quoted[1], .. quoted[2].TrimStart(',').Split(',')]
+            : line.Split(','))];
+        XElement main = ReportPage.MainOf(File.ReadAllText(folder["page.html"]));
+        int scores = 0;
+        foreach (JsonNode? table in json["tables"]!.AsArray())
+        {
+            string[] columns = [.. table!["columns"]!.AsArray().Select(column => (string)column!)];
+            string title = (string)table["title"]!;
+            XElement[] rows = [.. main.Descendants("table").Single(t => t.Element("caption")!.Value.StartsWith(title + ". ", StringComparison.Ordinal))
+                .Element("tbody")!.Elements("tr")];
+            int index = 0;
+            foreach (JsonNode? row in table["rows"]!.AsArray())
+            {
+                string method = (string)row!["method"]!;
+                XElement[] cells = [.. rows[index++].Elements("td")];
+                Assert.That(cells[0].Value, Is.EqualTo(method));
+                for (int c = 0; c < columns.Length; c++)
+                {
+                    double value = (double)row["values"]![c]!;
+                    string[] line = csv.Single(fields => fields[1] == title && fields[^3] == method && fields[^2] == columns[c]);
+                    Assert.That(double.Parse(line[^1], CultureInfo.InvariantCulture), Is.EqualTo(value));
+                    Assert.That(double.Parse((string)cells[c + 1].Attribute("data-value")!, CultureInfo.InvariantCulture), Is.EqualTo(value));
+                    scores++;
+                }
+            }
+        }
+
+        Assert.That(scores, Is.EqualTo(3 * 2 * 2).And.EqualTo(csv.Length));
+        Assert.That(json["descriptors"]!.AsArray().Select(of => (string)of!["method"]!), Has.Exactly(2).Items);
+    }
+
+    [Test]
+    public void SetsMadeFromPhotographsAreToldApart()
+    {
+        BrownFolder.Write(folder["liberty"], 60);
+        File.WriteAllText(folder["liberty/origin.txt"], "Not Brown's data: a test's.\n");
+        CommandLine.MustRun("evaluate", "brown", folder["liberty"], "--model", model, "--report", folder["page.html"]);
+        XElement main = ReportPage.MainOf(File.ReadAllText(folder["page.html"]));
+        Assert.That(main.Elements("p").Single(p => (string?)p.Attribute("class") == "note").Value, Is.EqualTo("Not Brown's data: a test's."));
+    }
+
+    [Test]
+    public void ANameThatIsNoPageIsExplainedBeforeAnyWork()
+    {
+        BrownFolder.Write(folder["liberty"], 60);
+        CommandLine.Run("evaluate", "brown", folder["liberty"], "--model", model, "--report", folder["page.pdf"]).Explains(2, "page.pdf", ".html");
+    }
+}
