@@ -22,11 +22,7 @@ extern "C" __global__ __launch_bounds__(256) void pair_scores(
     if (squares) {
       const float both = squares[column] + squares[pairs + row];
       float squared = both - 2.f * m;
-      if (squared < both / 64.f) {          // cancelled: from the differences
-        const float *a = y + (size_t)column * width, *b = y + ((size_t)pairs + row) * width;
-        squared = 0.f;
-        for (int k = 0; k < width; k++) squared = fmaf(b[k] - a[k], b[k] - a[k], squared);
-      }
+      if (squared < both / 64.f) squared = squared_distance(y + (size_t)column * width, y + ((size_t)pairs + row) * width, width);      // cancelled
       m = sqrtf(squared);
     }
     matrix[at] = m;

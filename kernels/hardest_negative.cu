@@ -5,8 +5,8 @@
 // least key is the smallest distance at its lowest index, and the least of all blocks is found by integer minima in any order with the same result.
 // Memory: two keys a pair, 16 p bytes beside the squares of the rows. p^2 q multiply-adds, q p^2 / 8 bytes through L2: bound by arithmetic.
 // |a|^2 + |b|^2 - 2 a.b loses its digits near 0: distances that near are taken from the differences, and so are all that are written.
+#include "block_gemm.cuh"
 #include "reduce.cuh"
-#include "tile_product.cuh"
 
 static constexpr unsigned long long NO_KEY = ~0ull;
 
@@ -33,58 +33,63 @@ extern "C" __global__ __launch_bounds__(256) void mining_start(
 }
 KERNEL(mining_start);
 
+typedef BlockGemm<Float32, 64, 64, 32, 32, true, true> Gemm;
+
 // keys[i] is row i's least key, keys[p + j] column j's.
-extern "C" __global__ __launch_bounds__(256) void mining_scan(
+extern "C" __global__ __launch_bounds__(Gemm::THREADS) void mining_scan(
     int angular, float near_duplicate, const float* __restrict__ y, const float* __restrict__ squares, unsigned long long* __restrict__ keys, int pairs,
     int width) {
-  __shared__ __align__(16) float shared[TILE_FLOATS];
-  const Operand a = {y, width, 1, pairs}, b = {y + (size_t)pairs * width, width, 1, pairs};
-  const int first_row = blockIdx.y * TILE, first_column = blockIdx.x * TILE, tx = threadIdx.x % 16, ty = threadIdx.x / 16;
-  float sums[4][4];
-  tile_product(a, first_row, b, first_column, 0, width, shared, sums);
-  unsigned long long least_row[4] = {NO_KEY, NO_KEY, NO_KEY, NO_KEY}, least_column[4] = {NO_KEY, NO_KEY, NO_KEY, NO_KEY};
-  PRAGMA_UNROLL
-  for (int i = 0; i < 4; i++) {
+  constexpr int ROW_THREADS = 64 / 4, COLUMN_THREADS = Gemm::THREADS / ROW_THREADS;
+  static_assert(Gemm::SHARED_BYTES >= 64 * 8 * (ROW_THREADS + COLUMN_THREADS) && Gemm::PASS == 64, "all keys of a tile fit");
+  __shared__ __align__(16) unsigned char shared[Gemm::SHARED_BYTES];
+  const int first_row = blockIdx.y * 64, first_column = blockIdx.x * 64, column = first_column + Gemm::column();
+  const float *first = y, *second = y + (size_t)pairs * width;
+  MatrixRows<Gemm::A_VECTORS> a = MatrixRows<Gemm::A_VECTORS>::tile(first, pairs, width, first_row, width);
+  MatrixRows<Gemm::B_VECTORS> b = MatrixRows<Gemm::B_VECTORS>::tile(second, pairs, width, first_column, width);
+  Gemm::Accumulators sums;
+  Gemm::run(a, b, 0, width, shared, sums);
+  unsigned long long least_row[Gemm::ROW_COUNT], least_column[4] = {NO_KEY, NO_KEY, NO_KEY, NO_KEY};
+  Gemm::rows(sums, shared, [&](int m, float4 (&v)[Gemm::ROW_COUNT]) {
     PRAGMA_UNROLL
-    for (int j = 0; j < 4; j++) {
-      const int row = first_row + 4 * ty + i, column = first_column + 4 * tx + j;
-      if (row >= pairs || column >= pairs || row == column) continue;
-      float distance = 2.f * (1.f - sums[i][j]);
-      if (!angular) {
-        const float both = squares[row] + squares[pairs + column];
-        float squared = both - 2.f * sums[i][j];
-        if (squared < both / 64.f) {
-          squared = 0.f;
-          for (int k = 0; k < width; k++) {
-            const float d = a.data[(size_t)row * width + k] - b.data[(size_t)column * width + k];
-            squared = fmaf(d, d, squared);
-          }
+    for (int i = 0; i < Gemm::ROW_COUNT; i++) {
+      const int row = first_row + m + i * Gemm::ROW_STEP;
+      const float products[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
+      least_row[i] = NO_KEY;
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        if (row >= pairs || column + j >= pairs || row == column + j) continue;
+        float distance = 2.f * (1.f - products[j]);
+        if (!angular) {
+          const float both = squares[row] + squares[pairs + column + j];
+          float squared = both - 2.f * products[j];
+          if (squared < both / 64.f) squared = squared_distance(first + (size_t)row * width, second + ((size_t)column + j) * width, width);
+          distance = sqrtf(squared + 1e-6f) + 1e-8f;
         }
-        distance = sqrtf(squared + 1e-6f) + 1e-8f;
+        if (!(distance >= near_duplicate)) continue;
+        const unsigned long long row_key = distance_key(distance, column + j), column_key = distance_key(distance, row);
+        if (row_key < least_row[i]) least_row[i] = row_key;
+        if (column_key < least_column[j]) least_column[j] = column_key;
       }
-      if (!(distance >= near_duplicate)) continue;
-      const unsigned long long row_key = distance_key(distance, column), column_key = distance_key(distance, row);
-      if (row_key < least_row[i]) least_row[i] = row_key;
-      if (column_key < least_column[j]) least_column[j] = column_key;
     }
-  }
-  // The tile's 16 threads a row and 16 a column, then the matrix.
+  });
+  // The tile's 16 threads a row and 8 a column, then the matrix.
   unsigned long long* rows = reinterpret_cast<unsigned long long*>(shared);
-  unsigned long long* columns = rows + 16 * TILE;
-  PRAGMA_UNROLL
-  for (int i = 0; i < 4; i++) {
-    rows[tx * TILE + 4 * ty + i] = least_row[i];
-    columns[ty * TILE + 4 * tx + i] = least_column[i];
-  }
+  unsigned long long* columns = rows + ROW_THREADS * 64;
   __syncthreads();
-  if (threadIdx.x < 2 * TILE) {
-    const int line = threadIdx.x % TILE;
-    const unsigned long long* from = threadIdx.x < TILE ? rows : columns;
-    unsigned long long least = NO_KEY;
-    for (int k = 0; k < 16; k++)
-      if (from[k * TILE + line] < least) least = from[k * TILE + line];
-    if (least != NO_KEY) atomicMin(keys + (threadIdx.x < TILE ? first_row : pairs + first_column) + line, least);
+  PRAGMA_UNROLL
+  for (int i = 0; i < Gemm::ROW_COUNT; i++) rows[Gemm::column() / 4 * 64 + Gemm::row() + i * Gemm::ROW_STEP] = least_row[i];
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) columns[Gemm::row() * 64 + Gemm::column() + j] = least_column[j];
+  __syncthreads();
+  static_assert(Gemm::THREADS == 2 * 64, "one thread a row and one a column");
+  const bool by_row = threadIdx.x < 64;
+  const int line = threadIdx.x % 64;
+  unsigned long long least = NO_KEY;
+  for (int k = 0; k < (by_row ? ROW_THREADS : COLUMN_THREADS); k++) {
+    const unsigned long long key = (by_row ? rows : columns)[k * 64 + line];
+    if (key < least) least = key;
   }
+  if (least != NO_KEY) atomicMin(keys + (by_row ? first_row : pairs + first_column) + line, least);
 }
 KERNEL(mining_scan);
 

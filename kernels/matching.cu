@@ -4,18 +4,18 @@
 // and whichever of the two lost into the second: whatever the order, the first ends as the least of all keys and the second as the least that lost.
 // So targets can be cut into spans for different blocks, and blocks see one another's finds, yet the result is the same always; ties go to the lower index.
 //
-// Euclidean: exact float32 distances sqrt(sum (a - b)^2), but only of candidates. A block holds 64 queries and streams its span in tiles of 64 targets, whose
-// inner products P it gets from a tile product. With |P - a.b| <= e |a| |b| a true squared distance is at least (1 - e)(|a|^2 + |b|^2) - 2 P, so a target
-// with (1 - e)|b|^2 - 2 P above (the second nearest so far)^2 - (1 - e)|a|^2 cannot win; all others go to a queue and are measured when it holds 256,
-// by one thread each. After the first tile few do: about 2 ln m a query. The filter's precision is free: it decides only how many candidates are measured
-// in vain. 2 n m d operations, (n m / 64) (4 d + 4) bytes through L2: bound by arithmetic.
+// Euclidean: exact float32 distances sqrt(sum (a - b)^2), but only of candidates. A block holds 128 queries and streams its span in tiles of targets, whose
+// inner products P it has multiplied in bf16 on tensor cores, or in float32. With |P - a.b| <= e |a| |b| a true squared distance is at least
+// (1 - e)(|a|^2 + |b|^2) - 2 P, so a target with (1 - e)|b|^2 - 2 P above (the second nearest so far)^2 - (1 - e)|a|^2 cannot win; all others go to a
+// queue and are measured when it holds 256, by one thread each. After the first tile few do: about 2 ln m a query, and those within the error. So
+// the filter's precision decides only how many are measured in vain, not the result. 2 n m d operations, n m d / 16 bytes through L2 (bf16): bound by both.
 // Hamming: one thread a query, its bits in registers, targets through shared memory, read by all threads at once: bound by the population counts.
+#include "block_gemm.cuh"
 #include "reduce.cuh"
-#include "tile_product.cuh"
 
 typedef unsigned long long Key;
 static constexpr Key NO_KEY = ~0ull;
-static constexpr int QUEUE_READY = 256, QUEUE_SIZE = TILE * TILE + QUEUE_READY;
+static constexpr int QUEUE_READY = 256, QUEUE_SIZE = 2048;
 
 static __device__ __forceinline__ void insert_key(Key* two, Key key) {
   const Key old = atomicMin(two, key);
@@ -34,67 +34,77 @@ extern "C" __global__ __launch_bounds__(256) void nearest_start(
 }
 KERNEL(nearest_start);
 
-static __device__ __forceinline__ float row_distance(const float* __restrict__ a, const float* __restrict__ b, int width) {
-  float sum[4] = {0.f, 0.f, 0.f, 0.f};
-  if (width % 4 == 0) {
-    for (int k = 0; k < width; k += 4) {
-      const float4 x = ld_f4(a + k), y = ld_f4(b + k);
-      sum[0] = fmaf(x.x - y.x, x.x - y.x, sum[0]);
-      sum[1] = fmaf(x.y - y.y, x.y - y.y, sum[1]);
-      sum[2] = fmaf(x.z - y.z, x.z - y.z, sum[2]);
-      sum[3] = fmaf(x.w - y.w, x.w - y.w, sum[3]);
-    }
-  } else {
-    for (int k = 0; k < width; k++) sum[0] = fmaf(a[k] - b[k], a[k] - b[k], sum[0]);
+// Block (query tile, span of targets). query_squares and target_squares are already times 1 - e; slack is 1 + what the measured distances may be off.
+template <class Gemm>
+static __device__ __forceinline__ void scan(const float* __restrict__ queries, const float* __restrict__ targets, const float* __restrict__ query_squares,
+                                            const float* __restrict__ target_squares, Key* keys, int query_count, int target_count, int width, int span,
+                                            float slack) {
+  constexpr int ELEMENTS = Gemm::M_TILES * Gemm::N_TILES * Gemm::PART;
+  static_assert(ELEMENTS <= 64 && Gemm::ROWS <= 128 && Gemm::COLUMNS <= Gemm::THREADS, "one bit an element, 7 bits a query, one thread a target");
+  __shared__ __align__(16) unsigned char shared[Gemm::SHARED_BYTES];
+  __shared__ float thresholds[Gemm::ROWS], squares[Gemm::COLUMNS];
+  __shared__ unsigned queue[QUEUE_SIZE];    // target - the span's first in the upper 25 bits, query - the tile's first in the lower 7
+  __shared__ int queued;
+  const float infinity = __uint_as_float(0x7f800000u), nan = __uint_as_float(0x7fffffffu);
+  const int first_query = blockIdx.x * Gemm::ROWS, begin = blockIdx.y * span, end = min(target_count - begin, span) + begin;
+  for (int m = threadIdx.x; m < Gemm::ROWS; m += Gemm::THREADS) thresholds[m] = first_query + m < query_count ? infinity : nan;
+  if (threadIdx.x == 0) queued = 0;
+  for (int first = begin; first < end; first += Gemm::COLUMNS) {
+    const int target = first + (int)threadIdx.x;
+    if (threadIdx.x < Gemm::COLUMNS) squares[threadIdx.x] = target < end ? target_squares[target] : nan;
+    MatrixRows<Gemm::A_VECTORS> a = MatrixRows<Gemm::A_VECTORS>::tile(queries, query_count, width, first_query, width);
+    MatrixRows<Gemm::B_VECTORS> b = MatrixRows<Gemm::B_VECTORS>::tile(targets, end, width, first, width);
+    typename Gemm::Accumulators sums;
+    Gemm::run(a, b, 0, width, shared, sums);
+    unsigned long long done = 0;            // one bit an element of this thread: already in the queue
+    bool again;
+    do {
+      int element = 0;
+      Gemm::visit(sums, [&](int m, int n, float product) {
+        if (squares[n] - 2.f * product <= thresholds[m] && !(done >> element & 1)) {       // false for NaN
+          const int slot = atomicAdd(&queued, 1);
+          if (slot < QUEUE_SIZE) {
+            queue[slot] = (unsigned)(first - begin + n) << 7 | (unsigned)m;
+            done |= 1ull << element;
+          }
+        }
+        element++;
+      });
+      __syncthreads();
+      const int wanted = queued, count = min(wanted, QUEUE_SIZE);
+      again = wanted > QUEUE_SIZE;          // the rest of this tile in another round, with what has been learned
+      if (wanted >= QUEUE_READY || first + Gemm::COLUMNS >= end) {
+        for (int entry = threadIdx.x; entry < count; entry += Gemm::THREADS) {
+          const int query = first_query + (int)(queue[entry] & 127u), found = begin + (int)(queue[entry] >> 7);
+          const float distance = sqrtf(squared_distance(queries + (size_t)query * width, targets + (size_t)found * width, width));
+          if (distance == distance) insert_key(keys + 2 * (size_t)query, (Key)__float_as_uint(distance) << 32 | (unsigned)found);
+        }
+        __syncthreads();
+        if (threadIdx.x == 0) queued = 0;
+        for (int m = threadIdx.x; m < Gemm::ROWS; m += Gemm::THREADS) {
+          if (first_query + m >= query_count) continue;
+          const Key second = *(volatile const Key*)(keys + 2 * ((size_t)first_query + m) + 1);      // whatever other blocks have made of it: it only falls
+          const float distance = __uint_as_float((unsigned)(second >> 32));
+          if (second != NO_KEY) thresholds[m] = distance * distance * slack - query_squares[first_query + m];
+        }
+      }
+      __syncthreads();
+    } while (again);
   }
-  return sqrtf((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-// Block (query tile, span of targets). query_squares and target_squares are already times 1 - e; slack is 1 + what the measured distances may be off.
-extern "C" __global__ __launch_bounds__(256) void nearest_scan(
+extern "C" __global__ __launch_bounds__(128) void nearest_scan_float32(
     const float* __restrict__ queries, const float* __restrict__ targets, const float* __restrict__ query_squares,
     const float* __restrict__ target_squares, Key* keys, int query_count, int target_count, int width, int span, float slack) {
-  __shared__ __align__(16) float shared[TILE_FLOATS];
-  __shared__ float thresholds[TILE];
-  __shared__ unsigned queue[QUEUE_SIZE];    // target - the span's first in the upper 26 bits, query - the tile's first in the lower 6
-  __shared__ int queued;
-  const int first_query = blockIdx.x * TILE, begin = blockIdx.y * span, end = min(target_count - begin, span) + begin;
-  const int row = threadIdx.x / 16 * 4, column = threadIdx.x % 16 * 4;
-  const Operand a = {queries, width, 1, query_count}, b = {targets, width, 1, target_count};
-  if (threadIdx.x < TILE) thresholds[threadIdx.x] = __uint_as_float(first_query + (int)threadIdx.x < query_count ? 0x7f800000u : 0xff800000u);
-  if (threadIdx.x == 0) queued = 0;
-  for (int first = begin; first < end; first += TILE) {
-    float sums[4][4];
-    tile_product(a, first_query, b, first, 0, width, shared, sums);
-    PRAGMA_UNROLL
-    for (int j = 0; j < 4; j++) {
-      const int target = first + column + j;
-      if (target >= end) continue;
-      const float square = target_squares[target];
-      PRAGMA_UNROLL
-      for (int i = 0; i < 4; i++)
-        if (square - 2.f * sums[i][j] <= thresholds[row + i]) queue[atomicAdd(&queued, 1)] = (unsigned)(target - begin) << 6 | (unsigned)(row + i);
-    }
-    __syncthreads();
-    const int count = queued;
-    if (count < QUEUE_READY && first + TILE < end) continue;
-    for (int entry = threadIdx.x; entry < count; entry += blockDim.x) {
-      const int query = first_query + (int)(queue[entry] & 63u), target = begin + (int)(queue[entry] >> 6);
-      const float distance = row_distance(queries + (size_t)query * width, targets + (size_t)target * width, width);
-      if (distance == distance) insert_key(keys + 2 * (size_t)query, (Key)__float_as_uint(distance) << 32 | (unsigned)target);
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) queued = 0;
-    const int query = first_query + (int)threadIdx.x;
-    if (threadIdx.x < TILE && query < query_count) {
-      const Key second = *(volatile const Key*)(keys + 2 * (size_t)query + 1);      // whatever other blocks have made of it: it only falls
-      const float distance = __uint_as_float((unsigned)(second >> 32));
-      if (second != NO_KEY) thresholds[threadIdx.x] = distance * distance * slack - query_squares[query];
-    }
-    __syncthreads();
-  }
+  scan<BlockGemm<Float32, 128, 64, 64, 32, true, true>>(queries, targets, query_squares, target_squares, keys, query_count, target_count, width, span, slack);
 }
-KERNEL(nearest_scan);
+KERNEL(nearest_scan_float32);
+extern "C" __global__ __launch_bounds__(256) void nearest_scan_bf16(
+    const float* __restrict__ queries, const float* __restrict__ targets, const float* __restrict__ query_squares,
+    const float* __restrict__ target_squares, Key* keys, int query_count, int target_count, int width, int span, float slack) {
+  scan<BlockGemm<Bf16, 128, 128, 64, 32, true, true>>(queries, targets, query_squares, target_squares, keys, query_count, target_count, width, span, slack);
+}
+KERNEL(nearest_scan_bf16);
 
 extern "C" __global__ __launch_bounds__(256) void nearest_finish(const Key* __restrict__ keys, int* __restrict__ nearest, float* __restrict__ distance, int count) {
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {

@@ -280,4 +280,59 @@ template <int VECTORS> struct MatrixRows {
     return v;
   }
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
+
+  // The tile whose first row is row first of a matrix of all_rows, over depths below end.
+  static VEC_MEMBER MatrixRows tile(const float* matrix, int all_rows, int pitch, int first, int end) {
+    MatrixRows tile;
+    tile.data = matrix + (long long)first * pitch;
+    tile.rows = all_rows - first;
+    tile.depth = end;
+    tile.pitch = pitch;
+    tile.aligned = pitch % 4 == 0 && end % 4 == 0 && (size_t)matrix % 16 == 0;
+    return tile;
+  }
 };
+
+// Columns of a row-major matrix [depth][pitch], with m or n contiguous: the operands of X' Y.
+template <int VECTORS> struct MatrixColumns {
+  typedef float4 Raw;
+  const float* data;                                                   // of the tile's first row, at depth 0
+  int rows, depth, pitch;                                              // rows from there to the end, depth, floats from one depth to the next
+  bool aligned;                                                        // pitch and rows are multiples of 4, data of 16 bytes
+  int at[VECTORS], row;
+
+  VEC_MEMBER void start(int i, int first_row, int k) {
+    at[i] = k;
+    row = first_row;
+  }
+  VEC_MEMBER float4 load(int i, int k) const {
+    float4 v = zero4();
+    k += at[i];
+    if (k >= depth) return v;
+    const float* from = data + (long long)k * pitch + row;
+    if (aligned) {
+      if (row < rows) v = ldg_f4(from);
+    } else {
+      if (row < rows) v.x = __ldg(from);
+      if (row + 1 < rows) v.y = __ldg(from + 1);
+      if (row + 2 < rows) v.z = __ldg(from + 2);
+      if (row + 3 < rows) v.w = __ldg(from + 3);
+    }
+    return v;
+  }
+  VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
+
+  static VEC_MEMBER MatrixColumns tile(const float* matrix, int all_rows, int pitch, int first, int end) {
+    MatrixColumns tile;
+    tile.data = matrix + first;
+    tile.rows = all_rows - first;
+    tile.depth = end;
+    tile.pitch = pitch;
+    tile.aligned = pitch % 4 == 0 && all_rows % 4 == 0 && (size_t)matrix % 16 == 0;
+    return tile;
+  }
+};
+
+// The loader of a matrix by how it lies.
+template <int VECTORS, bool K_CONTIGUOUS> struct Matrix { typedef MatrixRows<VECTORS> Loader; };
+template <int VECTORS> struct Matrix<VECTORS, false> { typedef MatrixColumns<VECTORS> Loader; };

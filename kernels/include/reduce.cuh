@@ -51,3 +51,20 @@ REDUCE_D float column_sum(float v, float (&shared)[8][32]) {
   for (int k = 0; k < 8; k++) sum += shared[k][threadIdx.x % 32];
   return sum;
 }
+
+// |a - b|^2 from the differences, by one thread, in four chains.
+REDUCE_D float squared_distance(const float* __restrict__ a, const float* __restrict__ b, int width) {
+  float sum[4] = {0.f, 0.f, 0.f, 0.f};
+  if (width % 4 == 0 && ((size_t)a | (size_t)b) % 16 == 0) {
+    for (int k = 0; k < width; k += 4) {
+      const float4 x = ld_f4(a + k), y = ld_f4(b + k);
+      sum[0] = fmaf(x.x - y.x, x.x - y.x, sum[0]);
+      sum[1] = fmaf(x.y - y.y, x.y - y.y, sum[1]);
+      sum[2] = fmaf(x.z - y.z, x.z - y.z, sum[2]);
+      sum[3] = fmaf(x.w - y.w, x.w - y.w, sum[3]);
+    }
+  } else {
+    for (int k = 0; k < width; k++) sum[0] = fmaf(a[k] - b[k], a[k] - b[k], sum[0]);
+  }
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}

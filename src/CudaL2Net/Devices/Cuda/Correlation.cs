@@ -23,14 +23,14 @@ internal sealed unsafe partial class CudaDevice
             Launch("correlation", "correlation_normalize", columns, 256, 0, features, normalized, deviations, pairs, width);
         }
 
-        var dimensions = new ProductOperand(normalized, 1, width, side);
+        var dimensions = new ProductOperand(normalized, width, transposed: true, side);
         RowProducts(dimensions, width, dimensions, width, pairs, range, products, sides);
         Launch("correlation", "correlation_terms", new Grid(width, sides), 256, 0, products, ranges, (float)(2.0 * weight / ((double)pairs * pairs)), matrix,
             terms, pairs, width);
         ScaledSum(terms, sides * width, 0.5f * weight, loss.Pointer);
 
         // The matrix is symmetric, so its rows serve as columns.
-        RowProducts(new(normalized, width, 1, side), pairs, new(matrix, width, 1, square), width, width, width, gradient.Pointer, sides);
+        RowProducts(new(normalized, width, batch: side), pairs, new(matrix, width, batch: square), width, width, width, gradient.Pointer, sides);
         if (options.Exact)
         {
             Launch("correlation", "correlation_gradient", columns, 256, 0, normalized, deviations, gradient, pairs, width);

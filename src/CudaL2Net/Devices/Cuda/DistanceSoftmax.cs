@@ -12,11 +12,11 @@ internal sealed unsafe partial class CudaDevice
         float* first = descriptors.Pointer, second = first + ((long)pairs * width);
         var softmax = new SoftmaxScratch(this, pairs, width);
         Launch("distance_softmax", "row_squares", Tiles(2 * pairs, 8), 256, 0, descriptors, softmax.Squares, 2 * pairs, width);
-        RowProducts(new(second, width, 1), pairs, new(first, width, 1), pairs, width, softmax.Range, softmax.Products);
+        RowProducts(new(second, width), pairs, new(first, width), pairs, width, softmax.Range, softmax.Products);
         PairSoftmax(softmax, descriptors, -1, weight, loss, distances: true);
         Launch("distance_softmax", "pair_column_sums", Tiles(pairs, 32), 256, 0, softmax.Matrix, softmax.SlopeSums, pairs);
-        RowProducts(new(softmax.Matrix, 1, pairs), pairs, new(second, 1, width), width, pairs, pairs, gradient.Pointer);
-        RowProducts(new(softmax.Matrix, pairs, 1), pairs, new(first, 1, width), width, pairs, pairs, gradient.Pointer + ((long)pairs * width));
+        RowProducts(new(softmax.Matrix, pairs, transposed: true), pairs, new(second, width, transposed: true), width, pairs, pairs, gradient.Pointer);
+        RowProducts(new(softmax.Matrix, pairs), pairs, new(first, width, transposed: true), width, pairs, pairs, gradient.Pointer + ((long)pairs * width));
         Launch("distance_softmax", "distance_gradient", Blocks((long)pairs * width), 256, 0, descriptors, softmax.Diagonal, softmax.SlopeSums, gradient, pairs,
             width);
     }

@@ -5,7 +5,7 @@ namespace CudaL2Net.Devices.Cuda;
 
 internal sealed unsafe partial class CudaDevice
 {
-    /// <summary>The side of the tiles that <c>tile_product.cuh</c> multiplies.</summary>
+    /// <summary>The side of the tiles of products of rows.</summary>
     private const int ProductTile = 64;
 
     public void HardestNegative(
@@ -20,7 +20,7 @@ internal sealed unsafe partial class CudaDevice
         var squares = (float*)(keys + (2 * pairs));
         Launch("hardest_negative", "mining_start", Tiles(2 * pairs, 8), 256, 0, descriptors, squares, keys, 2 * pairs, width);
         var tiles = new Grid(Tiles(pairs), Tiles(pairs));
-        Launch("hardest_negative", "mining_scan", tiles, 256, 0, angular, options.NearDuplicate, descriptors, squares, keys, pairs, width);
+        Launch("hardest_negative", "mining_scan", tiles, 128, 0, angular, options.NearDuplicate, descriptors, squares, keys, pairs, width);
         Launch("hardest_negative", "mining_finish", Tiles(pairs, 8), 256, 0, angular, descriptors, keys, positive, negative, negativePair, pairs, width);
     }
 

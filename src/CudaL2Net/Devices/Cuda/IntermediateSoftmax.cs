@@ -11,9 +11,9 @@ internal sealed unsafe partial class CudaDevice
         RequireLength(loss, 1, nameof(loss));
         float* first = features.Pointer, second = first + ((long)pairs * width);
         var softmax = new SoftmaxScratch(this, pairs, width);
-        RowProducts(new(first, width, 1), pairs, new(second, width, 1), pairs, width, softmax.Range, softmax.Products);
+        RowProducts(new(first, width), pairs, new(second, width), pairs, width, softmax.Range, softmax.Products);
         PairSoftmax(softmax, features, similarity, weight, loss, distances: false);
-        RowProducts(new(softmax.Matrix, pairs, 1), pairs, new(second, 1, width), width, pairs, pairs, gradient.Pointer);
-        RowProducts(new(softmax.Matrix, 1, pairs), pairs, new(first, 1, width), width, pairs, pairs, gradient.Pointer + ((long)pairs * width));
+        RowProducts(new(softmax.Matrix, pairs), pairs, new(second, width, transposed: true), width, pairs, pairs, gradient.Pointer);
+        RowProducts(new(softmax.Matrix, pairs, transposed: true), pairs, new(first, width, transposed: true), width, pairs, pairs, gradient.Pointer + ((long)pairs * width));
     }
 }

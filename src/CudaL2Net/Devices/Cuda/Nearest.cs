@@ -11,8 +11,11 @@ internal sealed unsafe partial class CudaDevice
     /// <summary>Targets that a block takes at least: with fewer, its first tile, all of which are measured, would weigh too much.</summary>
     private const int ShortestSpan = 2048;
 
-    /// <summary>Targets that a block takes at most: a queue's entry has 26 bits for them.</summary>
-    private const int LongestSpan = 1 << 26;
+    /// <summary>Targets that a block takes at most: a queue's entry has 25 bits for them.</summary>
+    private const int LongestSpan = 1 << 25;
+
+    /// <summary>From this many distances on tensor cores look for candidates; the result is the same.</summary>
+    internal long TensorCoreMatches { get; set; } = 1 << 22;
 
     public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {
@@ -22,15 +25,18 @@ internal sealed unsafe partial class CudaDevice
             return;
         }
 
-        // How far a float32 inner product can be off, as a share of the product of the lengths, and the rounding of what is made of it, with room to spare;
-        // measured distances, ranked by their roots, are off by less.
-        float error = ((2f * width) + 32) * FloatStep, slack = 1 + ((width + 32f) * 2 * FloatStep);
+        // How far an inner product can be off, as a share of the product of the lengths, and the rounding of what is made of it, with room to spare: in
+        // bf16 each factor by 2^-9, and sums on tensor cores may be truncated instead of rounded. Measured distances are off by less than the slack.
+        bool tensorCores = (long)rows * columns >= TensorCoreMatches;
+        float error = tensorCores ? (1.01f / 256) + (((8f * width) + 32) * FloatStep) : ((2f * width) + 32) * FloatStep;
+        float slack = 1 + ((width + 32f) * 2 * FloatStep);
         var keys = (ulong*)Scratch((2 * (nuint)rows * sizeof(ulong)) + (((nuint)rows + (nuint)columns) * sizeof(float)));
         float* querySquares = (float*)(keys + (2L * rows)), targetSquares = querySquares + rows;
         Launch("matching", "nearest_start", Tiles(rows, 8), 256, 0, queries, rows, width, 1 - error, querySquares, keys);
         Launch("matching", "nearest_start", Tiles(columns, 8), 256, 0, targets, columns, width, 1 - error, targetSquares, 0L);
-        int span = Span(Tiles(rows), columns);
-        Launch("matching", "nearest_scan", new Grid(Tiles(rows), Tiles(columns, span)), 256, 0, queries, targets, querySquares, targetSquares, keys, rows, columns,
+        int blocks = Tiles(rows, 128), span = Span(blocks, columns);
+        string kernel = tensorCores ? "nearest_scan_bf16" : "nearest_scan_float32";
+        Launch("matching", kernel, new Grid(blocks, Tiles(columns, span)), tensorCores ? 256 : 128, 0, queries, targets, querySquares, targetSquares, keys, rows, columns,
             width, span, slack);
         Launch("matching", "nearest_finish", Blocks(2L * rows), 256, 0, keys, nearest, distance, 2 * rows);
     }
@@ -66,6 +72,6 @@ internal sealed unsafe partial class CudaDevice
     private int Span(int queryBlocks, int columns)
     {
         int spans = Math.Clamp(Tiles(8 * Multiprocessors, queryBlocks), 1, Tiles(columns, ShortestSpan));
-        return Math.Min(LongestSpan, Tiles(Tiles(columns, spans), ProductTile) * ProductTile);
+        return Math.Min(LongestSpan, Tiles(Tiles(columns, spans), 128) * 128);
     }
 }

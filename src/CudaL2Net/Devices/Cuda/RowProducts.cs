@@ -9,9 +9,15 @@ internal sealed unsafe partial class CudaDevice
     /// <summary>out[batch][range][m][n] = sum over the range's k of a(m, k) b(n, k).</summary>
     private void RowProducts(in ProductOperand a, int rows, in ProductOperand b, int columns, int depth, int range, float* output, int batches = 1)
     {
+        string kernel = (a.ByDepth, b.ByDepth) switch
+        {
+            (true, true) => "row_products_dd",
+            (true, false) => "row_products_dr",
+            (false, false) => "row_products_rr",
+            _ => throw new ArgumentException("exchange the two factors", nameof(a)),
+        };
         var grid = new Grid(Tiles(columns), Tiles(rows), batches * Tiles(depth, range));
-        Launch("row_products", "row_products", grid, 256, 0, a.Data, a.RowStride, a.DepthStride, a.BatchStride, b.Data, b.RowStride, b.DepthStride,
-            b.BatchStride, output, rows, columns, depth, range);
+        Launch("row_products", kernel, grid, 128, 0, a.Data, a.Pitch, a.Batch, b.Data, b.Pitch, b.Batch, output, rows, columns, depth, range);
     }
 
     /// <summary>
@@ -27,12 +33,14 @@ internal sealed unsafe partial class CudaDevice
     /// <summary>loss = factor x the sum of the terms.</summary>
     private void ScaledSum(float* terms, int count, float factor, float* loss) => Launch("row_products", "scaled_sum", 1, 256, 0, terms, count, factor, loss);
 
-    /// <summary>A factor of a product: element (row, k) of batch entry z is at z x batch stride + row x row stride + k x depth stride.</summary>
-    private readonly struct ProductOperand(float* data, long rowStride, long depthStride, long batchStride = 0)
+    /// <summary>A factor of a product: element (row, k) is at row x pitch + k, or where it is transposed at k x pitch + row.</summary>
+    private readonly struct ProductOperand(float* data, int pitch, bool transposed = false, long batch = 0)
     {
         public readonly float* Data = data;
-        public readonly long RowStride = rowStride;
-        public readonly long DepthStride = depthStride;
-        public readonly long BatchStride = batchStride;
+        public readonly int Pitch = pitch;
+        public readonly bool ByDepth = !transposed;
+
+        /// <summary>From one batch entry to the next.</summary>
+        public readonly long Batch = batch;
     }
 }
