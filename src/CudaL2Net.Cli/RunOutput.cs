@@ -59,6 +59,16 @@ internal static class RunOutput
                 console.WriteLine(table.Measure);
                 console.WriteLine();
             }
+
+            foreach ((string key, string value) in run.Settings)
+            {
+                console.WriteLine($"{key}: {value}");
+            }
+
+            if (run.Tables.Any(table => table.IsDetail))
+            {
+                console.WriteLine("more tables, as scores by sequence: --csv FILE or --json");
+            }
         });
         if (line.GetValue(Csv) is { } path)
         {

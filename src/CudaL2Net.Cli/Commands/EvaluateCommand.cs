@@ -10,12 +10,13 @@ internal static class EvaluateCommand
     {
         var command = new ExampleCommand(
             "evaluate",
-            "Measure a model: on image sequences with known homographies, or on Brown's pairs of patches.",
+            "Measure descriptors side by side: on image sequences with known homographies, and on the benchmarks of patches.",
             "cudal2net evaluate sequences oxford/graf oxford/wall --model runs/first",
             "cudal2net evaluate brown phototour/notredame --model runs/first")
         {
             EvaluateSequencesCommand.Create(terminal),
             EvaluateBrownCommand.Create(terminal),
+            EvaluateHPatchesCommand.Create(terminal),
             EvaluateOxfordCommand.Create(terminal),
             EvaluateW1bsCommand.Create(terminal),
         };

@@ -75,31 +75,51 @@ public sealed class HPatchesDataset
     /// </summary>
     /// <param name="split">a, b, c, illum, view or full.</param>
     /// <exception cref="InvalidDataException">The file is damaged, has no such split with a train list, or names a sequence that is not there.</exception>
-    public IReadOnlyList<string> ReadTrainingSequences(string split = "a")
+    public IReadOnlyList<string> ReadTrainingSequences(string split = "a") =>
+        TaskFile(SplitFile) is { } path ? ReadSplit(path, split, "train") : [.. sequences];
+
+    /// <summary>
+    /// The sequences to test on: the test list of a split in <c>splits.json</c>, in its order. Without that file, full is all sequences, illum those whose
+    /// names start with i_ and view those that start with v_, by name.
+    /// </summary>
+    /// <param name="split">a, b, c, illum, view or full.</param>
+    /// <exception cref="FileNotFoundException">The split is a, b or c and there is no <c>splits.json</c>.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, has no such split, or names a sequence that is not there.</exception>
+    public IReadOnlyList<string> ReadTestSequences(string split)
     {
-        string? path = new[] { Path.Combine(Folder, SplitFile), Path.Combine(Folder, "tasks", SplitFile) }.FirstOrDefault(File.Exists);
-        if (path is null)
+        if (TaskFile(SplitFile) is { } path)
         {
-            return [.. sequences];
+            return ReadSplit(path, split, "test");
         }
 
-        string[] names;
-        try
+        string[] names = split switch
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
-            names = [.. json.RootElement.GetProperty(split).GetProperty("train").EnumerateArray().Select(name => name.GetString()!)];
-        }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new InvalidDataException(
-                $"{path} has no list of training sequences for split '{split}': {error.Message.TrimEnd('.')}. Download it again.", error);
-        }
+            "full" => [.. sequences],
+            "illum" => [.. sequences.Where(IsIllumination)],
+            "view" => [.. sequences.Where(name => !IsIllumination(name))],
+            _ => throw new FileNotFoundException(
+                $"{Path.Combine(Folder, SplitFile)} is missing: it says which sequences split '{split}' has. Take it from hpatches-benchmark's folder tasks."),
+        };
+        return names.Length > 0 ? names : throw new InvalidDataException($"{Folder} has no sequences of split '{split}'");
+    }
 
-        string? absent = names.FirstOrDefault(name => !sequences.Contains(name));
-        return absent is not null
-            ? throw new InvalidDataException(
-                $"{path} names the training sequence {absent}, which {Folder} does not have. Unpack it, or take the name out of the list.")
-            : names.Length > 0 ? names : throw new InvalidDataException($"{path} lists no training sequences for split '{split}'. Download it again.");
+    /// <summary>Whether a sequence's images differ in illumination, else in viewpoint: its name starts with i_.</summary>
+    public static bool IsIllumination(string sequence) => sequence.StartsWith("i_", StringComparison.Ordinal);
+
+    /// <summary>A file of the benchmark's tasks, in the folder or in its <c>tasks</c>; null where it is in neither.</summary>
+    internal string? TaskFile(string name) => new[] { Path.Combine(Folder, name), Path.Combine(Folder, "tasks", name) }.FirstOrDefault(File.Exists);
+
+    /// <summary>Reads one strip of a sequence that must have as many patches as <c>ref.png</c>.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="strip">One of <see cref="StripNames"/>.</param>
+    /// <param name="rows">The patches of <c>ref.png</c>.</param>
+    /// <inheritdoc cref="ReadStrip(string, string)"/>
+    public PatchStrip ReadStrip(string sequence, string strip, int rows)
+    {
+        PatchStrip patches = ReadStrip(sequence, strip);
+        return patches.Count == rows
+            ? patches
+            : throw new InvalidDataException($"{StripPath(sequence, strip)} has {patches.Count} patches, but ref.png has {rows}. Unpack the sequence again.");
     }
 
     /// <summary>Reads one strip of a sequence.</summary>
@@ -128,7 +148,7 @@ public sealed class HPatchesDataset
     internal LabelledPatches LoadForTraining(string split, bool centres, int maxPatches)
     {
         IReadOnlyList<string> training = ReadTrainingSequences(split);
-        int[] rows = [.. training.Select(sequence => ReadRowCount(StripPath(sequence, "ref")))];
+        int[] rows = [.. training.Select(sequence => ReadRowCount(sequence))];
         long total = rows.Sum(count => (long)count) * StripNames.Count;
         int step = 1;
         while (CountTaken(step) > maxPatches)
@@ -142,13 +162,7 @@ public sealed class HPatchesDataset
         {
             foreach (string name in StripNames)
             {
-                PatchStrip strip = ReadStrip(training[i], name);
-                if (strip.Count != rows[i])
-                {
-                    throw new InvalidDataException(
-                        $"{StripPath(training[i], name)} has {strip.Count} patches, but ref.png has {rows[i]}. Unpack the sequence again.");
-                }
-
+                PatchStrip strip = ReadStrip(training[i], name, rows[i]);
                 for (int row = 0; row < strip.Count; row += step)
                 {
                     builder.Add(strip[row], PatchSide, firstPoint + row, skipNearUniform: true);
@@ -163,8 +177,13 @@ public sealed class HPatchesDataset
         long CountTaken(int step) => rows.Sum(count => (long)((count + step - 1) / step)) * StripNames.Count;
     }
 
+    /// <summary>The number of patches in each strip of a sequence, read from the header of <c>ref.png</c>.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The file is no strip.</exception>
+    public int ReadRowCount(string sequence) => CountRows(StripPath(sequence, "ref"));
+
     /// <summary>Reads the number of patches from a PNG's header, so that memory can be laid out before all strips are decoded.</summary>
-    private static int ReadRowCount(string path)
+    private static int CountRows(string path)
     {
         Span<byte> header = stackalloc byte[24];
         using FileStream stream = InputFile.Open(path);
@@ -179,6 +198,31 @@ public sealed class HPatchesDataset
             ? (int)height / PatchSide
             : throw new InvalidDataException(
                 $"{path} has {width} x {height} pixels; a strip of HPatches is {PatchSide} wide and its height a multiple of that");
+    }
+
+    private IReadOnlyList<string> ReadSplit(string path, string split, string part)
+    {
+        string[] names;
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
+            names = [.. json.RootElement.GetProperty(split).GetProperty(part).EnumerateArray().Select(name => name.GetString()!)];
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new InvalidDataException(
+                $"{path} has no list of {part} sequences for split '{split}': {error.Message.TrimEnd('.')}. Download it again.", error);
+        }
+
+        string? absent = names.FirstOrDefault(name => !sequences.Contains(name));
+        return absent is not null
+            ? throw new InvalidDataException(
+                $"{path} names the {part} sequence {absent}, which {Folder} does not have. Unpack it, or take the name out of the list.")
+            : names.Length == 0
+                ? throw new InvalidDataException($"{path} lists no {part} sequences for split '{split}'. Download it again.")
+                : names.Distinct().Count() == names.Length
+                    ? names
+                    : throw new InvalidDataException($"{path} lists a {part} sequence of split '{split}' twice. Download it again.");
     }
 
     private string StripPath(string sequence, string strip) => Path.Combine(Folder, sequence, strip + ".png");

@@ -59,6 +59,13 @@ public sealed class DescriptorSet
     public float Distance(int row, DescriptorSet other, int otherRow)
     {
         RequireSameKind(other);
+        double difference = Difference(row, other, otherRow);
+        return (float)(Values is null ? difference : Math.Sqrt(difference));
+    }
+
+    /// <summary>The squared Euclidean distance in double precision, or the number of differing bits.</summary>
+    internal double Difference(int row, DescriptorSet other, int otherRow)
+    {
         if (Values is null)
         {
             int bytes = Dimension / 8, differing = 0;
@@ -78,7 +85,7 @@ public sealed class DescriptorSet
             sum += difference * difference;
         }
 
-        return (float)Math.Sqrt(sum);
+        return sum;
     }
 
     internal void RequireSameKind(DescriptorSet other)

@@ -1,6 +1,6 @@
 namespace CudaL2Net.Matching;
 
-/// <summary>Gathers descriptors that come in blocks into one set.</summary>
+/// <summary>Gathers descriptors that come in blocks, or one by one in any order, into one set.</summary>
 /// <param name="capacity">Descriptors that will come.</param>
 /// <param name="dimension">Values, or bits, of a descriptor.</param>
 /// <param name="binary">Whether they are bits.</param>
@@ -27,6 +27,19 @@ public sealed class DescriptorSetBuilder(int capacity, int dimension, bool binar
         block.Values?.CopyTo(values!, Count * (long)dimension);
         block.Bits?.CopyTo(bits!, Count * (long)(dimension / 8));
         Count += block.Count;
+    }
+
+    /// <summary>Sets one descriptor; those that are neither added nor set are zero.</summary>
+    /// <param name="row">Its row in the set.</param>
+    /// <param name="source">Descriptors of the same kind.</param>
+    /// <param name="sourceRow">The row in it.</param>
+    public void Set(int row, DescriptorSet source, int sourceRow)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        int bytes = dimension / 8;
+        source.Values?.AsSpan(sourceRow * dimension, dimension).CopyTo(values.AsSpan(row * dimension));
+        source.Bits?.AsSpan(sourceRow * bytes, bytes).CopyTo(bits.AsSpan(row * bytes));
+        Count = Math.Max(Count, row + 1);
     }
 
     /// <summary>The set; the builder must not be used afterwards.</summary>

@@ -96,6 +96,24 @@ public sealed class EvaluateCommandTests
     }
 
     [Test]
+    public void HPatchesGivesTheThreeTasks()
+    {
+        HPatchesFolder.Write(folder["data/i_a"], 12, seed: 1);
+        HPatchesFolder.Write(folder["data/v_b"], 12, seed: 2);
+        string[] words = ["evaluate", "hpatches", folder["data"], "--model", model, "--split", "full", "--pairs", "50"];
+        CommandLine run = CommandLine.MustRun([.. words, "--method", "model,raw", "--tasks", "verification,matching", "--csv", folder["scores.csv"]]);
+        Assert.That(run.Output, Does.Contain("HPatches, mAP").And.Contain("verification").And.Contain("seed 42").And.Contain("MATLAB"));
+        Assert.That(File.ReadAllText(folder["scores.csv"]), Does.Contain("by sequence, tough").And.Contain("v_b"));
+        HPatchesFolder.WriteTasks(folder["data"], "full", ["i_a", "v_b"], [12, 12], pairs: 50, queries: 5, distractors: 15);
+        CommandLine json = CommandLine.MustRun([.. words, "--json"]);
+        Assert.That((double)JsonNode.Parse(json.Output)!["tables"]![0]!["rows"]![0]!["values"]![1]!, Is.EqualTo(1).Within(1e-9), "matching");
+        File.Delete(folder["data/splits.json"]);
+        CommandLine.Run([.. words, "--tasks", "matchng"]).Explains(2, "did you mean 'matching'");
+        CommandLine.Run("evaluate", "hpatches", folder["data"], "--split", "d").Explains(2, "--split d");
+        CommandLine.Run("evaluate", "hpatches", folder["data"], "--method", "raw").Explains(1, "splits.json");
+    }
+
+    [Test]
     public void UnknownTrainSetIsExplained()
     {
         BrownFolder.Write(folder["noise"], 60);

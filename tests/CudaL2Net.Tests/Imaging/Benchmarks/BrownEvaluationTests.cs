@@ -3,9 +3,9 @@ using CudaL2Net.Devices;
 using CudaL2Net.Evaluation;
 using CudaL2Net.Imaging.Benchmarks;
 using CudaL2Net.Imaging.Description;
-using CudaL2Net.Matching;
 using CudaL2Net.Models;
 using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Imaging.Description;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Imaging.Benchmarks;
@@ -23,15 +23,16 @@ public sealed class BrownEvaluationTests
         IPatchDescriber[] methods =
         [
             new ModelDescriber("net", model), new ModelDescriber("bits", model, binary: true), new SiftDescriber(), new RootSiftDescriber(), new RawDescriber(),
-            new Coarse(),
+            new FewPixels(2, 60),
         ];
         EvaluationRun run = BrownEvaluation.Evaluate(BrownEvaluation.OpenAll(folder.Path), methods);
         Assert.That(run.Tables.Select(table => table.Title), Is.EqualTo(new[] { "FPR95", "AUC", "AP" }));
         for (int m = 0; m < methods.Length; m++)
         {
+            (double, bool)[][] sets = [Pairs(folder["liberty"], first, methods[m]), Pairs(folder["yosemite"], second, methods[m])];
             foreach (ScoreTable table in run.Tables)
             {
-                double[] expected = [Score(folder["liberty"], first, methods[m], table.Title), Score(folder["yosemite"], second, methods[m], table.Title)];
+                double[] expected = [.. sets.Select(pairs => Score(pairs, table.Title))];
                 Assert.That(table.Rows[m].Values, Is.EqualTo([.. expected, expected.Average()]).Within(1e-9), $"{methods[m].Name}, {table.Title}");
             }
         }
@@ -80,51 +81,20 @@ public sealed class BrownEvaluationTests
         Assert.That(() => BrownEvaluation.Evaluate(sets, [new RawDescriber(), new RawDescriber()]), Throws.ArgumentException.With.Message.Contains("'raw'"));
     }
 
-    private static double Score(string set, byte[] patches, IPatchDescriber method, string title)
+    private static (double Distance, bool Match)[] Pairs(string set, byte[] patches, IPatchDescriber method)
     {
         float[][] rows = PlainScores.Rows(method.Describe(patches, 64));
-        (double, bool)[] pairs = [.. File.ReadAllLines(Path.Combine(set, "m50_100000_100000_0.txt")).Select(text =>
+        return [.. File.ReadAllLines(Path.Combine(set, "m50_100000_100000_0.txt")).Select(text =>
         {
             int[] fields = [.. text.Split(' ').Select(int.Parse)];
-            double distance = PlainScores.Euclidean(rows[fields[0]], rows[fields[3]]);
-            return (distance, fields[1] == fields[4]);
+            return (PlainScores.Euclidean(rows[fields[0]], rows[fields[3]]), fields[1] == fields[4]);
         })];
-        return title == "FPR95" ? PlainScores.Fpr95(pairs)
-            : title == "AUC" ? PlainScores.Auc(pairs) : PlainScores.TrapezoidAp(pairs, pairs.Count(pair => pair.Item2));
     }
 
-    /// <summary>Two whole numbers, so that many distances are equal.</summary>
-    private sealed class Coarse : IPatchDescriber
+    private static double Score((double Distance, bool Match)[] pairs, string title) => title switch
     {
-        public string Name => "coarse";
-
-        public int Dimension => 2;
-
-        public bool IsBinary => false;
-
-        public int PatchSide => 64;
-
-        public double PatchScale => 6;
-
-        public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side)
-        {
-            byte[] pixels = patches.ToArray();
-            return DescriptorSet.FromValues([.. pixels.Chunk(side * side).SelectMany(patch => new float[] { patch[0] / 60, patch[1] / 60 })], 2);
-        }
-    }
-
-    private sealed class Constant : IPatchDescriber
-    {
-        public string Name => "constant";
-
-        public int Dimension => 8;
-
-        public bool IsBinary => true;
-
-        public int PatchSide => 32;
-
-        public double PatchScale => 6;
-
-        public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side) => DescriptorSet.FromBits(new byte[patches.Length / (side * side)], 8);
-    }
+        "FPR95" => PlainScores.Fpr95(pairs),
+        "AUC" => PlainScores.Auc(pairs),
+        _ => PlainScores.TrapezoidAp(pairs, pairs.Count(pair => pair.Match)),
+    };
 }

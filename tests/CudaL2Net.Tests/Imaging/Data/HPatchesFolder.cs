@@ -33,6 +33,38 @@ internal static class HPatchesFolder
         return pixels;
     }
 
+    /// <summary>Writes splits.json and the task files of one split as the benchmark has them, with pairs and patches drawn at random.</summary>
+    public static void WriteTasks(string folder, string split, string[] sequences, int[] rows, int pairs, int queries, int distractors)
+    {
+        var random = new Random(11);
+        string view = string.Join(", ", sequences.Where(name => name.StartsWith('v')).Order().Select(name => $"\"{name}\""));
+        string all = string.Join(", ", sequences.Select(name => $"\"{name}\""));
+        string splits = $$"""
+            {"{{split}}": {"test": [{{all}}], "name": "{{split}}"}, "view": {"test": [{{view}}]}, "full": {"test": [{{all}}]} }
+            """;
+        File.WriteAllText(Path.Combine(folder, "splits.json"), splits);
+        List<string> matches = [], intra = [], inter = [];
+        for (int i = 0; i < pairs; i++)
+        {
+            int s = random.Next(sequences.Length), other = random.Next(sequences.Length), t1 = random.Next(5), t2 = (t1 + 1 + random.Next(4)) % 5;
+            int row = random.Next(rows[s]), otherRow = (row + 1 + random.Next(rows[s] - 1)) % rows[s];
+            matches.Add($"{sequences[s]},{t1},{row},{sequences[s]},{t2},{row}");
+            intra.Add($"{sequences[s]},{t1},{row},{sequences[s]},{t2},{otherRow}");
+            inter.Add($"{sequences[s]},{t1},{row},{sequences[other]},{t2},{random.Next(rows[other])}");
+        }
+
+        string[] patches = [.. sequences.SelectMany((name, s) => Enumerable.Range(0, rows[s]).Select(row => $"{name},{row}"))];
+        random.Shuffle(patches);
+        Write("verif_pos", "s1,t1,idx1,s2,t2,idx2", matches);
+        Write("verif_neg_intra", "s1,t1,idx1,s2,t2,idx2", intra);
+        Write("verif_neg_inter", "s1,t1,idx1,s2,t2,idx2", inter);
+        Write("retr_queries", "s,idx", patches.Take(queries));
+        Write("retr_distractors", "s,idx", patches.Skip(queries).Take(distractors));
+
+        void Write(string kind, string header, IEnumerable<string> lines) =>
+            File.WriteAllLines(Path.Combine(folder, $"{kind}_split-{split}.csv"), lines.Prepend(header));
+    }
+
     public static void WriteStrip(string path, byte[] pixels, int side = 65)
     {
         using Mat picture = Mat.FromPixelData(pixels.Length / side, side, MatType.CV_8UC1, pixels);
