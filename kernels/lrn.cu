@@ -82,12 +82,11 @@ LRN_D float row_dot(const float* a, const float* b, int width, int vectors, int 
   return warp_sum(sum);
 }
 
-// Rows of y start stride apart, so that descriptors can be written side by side.
-extern "C" __global__ __launch_bounds__(256) void unit_vector_forward(const float* x, float* y, int rows, int width, int stride, float kappa, float alpha) {
+extern "C" __global__ __launch_bounds__(256) void unit_vector_forward(const float* x, float* y, int rows, int width, float kappa, float alpha) {
   const int lane = threadIdx.x % 32, warps = gridDim.x * (blockDim.x / 32);
   for (long long row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; row < rows; row += warps) {
     const float* from = x + row * width;
-    float* to = y + row * stride;
+    float* to = y + row * width;
     const int vectors = (((uintptr_t)from | (uintptr_t)to) & 15) == 0 ? width / 4 : 0;
     const float s = fmaf(alpha, row_dot(from, from, width, vectors, lane), kappa), r = s > 0.f ? 1.f / sqrtf(s) : 0.f;
     for (int i = lane; i < vectors; i += 32) {

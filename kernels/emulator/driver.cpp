@@ -47,6 +47,7 @@ API int cuEventDestroy_v2(void*) { return 0; }
 API int cuStreamCreate(void** stream, unsigned) { *stream = &g_stream; return 0; }
 API int cuStreamDestroy_v2(void*) { return 0; }
 API int cuStreamSynchronize(void*) { return 0; }
+API int cuStreamWaitEvent(void*, void*, unsigned) { return 0; }
 API int cuModuleLoadDataEx(void** module, const void*, unsigned, int*, void**) { *module = &g_module; return 0; }
 API int cuModuleUnload(void*) { return 0; }
 API int cuModuleGetFunction(void** function, void*, const char* name) { *function = (void*)emu::find_kernel(name); return *function ? 0 : 500; }

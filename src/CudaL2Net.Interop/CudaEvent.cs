@@ -4,7 +4,6 @@ namespace CudaL2Net.Interop;
 public sealed class CudaEvent : IDisposable
 {
     private readonly CudaContext context;
-    private readonly EventHandle handle;
 
     /// <summary>Makes an event that has not been recorded.</summary>
     public CudaEvent(CudaContext context)
@@ -12,15 +11,17 @@ public sealed class CudaEvent : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         this.context = context;
         context.SetCurrent();
-        handle = new EventHandle(context.Handle);
+        Handle = new EventHandle(context.Handle);
     }
+
+    internal EventHandle Handle { get; }
 
     /// <summary>Marks the end of the work queued so far.</summary>
     public void Record(CudaStream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
         Enter();
-        stream.Check(Driver.cuEventRecord(handle.DangerousGetHandle(), stream.Handle.DangerousGetHandle()), nameof(Driver.cuEventRecord));
+        stream.Check(Driver.cuEventRecord(Handle.DangerousGetHandle(), stream.Handle.DangerousGetHandle()), nameof(Driver.cuEventRecord));
     }
 
     /// <summary>Whether the work before the mark has been done; true where there is no mark.</summary>
@@ -28,7 +29,7 @@ public sealed class CudaEvent : IDisposable
     {
         ArgumentNullException.ThrowIfNull(stream);
         Enter();
-        CudaError result = Driver.cuEventQuery(handle.DangerousGetHandle());
+        CudaError result = Driver.cuEventQuery(Handle.DangerousGetHandle());
         if (result == CudaError.NotReady)
         {
             return false;
@@ -43,15 +44,15 @@ public sealed class CudaEvent : IDisposable
     {
         ArgumentNullException.ThrowIfNull(stream);
         Enter();
-        stream.Check(Driver.cuEventSynchronize(handle.DangerousGetHandle()), nameof(Driver.cuEventSynchronize));
+        stream.Check(Driver.cuEventSynchronize(Handle.DangerousGetHandle()), nameof(Driver.cuEventSynchronize));
     }
 
     /// <inheritdoc/>
-    public void Dispose() => handle.Dispose();
+    public void Dispose() => Handle.Dispose();
 
     private void Enter()
     {
-        ObjectDisposedException.ThrowIf(handle.IsClosed, this);
+        ObjectDisposedException.ThrowIf(Handle.IsClosed, this);
         context.SetCurrent();
     }
 }

@@ -90,6 +90,14 @@ public sealed unsafe class CudaStream : IDisposable
         Check(Driver.cuMemsetD8Async(device, value, bytes, Handle.DangerousGetHandle()), nameof(Driver.cuMemsetD8Async));
     }
 
+    /// <summary>Lets the work queued from now on wait for an event of another stream.</summary>
+    public void WaitEvent(CudaEvent happening)
+    {
+        ArgumentNullException.ThrowIfNull(happening);
+        Enter();
+        Check(Driver.cuStreamWaitEvent(Handle.DangerousGetHandle(), happening.Handle.DangerousGetHandle(), 0), nameof(Driver.cuStreamWaitEvent));
+    }
+
     /// <summary>Begins to capture: what this thread queues from now on is not done, but becomes a graph.</summary>
     public void BeginCapture()
     {

@@ -142,6 +142,9 @@ internal static unsafe partial class Driver
     public static partial CudaError cuStreamSynchronize(nint stream);
 
     [LibraryImport(Library)]
+    public static partial CudaError cuStreamWaitEvent(nint stream, nint happening, uint flags);
+
+    [LibraryImport(Library)]
     public static partial CudaError cuStreamBeginCapture_v2(nint stream, int mode);
 
     [LibraryImport(Library)]

@@ -22,4 +22,41 @@ public sealed record FoldedNetwork(PatchNormalization Normalization, float[]? Me
 
     /// <summary>d, the descriptor's dimension.</summary>
     public int Dimension => Layers[^1].OutChannels;
+
+    /// <summary>The sizes of each convolution for one patch.</summary>
+    /// <exception cref="ArgumentException">The last layer does not make 1 x 1 of its input.</exception>
+    internal Conv2dGeometry[] Geometries()
+    {
+        var geometries = new Conv2dGeometry[Layers.Count];
+        int side = InputSide;
+        for (int i = 0; i < geometries.Length; i++)
+        {
+            FoldedLayer layer = Layers[i];
+            if (i == geometries.Length - 1 && (layer.Kernel != side || layer.Padding != 0 || layer.Relu))
+            {
+                throw new ArgumentException($"the last layer must cover its {side} x {side} input without padding or ReLU");
+            }
+
+            geometries[i] = new Conv2dGeometry(1, side, side, layer.InChannels, layer.OutChannels, layer.Kernel, layer.Kernel, layer.Stride, layer.Padding);
+            side = geometries[i].OutHeight;
+        }
+
+        return geometries;
+    }
+
+    /// <summary>The number of patches that a call of <see cref="Devices.INetworkPlan.Describe"/> is about.</summary>
+    /// <exception cref="ArgumentException">The bytes are no whole number of patches, or the descriptors do not fit.</exception>
+    internal int CountPatches(ReadOnlySpan<byte> patches, ReadOnlySpan<float> descriptors, int stride)
+    {
+        const int Area = InputSide * InputSide;
+        int count = patches.Length / Area;
+        if (count * Area != patches.Length || stride < Dimension || (count > 0 && descriptors.Length < ((long)(count - 1) * stride) + Dimension))
+        {
+            throw new ArgumentException(
+                $"{patches.Length} bytes of patches and {descriptors.Length} floats of descriptors with stride {stride} do not fit 32 x 32 patches "
+                    + $"and dimension {Dimension}");
+        }
+
+        return count;
+    }
 }

@@ -2,10 +2,11 @@ using System.Numerics;
 using CudaL2Net.Devices;
 using CudaL2Net.Matching;
 using CudaL2Net.Operations;
+using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Matching;
 
-public sealed class DescriptorSearchTests
+public sealed class DescriptorSearchTests(string deviceName) : OperationTests(deviceName)
 {
     private Device device = null!;
     private DescriptorSearch search = null!;
@@ -13,12 +14,12 @@ public sealed class DescriptorSearchTests
     [OneTimeSetUp]
     public void OpenDevice()
     {
-        device = Device.Open("cpu");
+        device = Open();
         search = new DescriptorSearch(device);
     }
 
     [OneTimeTearDown]
-    public void CloseDevice() => device.Dispose();
+    public void CloseDevice() => device?.Dispose();
 
     [Test]
     public void FloatNeighboursEqualAPlainSearch([Values(1, 33, 130)] int n, [Values(1, 2, 97)] int m)

@@ -5,6 +5,7 @@ using CudaL2Net.Formats;
 using CudaL2Net.Models;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
+using CudaL2Net.Tests.Reference;
 using CudaL2Net.Tests.Training;
 using CudaL2Net.Training;
 
@@ -38,6 +39,23 @@ public sealed class L2NetTests
         {
             Assert.That(described[i], Is.EqualTo(recorded[i]).Within(1e-5f));
         }
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void CudaDescribesLikeTheCpu([Values] Architecture architecture)
+    {
+        CudaDriver.Require();
+        int side = architecture == Architecture.L2Net ? 32 : 64;
+        ModelFile file = new(
+            architecture,
+            [.. Enumerable.Range(1, architecture == Architecture.L2Net ? 1 : 2).Select(
+                seed => RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with { Bias = true }, (ulong)seed)))],
+            10, new Dictionary<string, string>());
+        ReadOnlySpan<byte> patches = Patches.AsSpan(0, 3 * side * side);
+        using Device cpu = Device.Open("cpu"), cuda = Device.Open("cuda");
+        using L2Net onCpu = new(file, cpu), onCuda = new(file, cuda);
+        Assert.That(onCuda.Describe(patches, side), Is.EqualTo(onCpu.Describe(patches, side)).Within(1e-5f));
     }
 
     [Test]

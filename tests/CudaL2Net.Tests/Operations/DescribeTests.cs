@@ -57,6 +57,18 @@ public sealed class DescribeTests
     }
 
     [Test]
+    public void ABf16PlanUsesIt()
+    {
+        FoldedNetwork network = Network(PatchNormalization.PerPatch);
+        byte[] patches = Bytes(3);
+        var planned = new float[3 * 128];
+        using var device = new CudaDevice(0, Precision.Bf16) { PlanBlock = 2 };
+        using INetworkPlan plan = device.Kernels.Plan(network);
+        plan.Describe(patches, planned, 128);
+        Assert.That(planned, Is.EqualTo(Describe(network, patches)));
+    }
+
+    [Test]
     public void AFlatPatchGivesAFiniteDescriptor() =>
         Assert.That(Describe(Network(PatchNormalization.PerPatch), new byte[Area]), Is.All.Matches<float>(float.IsFinite));
 

@@ -1,4 +1,5 @@
 using CudaL2Net.Devices;
+using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Operations;
 using CudaL2Net.Tests.Reference;
 using static CudaL2Net.Tests.Reference.Closeness;
@@ -10,14 +11,15 @@ public sealed class PlanTests(string device) : OperationTests(device)
     private const int Area = 32 * 32;
 
     [Test]
-    public void ASmallNetworkMatchesTheReference([Values(1, 2, 5)] int count, [Values] PatchNormalization normalization, [Values(1, 2, 3)] int threads)
+    public void ASmallNetworkMatchesTheReference(
+        [Values(1, 2, 5)] int count, [Values] PatchNormalization normalization, [Values(1, 2, 3)] int threadsOrBlock)
     {
         float[]? meanImage = normalization == PatchNormalization.L2Net ? Array.ConvertAll(Samples.Gaussian(3, Area), v => 100 + (10 * v)) : null;
         FoldedNetwork network = new(
             normalization, meanImage, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 3, 1, 1, 5, 6), Layer(3, 3, 2, 1, 6, 33), Layer(4, 8, 1, 0, 33, 20, relu: false)]);
         byte[] patches = Bytes(count * Area);
         var descriptors = new float[(count * 25) - 5];
-        using (Device device = Device.Open("cpu", threads))
+        using (Device device = Open(threadsOrBlock))
         using (INetworkPlan plan = device.Kernels.Plan(network))
         {
             plan.Describe(patches, descriptors, 25);
@@ -57,6 +59,20 @@ public sealed class PlanTests(string device) : OperationTests(device)
         using INetworkPlan plan = device.Kernels.Plan(network);
         plan.Describe(new byte[Area], descriptor, 16);
         Assert.That(descriptor, Is.All.Matches<float>(float.IsFinite));
+    }
+
+    /// <summary>The device with so many threads, or so many patches in a block.</summary>
+    private Device Open(int threadsOrBlock)
+    {
+        Device opened = Open();
+        if (opened is CudaDevice cuda)
+        {
+            cuda.PlanBlock = threadsOrBlock;
+            return opened;
+        }
+
+        opened.Dispose();
+        return Device.Open("cpu", threadsOrBlock);
     }
 
     private static double[] Describe(FoldedNetwork network, byte[] patch)

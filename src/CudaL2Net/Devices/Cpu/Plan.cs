@@ -62,22 +62,9 @@ internal sealed unsafe partial class CpuDevice
             this.network = network;
             convolutions = network.Layers.Count - 1;
             layers = (PlannedLayer*)Allocate((nuint)(sizeof(PlannedLayer) * convolutions));
-            int side = FoldedNetwork.InputSide;
-            var geometries = new Conv2dGeometry[convolutions];
-            for (int i = 0; i < convolutions; i++)
-            {
-                FoldedLayer layer = network.Layers[i];
-                geometries[i] = new Conv2dGeometry(1, side, side, layer.InChannels, layer.OutChannels, layer.Kernel, layer.Kernel, layer.Stride, layer.Padding);
-                side = geometries[i].OutHeight;
-            }
-
+            Conv2dGeometry[] geometries = network.Geometries();
             FoldedLayer last = network.Layers[^1];
-            featureLength = side * side * last.InChannels;
-            if (last.Kernel != side || last.Padding != 0 || last.Relu)
-            {
-                throw new ArgumentException($"the last layer must cover its {side} x {side} input without padding or ReLU");
-            }
-
+            featureLength = last.Kernel * last.Kernel * last.InChannels;
             group = 1;
             nuint winogradLength = 0;
             for (int i = 0; i < convolutions; i++)
@@ -125,15 +112,7 @@ internal sealed unsafe partial class CpuDevice
         public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
-            int count = patches.Length / PatchSet.Area;
-            if (count * PatchSet.Area != patches.Length || stride < network.Dimension || (count > 0
-                && descriptors.Length < ((long)(count - 1) * stride) + network.Dimension))
-            {
-                throw new ArgumentException(
-                    $"{patches.Length} bytes of patches and {descriptors.Length} floats of descriptors with stride {stride} do not fit 32 x 32 patches "
-                        + $"and dimension {network.Dimension}");
-            }
-
+            int count = network.CountPatches(patches, descriptors, stride);
             fixed (byte* from = patches)
             fixed (float* to = descriptors)
             {

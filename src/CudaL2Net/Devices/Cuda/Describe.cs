@@ -8,7 +8,7 @@ internal sealed unsafe partial class CudaDevice
 {
     /// <summary>L2-Net's tower in bf16 as two kernels: the first six layers of a patch without leaving the multiprocessor, then the last one as a matrix
     /// product.</summary>
-    internal sealed class FusedTower : IDisposable
+    internal sealed class FusedTower : ITower
     {
         private const int Features = 8 * 8 * 128, TowerSharedBytes = 115_456, ProjectSharedBytes = 4 * (32 + 128) * 64 * 2;
 
@@ -53,9 +53,10 @@ internal sealed unsafe partial class CudaDevice
             network.Layers.Select(layer => (layer.Kernel, layer.Stride, layer.Padding, layer.InChannels, layer.OutChannels)).SequenceEqual(Shape)
                 && network.Layers.Select(layer => layer.Relu).SequenceEqual([true, true, true, true, true, true, false]);
 
-        /// <summary>Describes patches.</summary>
-        /// <param name="patches">[n][32][32].</param>
-        /// <param name="descriptors">[n][128].</param>
+        /// <inheritdoc/>
+        public int BytesPerPatch => Features * sizeof(ushort);
+
+        /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
         {
             int count = patches.Length / PatchSet.Area;

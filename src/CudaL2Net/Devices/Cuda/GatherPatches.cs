@@ -4,7 +4,7 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda;
 
 // The kernels are patches.cu's.
-internal sealed unsafe partial class CudaDevice
+internal sealed partial class CudaDevice
 {
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output)
@@ -18,8 +18,9 @@ internal sealed unsafe partial class CudaDevice
     }
 
     /// <summary>Normalizes patches in order, as they are.</summary>
-    private void NormalizePatches(byte* patches, PatchNormalization normalization, Tensor<float>? meanImage, float* output, int rows)
+    private void NormalizePatches(Tensor<byte> patches, PatchNormalization normalization, Tensor<float>? meanImage, Tensor<float> output)
     {
+        int rows = output.Shape[0];
         Tensor<float>? subtracted = normalization == PatchNormalization.L2Net ? meanImage : null;
         Launch("patches", "normalize_patches", RowBlocks(rows), 256, 0, patches, DeviationEpsilon(normalization), subtracted, output, rows);
     }

@@ -11,7 +11,7 @@ internal sealed unsafe partial class CudaDevice
         RequireRows(options, x);
         if (IsRowNorm(options))
         {
-            RowNormForward(x.Pointer, y.Pointer, x.Length / options.Channels, options.Channels, options.Channels, options.Kappa, options.Alpha);
+            RowNormForward(x, y, x.Length / options.Channels, options.Channels, options.Kappa, options.Alpha);
             return;
         }
 
@@ -54,9 +54,9 @@ internal sealed unsafe partial class CudaDevice
         }
     }
 
-    /// <summary>y = x / sqrt(kappa + alpha |x|^2) for each row; rows of y start <paramref name="stride"/> floats apart.</summary>
-    private void RowNormForward(float* x, float* y, int rows, int width, int stride, float kappa, float alpha) =>
-        Launch("lrn", "unit_vector_forward", RowBlocks(rows), 256, 0, x, y, rows, width, stride, kappa, alpha);
+    /// <summary>y = x / sqrt(kappa + alpha |x|^2) for each row.</summary>
+    private void RowNormForward(Tensor<float> x, Tensor<float> y, int rows, int width, float kappa, float alpha) =>
+        Launch("lrn", "unit_vector_forward", RowBlocks(rows), 256, 0, x, y, rows, width, kappa, alpha);
 
     private void RowNormBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx, int rows, int width, float kappa, float alpha) =>
         Launch("lrn", "unit_vector_backward", RowBlocks(rows), 256, 0, x, dy, dx, rows, width, kappa, alpha);

@@ -10,6 +10,4 @@ internal sealed partial class CudaDevice
     public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx) => throw new NotImplementedException();
 
     public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias) => throw new NotImplementedException();
-
-    public INetworkPlan Plan(FoldedNetwork network) => throw new NotImplementedException();
 }

@@ -3,15 +3,15 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda;
 
 // The kernels are lrn.cu's fast path.
-internal sealed unsafe partial class CudaDevice
+internal sealed partial class CudaDevice
 {
     private const float UnitVectorEpsilon = 1e-10f;
 
     public void UnitVectorForward(Tensor<float> x, Tensor<float> y)
     {
         RequireSameLength(x, y);
-        int rows = x.Shape[0], width = rows == 0 ? 0 : x.Length / rows;
-        RowNormForward(x.Pointer, y.Pointer, rows, width, width, UnitVectorEpsilon, 1);
+        int rows = x.Shape[0];
+        RowNormForward(x, y, rows, rows == 0 ? 0 : x.Length / rows, UnitVectorEpsilon, 1);
     }
 
     public void UnitVectorBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx)

@@ -1,0 +1,239 @@
+using CudaL2Net.Data;
+using CudaL2Net.Interop;
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda;
+
+/// <summary>
+/// The network for inference: patches go through in blocks. A block is copied to page-locked memory, from there to the device on a stream of its own while
+/// the block before it is computed; its descriptors are collected when its slot is needed again.
+/// </summary>
+internal sealed unsafe partial class CudaDevice
+{
+    /// <summary>Patches in a block of a plan where memory allows: enough to fill the largest devices.</summary>
+    internal int PlanBlock { get; set; } = 512;
+
+    public INetworkPlan Plan(FoldedNetwork network) => new NetworkPlan(this, network);
+
+    /// <summary>A network on the device.</summary>
+    private interface ITower : IDisposable
+    {
+        /// <summary>Device memory that a patch takes while it is described.</summary>
+        int BytesPerPatch { get; }
+
+        /// <summary>Normalizes and describes patches.</summary>
+        /// <param name="patches">[n][32][32].</param>
+        /// <param name="descriptors">[n][d].</param>
+        void Run(Tensor<byte> patches, Tensor<float> descriptors);
+    }
+
+    private sealed class NetworkPlan : INetworkPlan
+    {
+        private readonly CudaDevice device;
+        private readonly FoldedNetwork network;
+        private readonly ITower tower;
+        private readonly CudaStream uploads;
+        private readonly Slot[] slots;
+        private int capacity;
+        private bool disposed;
+
+        public NetworkPlan(CudaDevice device, FoldedNetwork network)
+        {
+            this.device = device;
+            this.network = network;
+            tower = device.Precision == Precision.Bf16 && FusedTower.Fits(network) ? new FusedTower(device, network) : new LayeredTower(device, network);
+            uploads = new CudaStream(device.context);
+            slots = [new Slot(device), new Slot(device)];
+        }
+
+        public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            int count = network.CountPatches(patches, descriptors, stride);
+            if (count == 0)
+            {
+                return;
+            }
+
+            Array.ForEach(slots, slot => slot.Rows = 0);
+            Grow(count);
+            int blocks = ((count - 1) / capacity) + 1;
+            for (int block = 0; block < blocks + slots.Length; block++)
+            {
+                Slot slot = slots[block % slots.Length];
+                if (slot.Rows > 0)
+                {
+                    Collect(slot, (block - slots.Length) * capacity, descriptors, stride);
+                }
+
+                if (block < blocks)
+                {
+                    int first = block * capacity;
+                    Start(slot, patches.Slice(first * PatchSet.Area, Math.Min(capacity, count - first) * PatchSet.Area));
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            disposed = true;
+            tower.Dispose();
+            Array.ForEach(slots, slot => slot.Dispose());
+            uploads.Dispose();
+        }
+
+        /// <summary>Queues a block: its copy to the device, its kernels, the copy of its descriptors.</summary>
+        private void Start(Slot slot, ReadOnlySpan<byte> patches)
+        {
+            int rows = patches.Length / PatchSet.Area;
+            slot.Rows = rows;
+            patches.CopyTo(slot.HostPatches!.Span);
+            uploads.CopyToDeviceAsync((nint)slot.Patches!.Pointer, slot.HostPatches.Pointer, (nuint)patches.Length);
+            slot.Uploaded.Record(uploads);
+            device.stream.WaitEvent(slot.Uploaded);
+            Tensor<float> descriptors = slot.Descriptors!.Rows(0, rows);
+            tower.Run(slot.Patches.Rows(0, rows), descriptors);
+            device.stream.CopyToHostAsync(slot.HostDescriptors!.Pointer, (nint)descriptors.Pointer, (nuint)descriptors.Length * sizeof(float));
+            slot.Done.Record(device.stream);
+        }
+
+        /// <summary>Waits for a block and writes its descriptors where they belong.</summary>
+        private void Collect(Slot slot, int first, Span<float> descriptors, int stride)
+        {
+            slot.Done.Synchronize(device.stream);
+            for (int row = 0; row < slot.Rows; row++)
+            {
+                slot.HostDescriptors!.Span.Slice(row * network.Dimension, network.Dimension).CopyTo(descriptors[((first + row) * stride)..]);
+            }
+
+            slot.Rows = 0;
+        }
+
+        /// <summary>Makes room for blocks of as many patches as are asked for, up to the largest block and to half of the free memory.</summary>
+        private void Grow(int rows)
+        {
+            rows = Math.Min(rows, device.PlanBlock);
+            if (rows <= capacity)
+            {
+                return;
+            }
+
+            long patchBytes = tower.BytesPerPatch + (2L * (PatchSet.Area + (sizeof(float) * network.Dimension)));
+            rows = (int)Math.Clamp((long)(device.context.GetFreeDeviceMemorySize() / 2) / patchBytes, 1, rows);
+            if (rows > capacity)
+            {
+                Array.ForEach(slots, slot => slot.Allocate(rows, network.Dimension));
+
+                // New memory is made on the device's stream, and written on the other one.
+                device.Synchronize();
+                capacity = rows;
+            }
+        }
+    }
+
+    /// <summary>Any network, layer after layer.</summary>
+    private sealed class LayeredTower : ITower
+    {
+        private readonly CudaDevice device;
+        private readonly FoldedNetwork network;
+        private readonly Conv2dGeometry[] geometries;
+        private readonly Tensor<float>[] filters;
+        private readonly Tensor<float>[] biases;
+        private readonly Tensor<float>? meanImage;
+        private Tensor<float>[] activations = [];
+
+        public LayeredTower(CudaDevice device, FoldedNetwork network)
+        {
+            this.device = device;
+            this.network = network;
+            geometries = network.Geometries();
+            filters = [.. network.Layers.Select(layer => device.Upload<float>(layer.Filters))];
+            biases = [.. network.Layers.Select(layer => device.Upload<float>(layer.Bias))];
+            meanImage = network.MeanImage == null ? null : device.Upload<float>(network.MeanImage);
+        }
+
+        public int BytesPerPatch => sizeof(float) * (PatchSet.Area + geometries.Sum(g => g.OutHeight * g.OutWidth * g.OutChannels));
+
+        public void Run(Tensor<byte> patches, Tensor<float> descriptors)
+        {
+            int rows = patches.Length / PatchSet.Area;
+            if (activations.Length == 0 || activations[0].Shape[0] < rows)
+            {
+                Array.ForEach(activations, activation => activation.Dispose());
+                activations =
+                [
+                    device.Allocate<float>(rows, FoldedNetwork.InputSide, FoldedNetwork.InputSide, 1),
+                    .. geometries.Select(g => device.Allocate<float>(rows, g.OutHeight, g.OutWidth, g.OutChannels)),
+                ];
+            }
+
+            Tensor<float> x = activations[0].Rows(0, rows);
+            device.NormalizePatches(patches, network.Normalization, meanImage, x);
+            for (int i = 0; i < geometries.Length; i++)
+            {
+                Tensor<float> y = activations[i + 1].Rows(0, rows);
+                device.Conv2dForward(geometries[i] with { Batch = rows }, x, filters[i], biases[i], y);
+                if (network.Layers[i].Relu)
+                {
+                    device.ReluForward(y, y);
+                }
+
+                x = y;
+            }
+
+            device.UnitVectorForward(x, descriptors);
+        }
+
+        public void Dispose()
+        {
+            Tensor<float>?[] tensors = [.. filters, .. biases, .. activations, meanImage];
+            Array.ForEach(tensors, tensor => tensor?.Dispose());
+        }
+    }
+
+    /// <summary>A block on its way: page-locked memory on the host, memory on the device, and how far it is.</summary>
+    private sealed class Slot(CudaDevice device) : IDisposable
+    {
+        /// <summary>The patches are on the device.</summary>
+        public CudaEvent Uploaded { get; } = new(device.context);
+
+        /// <summary>The descriptors are on the host.</summary>
+        public CudaEvent Done { get; } = new(device.context);
+
+        public CudaPageLockedHostMemory<byte>? HostPatches { get; private set; }
+
+        public CudaPageLockedHostMemory<float>? HostDescriptors { get; private set; }
+
+        public Tensor<byte>? Patches { get; private set; }
+
+        public Tensor<float>? Descriptors { get; private set; }
+
+        /// <summary>Patches under way; 0 when the slot is free.</summary>
+        public int Rows { get; set; }
+
+        public void Allocate(int rows, int dimension)
+        {
+            FreeMemory();
+            Patches = device.Allocate<byte>(rows, PatchSet.Area);
+            Descriptors = device.Allocate<float>(rows, dimension);
+            HostPatches = new CudaPageLockedHostMemory<byte>(device.context, rows * PatchSet.Area);
+            HostDescriptors = new CudaPageLockedHostMemory<float>(device.context, rows * dimension);
+        }
+
+        public void Dispose()
+        {
+            FreeMemory();
+            Uploaded.Dispose();
+            Done.Dispose();
+        }
+
+        private void FreeMemory()
+        {
+            Patches?.Dispose();
+            Descriptors?.Dispose();
+            HostPatches?.Dispose();
+            HostDescriptors?.Dispose();
+        }
+    }
+}
