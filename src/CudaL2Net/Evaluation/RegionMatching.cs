@@ -36,6 +36,7 @@ public sealed class RegionMatching
     private readonly RegionCorrespondences truth;
     private readonly HashSet<(int First, int Second)> right;
     private readonly SquaredDistances distances;
+    private readonly (float Nearest, int Index, float Second)[] nearest;
     private readonly Lazy<int[]> matches;
 
     /// <summary>Prepares two pictures.</summary>
@@ -56,7 +57,12 @@ public sealed class RegionMatching
         distances = new SquaredDistances(first, second);
         this.truth = truth;
         right = [.. truth.Pairs.Select(pair => (pair.First, pair.Second))];
-        matches = new Lazy<int[]>(() => OneToOneMatching.Match(truth.First, truth.Second, (row, into) => distances.Row(row, into)));
+        nearest = new (float, int, float)[truth.First];
+        matches = new Lazy<int[]>(() => OneToOneMatching.Match(truth.First, truth.Second, (row, into) =>
+        {
+            distances.Row(row, into);
+            nearest[row] = NearestTwo(into);
+        }));
     }
 
     /// <summary>The score by a strategy.</summary>
@@ -82,21 +88,29 @@ public sealed class RegionMatching
         return new RegionMatchingScore(precision, positives, answers.Length, found);
     }
 
+    // Squares rank like their roots. Two descriptors at distance 0 cannot be told apart.
     private double RatioOf(int row, int column)
     {
-        float[] all = new float[truth.Second];
-        distances.Row(row, all);
-        double other = double.PositiveInfinity;
-        for (int j = 0; j < all.Length; j++)
+        float distance = distances.Pair(row, column), other = nearest[row].Index == column ? nearest[row].Second : nearest[row].Nearest;
+        return distance == 0 && other == 0 ? 1 : (double)distance / other;
+    }
+
+    private static (float Nearest, int Index, float Second) NearestTwo(float[] row)
+    {
+        (float Nearest, int Index, float Second) found = (float.PositiveInfinity, -1, float.PositiveInfinity);
+        for (int j = 0; j < row.Length; j++)
         {
-            if (j != column)
+            if (row[j] < found.Nearest)
             {
-                other = Math.Min(other, all[j]);
+                found = (row[j], j, found.Nearest);
+            }
+            else if (row[j] < found.Second)
+            {
+                found.Second = row[j];
             }
         }
 
-        // Squares rank like their roots. Two descriptors at distance 0 cannot be told apart.
-        return all[column] == 0 && other == 0 ? 1 : all[column] / other;
+        return found;
     }
 
     // The rank of a right pair is the number of pairs that are not behind it. All pairs are counted into the gaps between the right ones.
