@@ -46,7 +46,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32)] int width)
+    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41)] int width)
     {
         byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
         int[][] result = Hamming(a, b, width);

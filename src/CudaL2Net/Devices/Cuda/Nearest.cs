@@ -15,7 +15,7 @@ internal sealed unsafe partial class CudaDevice
     private const int LongestSpan = 1 << 25;
 
     /// <summary>From this many distances on tensor cores look for candidates; the result is the same.</summary>
-    internal long TensorCoreMatches { get; set; } = 1 << 22;
+    internal long TensorCoreMatches { get; set; } = 1 << 24;
 
     public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {
