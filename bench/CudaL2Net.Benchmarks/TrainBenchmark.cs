@@ -67,8 +67,7 @@ internal static class TrainBenchmark
     private static (double Seconds, long Bytes) Measure(Device device, TrainingOptions options, int rounds)
     {
         using TrainingStep step = Step(device, options);
-        uint number = 0;
-        Action run = () => step.Run(new StepParameters { Step = number++, LearningRate = 1e-3f });
+        Action run = step.Run;
         run();
         long before = GC.GetTotalAllocatedBytes(precise: true);
         for (int i = 0; i < rounds; i++)
@@ -84,11 +83,11 @@ internal static class TrainBenchmark
     {
         var metered = new MeteredDevice(device);
         using TrainingStep step = Step(metered, options);
-        step.Run(new StepParameters { LearningRate = 1e-3f });
+        step.Run();
         metered.Times.Clear();
-        for (uint i = 1; i <= MeteredSteps; i++)
+        for (int i = 0; i < MeteredSteps; i++)
         {
-            step.Run(new StepParameters { Step = i, LearningRate = 1e-3f });
+            step.Run();
         }
 
         double total = metered.Times.Values.Sum(time => time.Seconds);
@@ -105,8 +104,8 @@ internal static class TrainBenchmark
         int[] rows = [.. Enumerable.Range(0, patches.Count).Select(row => row < options.Batch ? 2 * row : (2 * (row - options.Batch)) + 1)];
         var settings = new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[TowerLayer.All.Count]);
         var weights = TowerWeights.Initialize(settings, options.Seed);
-        var step = new TrainingStep(device, options, patches, weights, null, rows.Length);
-        step.LoadEpoch(rows);
+        var step = new TrainingStep(device, options, patches, weights, null, 1);
+        step.LoadEpoch(rows, [new StepParameters { Step = 1, LearningRate = 1e-3f }], 0);
         return step;
     }
 }

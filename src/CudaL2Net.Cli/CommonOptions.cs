@@ -1,6 +1,7 @@
 using System.CommandLine;
 using CudaL2Net.Devices;
 using CudaL2Net.Models;
+using CudaL2Net.Operations;
 
 namespace CudaL2Net.Cli;
 
@@ -18,11 +19,17 @@ internal static class CommonOptions
     public static readonly Option<bool> Verbose = new("--verbose") { Description = "On an error, show where in the program it happened.", Recursive = true };
 
     /// <summary>The processor.</summary>
-    public static readonly Option<string> Device = new("--device")
+    public static readonly Option<string?> Device = new("--device")
     {
-        Description = "auto, cpu or cuda:N.",
+        Description = "auto (a GPU where there is one, else the CPU), cpu, cuda (the first GPU) or cuda:N.",
         HelpName = "DEVICE",
-        DefaultValueFactory = _ => "auto",
+    };
+
+    /// <summary>What matrix products multiply.</summary>
+    public static readonly Option<Precision?> Precision = new("--precision")
+    {
+        Description = "What matrix products multiply: float32 (usual), or on a GPU tf32 or bf16, faster and with 11 or 8 significant bits.",
+        HelpName = "float32|tf32|bf16",
     };
 
     /// <summary>The number of CPU threads.</summary>
@@ -40,9 +47,24 @@ internal static class CommonOptions
         HelpName = "MODEL",
     };
 
-    /// <summary>Opens the device that the line asks for.</summary>
+    static CommonOptions() => Precision.AcceptOnlyFromAmong([.. Enum.GetNames<Precision>().Select(name => name.ToLowerInvariant())]);
+
+    /// <summary>Opens the device that the line asks for; where <c>auto</c> finds no GPU, says why.</summary>
+    /// <param name="line">The command line.</param>
+    /// <param name="terminal">Where to say it.</param>
+    /// <param name="otherwise">The device where the line names none.</param>
+    /// <param name="otherwisePrecision">The precision where the line names none.</param>
     /// <exception cref="UsageException">The number of threads is out of range.</exception>
-    public static Device OpenDevice(ParseResult line) => Devices.Device.Open(line.GetValue(Device)!, CheckedThreads(line));
+    public static Device OpenDevice(ParseResult line, Terminal terminal, string otherwise = "auto", Precision otherwisePrecision = Operations.Precision.Float32)
+    {
+        Device device = Devices.Device.Open(line.GetValue(Device) ?? otherwise, CheckedThreads(line), line.GetValue(Precision) ?? otherwisePrecision);
+        if (device.Note is { } note)
+        {
+            terminal.Say(note);
+        }
+
+        return device;
+    }
 
     /// <summary>The number of threads that the line asks for; 0 is one a core.</summary>
     /// <exception cref="UsageException">It is out of range.</exception>

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using CudaL2Net.Cli.Commands;
+using CudaL2Net.Interop;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Cli;
@@ -155,7 +156,8 @@ internal static partial class Program
                 (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
             FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
             OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: a smaller --batch or fewer --pairs need less"),
-            ArgumentException or InvalidDataException or TrainingCollapsedException or IOException or NotSupportedException or InvalidOperationException =>
+            CudaException { IsKernelFault: true } => (exception.Message, "hint: this is an error of the program; --device cpu does without"),
+            CudaException or ArgumentException or InvalidDataException or TrainingCollapsedException or IOException or NotSupportedException or InvalidOperationException =>
                 (ParameterName().Replace(exception.Message, string.Empty), null),
             _ => ($"unexpected {exception.GetType().Name}: {exception.Message}", "hint: run it again with --verbose to see where it happened"),
         };

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
+using CudaL2Net.Operations;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Cli;
@@ -13,7 +14,11 @@ namespace CudaL2Net.Cli;
 /// <param name="Minutes">The wanted duration, or null.</param>
 /// <param name="Patches">How patches are made of pictures.</param>
 /// <param name="Options">The training's settings.</param>
-internal sealed record TrainingRun(string Data, string Validation, int Points, double? Minutes, PairOptions Patches, TrainingOptions Options)
+/// <param name="Device">The device it runs on, as <c>cuda:0</c>, where it is resumed, too, unless another is asked for.</param>
+/// <param name="Precision">What its matrix products multiply.</param>
+internal sealed record TrainingRun(
+    string Data, string Validation, int Points, double? Minutes, PairOptions Patches, TrainingOptions Options, string Device = "auto",
+    Precision Precision = Precision.Float32)
 {
     private const string PatchPrefix = "patches.";
 
@@ -46,7 +51,9 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
                 (int)json["points"]!,
                 (double?)json["minutes"],
                 json["patches"]!.Deserialize<PairOptions>(Json)!,
-                TrainingOptions.FromJson(json["options"]!.ToJsonString()));
+                TrainingOptions.FromJson(json["options"]!.ToJsonString()),
+                (string?)json["device"] ?? "auto",
+                Enum.Parse<Precision>((string?)json["precision"] ?? nameof(Precision.Float32), ignoreCase: true));
         }
         catch (Exception exception) when (exception is JsonException or NullReferenceException or ArgumentException or InvalidOperationException)
         {
@@ -74,6 +81,8 @@ internal sealed record TrainingRun(string Data, string Validation, int Points, d
             ["validation"] = Validation,
             ["points"] = Points,
             ["minutes"] = Minutes,
+            ["device"] = Device,
+            ["precision"] = Precision.ToString().ToLowerInvariant(),
             ["patches"] = JsonSerializer.SerializeToNode(Patches, Json),
             ["options"] = JsonNode.Parse(Options.ToJson()),
         };

@@ -124,6 +124,19 @@ public sealed unsafe class CudaStream : IDisposable
         return new CudaGraph(Context, graph);
     }
 
+    /// <summary>Ends the capture, whatever it has become, and forgets it.</summary>
+    public void AbandonCapture()
+    {
+        Enter();
+        nint graph = 0;
+        _ = Driver.cuStreamEndCapture(Handle.DangerousGetHandle(), &graph);
+        Handle.Capturing = false;
+        if (graph != 0)
+        {
+            _ = Driver.cuGraphDestroy(graph);
+        }
+    }
+
     /// <summary>Destroys the stream, when the memory that was allocated on it has been freed. Queued work is done before.</summary>
     public void Dispose() => Handle.Dispose();
 

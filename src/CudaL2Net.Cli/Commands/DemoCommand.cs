@@ -65,7 +65,7 @@ internal static class DemoCommand
             "cudal2net demo --minutes 1 --out /tmp/demo",
             "cudal2net demo --sequences oxford")
         {
-            Out, Minutes, Steps, Sequences, CommonOptions.Device, CommonOptions.Threads,
+            Out, Minutes, Steps, Sequences, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -86,11 +86,12 @@ internal static class DemoCommand
         IReadOnlyList<ImageSequence> photographs = given.Length > 0 ? ImageSequence.LoadAll(given) : [];
         PrepareFolder(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         terminal.Say($"on {device.Description}");
 
         DemoTraining? training = Train(
-            new TrainingRun("synthetic", TrainingData.DefaultValidation, 0, minutes, new PairOptions(), options), folder, device, terminal, interrupt.Token);
+            new TrainingRun("synthetic", TrainingData.DefaultValidation, 0, minutes, new PairOptions(), options, device.Name, device.Precision),
+            folder, device, terminal, interrupt.Token);
         if (training is null)
         {
             terminal.Say("stopped before the end of the training; there are no results");

@@ -64,7 +64,7 @@ internal static class DescribeCommand
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
         {
-            Input, Out, CommonOptions.Model, Binary, As, KeypointFile, Limit, CommonOptions.Device, CommonOptions.Threads,
+            Input, Out, CommonOptions.Model, Binary, As, KeypointFile, Limit, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -83,7 +83,7 @@ internal static class DescribeCommand
             throw new FileNotFoundException($"{input} does not exist");
         }
 
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         using L2Net model = CommonOptions.LoadModel(line, device);
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;

@@ -39,8 +39,8 @@ internal static class EvaluateBrownCommand
             "cudal2net evaluate brown phototour --model runs/liberty --method model,binary,sift --report brown.html",
             "cudal2net evaluate brown phototour/yosemite --binary --json")
         {
-            Folder, CommonOptions.Model, Methods.Option, Methods.OnnxInput, TrainSet, Pairs, Binary, RunOutput.Csv, RunOutput.Report, CommonOptions.Device,
-            CommonOptions.Threads,
+            Folder, CommonOptions.Model, Methods.Option, Methods.OnnxInput, TrainSet, Pairs, Binary, RunOutput.Csv, RunOutput.Report,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -49,7 +49,7 @@ internal static class EvaluateBrownCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         IReadOnlyList<BrownDataset> sets = WithoutTrainSet(BrownEvaluation.OpenAll(line.GetRequiredValue(Folder)), line.GetValue(TrainSet));
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
         EvaluationRun run = terminal.WithProgress(
             "evaluating",

@@ -56,8 +56,8 @@ internal static class EvaluateHPatchesCommand
             "cudal2net evaluate hpatches hpatches-release --split a --model runs/liberty --method model,binary,sift,rootsift --csv scores.csv",
             "cudal2net evaluate hpatches hpatches-release --split view --tasks matching,retrieval --json > results.json")
         {
-            Folder, Split, Tasks, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Pairs, RunOutput.Csv, CommonOptions.Device,
-            CommonOptions.Threads,
+            Folder, Split, Tasks, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Pairs, RunOutput.Csv,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -79,7 +79,7 @@ internal static class EvaluateHPatchesCommand
 
         var options = new HPatchesOptions { Split = split, Tasks = ParseTasks(line.GetRequiredValue(Tasks)), Pairs = pairs };
         HPatchesDataset data = HPatchesDataset.Open(line.GetRequiredValue(Folder));
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
         EvaluationRun run = terminal.WithProgress("evaluating", report => new HPatchesEvaluation(data, device, options).Evaluate(methods.List, report));
         RunOutput.Write(terminal, line, run);

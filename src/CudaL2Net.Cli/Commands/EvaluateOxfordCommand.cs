@@ -53,7 +53,8 @@ internal static class EvaluateOxfordCommand
             "cudal2net evaluate oxford oxford --method sift,rootsift,model,raw",
             "cudal2net evaluate oxford oxford/graf oxford/wall --detector hesaff --model runs/first --json")
         {
-            Folders, CommonOptions.Model, Methods.Option, Detector, Keypoints, Magnification, Images, RunOutput.Csv, CommonOptions.Device, CommonOptions.Threads,
+            Folders, CommonOptions.Model, Methods.Option, Detector, Keypoints, Magnification, Images, RunOutput.Csv,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -71,7 +72,7 @@ internal static class EvaluateOxfordCommand
 
         int[] images = ParseImages(line.GetRequiredValue(Images));
         IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll(folders);
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
         EvaluationRun run = terminal.WithProgress("evaluating", report => OxfordEvaluation.Evaluate(
             string.Join(", ", folders), sequences, methods.List, detector, magnification, images, report));

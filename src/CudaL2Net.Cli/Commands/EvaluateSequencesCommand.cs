@@ -36,7 +36,8 @@ internal static class EvaluateSequencesCommand
             "cudal2net evaluate sequences oxford --method sift,rootsift,model,binary,raw --method model:runs/second",
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
-            Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints, CommonOptions.Device, CommonOptions.Threads,
+            Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -85,7 +86,7 @@ internal static class EvaluateSequencesCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll(line.GetRequiredValue(Folders));
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         List<string> usual = ["sift", "rootsift", "model"];
         usual.AddRange(line.GetValue(Binary) ? ["binary"] : []);
         usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);

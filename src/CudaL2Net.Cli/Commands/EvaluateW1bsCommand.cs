@@ -23,7 +23,7 @@ internal static class EvaluateW1bsCommand
             "cudal2net evaluate w1bs wxbs-descriptors-benchmark --method sift,rootsift,model,raw",
             "cudal2net evaluate w1bs W1BS --model runs/first --csv w1bs.csv")
         {
-            Folder, CommonOptions.Model, Methods.Option, RunOutput.Csv, CommonOptions.Device, CommonOptions.Threads,
+            Folder, CommonOptions.Model, Methods.Option, RunOutput.Csv, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -32,7 +32,7 @@ internal static class EvaluateW1bsCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         W1bsDataset data = W1bsDataset.Open(line.GetRequiredValue(Folder));
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
         EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, methods.List, report));
         RunOutput.Write(terminal, line, run);

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using CudaL2Net.Devices;
+using CudaL2Net.Interop;
 using CudaL2Net.Models;
 using OpenCvSharp;
 using Spectre.Console;
@@ -26,6 +27,8 @@ internal static class InfoCommand
         int Cores,
         IReadOnlyList<string> InstructionSets,
         IReadOnlyList<Processor> Devices,
+        string? WithoutGpu,
+        IReadOnlyList<string> CudaTargets,
         BuiltInModel Model,
         IReadOnlyList<Library> NativeLibraries);
 
@@ -44,6 +47,7 @@ internal static class InfoCommand
     private static int Run(Terminal terminal)
     {
         using Device device = Device.Open("cpu");
+        (List<Processor> gpus, string? without) = Gpus();
         using L2Net model = L2Net.LoadDefault(device);
         var information = new Information(
             typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
@@ -51,11 +55,34 @@ internal static class InfoCommand
             $"{RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})",
             Environment.ProcessorCount,
             InstructionSets(),
-            [new Processor(device.Name, device.Description)],
+            [new Processor(device.Name, device.Description), .. gpus],
+            without,
+            Device.CudaTargets,
             new BuiltInModel(model.Architecture.ToString(), model.Dimension, model.Metadata),
             NativeLibraries());
         terminal.Result(information, console => Write(information, console));
         return 0;
+    }
+
+    private static (List<Processor> Found, string? WhyNone) Gpus()
+    {
+        var found = new List<Processor>();
+        string? whyNone = null;
+        try
+        {
+            int count = Math.Max(1, CudaContext.GetDeviceCount());
+            for (int i = 0; i < count; i++)
+            {
+                using Device gpu = Device.Open($"cuda:{i}");
+                found.Add(new Processor(gpu.Name, gpu.Description));
+            }
+        }
+        catch (CudaException error)
+        {
+            whyNone = error.Message;
+        }
+
+        return (found, whyNone);
     }
 
     private static List<string> InstructionSets()
@@ -107,6 +134,15 @@ internal static class InfoCommand
             Row($"device {device.Name}", device.Description);
         }
 
+        if (information.WithoutGpu is { } why)
+        {
+            Row("device cuda", why);
+        }
+
+        Row("CUDA kernels", information.CudaTargets.Count > 0
+            ? $"PTX for {string.Join(", ", information.CudaTargets)}; a GPU of compute capability 8.0 or later and NVIDIA's driver of CUDA 11.4 or later "
+                + "run them (for sm_90a 12.0); --precision float32, tf32 or bf16"
+            : "none in this build: ./build.sh setup installs a compiler for them");
         Row("model", $"{information.Model.Architecture}, {information.Model.Dimension} dimensions");
         foreach ((string key, string value) in information.Model.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {

@@ -73,7 +73,8 @@ internal static class MatchCommand
             "cudal2net match a.jpg b.jpg --out matches.png",
             "cudal2net match a.jpg b.jpg --model runs/first --mutual --ratio 0.9 --json")
         {
-            First, Second, CommonOptions.Model, Out, Ratio, Mutual, Limit, Tolerance, Binary, CommonOptions.Device, CommonOptions.Threads,
+            First, Second, CommonOptions.Model, Out, Ratio, Mutual, Limit, Tolerance, Binary,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -101,7 +102,7 @@ internal static class MatchCommand
         }
 
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal);
         using L2Net model = CommonOptions.LoadModel(line, device);
         var describer = new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary));
         var matcher = new ImageMatcher(device, new CutPatchDescriber(describer));

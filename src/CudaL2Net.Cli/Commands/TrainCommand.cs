@@ -99,7 +99,7 @@ internal static class TrainCommand
             "cudal2net train --out runs/photos --resume")
         {
             Data, Preset, Minutes, Steps, Epochs, Pairs, Batch, LearningRate, Seed, Set, Points, Validation, Init, Out, Resume, CheckpointSeconds,
-            CommonOptions.Device, CommonOptions.Threads,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -129,7 +129,8 @@ internal static class TrainCommand
 
         ModelFile? initial = line.GetValue(Init) is { } path ? ModelFile.Read(CommonOptions.ModelPath(path)) : null;
         RequireInitialTower(run, initial, line.GetValue(Init), folder);
-        using Device device = CommonOptions.OpenDevice(line);
+        using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision);
+        run = run with { Device = device.Name, Precision = device.Precision };
         run.Write(folder);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
         TrainingData data = TrainingData.Load(run, terminal, interrupt.Token);
@@ -145,7 +146,8 @@ internal static class TrainCommand
         terminal.Say($"{run.Options.Preset}: {trainer.TotalSteps} steps of {run.Options.Batch} pairs from {data.Description}, on {device.Description}");
         if (trainer.StepsDone > 0)
         {
-            terminal.Say($"going on from step {trainer.StepsDone}");
+            terminal.Say($"going on from step {trainer.StepsDone}"
+                + (trainer.OtherDevice is { } other ? $", which was reached on {other}: the bits will not be those of an undisturbed run" : string.Empty));
         }
 
         var watch = Stopwatch.StartNew();
@@ -203,6 +205,7 @@ internal static class TrainCommand
                 Validation = line.GetValue(Validation) ?? stored.Validation,
                 Points = line.GetValue(Points) ?? stored.Points,
                 Options = options,
+                Precision = line.GetValue(CommonOptions.Precision) ?? stored.Precision,
             };
             wanted = Change(wanted, line);
             return wanted.Options.ToJson() == stored.Options.ToJson() && wanted with { Options = stored.Options } == stored

@@ -27,12 +27,7 @@ public sealed class Tape(Device device) : IDisposable
     public Variable Input(Tensor<float> value) => new(this, value, needsGradient: false);
 
     /// <summary>A value from outside whose gradient is wanted. The caller keeps the tensor.</summary>
-    public Variable Parameter(Tensor<float> value)
-    {
-        var variable = new Variable(this, value, needsGradient: true);
-        parameters.Add(variable);
-        return variable;
-    }
+    public Variable Parameter(Tensor<float> value) => AddParameter(value, null);
 
     /// <summary>Computes all values, losses and the losses' own gradients.</summary>
     public void Forward()
@@ -72,6 +67,16 @@ public sealed class Tape(Device device) : IDisposable
 
         owned.Clear();
         nodes.Clear();
+    }
+
+    /// <summary>A value from outside whose gradient is wanted.</summary>
+    /// <param name="value">The value, which the caller keeps.</param>
+    /// <param name="gradient">Memory for its gradient, which the caller keeps, too; null where the tape makes it.</param>
+    internal Variable AddParameter(Tensor<float> value, Tensor<float>? gradient)
+    {
+        var variable = new Variable(this, value, needsGradient: true, gradient);
+        parameters.Add(variable);
+        return variable;
     }
 
     /// <summary>Memory for the result of an operation.</summary>

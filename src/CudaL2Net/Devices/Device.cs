@@ -1,5 +1,6 @@
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
@@ -17,19 +18,39 @@ public abstract unsafe class Device : IDisposable
     /// <summary>The operations of this device.</summary>
     public abstract IKernels Kernels { get; }
 
+    /// <summary>What matrix products multiply; <see cref="Precision.Float32"/> on the CPU.</summary>
+    public virtual Precision Precision => Precision.Float32;
+
+    /// <summary>Why <see cref="Open"/> did not take a GPU, one line for people; null where it took one, or was asked for this device by name.</summary>
+    public string? Note { get; private set; }
+
+    /// <summary>Whether this stands in for another kind of device, for tests.</summary>
+    internal virtual bool Emulated => false;
+
+    /// <summary>What this build has CUDA kernels for, as PTX: sm_80, for every GPU since Ampere, and sm_90a where a kernel has a form for Hopper; empty where
+    /// it was built without.</summary>
+    public static IReadOnlyList<string> CudaTargets => CudaDevice.Targets;
+
     /// <summary>Opens a device by name.</summary>
-    /// <param name="name"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+    /// <param name="name"><c>cpu</c>, <c>cuda</c> (the first GPU), <c>cuda:N</c>, or <c>auto</c>: the first GPU where there is one, else the CPU, and
+    /// <see cref="Note"/> says why. The tests' emulation of a GPU is taken by name only.</param>
     /// <param name="threads">For the CPU: the number of threads; 0 is one a core.</param>
-    /// <exception cref="ArgumentException">No such device; the message says which there are.</exception>
-    public static Device Open(string name = "auto", int threads = 0)
+    /// <param name="precision">What matrix products multiply; a CPU has <see cref="Precision.Float32"/> only.</param>
+    /// <exception cref="ArgumentException">No device is called so, or it has not the precision; the message says what there is.</exception>
+    /// <exception cref="CudaException">There is no such GPU, no driver for it, or it is too old.</exception>
+    public static Device Open(string name = "auto", int threads = 0, Precision precision = Precision.Float32)
     {
         ArgumentNullException.ThrowIfNull(name);
+        int ordinal = 0;
         return name switch
         {
-            "auto" or "cpu" => new CpuDevice(threads),
-            "cuda" => new CudaDevice(0),
-            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out int ordinal) => new CudaDevice(ordinal),
-            _ => throw new ArgumentException($"unknown device '{name}': expected auto or cpu"),
+            "auto" => OpenBest(threads, precision),
+            "cpu" when precision != Precision.Float32 => throw new ArgumentException(
+                $"the CPU computes in float32; {precision.ToString().ToLowerInvariant()} needs a GPU (--device cuda)"),
+            "cpu" => new CpuDevice(threads),
+            "cuda" => new CudaDevice(0, precision),
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => new CudaDevice(ordinal, precision),
+            _ => throw new ArgumentException($"unknown device '{name}': expected auto, cpu, cuda or cuda:N"),
         };
     }
 
@@ -49,11 +70,20 @@ public abstract unsafe class Device : IDisposable
         return tensor;
     }
 
+    /// <summary>Makes work that can be done again and again: on a GPU the second run records it as one graph, and from then on a run is one launch.</summary>
+    /// <param name="work">Calls of <see cref="Kernels"/> on tensors that outlive the result, the same ones every time; nothing that waits or allocates from the
+    /// second run on. Nothing is done until the first <see cref="IReplay.Run"/>.</param>
+    public virtual IReplay Record(Action work) => new DirectReplay(work);
+
     /// <summary>Waits until all queued work has been done.</summary>
     public abstract void Synchronize();
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>Prepares the reading of tensors while other work goes on.</summary>
+    /// <param name="sources">The tensors, which must outlive the result.</param>
+    internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(sources);
 
     internal abstract void* AllocateBytes(nuint bytes);
 
@@ -64,6 +94,33 @@ public abstract unsafe class Device : IDisposable
     internal abstract void CopyToHost(void* host, void* device, nuint bytes);
 
     internal abstract void Clear(void* device, nuint bytes);
+
+    private static Device OpenBest(int threads, Precision precision)
+    {
+        string reason;
+        try
+        {
+            var device = new CudaDevice(0, precision);
+            if (!device.Emulated)
+            {
+                return device;
+            }
+
+            device.Dispose();
+            reason = "the CUDA driver is the tests' emulation, which --device cuda takes";
+        }
+        catch (CudaException error)
+        {
+            reason = error.Message;
+        }
+
+        if (precision != Precision.Float32)
+        {
+            throw new ArgumentException($"{precision.ToString().ToLowerInvariant()} needs a GPU: {reason}");
+        }
+
+        return new CpuDevice(threads) { Note = $"running on the CPU: {reason}" };
+    }
 
     /// <summary>Throws unless two tensors have as many elements.</summary>
     private protected static void RequireSameLength(Tensor<float> a, Tensor<float> b)
@@ -128,5 +185,21 @@ public abstract unsafe class Device : IDisposable
         RequireLength(nearest, 2 * rows, nameof(nearest));
         RequireLength(distance, 2 * rows, nameof(distance));
         return (rows, columns, width);
+    }
+}
+
+/// <summary>Work that can be done again and again.</summary>
+public interface IReplay : IDisposable
+{
+    /// <summary>Queues the work once more.</summary>
+    void Run();
+}
+
+internal sealed class DirectReplay(Action work) : IReplay
+{
+    public void Run() => work();
+
+    public void Dispose()
+    {
     }
 }

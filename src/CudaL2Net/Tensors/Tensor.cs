@@ -88,6 +88,16 @@ public sealed unsafe class Tensor<T> : IDisposable
         return new Tensor<T>(Device, Pointer + ((long)start * row), count * row, view);
     }
 
+    /// <summary>Elements from <paramref name="start"/> on as a tensor of another shape, sharing this memory.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The elements do not lie inside the tensor.</exception>
+    internal Tensor<T> View(int start, params ReadOnlySpan<int> viewShape)
+    {
+        int length = CheckedLength(viewShape);
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length);
+        return new Tensor<T>(Device, Pointer + start, length, viewShape.ToArray());
+    }
+
     /// <summary>Gives the memory back. Views made by <see cref="Rows"/> end with the tensor they came from.</summary>
     public void Dispose()
     {

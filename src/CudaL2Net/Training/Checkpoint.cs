@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using CudaL2Net.Data;
 using CudaL2Net.Formats;
+using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Training;
@@ -17,8 +18,11 @@ namespace CudaL2Net.Training;
 /// <param name="Step">Steps done.</param>
 /// <param name="TotalSteps">Steps in all.</param>
 /// <param name="FirstLoss">The loss of the first step.</param>
-internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moments, TrainingOptions Options, string DataFingerprint, int Step, int TotalSteps,
-    float FirstLoss)
+/// <param name="Device">The kind of device that the last step was done on: cpu or cuda.</param>
+/// <param name="Precision">What its matrix products multiplied.</param>
+internal sealed record Checkpoint(
+    ModelFile Model, IReadOnlyList<float[]> Moments, TrainingOptions Options, string DataFingerprint, int Step, int TotalSteps, float FirstLoss, string Device,
+    Precision Precision)
 {
     private const string Kind = "cudal2net-checkpoint-1";
 
@@ -48,6 +52,8 @@ internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moment
         metadata["step"] = Step.ToString(CultureInfo.InvariantCulture);
         metadata["total_steps"] = TotalSteps.ToString(CultureInfo.InvariantCulture);
         metadata["first_loss"] = FirstLoss.ToString("R", CultureInfo.InvariantCulture);
+        metadata["device"] = Device;
+        metadata["precision"] = Precision.ToString().ToLowerInvariant();
         SafetensorsFile.Write(path, tensors, metadata);
     }
 
@@ -77,7 +83,9 @@ internal sealed record Checkpoint(ModelFile Model, IReadOnlyList<float[]> Moment
         }
 
         return new Checkpoint(ModelFile.From(file), moments, options, file.Metadata.GetValueOrDefault("data", ""), Number("step"), Number("total_steps"),
-            float.TryParse(file.Metadata.GetValueOrDefault("first_loss"), CultureInfo.InvariantCulture, out float firstLoss) ? firstLoss : float.NaN);
+            float.TryParse(file.Metadata.GetValueOrDefault("first_loss"), CultureInfo.InvariantCulture, out float firstLoss) ? firstLoss : float.NaN,
+            file.Metadata.GetValueOrDefault("device", "cpu"),
+            Enum.TryParse(file.Metadata.GetValueOrDefault("precision", ""), ignoreCase: true, out Precision precision) ? precision : Precision.Float32);
 
         int Number(string key) => int.TryParse(file.Metadata.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int value)
             ? value

@@ -6,27 +6,69 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Training;
 
-/// <summary>A tower's weights and statistics in device memory, while they are trained.</summary>
+/// <summary>A tower's weights and statistics in device memory, while they are trained. All parameters lie in one tensor and their gradients in another, so
+/// that one operation updates them all.</summary>
 internal sealed class TrainedTower : IDisposable
 {
     private readonly TowerWeights initial;
     private readonly Layer[] layers;
+    private readonly List<(int Start, int[] Shape)> slots = [];
 
     public TrainedTower(Device device, TowerWeights weights)
     {
         initial = weights;
-        layers = [.. weights.Layers.Select((layer, i) =>
+        int length = 0;
+        foreach ((LayerWeights layer, TowerLayer shape) in weights.Layers.Zip(TowerLayer.All))
         {
-            TowerLayer shape = TowerLayer.All[i];
-            return new Layer(
-                device.Upload<float>(layer.Filters, shape.OutChannels, shape.Kernel, shape.Kernel, shape.InChannels),
-                layer.Bias == null ? null : device.Upload<float>(layer.Bias),
-                layer.Scale == null ? null : device.Upload<float>(layer.Scale),
-                layer.Shift == null ? null : device.Upload<float>(layer.Shift),
-                device.Upload<float>(layer.RunningMean),
-                device.Upload<float>(layer.RunningVariance));
-        })];
+            Reserve(layer.Filters, shape.OutChannels, shape.Kernel, shape.Kernel, shape.InChannels);
+            Reserve(layer.Bias, shape.OutChannels);
+            Reserve(layer.Scale, shape.OutChannels);
+            Reserve(layer.Shift, shape.OutChannels);
+        }
+
+        Parameters = device.Allocate<float>(length);
+        Gradients = device.Allocate<float>(length);
+        int next = 0;
+        layers =
+        [
+            .. weights.Layers.Select(layer => new Layer(
+                Place(layer.Filters)!, Place(layer.Bias), Place(layer.Scale), Place(layer.Shift), device.Upload<float>(layer.RunningMean),
+                device.Upload<float>(layer.RunningVariance))),
+        ];
+
+        void Reserve(float[]? values, params int[] shape)
+        {
+            // Each starts at a multiple of 64 bytes, as tensors do.
+            const int Alignment = 16;
+            if (values != null)
+            {
+                slots.Add((length, shape));
+                length += (values.Length + Alignment - 1) / Alignment * Alignment;
+            }
+        }
+
+        Parameter? Place(float[]? values)
+        {
+            if (values == null)
+            {
+                return null;
+            }
+
+            (int start, int[] shape) = slots[next++];
+            var parameter = new Parameter(Parameters.View(start, shape), Gradients.View(start, shape));
+            parameter.Value.Write(values);
+            return parameter;
+        }
     }
+
+    /// <summary>All parameters, with zeros between them.</summary>
+    public Tensor<float> Parameters { get; }
+
+    /// <summary>The gradients of <see cref="Parameters"/>.</summary>
+    public Tensor<float> Gradients { get; }
+
+    /// <summary>The parts of a tensor like <see cref="Parameters"/>, in the order in which parameters are recorded.</summary>
+    public IEnumerable<Tensor<float>> Split(Tensor<float> flat) => slots.Select(slot => flat.View(slot.Start, slot.Shape));
 
     /// <summary>Records the tower in training mode.</summary>
     /// <param name="tape">The tape.</param>
@@ -52,8 +94,8 @@ internal sealed class TrainedTower : IDisposable
             }
 
             var normalization = new BatchNormOptions(2, initial.Epsilon, options.StatisticsMomentum, Relu: !last && !tap);
-            x = tape.ConvolutionBatchNorm(x, tape.Parameter(layer.Filters), Parameter(tape, layer.Bias), shape.Stride, shape.Padding, normalization,
-                Parameter(tape, layer.Scale), Parameter(tape, layer.Shift), layer.RunningMean, layer.RunningVariance);
+            x = tape.ConvolutionBatchNorm(x, Record(tape, layer.Filters)!, Record(tape, layer.Bias), shape.Stride, shape.Padding, normalization,
+                Record(tape, layer.Scale), Record(tape, layer.Shift), layer.RunningMean, layer.RunningVariance);
             if (tap)
             {
                 tapped.Add((i + 1, x));
@@ -82,29 +124,29 @@ internal sealed class TrainedTower : IDisposable
     public TowerWeights Download() => initial with
     {
         Layers = [.. layers.Select(layer => new LayerWeights(
-            layer.Filters.ToArray(),
-            layer.Bias?.ToArray(),
-            layer.Scale?.ToArray(),
-            layer.Shift?.ToArray(),
+            layer.Filters.Value.ToArray(),
+            layer.Bias?.Value.ToArray(),
+            layer.Scale?.Value.ToArray(),
+            layer.Shift?.Value.ToArray(),
             layer.RunningMean.ToArray(),
             layer.RunningVariance.ToArray()))],
     };
 
     public void Dispose()
     {
+        Parameters.Dispose();
+        Gradients.Dispose();
         foreach (Layer layer in layers)
         {
-            layer.Filters.Dispose();
-            layer.Bias?.Dispose();
-            layer.Scale?.Dispose();
-            layer.Shift?.Dispose();
             layer.RunningMean.Dispose();
             layer.RunningVariance.Dispose();
         }
     }
 
-    private static Variable? Parameter(Tape tape, Tensor<float>? value) => value == null ? null : tape.Parameter(value);
+    private static Variable? Record(Tape tape, Parameter? parameter) => parameter == null ? null : tape.AddParameter(parameter.Value, parameter.Gradient);
 
-    private sealed record Layer(Tensor<float> Filters, Tensor<float>? Bias, Tensor<float>? Scale, Tensor<float>? Shift, Tensor<float> RunningMean,
-        Tensor<float> RunningVariance);
+    private sealed record Parameter(Tensor<float> Value, Tensor<float> Gradient);
+
+    private sealed record Layer(
+        Parameter Filters, Parameter? Bias, Parameter? Scale, Parameter? Shift, Tensor<float> RunningMean, Tensor<float> RunningVariance);
 }

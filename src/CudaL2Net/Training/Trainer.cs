@@ -16,7 +16,11 @@ namespace CudaL2Net.Training;
 /// </summary>
 public sealed class Trainer : IDisposable
 {
+    // The first run of a recorded step is an ordinary one, the second records it.
+    private const int WarmUpSteps = 2;
     private const int CalibrationSteps = 4;
+
+    private static readonly TimeSpan ShortestCalibration = TimeSpan.FromSeconds(0.2);
 
     private readonly TrainingOptions options;
     private readonly PatchSet training;
@@ -29,6 +33,7 @@ public sealed class Trainer : IDisposable
     private readonly BatchSampler sampler;
     private readonly TrainingStep step;
     private readonly int[] epochRows;
+    private readonly StepParameters[] schedule;
     private int done;
     private int loadedEpoch = -1;
     private float firstLoss = float.NaN;
@@ -74,18 +79,20 @@ public sealed class Trainer : IDisposable
             ? InitialTowers(setup.InitialModel)
             : (checkpoint.Model.Towers[^1], centreSurround ? checkpoint.Model.Towers[0] : null);
         epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
-        step = new TrainingStep(device, options, training, trained, frozen, epochRows.Length);
+        schedule = new StepParameters[sampler.StepsPerEpoch];
+        step = new TrainingStep(device, options, training, trained, frozen, schedule.Length);
         if (checkpoint != null)
         {
             checkpoint.Restore(step.Moments, CheckpointPath);
             done = checkpoint.Step;
             firstLoss = checkpoint.FirstLoss;
+            OtherDevice = done > 0 && checkpoint.Device != DeviceKind ? checkpoint.Device : null;
         }
         else if (setup.Duration is { } duration)
         {
             TotalSteps = StepsWithin(duration);
             step.Dispose();
-            step = new TrainingStep(device, options, training, trained, frozen, epochRows.Length);
+            step = new TrainingStep(device, options, training, trained, frozen, schedule.Length);
             loadedEpoch = -1;
         }
     }
@@ -96,8 +103,14 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps done, those before a resumption included.</summary>
     public int StepsDone => done;
 
+    /// <summary>The kind of device, cpu or cuda, that the steps before a resumption were done on, if it is another one: then the run will not end with the
+    /// bytes of one that was not stopped.</summary>
+    public string? OtherDevice { get; }
+
     /// <summary>The time between checkpoints.</summary>
     public TimeSpan CheckpointInterval { get; }
+
+    private string DeviceKind => device.Name.Split(':')[0];
 
     private string CheckpointPath => Path.Combine(folder, "checkpoint.safetensors");
 
@@ -125,36 +138,30 @@ public sealed class Trainer : IDisposable
         double? fpr95 = null;
         float loss = float.NaN;
         int reportedAt = done;
+        (int Step, float Rate)? asked = null;
         var watch = Stopwatch.StartNew();
         var saved = Stopwatch.StartNew();
         while (done < TotalSteps && !stop.IsCancellationRequested)
         {
-            float rate = LearningRate(done);
-            RunStep(done, rate);
+            float rate = RunStep(done);
             done++;
             bool last = done == TotalSteps;
             bool validate = validation != null && (last || done % ValidationInterval == 0);
             if (done == 1 || last || validate || done % ReportInterval == 0)
             {
-                (loss, IReadOnlyDictionary<string, float> terms) = step.ReadLoss();
-                firstLoss = done == 1 ? loss : firstLoss;
-                CheckHealth(loss);
-                double seconds = watch.Elapsed.TotalSeconds, speed = (done - reportedAt) * 2.0 * options.Batch / seconds;
-                if (validate && Validate() is { } measured)
-                {
-                    fpr95 = measured;
-                    CheckFpr95(measured);
-                }
-
-                metrics.WriteLine(MetricsLine(loss, terms, rate, speed, validate ? fpr95 : null));
-                metrics.Flush();
-                progress?.Report(new TrainingProgress(done, TotalSteps, loss, rate, speed, fpr95,
-                    TimeSpan.FromSeconds((TotalSteps - done) * 2.0 * options.Batch / speed)));
-                reportedAt = done;
-                watch.Restart();
+                // A report that is not there by now is waited for, while the device is busy with the steps after it.
+                Report(validate: false);
+                step.QueueReading();
+                asked = (done, rate);
             }
 
-            if (!last && saved.Elapsed >= CheckpointInterval)
+            bool save = !last && saved.Elapsed >= CheckpointInterval;
+            if (asked != null && (validate || last || save || step.ReadingIsReady))
+            {
+                Report(validate);
+            }
+
+            if (save)
             {
                 SaveCheckpoint();
                 saved.Restart();
@@ -163,6 +170,7 @@ public sealed class Trainer : IDisposable
             }
         }
 
+        Report(validate: false);
         bool completed = done == TotalSteps;
         if (completed && float.IsNaN(loss))
         {
@@ -177,22 +185,63 @@ public sealed class Trainer : IDisposable
         }
 
         return new TrainingResult(completed, done, TotalSteps, loss, fpr95, completed ? ModelPath : null, CheckpointPath);
+
+        // Takes the reading that was asked for, if one was.
+        void Report(bool validate)
+        {
+            if (asked is not { } at)
+            {
+                return;
+            }
+
+            asked = null;
+            StepReading reading = step.TakeReading();
+            loss = reading.Loss;
+            firstLoss = at.Step == 1 ? loss : firstLoss;
+            CheckHealth(reading, at.Step);
+            double seconds = watch.Elapsed.TotalSeconds, speed = (at.Step - reportedAt) * 2.0 * options.Batch / seconds;
+            if (validate && Validate() is { } measured)
+            {
+                fpr95 = measured;
+                CheckFpr95(measured);
+            }
+
+            metrics.WriteLine(MetricsLine(at.Step, reading, at.Rate, speed, validate ? fpr95 : null));
+            metrics.Flush();
+            progress?.Report(new TrainingProgress(at.Step, TotalSteps, loss, at.Rate, speed, fpr95,
+                TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed)));
+            reportedAt = at.Step;
+            watch.Restart();
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose() => step.Dispose();
 
-    private void RunStep(int index, float rate)
+    /// <summary>Queues a step; returns its learning rate.</summary>
+    private float RunStep(int index)
     {
-        int stepsPerEpoch = sampler.StepsPerEpoch, epoch = index / stepsPerEpoch;
+        int epoch = index / schedule.Length, next = index % schedule.Length;
         if (epoch != loadedEpoch)
         {
-            sampler.Draw(epoch, epochRows);
-            step.LoadEpoch(epochRows);
-            loadedEpoch = epoch;
+            LoadEpoch(epoch, next, LearningRate);
         }
 
-        step.Run(new StepParameters { Step = (uint)index, BatchOffset = index % stepsPerEpoch * 2 * options.Batch, LearningRate = rate });
+        step.Run();
+        return schedule[next].LearningRate;
+    }
+
+    private void LoadEpoch(int epoch, int next, Func<int, float> rate)
+    {
+        sampler.Draw(epoch, epochRows);
+        for (int i = 0; i < schedule.Length; i++)
+        {
+            int index = (epoch * schedule.Length) + i;
+            schedule[i] = new StepParameters { Step = (uint)index, BatchOffset = i * 2 * options.Batch, LearningRate = rate(index) };
+        }
+
+        step.LoadEpoch(epochRows, schedule, next);
+        loadedEpoch = epoch;
     }
 
     private float LearningRate(int index)
@@ -207,15 +256,27 @@ public sealed class Trainer : IDisposable
     /// steps alone.</summary>
     private int StepsWithin(TimeSpan duration)
     {
-        RunStep(0, 0);
-        var watch = Stopwatch.StartNew();
-        for (int i = 0; i < CalibrationSteps; i++)
+        LoadEpoch(0, 0, _ => 0);
+        for (int i = 0; i < WarmUpSteps; i++)
         {
-            RunStep(i % sampler.StepsPerEpoch, 0);
+            step.Run();
         }
 
-        double perStep = watch.Elapsed.TotalSeconds / CalibrationSteps;
-        return (int)Math.Clamp(duration.TotalSeconds / perStep, 1, 100_000_000);
+        device.Synchronize();
+        var watch = Stopwatch.StartNew();
+        int steps = 0;
+        while (steps == 0 || watch.Elapsed < ShortestCalibration)
+        {
+            for (int i = 0; i < CalibrationSteps; i++)
+            {
+                step.Run();
+            }
+
+            device.Synchronize();
+            steps += CalibrationSteps;
+        }
+
+        return (int)Math.Clamp(duration.TotalSeconds * steps / watch.Elapsed.TotalSeconds, 1, 100_000_000);
     }
 
     private (TowerWeights Trained, TowerWeights? Frozen) InitialTowers(ModelFile? initial)
@@ -290,6 +351,13 @@ public sealed class Trainer : IDisposable
                     + $"{options.ToJson()}");
         }
 
+        if (checkpoint.Precision != device.Precision)
+        {
+            throw new InvalidDataException(
+                $"{CheckpointPath} was made in {checkpoint.Precision.ToString().ToLowerInvariant()}, the device computes in "
+                    + $"{device.Precision.ToString().ToLowerInvariant()}; resume with the same --precision");
+        }
+
         return checkpoint.DataFingerprint == fingerprint
             ? checkpoint
             : throw new InvalidDataException($"{CheckpointPath} was made with other training data; resume with the same data");
@@ -323,32 +391,32 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private string MetricsLine(float loss, IReadOnlyDictionary<string, float> terms, float rate, double speed, double? fpr95) =>
+    private string MetricsLine(int at, StepReading reading, float rate, double speed, double? fpr95) =>
         JsonSerializer.Serialize(new Dictionary<string, object?>
         {
-            ["step"] = done,
-            ["epoch"] = (done - 1) / sampler.StepsPerEpoch,
-            ["pairs"] = (long)done * options.Batch,
-            ["loss"] = loss,
-            ["terms"] = terms,
+            ["step"] = at,
+            ["epoch"] = (at - 1) / sampler.StepsPerEpoch,
+            ["pairs"] = (long)at * options.Batch,
+            ["loss"] = reading.Loss,
+            ["terms"] = reading.Terms,
             ["learningRate"] = rate,
             ["patchesPerSecond"] = double.IsFinite(speed) ? Math.Round(speed, 1) : null,
             ["fpr95"] = fpr95,
         });
 
-    private void CheckHealth(float loss)
+    private void CheckHealth(StepReading reading, int at)
     {
-        if (!float.IsFinite(loss))
+        if (!float.IsFinite(reading.Loss))
         {
             throw new TrainingCollapsedException(
-                $"the loss is {loss} at step {done}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); "
+                $"the loss is {reading.Loss} at step {at}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); "
                     + $"the last checkpoint is still in {folder}");
         }
 
-        if (step.DescriptorSpread() < 0.01)
+        if (reading.DescriptorSpread < 0.01)
         {
             throw new TrainingCollapsedException(
-                $"all descriptors are alike at step {done} (loss {loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a "
+                $"all descriptors are alike at step {at} (loss {reading.Loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a "
                     + $"smaller learning rate (it was {options.Optimizer.LearningRate}) or a larger batch");
         }
     }
@@ -403,7 +471,8 @@ public sealed class Trainer : IDisposable
                     + $"{options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
         }
 
-        new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss).Write(CheckpointPath);
+        new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss, DeviceKind,
+            device.Precision).Write(CheckpointPath);
     }
 }
 

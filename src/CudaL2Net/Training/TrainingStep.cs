@@ -8,20 +8,26 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Training;
 
-/// <summary>One training step, recorded once: gather, augment, forward, losses, backward, update. The state it moves: weights, statistics, moments.</summary>
+/// <summary>
+/// One training step, recorded once: gather, augment, forward, losses, backward, update. The state it moves: weights, statistics, moments. What changes from
+/// step to step comes from the epoch's schedule in device memory, so that a step needs nothing from the host but its launch.
+/// </summary>
 internal sealed class TrainingStep : IDisposable
 {
-    private readonly Device device;
     private readonly TrainingOptions options;
     private readonly TrainedTower tower;
     private readonly TowerWeights? frozen;
     private readonly Tape tape;
     private readonly Tensor<StepParameters> step;
+    private readonly Tensor<StepParameters> schedule;
+    private readonly Tensor<int> cursor;
     private readonly Tensor<int> indices;
     private readonly Tensor<byte> pixels;
     private readonly Tensor<byte>? centres;
-    private readonly List<Tensor<float>> moments = [];
+    private readonly Tensor<float>[] flatMoments;
     private readonly Variable descriptors;
+    private readonly IReplay replay;
+    private readonly Readback readback;
 
     /// <summary>Uploads the data and records the step.</summary>
     /// <param name="device">Where it runs.</param>
@@ -29,18 +35,19 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="patches">The training set; stays resident in device memory.</param>
     /// <param name="trained">The tower that is trained.</param>
     /// <param name="frozen">For centre-surround: the tower on the reduced patch, which is not.</param>
-    /// <param name="epochRows">The length of an epoch's list of rows.</param>
-    public TrainingStep(Device device, TrainingOptions options, PatchSet patches, TowerWeights trained, TowerWeights? frozen, int epochRows)
+    /// <param name="stepsPerEpoch">The number of batches that <see cref="LoadEpoch"/> brings.</param>
+    public TrainingStep(Device device, TrainingOptions options, PatchSet patches, TowerWeights trained, TowerWeights? frozen, int stepsPerEpoch)
     {
-        this.device = device;
         this.options = options;
         this.frozen = frozen;
         tower = new TrainedTower(device, trained);
         tape = new Tape(device);
         step = device.Allocate<StepParameters>(1);
-        indices = device.Allocate<int>(epochRows);
-        pixels = device.Upload<byte>(patches.Pixels, patches.Count, PatchSet.Side, PatchSet.Side);
+        schedule = device.Allocate<StepParameters>(stepsPerEpoch);
+        cursor = device.Allocate<int>(1);
         int rows = 2 * options.Batch;
+        indices = device.Allocate<int>(checked(stepsPerEpoch * rows));
+        pixels = device.Upload<byte>(patches.Pixels, patches.Count, PatchSet.Side, PatchSet.Side);
         var gather = new GatherOptions(options.Normalization, options.Augmentation, options.Seed);
         Variable? left = null;
         if (frozen != null)
@@ -87,13 +94,11 @@ internal sealed class TrainingStep : IDisposable
             }
         }
 
-        foreach (Variable parameter in tape.Parameters)
-        {
-            for (int i = 0; i < (options.Optimizer.Kind == OptimizerKind.Adam ? 2 : 1); i++)
-            {
-                moments.Add(device.Allocate<float>(parameter.Value.Shape));
-            }
-        }
+        flatMoments = [.. Enumerable.Range(0, options.Optimizer.Kind == OptimizerKind.Adam ? 2 : 1).Select(_ => device.Allocate<float>(tower.Parameters.Length))];
+        Tensor<float>[][] perMoment = [.. flatMoments.Select(flat => tower.Split(flat).ToArray())];
+        Moments = [.. Enumerable.Range(0, perMoment[0].Length).SelectMany(i => perMoment.Select(parts => parts[i]))];
+        replay = device.Record(Recorded(device));
+        readback = device.CreateReadback([.. tape.Losses.Select(term => term.Value), descriptors.Value]);
 
         Tensor<float>? MeanImage(TowerWeights weights) => weights.MeanImage == null
             ? null
@@ -101,53 +106,84 @@ internal sealed class TrainingStep : IDisposable
     }
 
     /// <summary>The optimizer's moments: one for each parameter, two with Adam.</summary>
-    public IReadOnlyList<Tensor<float>> Moments => moments;
+    public IReadOnlyList<Tensor<float>> Moments { get; }
 
-    /// <summary>The rows of the coming epoch's batches.</summary>
-    public void LoadEpoch(ReadOnlySpan<int> rows) => indices.Write(rows);
+    /// <summary>Whether the values that <see cref="QueueReading"/> asked for are there.</summary>
+    public bool ReadingIsReady => readback.IsReady;
 
-    /// <summary>Does one step.</summary>
-    public void Run(StepParameters parameters)
+    /// <summary>Brings an epoch.</summary>
+    /// <param name="rows">The rows of its batches.</param>
+    /// <param name="steps">The parameters of its steps.</param>
+    /// <param name="next">The step, from 0 in this epoch, that comes next.</param>
+    public void LoadEpoch(ReadOnlySpan<int> rows, ReadOnlySpan<StepParameters> steps, int next)
     {
-        step.Write([parameters]);
-        tape.Forward();
-        tape.Backward();
+        indices.Write(rows);
+        schedule.Write(steps);
+        cursor.Write([next]);
+    }
+
+    /// <summary>Queues the next step.</summary>
+    public void Run() => replay.Run();
+
+    /// <summary>Asks for the losses and descriptors of the last step, to be taken later.</summary>
+    public void QueueReading() => readback.Queue();
+
+    /// <summary>What <see cref="QueueReading"/> asked for; waits until it is there.</summary>
+    public StepReading TakeReading()
+    {
+        ReadOnlySpan<float> values = readback.Take();
+        var terms = new Dictionary<string, float>();
+        for (int i = 0; i < tape.Losses.Count; i++)
+        {
+            terms[tape.Losses[i].Name] = values[i];
+        }
+
+        return new StepReading(terms.Values.Sum(), terms, DescriptorSpread(values[tape.Losses.Count..]));
+    }
+
+    /// <summary>The towers as they are now, in the order of a model file.</summary>
+    public IReadOnlyList<TowerWeights> Download() => frozen == null ? [tower.Download()] : [frozen, tower.Download()];
+
+    public void Dispose()
+    {
+        replay.Dispose();
+        readback.Dispose();
+        tape.Dispose();
+        tower.Dispose();
+        step.Dispose();
+        schedule.Dispose();
+        cursor.Dispose();
+        indices.Dispose();
+        pixels.Dispose();
+        centres?.Dispose();
+        Array.ForEach(flatMoments, moment => moment.Dispose());
+    }
+
+    private Action Recorded(Device device)
+    {
         OptimizerOptions optimizer = options.Optimizer;
         var sgd = new SgdOptions(optimizer.Momentum, optimizer.Dampening, optimizer.WeightDecay);
         var adam = new AdamOptions(optimizer.Momentum, optimizer.Beta2, 1e-8f, optimizer.WeightDecay);
-        for (int i = 0; i < tape.Parameters.Count; i++)
+        IKernels kernels = device.Kernels;
+        return () =>
         {
-            Variable parameter = tape.Parameters[i];
+            kernels.NextStep(schedule, cursor, step);
+            tape.Forward();
+            tape.Backward();
             if (optimizer.Kind == OptimizerKind.Adam)
             {
-                device.Kernels.AdamUpdate(adam, step, parameter.Gradient!, moments[2 * i], moments[(2 * i) + 1], parameter.Value);
+                kernels.AdamUpdate(adam, step, tower.Gradients, flatMoments[0], flatMoments[1], tower.Parameters);
             }
             else
             {
-                device.Kernels.SgdUpdate(sgd, step, parameter.Gradient!, moments[i], parameter.Value);
+                kernels.SgdUpdate(sgd, step, tower.Gradients, flatMoments[0], tower.Parameters);
             }
-        }
+        };
     }
 
-    /// <summary>The last step's loss: the sum of all terms, and each.</summary>
-    public (float Total, IReadOnlyDictionary<string, float> Terms) ReadLoss()
+    // The variance of the trained descriptors, all dimensions together.
+    private double DescriptorSpread(ReadOnlySpan<float> values)
     {
-        var terms = new Dictionary<string, float>();
-        var value = new float[1];
-        foreach ((string name, Tensor<float> loss) in tape.Losses)
-        {
-            loss.Read(value);
-            terms[name] = value[0];
-        }
-
-        return (terms.Values.Sum(), terms);
-    }
-
-    /// <summary>The variance of the last batch's trained descriptors, all dimensions together: near 1 for unit vectors that spread, 0 where all are
-    /// alike.</summary>
-    public double DescriptorSpread()
-    {
-        float[] values = descriptors.Value.ToArray();
         int dimension = descriptors.Shape[1], rows = 2 * options.Batch;
         double spread = 0;
         for (int d = dimension - TowerLayer.All[^1].OutChannels; d < dimension; d++)
@@ -165,21 +201,11 @@ internal sealed class TrainingStep : IDisposable
 
         return spread;
     }
-
-    /// <summary>The towers as they are now, in the order of a model file.</summary>
-    public IReadOnlyList<TowerWeights> Download() => frozen == null ? [tower.Download()] : [frozen, tower.Download()];
-
-    public void Dispose()
-    {
-        tape.Dispose();
-        tower.Dispose();
-        step.Dispose();
-        indices.Dispose();
-        pixels.Dispose();
-        centres?.Dispose();
-        foreach (Tensor<float> moment in moments)
-        {
-            moment.Dispose();
-        }
-    }
 }
+
+/// <summary>What is read of a step.</summary>
+/// <param name="Loss">The sum of all terms.</param>
+/// <param name="Terms">Each term, weighted, by its name.</param>
+/// <param name="DescriptorSpread">The variance of the batch's trained descriptors, all dimensions together: near 1 for unit vectors that spread, 0 where all are
+/// alike.</param>
+internal sealed record StepReading(float Loss, IReadOnlyDictionary<string, float> Terms, double DescriptorSpread);

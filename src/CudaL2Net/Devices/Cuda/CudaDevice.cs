@@ -11,6 +11,7 @@ namespace CudaL2Net.Devices.Cuda;
 internal sealed unsafe partial class CudaDevice : Device, IKernels
 {
     private const int OldestCapability = 8;
+    private const string CommonTarget = "sm_80", HopperTarget = "sm_90a";
 
     private readonly CudaContext context;
     private readonly CudaStream stream;
@@ -25,6 +26,11 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
     public CudaDevice(int ordinal, Precision precision = Precision.Float32)
     {
+        if (Resources.Length == 0)
+        {
+            throw new CudaException("this build has no CUDA kernels: ./build.sh setup installs a compiler for them", CudaError.NotFound);
+        }
+
         properties = CudaContext.GetDeviceInfo(ordinal);
         if (properties.ComputeCapability.Major < OldestCapability)
         {
@@ -44,7 +50,7 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
 
     public override string Description =>
         $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):F0} GiB, driver of CUDA "
-            + $"{properties.DriverVersion}, PTX {PtxTarget}, "
+            + $"{properties.DriverVersion}, PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
             + Precision.ToString().ToLowerInvariant();
 
     public override IKernels Kernels => this;
@@ -52,20 +58,16 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Streaming multiprocessors, for launch geometries.</summary>
     public int Multiprocessors => properties.MultiProcessorCount;
 
-    /// <summary>What the matrix products of this device multiply.</summary>
-    public Precision Precision { get; }
+    public override Precision Precision { get; }
 
-    /// <summary>Whether this is the tests' emulation and no GPU.</summary>
-    public bool Emulated => properties.DeviceName.Contains("emulat", StringComparison.OrdinalIgnoreCase);
+    internal override bool Emulated => properties.DeviceName.Contains("emulat", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What the device's kernels are compiled for: sm_90a where a file has such a form and the device is of that kind, sm_80 otherwise.</summary>
-    private string PtxTarget => HasHopper && Resources.Any(name => name.EndsWith($".{HopperTarget}.ptx", StringComparison.Ordinal))
-        ? $"sm_80 and {HopperTarget}"
-        : "sm_80";
+    /// <summary>What this build has kernels for.</summary>
+    public static IReadOnlyList<string> Targets =>
+        [.. Resources.Select(name => name.Split('.')[^2]).Select(end => end == HopperTarget ? HopperTarget : CommonTarget).Distinct().Order()];
 
-    private static string HopperTarget => "sm_90a";
 
-    private static string[] Resources => typeof(CudaDevice).Assembly.GetManifestResourceNames();
+    private static string[] Resources => [.. typeof(CudaDevice).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".ptx", StringComparison.Ordinal))];
 
     // Code for sm_90a runs on compute capability 9.0 only.
     private bool HasHopper => properties.ComputeCapability == new Version(9, 0);
@@ -205,7 +207,7 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         string hopper = $"{file}.{HopperTarget}.ptx", common = $"{file}.ptx";
         using Stream? tuned = HasHopper ? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{hopper}") : null;
         using Stream source = tuned ?? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{common}")
-            ?? throw new InvalidOperationException($"this build has no CUDA kernels ({common} is missing): ./build.sh setup installs a compiler for them");
+            ?? throw new InvalidOperationException($"this build is not whole: the CUDA kernels {common} are missing");
         var ptx = new byte[source.Length];
         source.ReadExactly(ptx);
         return context.LoadModulePTX(tuned != null ? hopper : common, ptx);
