@@ -386,9 +386,9 @@ void Emulator(string name = "emulator", string optimization = "-O3", string[]? s
     string[] flags =
     [
         "-x", "c++", "-std=c++17", optimization, "-fPIC", "-pthread", "-Ikernels/include", "-Ikernels/emulator", "-Wall", "-Wno-unused-function",
-        "-Wno-unknown-pragmas", .. sanitize ?? [],
+        "-Wno-unknown-pragmas", "-DCUDA_EMU", .. sanitize ?? [],
     ];
-    string[] kernelFlags = [.. flags, "-DCUDA_EMU", "-march=x86-64-v3", "-ffp-contract=fast", "-fno-strict-aliasing", "-c"];
+    string[] kernelFlags = [.. flags, "-march=x86-64-v3", "-ffp-contract=fast", "-fno-strict-aliasing", "-c"];
     string[] driverFlags = [.. flags, .. schedulerFlags ?? [], "-c"];
     Compilation Step(string source, string[] with) =>
         new(compiler, with, source, Path.Combine(objects, Path.GetFileNameWithoutExtension(source) + Path.GetExtension(source).Replace('.', '_') + ".o"));

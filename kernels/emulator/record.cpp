@@ -1,0 +1,79 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <map>
+#include <set>
+#include <string>
+#include "record.h"
+
+namespace emu {
+namespace {
+// Larger launches would take the sanitizers too long; tests have small ones beside them.
+constexpr size_t MostBytes = 8u << 20;
+constexpr unsigned long long MostThreads = 1u << 17;
+constexpr int MostOfAKernel = 8;
+
+FILE* file() {
+    static FILE* opened = [] {
+        const char* path = getenv("CUDAL2NET_EMULATOR_RECORD");
+        return path && *path ? fopen(path, "wb") : nullptr;
+    }();
+    return opened;
+}
+
+// Adds the allocation that this value points to, and those that its contents point to.
+void reach(uint64_t value, DeviceMemory& memory, std::map<uintptr_t, size_t>& reached) {
+    if (!memory.contains(value)) return;
+    const Allocation* a = memory.find(value);
+    if (!a || !reached.emplace(a->address, a->bytes).second) return;
+    const uint64_t* words = (const uint64_t*)a->address;
+    for (size_t i = 0; i < a->bytes / 8; i++) reach(words[i], memory, reached);
+}
+}  // namespace
+
+void record_launch(const Launch& launch, DeviceMemory& memory) {
+    FILE* f = file();
+    if (!f) return;
+    // Launches are alike where all but the addresses is the same.
+    std::string key = launch.kernel->name, parameters;
+    key.append((const char*)launch.grid, sizeof launch.grid).append((const char*)launch.block, sizeof launch.block);
+    std::map<uintptr_t, size_t> reached;
+    for (unsigned i = 0; i < launch.kernel->parameters; i++) {
+        unsigned size = launch.kernel->sizes[i];
+        parameters.append((const char*)launch.args[i], size);
+        for (unsigned offset = 0; offset + 8 <= size; offset += 8) {
+            uint64_t value;
+            memcpy(&value, (const char*)launch.args[i] + offset, 8);
+            reach(value, memory, reached);
+            key += memory.contains(value) ? "address" : std::to_string(value);
+        }
+        if (size % 8) key.append((const char*)launch.args[i], size);
+    }
+    static std::set<std::string> known;
+    static std::map<std::string, int> recorded;
+    size_t bytes = 0;
+    for (auto& [address, size] : reached) bytes += size;
+    unsigned long long threads = (unsigned long long)launch.grid[0] * launch.grid[1] * launch.grid[2] * launch.block[0] * launch.block[1] * launch.block[2];
+    int& times = recorded[launch.kernel->name];
+    // Of a kernel that only has large launches, one.
+    bool large = bytes > MostBytes || threads > MostThreads;
+    if (times >= (large ? 1 : MostOfAKernel) || !known.insert(key).second) return;
+    times++;
+    LaunchHeader header = {};
+    memcpy(header.magic, RecordMagic, sizeof header.magic);
+    memcpy(header.grid, launch.grid, sizeof header.grid);
+    memcpy(header.block, launch.block, sizeof header.block);
+    header.shared = launch.shared;
+    header.name_bytes = (unsigned)strlen(launch.kernel->name);
+    header.parameter_bytes = (unsigned)parameters.size();
+    header.allocations = (unsigned)reached.size();
+    fwrite(&header, sizeof header, 1, f);
+    fwrite(launch.kernel->name, 1, header.name_bytes, f);
+    fwrite(parameters.data(), 1, parameters.size(), f);
+    for (auto& [address, size] : reached) {
+        uint64_t pair[2] = {address, size};
+        fwrite(pair, sizeof pair, 1, f);
+        fwrite((const void*)address, 1, size, f);
+    }
+    fflush(f);
+}
+}  // namespace emu

@@ -1,0 +1,17 @@
+// A file of launches with all the memory that they can reach, to be run again by replay.cpp under a sanitizer.
+#pragma once
+#include <vector>
+#include "memory.h"
+#include "scheduler.h"
+
+namespace emu {
+// Adds a launch to the file that CUDAL2NET_EMULATOR_RECORD names, unless one like it is there.
+void record_launch(const Launch& launch, DeviceMemory& memory);
+
+constexpr char RecordMagic[8] = {'l', 'a', 'u', 'n', 'c', 'h', '0', '1'};
+// A record is a LaunchHeader, the kernel's name, its parameters one after another, and for each allocation an address, a size and its bytes.
+struct LaunchHeader {
+    char magic[8];
+    unsigned grid[3], block[3], shared, name_bytes, parameter_bytes, allocations;
+};
+}  // namespace emu
