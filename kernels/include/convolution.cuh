@@ -1,0 +1,527 @@
+// convolution.cuh - two-dimensional convolutions as matrix products whose operands are gathered while they are loaded (implicit GEMM), NHWC, filters
+// [out][kh][kw][in]; what conv2d*.cu instantiate for each precision and tile.
+//   forward          y[pixel][o]   = sum over (tap, c) x[pixel at tap][c] w[o][tap][c]                    rows: output pixels, columns: o
+//   backward-data    dx[pixel][c]  = sum over (tap, o) dy[pixel at tap][o] w[o][tap][c]                   rows: input pixels of one class, columns: c
+//   backward-filter  dw[tap, c][o] = sum over pixels x[pixel at tap][c] dy[pixel][o]                      rows: (tap, c), columns: o
+// Input pixels of backward-data fall into stride x stride classes by their place modulo the stride; all pixels of a class meet the same taps, so a class is a
+// stride-1 convolution without wasted products. Where there is one output pixel, every input pixel is a class of its own (one tap each).
+// Fused: x may be stored unnormalized (applied after the load, padding stays zero); dy may be given as the gradient of the normalized output, and is finished
+// after the load from it, y and two sums a channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
+// before. A block never spans both sides of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
+// Tiles are 128 x 32, 64 or 128: 64 sums a thread (32 in the first), 32 KB of shared memory at most for the product, 34 KB for the epilogue. Bytes: operands are
+// float32 in memory, neighbouring lanes load 64 or 128 neighbouring bytes of a pixel; the nine taps of a pixel come from L1 and L2.
+#pragma once
+#include "normalization.cuh"
+
+struct Convolution {
+  int batch, height, width, inChannels, outChannels, kernelHeight, kernelWidth, stride, padding, outHeight, outWidth;
+  int sides, tilesOfSide;              // row tiles of a side (forward, backward-data)
+  int partDepth;                       // k of one part of the depth (forward), pixels of one (backward-filter)
+  int partsOfSide;                     // backward-filter
+  int classRows, classColumns;         // backward-data: strides that make the classes
+  Divider byIn, byOut, byOutWidth, byOutPixels;
+  const float *x, *filters, *bias, *y; // y: the unnormalized output, read by fused backward passes
+  const float *gradient, *sums;        // of the (normalized) output; sums [sides][2][out]
+  float* result;                       // y, dx or parts
+  float* tiles;                        // [sides][tiles][2][c] of the epilogue, or the bias's parts; null where not wanted
+  Normalization input, output;
+  VEC_MEMBER int side_images() const { return batch / sides; }
+};
+
+VEC_D int small_quotient(int n, int divisor) { return (int)(((float)n + 0.5f) / (float)divisor); }        // n < 2^20
+
+// What is multiplied, from where it lies: x, normalized if need be ...
+struct InputSource {
+  struct Raw { Four x; };
+  struct Coefficients { Four mean, inverse, scale, shift; };
+  const float* x;
+  Normalization n;
+  VEC_MEMBER void load4(Raw& r, long long at) const { r.x = four(ldg_f4(x + at)); }
+  VEC_MEMBER void load1(Raw& r, int j, long long at) const { r.x.v[j] = __ldg(x + at); }
+  VEC_MEMBER bool plain() const { return !n.present(); }
+  VEC_MEMBER float given(const Raw& r, int j) const { return r.x.v[j]; }
+  VEC_MEMBER Coefficients whole(int c) const {
+    return Coefficients{channels_of<true>(n.mean, c, 0, 0.f), channels_of<true>(n.inverseDeviation, c, 0, 0.f), channels_of<true>(n.scale, c, 0, 1.f),
+                        channels_of<true>(n.shift, c, 0, 0.f)};
+  }
+  VEC_MEMBER void one(Coefficients& k, int j, int c) const {
+    k.mean.v[j] = __ldg(n.mean + c);
+    k.inverse.v[j] = __ldg(n.inverseDeviation + c);
+    k.scale.v[j] = channel_of(n.scale, c, 1.f);
+    k.shift.v[j] = channel_of(n.shift, c, 0.f);
+  }
+  VEC_MEMBER float value(const Raw& r, const Coefficients& k, int j) const {
+    return activated(standardized(r.x.v[j], k.mean.v[j], k.inverse.v[j]), k.scale.v[j], k.shift.v[j], n.relu);
+  }
+};
+// ... and the gradient of the convolution's output, from that of its normalization's output.
+struct GradientSource {
+  struct Raw { Four g, y; };
+  struct Coefficients { Four mean, inverse, scale, shift, m, product; };
+  const float *gradient, *y, *sums;                                    // sums of this side
+  float share;                                                         // 1 / values a channel
+  Normalization n;
+  VEC_MEMBER void load4(Raw& r, long long at) const {
+    r.g = four(ldg_f4(gradient + at));
+    if (n.present()) r.y = four(ldg_f4(y + at));
+  }
+  VEC_MEMBER void load1(Raw& r, int j, long long at) const {
+    r.g.v[j] = __ldg(gradient + at);
+    if (n.present()) r.y.v[j] = __ldg(y + at);
+  }
+  VEC_MEMBER bool plain() const { return !n.present(); }
+  VEC_MEMBER float given(const Raw& r, int j) const { return r.g.v[j]; }
+  VEC_MEMBER Coefficients whole(int c) const {
+    return Coefficients{channels_of<true>(n.mean, c, 0, 0.f), channels_of<true>(n.inverseDeviation, c, 0, 0.f), channels_of<true>(n.scale, c, 0, 1.f),
+                        channels_of<true>(n.shift, c, 0, 0.f), channels_of<true>(sums, c, 0, 0.f), channels_of<true>(sums + n.channels, c, 0, 0.f)};
+  }
+  VEC_MEMBER void one(Coefficients& k, int j, int c) const {
+    k.mean.v[j] = __ldg(n.mean + c);
+    k.inverse.v[j] = __ldg(n.inverseDeviation + c);
+    k.scale.v[j] = channel_of(n.scale, c, 1.f);
+    k.shift.v[j] = channel_of(n.shift, c, 0.f);
+    k.m.v[j] = __ldg(sums + c);
+    k.product.v[j] = __ldg(sums + n.channels + c);
+  }
+  VEC_MEMBER float value(const Raw& r, const Coefficients& k, int j) const {
+    const float xhat = standardized(r.y.v[j], k.mean.v[j], k.inverse.v[j]), m = masked(r.g.v[j], xhat, k.scale.v[j], k.shift.v[j], n.relu);
+    return k.inverse.v[j] * k.scale.v[j] * (m - share * k.m.v[j] - xhat * (share * k.product.v[j]));
+  }
+};
+VEC_D InputSource input_source(const Convolution& g, int side) {
+  InputSource s = {g.x, g.input};
+  s.n.use_side(side);
+  return s;
+}
+VEC_D GradientSource gradient_source(const Convolution& g, int side) {
+  GradientSource s = {g.gradient, g.y, nullptr, 1.f / ((float)g.side_images() * g.outHeight * g.outWidth), g.output};
+  s.n.use_side(side);
+  if (s.n.present()) s.sums = g.sums + side * 2 * g.outChannels;
+  return s;
+}
+
+// Pixels i of a grid in each image: row r is image r / (rows columns), grid place (r / columns) % rows, r % columns; it looks at (place step + offset).
+struct PixelGrid {
+  int rows, columns, step, offsetRow, offsetColumn;
+  int image, first, count;                                             // first image of the side, first row of the tile, rows of the side
+  VEC_MEMBER bool at(int r, int& n, int& i, int& j) const {
+    r += first;
+    if (r >= count) return false;
+    const int pixels = rows * columns;
+    n = r / pixels;
+    r -= n * pixels;
+    n += image;
+    i = r / columns;
+    j = r - i * columns;
+    return true;
+  }
+};
+
+// Rows are pixels, k is (tap, channel): for an image [n][height][width][channels] that is looked at with taps (a, b) at (row + sign a, column + sign b).
+template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
+  typedef typename Source::Raw Raw;
+  Source source;
+  PixelGrid grid;
+  int height, width, channels, tapColumns, sign, depth;
+  Divider byChannels;
+  int pixel[VECTORS], place[VECTORS], first;
+  unsigned inside;
+
+  VEC_MEMBER void start(int i, int row, int k) {
+    first = k;
+    inside = 0;
+    int n = 0, h = 0, w = 0;
+    const bool valid = grid.at(row, n, h, w);
+    h = valid ? h * grid.step + grid.offsetRow : -16384;
+    w = w * grid.step + grid.offsetColumn;
+    pixel[i] = (n * height + h) * width + w;
+    place[i] = h * 65536 + (w & 0xffff);
+  }
+  VEC_MEMBER void split(int k, int& a, int& b, int& c) const {
+    const int tap = quotient(byChannels, k);
+    c = k - tap * channels;
+    a = small_quotient(tap, tapColumns);
+    b = tap - a * tapColumns;
+  }
+  VEC_MEMBER bool find(int i, int a, int b, int c, long long& at) const {
+    const int h = (place[i] >> 16) + sign * a, w = (int)(short)place[i] + sign * b;
+    at = (long long)(pixel[i] + sign * (a * width + b)) * channels + c;
+    return (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
+  }
+  VEC_MEMBER Raw load(int i, int k) {
+    Raw r = {};
+    k += first;
+    int a, b, c;
+    long long at;
+    if (WHOLE) {
+      split(k, a, b, c);
+      const bool in = k < depth && find(i, a, b, c, at);
+      if (in) source.load4(r, at);
+      inside = (inside & ~(1u << i)) | (in ? 1u << i : 0u);
+    } else {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        split(k + j, a, b, c);
+        const bool in = k + j < depth && find(i, a, b, c, at);
+        if (in) source.load1(r, j, at);
+        inside = (inside & ~(1u << (4 * i + j))) | (in ? 1u << (4 * i + j) : 0u);
+      }
+    }
+    return r;
+  }
+  VEC_MEMBER float4 finish(int i, int k, const Raw& r) const {
+    Four v = {{0.f, 0.f, 0.f, 0.f}};
+    k += first;
+    if (source.plain()) {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) v.v[j] = source.given(r, j);           // zeros where nothing was loaded
+      return v.vector();
+    }
+    int a, b, c;
+    typename Source::Coefficients of;
+    if (WHOLE) {
+      if (!(inside >> i & 1)) return v.vector();
+      split(k, a, b, c);
+      of = source.whole(c);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) v.v[j] = source.value(r, of, j);
+    } else {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        if (!(inside >> (4 * i + j) & 1)) continue;
+        split(k + j, a, b, c);
+        source.one(of, j, c);
+        v.v[j] = source.value(r, of, j);
+      }
+    }
+    return v.vector();
+  }
+};
+
+// Columns are input channels, k is (tap of the class, output channel).
+template <int VECTORS, bool WHOLE> struct TransposedFilters {
+  typedef float4 Raw;
+  const float* filters;
+  int taps, kernelWidth, inChannels, firstRow, firstColumn, rowStep, columnStep, tapColumns, depth, corner;
+  Divider byOut;
+  int column, at[VECTORS];
+
+  VEC_MEMBER void start(int i, int row, int k) {
+    column = corner + row;
+    at[i] = k;
+  }
+  VEC_MEMBER float4 load(int i, int k) const {
+    float4 v = zero4();
+    k += at[i];
+    if (k >= depth || column >= inChannels) return v;
+    const int tap = quotient(byOut, k), o = k - tap * (int)byOut.divisor, a = small_quotient(tap, tapColumns), b = tap - a * tapColumns;
+    const float* from = filters + ((long long)o * taps + (firstRow + a * rowStep) * kernelWidth + firstColumn + b * columnStep) * inChannels + column;
+    if (WHOLE) return ldg_f4(from);
+    v.x = __ldg(from);
+    if (column + 1 < inChannels) v.y = __ldg(from + 1);
+    if (column + 2 < inChannels) v.z = __ldg(from + 2);
+    if (column + 3 < inChannels) v.w = __ldg(from + 3);
+    return v;
+  }
+  VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
+};
+
+// Rows are (tap, input channel), k is the output pixel.
+template <int VECTORS, bool WHOLE> struct TapRows {
+  typedef InputSource::Raw Raw;
+  InputSource source;
+  int height, width, channels, kernelWidth, stride, padding, rows, corner, end;
+  Divider byChannels, byOutWidth, byOutPixels;
+  int dh[WHOLE ? 1 : 4], dw[WHOLE ? 1 : 4], c[WHOLE ? 1 : 4], at[VECTORS];
+  unsigned inside;
+
+  VEC_MEMBER void start(int i, int row, int k) {
+    at[i] = k;
+    inside = 0;
+    PRAGMA_UNROLL
+    for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
+      const int r = corner + row + j, tap = quotient(byChannels, r), a = small_quotient(tap, kernelWidth);
+      c[j] = r - tap * channels;
+      dh[j] = r < rows ? a - padding : -(1 << 24);
+      dw[j] = tap - a * kernelWidth - padding;
+    }
+  }
+  VEC_MEMBER Raw load(int i, int k) {
+    Raw r = {};
+    k += at[i];
+    const int n = quotient(byOutPixels, k), pixel = k - n * (int)byOutPixels.divisor, oh = quotient(byOutWidth, pixel);
+    const int ow = pixel - oh * (int)byOutWidth.divisor;
+    PRAGMA_UNROLL
+    for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
+      const int h = oh * stride + dh[j], w = ow * stride + dw[j], bit = WHOLE ? i : 4 * i + j;
+      const bool in = k < end && (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
+      if (in) {
+        const long long from = ((long long)(n * height + h) * width + w) * channels + c[j];
+        if (WHOLE) source.load4(r, from);
+        else source.load1(r, j, from);
+      }
+      inside = (inside & ~(1u << bit)) | (in ? 1u << bit : 0u);
+    }
+    return r;
+  }
+  VEC_MEMBER float4 finish(int i, int, const Raw& r) const {
+    if (source.plain()) return r.x.vector();
+    Four v = {{0.f, 0.f, 0.f, 0.f}};
+    InputSource::Coefficients of;
+    if (WHOLE) {
+      if (!(inside >> i & 1)) return v.vector();
+      of = source.whole(c[0]);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) v.v[j] = source.value(r, of, j);
+    } else {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        if (!(inside >> (4 * i + j) & 1)) continue;
+        source.one(of, j, c[WHOLE ? 0 : j]);
+        v.v[j] = source.value(r, of, j);
+      }
+    }
+    return v.vector();
+  }
+};
+
+// Columns are output channels, k is the output pixel; sums up the bias's gradient on the way.
+template <int VECTORS, bool WHOLE> struct GradientColumns {
+  typedef GradientSource::Raw Raw;
+  GradientSource source;
+  int channels, corner, end;
+  int column, at[VECTORS];
+  Four bias;
+
+  VEC_MEMBER void start(int i, int row, int k) {
+    column = corner + row;
+    at[i] = k;
+    bias = four(zero4());
+  }
+  VEC_MEMBER Raw load(int i, int k) const {
+    Raw r = {};
+    k += at[i];
+    if (k >= end || column >= channels) return r;
+    const long long from = (long long)k * channels + column;
+    if (WHOLE) {
+      source.load4(r, from);
+    } else {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) if (column + j < channels) source.load1(r, j, from + j);
+    }
+    return r;
+  }
+  VEC_MEMBER float4 finish(int i, int k, const Raw& r) {
+    Four v = r.g;
+    if (!source.plain()) {
+      v = four(zero4());
+      GradientSource::Coefficients of;
+      if (k + at[i] < end && column < channels) {
+        if (WHOLE) of = source.whole(column);
+        PRAGMA_UNROLL
+        for (int j = 0; j < 4; j++) {
+          if (!WHOLE && column + j >= channels) continue;
+          if (!WHOLE) source.one(of, j, column + j);
+          v.v[j] = source.value(r, of, j);
+        }
+      }
+    }
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) bias.v[j] += v.v[j];
+    return v.vector();
+  }
+};
+
+VEC_D void store_columns(float* to, const Four& v, int columns) {       // columns that exist from here on
+  if (columns % 4 == 0) {
+    if (columns > 0) st_f4(to, v.vector());
+    return;
+  }
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) if (j < columns) to[j] = v.v[j];
+}
+
+template <Precision P, int N, bool WHOLE> VEC_D void convolution_forward(const Convolution& g) {
+  typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, true, true> Gemm;
+  DYN_SHARED(unsigned char, shared);
+  const int side = blockIdx.x / g.tilesOfSide, tile = blockIdx.x - side * g.tilesOfSide, n0 = blockIdx.y * N;
+  const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, count = g.side_images() * g.outHeight * g.outWidth;
+  const int begin = blockIdx.z * g.partDepth, end = min(depth, begin + g.partDepth);
+  PixelRows<Gemm::A_VECTORS, WHOLE, InputSource> a = {input_source(g, side),
+      PixelGrid{g.outHeight, g.outWidth, g.stride, -g.padding, -g.padding, side * g.side_images(), tile * Gemm::ROWS, count},
+      g.height, g.width, g.inChannels, g.kernelWidth, 1, depth, g.byIn};
+  MatrixRows<Gemm::B_VECTORS> b = {g.filters + (long long)n0 * depth, g.outChannels - n0, depth, depth, WHOLE};
+  typename Gemm::Accumulators sums;
+  Gemm::run(a, b, begin, end, shared, sums);
+
+  const int column = n0 + Gemm::column(), columns = g.outChannels - column;
+  const bool parts = gridDim.z > 1, statistics = g.tiles != nullptr && !parts;
+  float* y = g.result + ((long long)(parts ? blockIdx.z * g.sides : 0) + side) * count * g.outChannels + column;
+  const Four bias = channels_of<false>(parts ? nullptr : g.bias, column, g.outChannels, 0.f);
+  float seen = 0.f;
+  Four mean = four(zero4()), squares = mean;
+  Gemm::rows(sums, shared, [&](int row, float4 (&values)[Gemm::ROW_COUNT]) {
+    Four added = four(zero4()), deviations = added;
+    float valid = 0.f;
+    PRAGMA_UNROLL
+    for (int i = 0; i < Gemm::ROW_COUNT; i++) {
+      const int m = tile * Gemm::ROWS + row + i * Gemm::ROW_STEP;
+      if (m >= count) continue;
+      Four v = four(values[i]);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        v.v[j] += bias.v[j];
+        added.v[j] += v.v[j];
+      }
+      valid += 1.f;
+      store_columns(y + (long long)m * g.outChannels, v, columns);
+    }
+    if (!statistics || valid == 0.f) return;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) added.v[j] /= valid;
+    PRAGMA_UNROLL
+    for (int i = 0; i < Gemm::ROW_COUNT; i++) {
+      if (tile * Gemm::ROWS + row + i * Gemm::ROW_STEP >= count) continue;
+      const Four v = four(values[i]);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        const float d = v.v[j] + bias.v[j] - added.v[j];
+        deviations.v[j] = fmaf(d, d, deviations.v[j]);
+      }
+    }
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) {
+      const Moments all = joined(Moments{seen, mean.v[j], squares.v[j]}, Moments{valid, added.v[j], deviations.v[j]});
+      mean.v[j] = all.mean;
+      squares.v[j] = all.squares;
+    }
+    seen += valid;
+  });
+  if (!statistics) return;
+
+  // The threads of a column are joined in order.
+  Moments* of = reinterpret_cast<Moments*>(shared);
+  __syncthreads();
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) of[Gemm::row() * N + Gemm::column() + j] = Moments{seen, mean.v[j], squares.v[j]};
+  __syncthreads();
+  const int c = n0 + threadIdx.x;
+  if (threadIdx.x >= N || c >= g.outChannels) return;
+  Moments all = of[threadIdx.x];
+  for (int i = 1; i < Gemm::ROW_STEP; i++) all = joined(all, of[i * N + threadIdx.x]);
+  float* to = g.tiles + (long long)blockIdx.x * 2 * g.outChannels + c;
+  to[0] = all.mean;
+  to[g.outChannels] = all.squares;
+}
+
+template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_data(const Convolution& g) {
+  typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, true, false> Gemm;
+  DYN_SHARED(unsigned char, shared);
+  const int side = blockIdx.x / g.tilesOfSide, tile = blockIdx.x - side * g.tilesOfSide, n0 = blockIdx.y * N;
+  const int ph = blockIdx.z / g.classColumns, pw = blockIdx.z - ph * g.classColumns;               // the class: rows ph + i classRows, columns likewise
+  const int rows = (g.height - ph + g.classRows - 1) / g.classRows, columns = (g.width - pw + g.classColumns - 1) / g.classColumns;
+  const int kh = (ph + g.padding) % g.classRows, kw = (pw + g.padding) % g.classColumns;          // its first tap
+  const int tapRows = max(0, (g.kernelHeight - kh + g.classRows - 1) / g.classRows), tapColumns = max(0, (g.kernelWidth - kw + g.classColumns - 1) / g.classColumns);
+  const int depth = tapRows * tapColumns * g.outChannels, count = g.side_images() * rows * columns;
+  const PixelGrid grid = {rows, columns, 1, (ph + g.padding - kh) / g.classRows, (pw + g.padding - kw) / g.classColumns, side * g.side_images(),
+                          tile * Gemm::ROWS, count};
+  PixelRows<Gemm::A_VECTORS, WHOLE, GradientSource> a = {gradient_source(g, side), grid, g.outHeight, g.outWidth, g.outChannels, max(1, tapColumns), -1, depth,
+                                                         g.byOut};
+  TransposedFilters<Gemm::B_VECTORS, WHOLE> b = {g.filters, g.kernelHeight * g.kernelWidth, g.kernelWidth, g.inChannels, kh, kw, g.classRows, g.classColumns,
+                                                 max(1, tapColumns), depth, n0, g.byOut};
+  typename Gemm::Accumulators products;
+  Gemm::run(a, b, 0, depth, shared, products);
+
+  const int column = n0 + Gemm::column(), left = g.inChannels - column;
+  const bool gather = g.tiles != nullptr;
+  InputSource of = input_source(g, side);
+  InputSource::Coefficients k = {};
+  if (gather) {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) if (j < left) of.one(k, j, column + j);
+  }
+  Four m = four(zero4()), product = m;
+  Gemm::rows(products, shared, [&](int row, float4 (&values)[Gemm::ROW_COUNT]) {
+    PRAGMA_UNROLL
+    for (int i = 0; i < Gemm::ROW_COUNT; i++) {
+      int image, h, w;
+      if (!grid.at(row + i * Gemm::ROW_STEP, image, h, w)) continue;
+      const Four v = four(values[i]);
+      const long long at = ((long long)(image * g.height + ph + h * g.classRows) * g.width + pw + w * g.classColumns) * g.inChannels + column;
+      store_columns(g.result + at, v, left);
+      if (!gather) continue;
+      InputSource::Raw x = {};
+      if (WHOLE) {
+        if (left > 0) of.load4(x, at);
+      } else {
+        PRAGMA_UNROLL
+        for (int j = 0; j < 4; j++) if (j < left) of.load1(x, j, at + j);
+      }
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        const float xhat = standardized(x.x.v[j], k.mean.v[j], k.inverse.v[j]), d = masked(v.v[j], xhat, k.scale.v[j], k.shift.v[j], of.n.relu);
+        m.v[j] += d;
+        product.v[j] = fmaf(d, xhat, product.v[j]);
+      }
+    }
+  });
+  if (!gather) return;
+  float2* to = reinterpret_cast<float2*>(shared);
+  __syncthreads();
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) to[Gemm::row() * N + Gemm::column() + j] = make_float2(m.v[j], product.v[j]);
+  __syncthreads();
+  const int c = n0 + threadIdx.x;
+  if (threadIdx.x >= N || c >= g.inChannels) return;
+  float2 all = to[threadIdx.x];
+  for (int i = 1; i < Gemm::ROW_STEP; i++) {
+    all.x += to[i * N + threadIdx.x].x;
+    all.y += to[i * N + threadIdx.x].y;
+  }
+  float* tiles = g.tiles + (((long long)side * gridDim.z + blockIdx.z) * g.tilesOfSide + tile) * 2 * g.inChannels + c;
+  tiles[0] = all.x;
+  tiles[g.inChannels] = all.y;
+}
+
+template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_filter(const Convolution& g) {
+  typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, false, false> Gemm;
+  DYN_SHARED(unsigned char, shared);
+  const int side = blockIdx.z / g.partsOfSide, part = blockIdx.z - side * g.partsOfSide, n0 = blockIdx.y * N, m0 = blockIdx.x * Gemm::ROWS;
+  const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.side_images() * g.outHeight * g.outWidth;
+  const int begin = side * pixels + part * g.partDepth, end = min((side + 1) * pixels, begin + g.partDepth);
+  TapRows<Gemm::A_VECTORS, WHOLE> a = {input_source(g, side), g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding, rows, m0, end,
+                                       g.byIn, g.byOutWidth, g.byOutPixels};
+  GradientColumns<Gemm::B_VECTORS, WHOLE> b = {gradient_source(g, side), g.outChannels, n0, end};
+  typename Gemm::Accumulators sums;
+  Gemm::run(a, b, begin, end, shared, sums);
+
+  const int column = n0 + Gemm::column(), columns = g.outChannels - column;
+  float* parts = g.result + ((long long)blockIdx.z * rows + m0) * g.outChannels + column;
+  Gemm::rows(sums, shared, [&](int row, float4 (&values)[Gemm::ROW_COUNT]) {
+    PRAGMA_UNROLL
+    for (int i = 0; i < Gemm::ROW_COUNT; i++)
+      if (m0 + row + i * Gemm::ROW_STEP < rows) store_columns(parts + (long long)(row + i * Gemm::ROW_STEP) * g.outChannels, four(values[i]), columns);
+  });
+  if (g.tiles == nullptr || blockIdx.x > 0) return;
+
+  // The bias's gradient: the threads that loaded a column lie N / 4 apart.
+  float* to = reinterpret_cast<float*>(shared);
+  __syncthreads();
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) to[threadIdx.x / (N / 4) * N + Gemm::column() + j] = b.bias.v[j];
+  __syncthreads();
+  const int c = n0 + threadIdx.x;
+  if (threadIdx.x >= N || c >= g.outChannels) return;
+  float bias = to[threadIdx.x];
+  for (int i = 1; i < Gemm::ROW_STEP; i++) bias += to[i * N + threadIdx.x];
+  g.tiles[(long long)blockIdx.z * g.outChannels + c] = bias;
+}
+
+// The kernels of one precision: columns of a tile, threads, name; "any" takes any number of channels.
+#define CONVOLUTION_KERNELS(P, N, WHOLE, THREADS, NAME)                                                                                                   \
+  extern "C" __global__ __launch_bounds__(THREADS) void conv2d_forward_##NAME(const Convolution g) { convolution_forward<P, N, WHOLE>(g); }               \
+  KERNEL(conv2d_forward_##NAME);                                                                                                                          \
+  extern "C" __global__ __launch_bounds__(THREADS) void conv2d_backward_data_##NAME(const Convolution g) { convolution_backward_data<P, N, WHOLE>(g); }   \
+  KERNEL(conv2d_backward_data_##NAME);                                                                                                                    \
+  extern "C" __global__ __launch_bounds__(THREADS) void conv2d_backward_filter_##NAME(const Convolution g) { convolution_backward_filter<P, N, WHOLE>(g); } \
+  KERNEL(conv2d_backward_filter_##NAME)

@@ -1,0 +1,205 @@
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda;
+
+/// <summary>Launches of the convolution kernels, plain and fused: a plain one is a fused one without normalizations.</summary>
+internal sealed unsafe partial class CudaDevice
+{
+    private const int TileRows = 128;
+
+    // The depth of a forward product is cut into parts of at least this, where there are too few tiles to fill the device.
+    private const int LeastPartDepth = 256;
+    private const int LeastPartPixels = 128;
+
+    public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y) =>
+        Forward(geometry, x, null, filters, bias, y, 1, statistics: false);
+
+    public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y,
+        in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
+    {
+        RequireSides(options.Sides, input);
+        int rows = geometry.Batch / options.Sides * geometry.OutHeight * geometry.OutWidth;
+        float* tiles = Forward(geometry, x, input, filters, bias, y, options.Sides, statistics: true);
+        if (tiles == null)
+        {
+            BatchStatistics(options, y, mean, inverseDeviation, runningMean, runningVariance);
+        }
+        else
+        {
+            JoinStatistics(options, tiles, (rows + TileRows - 1) / TileRows, TileRows, rows, geometry.OutChannels, mean, inverseDeviation, runningMean,
+                runningVariance);
+        }
+    }
+
+    public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx) =>
+        BackwardData(geometry, null, dy, filters, dx, null);
+
+    public void Conv2dBackwardData(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient, Tensor<float> filters, Tensor<float> dInput,
+        NormalizedActivation? input) => BackwardData(geometry, output, gradient, filters, dInput, input);
+
+    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias) =>
+        BackwardFilter(geometry, x, null, null, dy, dFilters, dBias);
+
+    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, NormalizedActivation output, Tensor<float> gradient,
+        Tensor<float> dFilters, Tensor<float>? dBias) => BackwardFilter(geometry, x, input, output, gradient, dFilters, dBias);
+
+    /// <summary>Returns where the statistics of the tiles are; null where they have not been gathered.</summary>
+    private float* Forward(in Conv2dGeometry g, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y, int sides,
+        bool statistics)
+    {
+        RequireShapes(g, x, filters, y);
+        int depth = g.KernelHeight * g.KernelWidth * g.InChannels, rows = g.Batch / sides * g.OutHeight * g.OutWidth;
+        int tiles = (rows + TileRows - 1) / TileRows;
+        bool whole = g.InChannels % 4 == 0;
+        int columns = TileColumns(g.OutChannels, whole), columnTiles = (g.OutChannels + columns - 1) / columns;
+        int parts = Math.Clamp(2 * Multiprocessors / (sides * tiles * columnTiles), 1, Math.Max(1, depth / LeastPartDepth));
+        int partDepth = RoundUp((depth + parts - 1) / parts, 32);
+        parts = (depth + partDepth - 1) / partDepth;
+
+        float* scratch = (float*)Scratch((nuint)((parts > 1 ? (long)parts * y.Length : 2L * sides * tiles * g.OutChannels) * sizeof(float)));
+        var arguments = new ConvolutionArguments(g, sides)
+        {
+            TilesOfSide = tiles,
+            PartDepth = partDepth,
+            X = x.Pointer,
+            Filters = filters.Pointer,
+            Bias = bias == null ? null : bias.Pointer,
+            Result = parts > 1 ? scratch : y.Pointer,
+            Tiles = statistics && parts == 1 ? scratch : null,
+            Input = new NormalizationArguments(input),
+        };
+        Launch("forward", columns, whole, new Grid(sides * tiles, columnTiles, parts), arguments);
+        if (parts > 1)
+        {
+            Launch("conv2d_parts", "conv2d_sum", Blocks(y.Length), 256, 0, scratch, parts, y.Length, g.OutChannels, bias, y);
+        }
+
+        return arguments.Tiles;
+    }
+
+    private void BackwardData(in Conv2dGeometry g, NormalizedActivation? output, Tensor<float> gradient, Tensor<float> filters, Tensor<float> dx,
+        NormalizedActivation? input)
+    {
+        int sides = output?.Normalization.Sides ?? 1;
+        RequireSides(sides, input?.Normalization);
+        RequireShapes(g, dx, filters, gradient);
+
+        // Where there is one output pixel in a direction, any stride gives the same sums: with one as large as the image each pixel has its own tap only.
+        int classRows = g.OutHeight == 1 && g.KernelHeight > 1 ? Math.Max(g.Stride, g.Height) : g.Stride;
+        int classColumns = g.OutWidth == 1 && g.KernelWidth > 1 ? Math.Max(g.Stride, g.Width) : g.Stride;
+        if ((long)classRows * classColumns > ushort.MaxValue)
+        {
+            classRows = classColumns = g.Stride;
+        }
+
+        int classes = classRows * classColumns;
+        int rows = g.Batch / sides * ((g.Height + classRows - 1) / classRows) * ((g.Width + classColumns - 1) / classColumns);
+        int tiles = (rows + TileRows - 1) / TileRows;
+        bool whole = g.InChannels % 4 == 0 && g.OutChannels % 4 == 0;
+        int columns = TileColumns(g.InChannels, whole), columnTiles = (g.InChannels + columns - 1) / columns;
+        var arguments = new ConvolutionArguments(g, sides)
+        {
+            TilesOfSide = tiles,
+            ClassRows = classRows,
+            ClassColumns = classColumns,
+            X = input == null ? null : input.X.Pointer,
+            Filters = filters.Pointer,
+            Y = output == null ? null : output.X.Pointer,
+            Gradient = gradient.Pointer,
+            Sums = output == null ? null : output.Sums.Pointer,
+            Result = dx.Pointer,
+            Tiles = input == null ? null : (float*)Scratch((nuint)(2L * sides * classes * tiles * g.InChannels * sizeof(float))),
+            Input = new NormalizationArguments(input?.Normalization),
+            Output = new NormalizationArguments(output?.Normalization),
+        };
+        Launch("backward_data", columns, whole, new Grid(sides * tiles, columnTiles, classes), arguments);
+        if (input != null)
+        {
+            JoinSums(arguments.Tiles, sides, classes * tiles, 2 * g.InChannels, input.Sums.Pointer);
+        }
+    }
+
+    private void BackwardFilter(in Conv2dGeometry g, Tensor<float> x, Normalization? input, NormalizedActivation? output, Tensor<float> gradient,
+        Tensor<float> dFilters, Tensor<float>? dBias)
+    {
+        int sides = output?.Normalization.Sides ?? 1;
+        RequireSides(sides, input);
+        RequireShapes(g, x, dFilters, gradient);
+        int rows = g.KernelHeight * g.KernelWidth * g.InChannels, pixels = g.Batch / sides * g.OutHeight * g.OutWidth;
+        int tiles = (rows + TileRows - 1) / TileRows;
+        bool whole = g.InChannels % 4 == 0 && g.OutChannels % 4 == 0;
+        int columns = TileColumns(g.OutChannels, whole), columnTiles = (g.OutChannels + columns - 1) / columns;
+        int parts = Math.Clamp(2 * Multiprocessors / (sides * tiles * columnTiles), 1, Math.Max(1, pixels / LeastPartPixels));
+        int partPixels = RoundUp((pixels + parts - 1) / parts, 32);
+        parts = (pixels + partPixels - 1) / partPixels;
+
+        long filterLength = (long)sides * parts * rows * g.OutChannels, biasLength = (long)sides * parts * g.OutChannels;
+        float* scratch = (float*)Scratch((nuint)((filterLength + biasLength) * sizeof(float)));
+        var arguments = new ConvolutionArguments(g, sides)
+        {
+            PartDepth = partPixels,
+            PartsOfSide = parts,
+            X = x.Pointer,
+            Y = output == null ? null : output.X.Pointer,
+            Gradient = gradient.Pointer,
+            Sums = output == null ? null : output.Sums.Pointer,
+            Result = scratch,
+            Tiles = dBias == null ? null : scratch + filterLength,
+            Input = new NormalizationArguments(input),
+            Output = new NormalizationArguments(output?.Normalization),
+        };
+        Launch("backward_filter", columns, whole, new Grid(tiles, columnTiles, sides * parts), arguments);
+        Launch("conv2d_parts", "conv2d_filter_sum", new Grid((rows + 7) / 8, (g.OutChannels + 31) / 32), 256, 0, scratch, sides * parts, rows, g.OutChannels,
+            dFilters);
+        if (dBias != null)
+        {
+            JoinSums(arguments.Tiles, 1, sides * parts, g.OutChannels, dBias.Pointer);
+        }
+    }
+
+    private void Launch(string pass, int columns, bool whole, Grid grid, ConvolutionArguments arguments)
+    {
+        (string file, string name) = Precision switch
+        {
+            Precision.Tf32 => ("conv2d_tf32", "tf32"),
+            Precision.Bf16 => ("conv2d_bf16", "bf16"),
+            _ => ("conv2d", "float32"),
+        };
+
+        // Two stages of both operands, at most 64 bytes and a margin of 8 elements a row; or half the sums, for the epilogue.
+        int sharedBytes = Math.Max(2 * 64 * (TileRows + columns + 16), TileRows / 2 * (columns + 8) * sizeof(float));
+        Launch(file, $"conv2d_{pass}_{name}_{(whole ? columns : "any")}", grid, columns == 128 ? 256 : 128, sharedBytes, KernelArgument.Structure(&arguments));
+    }
+
+    private static int TileColumns(int channels, bool whole) => !whole || channels <= 32 ? 32 : channels <= 64 ? 64 : 128;
+
+    private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
+
+    private static void RequireShapes(in Conv2dGeometry g, Tensor<float> x, Tensor<float> filters, Tensor<float> y)
+    {
+        RequireLength(x, g.Batch * g.Height * g.Width * g.InChannels, "the convolution's input");
+        RequireLength(filters, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels, "the bank of filters");
+        RequireLength(y, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels, "the convolution's output");
+    }
+
+    private static void RequireSides(int sides, Normalization? input)
+    {
+        if (input != null && input.Sides != sides)
+        {
+            throw new ArgumentException($"the normalizations before and after a convolution have {input.Sides} and {sides} sides, but must have as many");
+        }
+    }
+
+    /// <summary><c>Convolution</c> of convolution.cuh.</summary>
+    private struct ConvolutionArguments(in Conv2dGeometry g, int sides)
+    {
+        public int Batch = g.Batch, Height = g.Height, Width = g.Width, InChannels = g.InChannels, OutChannels = g.OutChannels;
+        public int KernelHeight = g.KernelHeight, KernelWidth = g.KernelWidth, Stride = g.Stride, Padding = g.Padding;
+        public int OutHeight = g.OutHeight, OutWidth = g.OutWidth;
+        public int Sides = sides, TilesOfSide, PartDepth, PartsOfSide, ClassRows, ClassColumns;
+        public Divider ByIn = new(g.InChannels), ByOut = new(g.OutChannels), ByOutWidth = new(g.OutWidth), ByOutPixels = new(g.OutHeight * g.OutWidth);
+        public float* X, Filters, Bias, Y, Gradient, Sums, Result, Tiles;
+        public NormalizationArguments Input, Output;
+    }
+}
