@@ -86,6 +86,7 @@ internal static partial class Program
             ExportCommand.Create(terminal),
             InfoCommand.Create(terminal),
             MatchCommand.Create(terminal),
+            ReproduceCommand.Create(terminal),
             TrainCommand.Create(terminal),
         };
     }

@@ -61,6 +61,9 @@ internal sealed record TrainingRun(
         }
     }
 
+    /// <summary>Whether two runs give the same model.</summary>
+    public bool IsSameAs(TrainingRun other) => other.Options.ToJson() == Options.ToJson() && other with { Options = Options } == this;
+
     /// <summary>Writes the run into its folder.</summary>
     /// <exception cref="IOException">The folder or file cannot be written.</exception>
     public void Write(string folder)

@@ -53,7 +53,7 @@ internal static class EvaluateOxfordCommand
             "cudal2net evaluate oxford oxford --method sift,rootsift,model,raw",
             "cudal2net evaluate oxford oxford/graf oxford/wall --detector hesaff --model runs/first --json")
         {
-            Folders, CommonOptions.Model, Methods.Option, Detector, Keypoints, Magnification, Images, RunOutput.Csv,
+            Folders, CommonOptions.Model, Methods.Option, Detector, Keypoints, Magnification, Images, RunOutput.Csv, RunOutput.Report,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -76,7 +76,7 @@ internal static class EvaluateOxfordCommand
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
         EvaluationRun run = terminal.WithProgress("evaluating", report => OxfordEvaluation.Evaluate(
             string.Join(", ", folders), sequences, methods.List, detector, magnification, images, report));
-        RunOutput.Write(terminal, line, run);
+        RunOutput.Write(terminal, line, run, methods);
         return 0;
     }
 

@@ -23,7 +23,7 @@ internal static class EvaluateW1bsCommand
             "cudal2net evaluate w1bs wxbs-descriptors-benchmark --method sift,rootsift,model,raw",
             "cudal2net evaluate w1bs W1BS --model runs/first --csv w1bs.csv")
         {
-            Folder, CommonOptions.Model, Methods.Option, RunOutput.Csv, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            Folder, CommonOptions.Model, Methods.Option, RunOutput.Csv, RunOutput.Report, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -35,7 +35,7 @@ internal static class EvaluateW1bsCommand
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
         EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, methods.List, report));
-        RunOutput.Write(terminal, line, run);
+        RunOutput.Write(terminal, line, run, methods);
         return 0;
     }
 }

@@ -208,7 +208,7 @@ internal static class TrainCommand
                 Precision = line.GetValue(CommonOptions.Precision) ?? stored.Precision,
             };
             wanted = Change(wanted, line);
-            return wanted.Options.ToJson() == stored.Options.ToJson() && wanted with { Options = stored.Options } == stored
+            return wanted.IsSameAs(stored)
                 ? stored
                 : throw new UsageException(
                     $"the training in {folder} was started with other settings ({TrainingRun.PathIn(folder)})",

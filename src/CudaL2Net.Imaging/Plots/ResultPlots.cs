@@ -90,11 +90,13 @@ public static class ResultPlots
 
     /// <summary>Bars: one group for each sequence and one for the mean, one bar for each method.</summary>
     /// <param name="groups">The groups' names.</param>
-    /// <param name="methods">The methods: a name and a value from 0 to 1 for each group.</param>
+    /// <param name="methods">The methods: a name and a value, not negative, for each group.</param>
     /// <param name="title">The title.</param>
+    /// <param name="measure">What the values are.</param>
     /// <returns>A PNG file's bytes.</returns>
     /// <exception cref="ArgumentException">Nothing to draw, or a method has not one value for each group.</exception>
-    public static byte[] Bars(IReadOnlyList<string> groups, IReadOnlyList<(string Name, double[] Values)> methods, string title)
+    public static byte[] Bars(
+        IReadOnlyList<string> groups, IReadOnlyList<(string Name, double[] Values)> methods, string title, string measure = "mean average precision")
     {
         ArgumentNullException.ThrowIfNull(groups);
         ArgumentNullException.ThrowIfNull(methods);
@@ -103,7 +105,7 @@ public static class ResultPlots
             throw new ArgumentException($"bars need one value for each group and method; here are {groups.Count} groups and {methods.Count} methods");
         }
 
-        Plot plot = NewPlot(title, string.Empty, "mean average precision");
+        Plot plot = NewPlot(title, string.Empty, measure);
         double width = 0.8 / methods.Count;
         for (int m = 0; m < methods.Count; m++)
         {

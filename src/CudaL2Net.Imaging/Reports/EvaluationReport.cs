@@ -141,7 +141,7 @@ public static class EvaluationReport
         // Bars of scores that all lie near 1, as on Brown's data, would tell nothing.
         const int MostPlots = 12;
         ScoreTable[] drawn = run.Benchmark == "brown" ? [] : [.. run.Tables];
-        foreach (ScoreTable table in drawn.Where(table => table is { HigherIsBetter: true, Unit: ScoreUnit.Fraction, Columns.Count: > 1 }))
+        foreach (ScoreTable table in drawn.Where(table => table is { HigherIsBetter: true, Unit: not ScoreUnit.Count, Columns.Count: > 1 }))
         {
             int[][] parts = [.. Enumerable.Range(0, table.Columns.Count).Chunk(MostColumns)];
             bool folded = parts.Length > 1;
