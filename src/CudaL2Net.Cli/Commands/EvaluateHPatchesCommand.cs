@@ -56,7 +56,7 @@ internal static class EvaluateHPatchesCommand
             "cudal2net evaluate hpatches hpatches-release --split a --model runs/liberty --method model,binary,sift,rootsift --csv scores.csv",
             "cudal2net evaluate hpatches hpatches-release --split view --tasks matching,retrieval --json > results.json")
         {
-            Folder, Split, Tasks, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Pairs, RunOutput.Csv,
+            Folder, Split, Tasks, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Pairs, RunOutput.Csv, RunOutput.Report,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -82,7 +82,7 @@ internal static class EvaluateHPatchesCommand
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
         EvaluationRun run = terminal.WithProgress("evaluating", report => new HPatchesEvaluation(data, device, options).Evaluate(methods.List, report));
-        RunOutput.Write(terminal, line, run);
+        RunOutput.Write(terminal, line, run, methods);
         return 0;
     }
 

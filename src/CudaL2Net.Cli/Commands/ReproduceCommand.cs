@@ -42,7 +42,7 @@ internal static class ReproduceCommand
 
     /// <summary>Options that every reproduction has.</summary>
     public static IReadOnlyList<Option> Shared { get; } =
-        [Brown, Out, Pairs, Epochs, Steps, Batch, Seed, CheckpointSeconds, CommonOptions.Device, CommonOptions.Threads];
+        [Brown, Out, Pairs, Epochs, Steps, Batch, Seed, CheckpointSeconds, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads];
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal) => new ExampleCommand(

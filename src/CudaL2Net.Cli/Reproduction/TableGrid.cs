@@ -102,7 +102,8 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
     private BrownDataset SetOf(string name) => sets.First(set => BrownEvaluation.NameOf(set) == name);
 
     private TrainingRun RunOf(string preset, string trainSet) => new(
-        $"brown:{Path.GetFullPath(SetOf(trainSet).Folder)}", TrainingData.NoValidation, 0, null, new PairOptions(), settings.Change(Presets.Find(preset)));
+        $"brown:{Path.GetFullPath(SetOf(trainSet).Folder)}", TrainingData.NoValidation, 0, null, new PairOptions(), settings.Change(Presets.Find(preset)),
+        device.Name, device.Precision);
 
     private GridCell? Find(string? preset, string trainSet)
     {
@@ -125,9 +126,11 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         return cell;
     }
 
+    // Cells may come from several devices, as long as their precision is the same.
     private void RequireSameRun(string? preset, string trainSet, string cellFolder)
     {
-        if (preset is not null && (TrainingRun.Read(cellFolder) is not { } stored || !stored.IsSameAs(RunOf(preset, trainSet))))
+        if (preset is not null
+            && (TrainingRun.Read(cellFolder) is not { } stored || !(stored with { Device = device.Name }).IsSameAs(RunOf(preset, trainSet))))
         {
             throw new InvalidDataException(
                 $"{cellFolder} holds a training with other settings ({TrainingRun.PathIn(cellFolder)}); give the same ones, or choose another --out");
@@ -172,7 +175,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
             steps = trainer.TotalSteps;
             if (trainer.StepsDone > 0)
             {
-                terminal.Say($"going on from step {trainer.StepsDone} of {steps}");
+                terminal.Say($"going on from step {trainer.StepsDone} of {steps}{(trainer.OtherDevice is { } other ? $", reached on {other}" : string.Empty)}");
             }
 
             TrainingResult result = TrainCommand.Train(terminal, trainer, stop, progress => observe?.Invoke(preset, trainSet, progress));

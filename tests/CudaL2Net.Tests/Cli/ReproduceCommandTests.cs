@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using CudaL2Net.Cli;
+using CudaL2Net.Cli.Reproduction;
+using CudaL2Net.Data;
+using CudaL2Net.Devices;
+using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Imaging.Reports;
+
+namespace CudaL2Net.Tests.Cli;
+
+public sealed class ReproduceCommandTests
+{
+    private const int Steps = 4;
+
+    private TemporaryFolder folder = null!;
+
+    [SetUp]
+    public void WriteSets()
+    {
+        folder = new TemporaryFolder();
+        foreach (string name in new[] { "liberty", "notredame", "yosemite" })
+        {
+            BrownFolder.Write(folder["brown/" + name], 24, pairs: 12 + name.Length);
+        }
+    }
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void ATableIsTrainedTestedAndWrittenAndSkippedWhenFinished()
+    {
+        CommandLine first = Reproduce("table1", "--paper", "ralnet", "--rows", "HardNet");
+        Assert.That(first.Output, Does.Contain("ND -> Lib").And.Contain("(2.07)").And.Contain("(2.48)"));
+        Assert.That(first.Error, Does.Contain("cell 3 of 3").And.Not.Contain("finished before"));
+
+        string html = File.ReadAllText(folder["out/index.html"]);
+        ReportPage.IsSelfContained(html);
+        string[][] table = ReportPage.Table(ReportPage.MainOf(html), "FPR95 in %");
+        string[] columns = ["ND -> Lib", "Yos -> Lib", "Lib -> ND", "Yos -> ND", "Lib -> Yos", "ND -> Yos", "mean"];
+        Assert.That(table[0], Is.EqualTo(new[] { "method" }.Concat(columns.SelectMany(column => new[] { column, "paper" }))));
+        Assert.That(table[1].Where((_, i) => i > 0 && i % 2 == 0), Is.EqualTo(new[] { "2.07", "3.70", "0.77", "1.22", "3.79", "3.33", "2.48" }));
+
+        // JSON, CSV and page have the same numbers.
+        JsonNode row = JsonNode.Parse(File.ReadAllText(folder["out/index.json"]))!["rows"]![0]!;
+        double[] measured = [.. row["measured"]!.AsArray().Append(row["measuredMean"]).Select(value => (double)value!)];
+        string[][] csv = [.. File.ReadAllLines(folder["out/index.csv"]).Skip(1).Select(line => line.Split(',')[^3..])];
+        Assert.That(csv.Select(fields => fields[0]), Is.EqualTo(columns));
+        Assert.That(csv.Select(fields => double.Parse(fields[1], CultureInfo.InvariantCulture)), Is.EqualTo(measured));
+        Assert.That(table[1].Where((_, i) => i % 2 == 1), Is.EqualTo(measured.Select(value => value.ToString("0.00", CultureInfo.InvariantCulture))));
+
+        DateTime[] before = ModelTimes();
+        CommandLine second = Reproduce("table1", "--paper", "ralnet", "--rows", "HardNet");
+        Assert.That(second.Error.Split("finished before"), Has.Length.EqualTo(4));
+        Assert.That(second.Output, Is.EqualTo(first.Output));
+        Assert.That(ModelTimes(), Is.EqualTo(before));
+
+        DateTime[] ModelTimes() => [.. Directory.GetFiles(folder["out"], "model.safetensors", SearchOption.AllDirectories).Order().Select(File.GetLastWriteTimeUtc)];
+    }
+
+    [Test]
+    public void AKilledGridGoesOnFromTheCheckpointAndEndsAlike()
+    {
+        using Device device = Device.Open("cpu", 1);
+        var terminal = new Terminal(TextWriter.Null, TextWriter.Null);
+        IReadOnlyList<BrownDataset> sets = [BrownDataset.Open(folder["brown/liberty"]), BrownDataset.Open(folder["brown/notredame"])];
+        var settings = new GridSettings(options => options with { Steps = Steps, Batch = 4 }, CheckpointSeconds: 0);
+        IReadOnlyList<GridCell> whole = Grid("whole").Run(["hardnet-200k"], null, CancellationToken.None)!;
+
+        // The second cell dies in its third step, with what it did since the last checkpoint.
+        Assert.That(
+            () => Grid("killed").Run(["hardnet-200k"], null, CancellationToken.None, (_, set, progress) =>
+            {
+                if (set == "notredame" && progress.Step == 3)
+                {
+                    throw new OutOfMemoryException("killed");
+                }
+            }),
+            Throws.TypeOf<OutOfMemoryException>());
+        Assert.That(File.Exists(folder["killed/hardnet-200k/liberty/cell.json"]));
+        Assert.That(File.Exists(folder["killed/hardnet-200k/notredame/cell.json"]), Is.False);
+
+        var steps = new List<(string Set, int Step)>();
+        IReadOnlyList<GridCell> resumed = Grid("killed").Run(["hardnet-200k"], null, CancellationToken.None, (_, set, progress) => steps.Add((set, progress.Step)))!;
+        Assert.That(steps, Is.EqualTo(new[] { ("notredame", 3), ("notredame", 4) }));
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.That(resumed[i].Scores, Is.EqualTo(whole[i].Scores));
+            string model = $"hardnet-200k/{whole[i].TrainSet}/model.safetensors";
+            Assert.That(File.ReadAllBytes(folder["killed/" + model]), Is.EqualTo(File.ReadAllBytes(folder["whole/" + model])));
+        }
+
+        TableGrid Grid(string name) => new(folder[name], sets, settings, device, terminal);
+    }
+
+    [Test]
+    public void AStoppedGridIsToldApartFromAFinishedOne()
+    {
+        using Device device = Device.Open("cpu", 1);
+        using var stop = new CancellationTokenSource();
+        var grid = new TableGrid(
+            folder["out"],
+            [BrownDataset.Open(folder["brown/liberty"]), BrownDataset.Open(folder["brown/notredame"])],
+            new GridSettings(options => options with { Steps = Steps, Batch = 4 }),
+            device,
+            new Terminal(TextWriter.Null, TextWriter.Null));
+        Assert.That(grid.Run(["hardnet-200k"], null, stop.Token, (_, _, progress) => stop.Cancel()), Is.Null);
+        Assert.That(grid.Run(["hardnet-200k"], null, CancellationToken.None), Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public void CentreSurroundStartsFromTheL2NetOfTheSameSet()
+    {
+        CommandLine run = Reproduce("table1", "--rows", "CS L2-Net+", "--set-count", "2");
+        Assert.That(run.Error, Does.Contain("cell 1 of 4: l2net+ on liberty").And.Contain("cell 2 of 4: cs-l2net+ on liberty"));
+        JsonNode cells = JsonNode.Parse(File.ReadAllText(folder["out/index.json"]))!["cells"]!;
+        Assert.That(cells.AsArray().Select(cell => cell!["scores"]!.AsArray().Count), Is.All.EqualTo(2), "float and binary on the other set");
+    }
+
+    [Test]
+    public void SiftNeedsNoTraining()
+    {
+        CommandLine run = Reproduce("table1", "--rows", "SIFT");
+        Assert.That(run.Output, Does.Contain("(29.84)"));
+        Assert.That(Directory.GetFiles(folder["out"], "model.safetensors", SearchOption.AllDirectories), Is.Empty);
+    }
+
+    [TestCase("\"fpr95\": ", "\"fpr95\": 0.5e-", "checksum")]
+    [TestCase("{", "[", "")]
+    [TestCase("\"trainSet\"", "\"trainset\"", "trainset")]
+    public void ADamagedCellIsNamedAndNoScoreChanges(string text, string damage, string reason)
+    {
+        Reproduce("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2");
+        string path = folder["out/ral-200k/notredame/cell.json"], whole = File.ReadAllText(path);
+        int at = whole.IndexOf(text, StringComparison.Ordinal);
+        File.WriteAllText(path, whole[..at] + damage + whole[(at + text.Length)..]);
+        Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2").Explains(1, path, "damaged", reason);
+
+        // Without it, only the test is repeated, and gives the same.
+        File.Delete(path);
+        DateTime trained = File.GetLastWriteTimeUtc(folder["out/ral-200k/liberty/model.safetensors"]);
+        Reproduce("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2");
+        JsonNode again = JsonNode.Parse(File.ReadAllText(path))!["cell"]!["scores"]!, before = JsonNode.Parse(whole)!["cell"]!["scores"]!;
+        Assert.That(again.ToJsonString(), Is.EqualTo(before.ToJsonString()));
+        Assert.That(File.GetLastWriteTimeUtc(folder["out/ral-200k/liberty/model.safetensors"]), Is.EqualTo(trained));
+    }
+
+    [Test]
+    public void CellsOfOtherSettingsOrDataAreNotTaken()
+    {
+        Reproduce("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2");
+        Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2", "--seed", "7").Explains(1, "ral-200k", "other settings", "--out");
+        File.AppendAllText(folder["brown2/liberty/m50_100000_100000_0.txt"], "0 100 0 1 100 0 0\n");
+        Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2").Explains(1, "ral-200k", "other data", "--out");
+    }
+
+    [Test]
+    public void RowsAndPapersThatAreNotThereAreExplained()
+    {
+        Line("table1", "--rows", "HadNet").Explains(2, "HadNet");
+        Line("table1", "--paper", "hardnet").Explains(2, "l2net or ralnet");
+        CommandLine.Run("reproduce", "table2", "--brown", folder["brown/liberty"], "--out", folder["out"]).Explains(2, "one set");
+    }
+
+    [Test]
+    public void SetsOfOtherNamesHaveNoPublishedNumbers()
+    {
+        Directory.CreateDirectory(folder["mine"]);
+        Directory.Move(folder["brown/liberty"], folder["mine/harbour"]);
+        Directory.Move(folder["brown/notredame"], folder["mine/market"]);
+        File.WriteAllText(folder["mine/market/origin.txt"], "Not Brown's data.");
+        CommandLine run = CommandLine.MustRun(
+            "reproduce", "table1", "--rows", "SIFT", "--brown", folder["mine"], "--out", folder["out"], "--threads", "1");
+        Assert.That(run.Output, Does.Contain("harbour -> market").And.Contain("(-)").And.Not.Contain("29.84"));
+        Assert.That(run.Error, Does.Contain("Not Brown's data."));
+        XElement main = ReportPage.MainOf(File.ReadAllText(folder["out/index.html"]));
+        Assert.That(main.Elements("p").Single(p => (string?)p.Attribute("class") == "note").Value, Does.StartWith("Not Brown's data."));
+    }
+
+    private CommandLine Reproduce(params string[] words)
+    {
+        CommandLine run = Line(words);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        return run;
+    }
+
+    // "--set-count 2" leaves one of the three sets out.
+    private CommandLine Line(params string[] words)
+    {
+        int count = Array.IndexOf(words, "--set-count");
+        string brown = folder["brown"];
+        if (count >= 0)
+        {
+            words = [.. words[..count], .. words[(count + 2)..]];
+            brown = folder["brown2"];
+            if (!Directory.Exists(brown))
+            {
+                Directory.CreateDirectory(brown);
+                Directory.Move(folder["brown/liberty"], folder["brown2/liberty"]);
+                Directory.Move(folder["brown/notredame"], folder["brown2/notredame"]);
+            }
+        }
+
+        return CommandLine.Run(
+            ["reproduce", .. words, "--brown", brown, "--out", folder["out"], "--steps", $"{Steps}", "--batch", "4", "--threads", "1"]);
+    }
+}
