@@ -17,6 +17,7 @@ const string Usage = """
       bench    build, run a benchmark: fma, convolution, ladder, describe, train, all (--json FILE), operations
       kernels  compile the CUDA kernels to PTX: artifacts/kernels                     (part of build)
       emulator compile them with the emulated CUDA driver: artifacts/emulator          (part of build, on x86-64 Linux)
+      sanitize run the kernels of the tests under the address and race detectors (RECORDED: launches that the emulator recorded)
       format   check the formatting of the sources
       setup    install the system libraries that are missing (Debian and Ubuntu)
       clean    remove everything that was built
@@ -66,6 +67,8 @@ try
         case "emulator":
             Emulator();
             return 0;
+        case "sanitize":
+            return Sanitize();
         case "setup":
             Build();
             if (OperatingSystem.IsLinux() && MissingLibraries().Length > 0)
@@ -370,7 +373,7 @@ void Kernels()
 }
 
 // The same kernels as a shared library with the entry points of the CUDA driver: what the tests run on where there is no GPU.
-void Emulator(string name = "emulator", string optimization = "-O3", string[]? sanitize = null, string[]? schedulerFlags = null)
+void Emulator()
 {
     if (!CanEmulate() || HostCompiler() is not { } compiler)
     {
@@ -380,41 +383,119 @@ void Emulator(string name = "emulator", string optimization = "-O3", string[]? s
         return;
     }
 
+    string[] sources = [.. Directory.GetFiles(Path.Combine(root, "kernels", "emulator"), "*.cpp").Where(file => Path.GetFileName(file) != "replay.cpp")];
+    CompileForHost("emulator", compiler, "libcuda-emulator.so", sources, ["-O3"], [], ["-shared", "-ldl"]);
+}
+
+// The kernels, the scheduler and what runs recorded launches as one program, built with a sanitizer.
+string Replay(string compiler, string name, string[] sanitize, string[] schedulerFlags)
+{
+    string[] sources = [.. new[] { "fibers.cpp", "replay.cpp" }.Select(file => Path.Combine(root, "kernels", "emulator", file))];
+    // The sanitizers watch plain statics, not thread-locals, and need larger stacks.
+    string[] flags = ["-O1", "-g", "-fno-omit-frame-pointer", "-DEMU_SANITIZE", "-DEMU_STACK=262144u", .. sanitize];
+    return CompileForHost(name, compiler, "replay", sources, flags, schedulerFlags, sanitize);
+}
+
+// Compiles the kernels and these sources into artifacts/NAME and links them; returns the path of the result.
+string CompileForHost(string name, string compiler, string result, string[] sources, string[] flags, string[] schedulerFlags, string[] linkFlags)
+{
     string folder = Path.Combine(root, "artifacts", name);
     string objects = Path.Combine(folder, "obj");
-    string sources = Path.Combine(root, "kernels", "emulator");
-    string[] flags =
+    string emulator = Path.Combine(root, "kernels", "emulator");
+    string[] common =
     [
-        "-x", "c++", "-std=c++17", optimization, "-fPIC", "-pthread", "-Ikernels/include", "-Ikernels/emulator", "-Wall", "-Wno-unused-function",
-        "-Wno-unknown-pragmas", "-DCUDA_EMU", .. sanitize ?? [],
+        "-x", "c++", "-std=c++17", "-fPIC", "-pthread", "-Ikernels/include", "-Ikernels/emulator", "-Wall", "-Wno-unused-function", "-Wno-unknown-pragmas",
+        "-DCUDA_EMU", .. flags,
     ];
-    string[] kernelFlags = [.. flags, "-march=x86-64-v3", "-ffp-contract=fast", "-fno-strict-aliasing", "-c"];
-    string[] driverFlags = [.. flags, .. schedulerFlags ?? [], "-c"];
+    string[] kernelFlags = [.. common, "-march=x86-64-v3", "-ffp-contract=fast", "-fno-strict-aliasing", "-c"];
+    string[] driverFlags = [.. common, .. schedulerFlags, "-c"];
     Compilation Step(string source, string[] with) =>
         new(compiler, with, source, Path.Combine(objects, Path.GetFileNameWithoutExtension(source) + Path.GetExtension(source).Replace('.', '_') + ".o"));
     List<Compilation> steps =
     [
-        .. Directory.GetFiles(sources, "*.cpp").Order(StringComparer.Ordinal).Select(source => Step(source, driverFlags)),
-        .. KernelFiles().Concat(Directory.GetFiles(sources, "*.cu")).Select(source => Step(source, kernelFlags)),
+        .. sources.Order(StringComparer.Ordinal).Select(source => Step(source, driverFlags)),
+        .. KernelFiles().Concat(Directory.GetFiles(emulator, "*.cu")).Select(source => Step(source, kernelFlags)),
     ];
     Directory.CreateDirectory(objects);
-    foreach (string stale in Directory.GetFiles(objects).Except(steps.Select(step => step.Output)))
+    string[] stale = [.. Directory.GetFiles(objects).Except(steps.Select(step => step.Output))];
+    foreach (string file in stale)
     {
-        File.Delete(stale);
+        File.Delete(file);
     }
 
-    DateTime headers = new[] { Newest(sources, "*.h"), Newest(Path.Combine(root, "kernels", "include")) }.Max();
-    string library = Path.Combine(folder, "libcuda-emulator.so");
+    DateTime headers = new[] { Newest(emulator, "*.h"), Newest(Path.Combine(root, "kernels", "include")) }.Max();
+    string output = Path.Combine(folder, result);
     int compiled = Compile(steps, headers);
-    if (compiled > 0 || !File.Exists(library))
+    if (compiled > 0 || stale.Length > 0 || !File.Exists(output))
     {
-        string[] link = ["-shared", "-pthread", .. sanitize ?? [], .. steps.Select(step => step.Output), "-o", library + ".new", "-ldl"];
-        Must(compiler, link, "linking the emulator failed");
-        File.Move(library + ".new", library, overwrite: true);
+        string[] link = ["-pthread", .. steps.Select(step => step.Output), "-o", output + ".new", .. linkFlags];
+        Must(compiler, link, $"linking {result} failed");
+        File.Move(output + ".new", output, overwrite: true);
     }
 
     Report($"{name}: {compiled} of {steps.Count} files compiled with {compiler}", compiled);
+    return output;
 }
+
+// Runs every kernel at the small shapes of the tests under the address, undefined-behaviour and race detectors. The launches are those of a file that
+// the emulator wrote (CUDAL2NET_EMULATOR_RECORD), given as an argument, or of the tests of the operations, run here to write it.
+int Sanitize()
+{
+    if (!CanEmulate() || HostCompiler() is not { } compiler)
+    {
+        throw new BuildFailed("the kernels are emulated, and so sanitized, on x86-64 Linux with g++ or clang++ only");
+    }
+
+    string launches = rest.Length > 0 ? Path.GetFullPath(rest[0]) : Path.Combine(root, "artifacts", "launches.bin");
+    if (rest.Length == 0)
+    {
+        Build();
+        File.Delete(launches);
+        Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", launches);
+        string tests = Path.Combine(root, "tests", "CudaL2Net.Tests", "bin", "Release", "net10.0", "CudaL2Net.Tests" + suffix);
+        string[] small = ["--no-ansi", "--progress", "off", "--filter", "TestCategory=Cuda&FullyQualifiedName~Operations"];
+        if (Run(tests, small, quiet: true) != 0)
+        {
+            throw new BuildFailed("the tests of the operations fail: see ./build.sh test");
+        }
+
+        Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", null);
+    }
+
+    string address = Replay(compiler, "sanitize-address", ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"], []);
+    string races = Replay(compiler, "sanitize-races", ["-fsanitize=thread", "-DEMU_TSAN=1"], ["-fno-sanitize=thread"]);
+    Environment.SetEnvironmentVariable("ASAN_OPTIONS", "detect_leaks=0");
+    Environment.SetEnvironmentVariable("TSAN_OPTIONS", "halt_on_error=1");
+    // The race detector of older compilers does not start where the kernel spreads addresses wider than this.
+    bool spread = File.Exists("/proc/sys/vm/mmap_rnd_bits") && int.Parse(File.ReadAllText("/proc/sys/vm/mmap_rnd_bits")) > 28;
+    string[] layout = spread ? ["x86_64", "-R"] : ["x86_64"];
+    (string Program, string What)[] detectors = [(address, "addresses and undefined behaviour"), (races, "races")];
+    int worst = 0;
+    foreach ((string program, string what) in detectors)
+    {
+        Console.WriteLine($"sanitize: {what}");
+        worst = Math.Max(worst, Run("setarch", [.. layout, program, launches]));
+    }
+
+    // What the detectors are worth: they must find the faults that were planted.
+    foreach ((string program, string fault) in Planted(address, races))
+    {
+        if (Run("setarch", [.. layout, program, fault], quiet: true) == 0)
+        {
+            Console.Error.WriteLine($"error: {Path.GetRelativePath(root, program)} did not notice the planted {fault}");
+            worst = 1;
+        }
+    }
+
+    Console.WriteLine(worst == 0 ? "sanitize: clean" : "sanitize: FAILED");
+    return worst;
+}
+
+IEnumerable<(string Program, string Fault)> Planted(string address, string races) =>
+[
+    .. new[] { "fault_global", "fault_shared", "fault_dynamic" }.Select(fault => (address, fault)),
+    .. new[] { "fault_race", "fault_write_after_read", "fault_warp" }.Select(fault => (races, fault)),
+];
 
 // Runs those compilations whose output is older than its source, the headers or this program, several at a time; returns how many.
 int Compile(List<Compilation> steps, DateTime headers)

@@ -128,7 +128,6 @@ static inline Thread& self() {
 void barrier(int line);
 void barrier_pred(int line, int p);
 void warp_op(Thread& t, Op op, unsigned mask);
-void note_write(void* p, size_t n);
 // Ends the launch with this message, as a fault of the calling thread.
 void fail(const char* format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static inline void* dyn_smem() { return self().blk->smem; }
@@ -156,9 +155,8 @@ static inline void cp_async(void* d, const void* s, int bytes, int src_bytes) {
     Thread& t = self();
     if (((uintptr_t)d | (src_bytes ? (uintptr_t)s : 0)) % bytes) fail("cp.async: an address is not %d-byte aligned", bytes);
     if (t.ncopy == MaxCopies) fail("cp.async: more than %u copies in flight in one thread", MaxCopies);
-#if defined(EMU_TSAN)
-    note_write(d, bytes);  // the hardware may write at any time between here and the wait
-#endif
+    // The hardware may write at any time between here and the wait: whoever reads before the wait gets NaN, and the race detector sees a write.
+    for (int i = 0; i < bytes / 4; i++) ((uint32_t*)d)[i] = 0x7fbadbadu;
     t.copies[t.ncopy++] = Copy{d, s, (uint16_t)bytes, (uint16_t)src_bytes, t.grp_open};
 }
 static inline void cp_async_commit() { self().grp_open++; }

@@ -15,7 +15,8 @@ constexpr int MostOfAKernel = 8;
 FILE* file() {
     static FILE* opened = [] {
         const char* path = getenv("CUDAL2NET_EMULATOR_RECORD");
-        return path && *path ? fopen(path, "wb") : nullptr;
+        // The first process of several has it.
+        return path && *path ? fopen(path, "wbx") : nullptr;
     }();
     return opened;
 }

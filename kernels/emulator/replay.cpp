@@ -1,0 +1,127 @@
+// Runs recorded launches again, in memory of exactly the recorded sizes: built with the kernels under a sanitizer, which then sees every access
+// out of bounds or every race. usage: replay FILE, or replay KERNEL for a planted fault of faults.cu.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <map>
+#include <string>
+#include <vector>
+#include "record.h"
+
+using namespace emu;
+
+namespace {
+struct Region {
+    uintptr_t recorded;
+    size_t bytes;
+    char* now;
+};
+
+void* exactly(size_t bytes) {
+    void* p = nullptr;
+    if (posix_memalign(&p, 256, bytes)) abort();
+    return p;
+}
+bool read(FILE* f, void* to, size_t bytes) { return bytes == 0 || fread(to, bytes, 1, f) == 1; }
+
+// Addresses of recorded memory become those of its copy.
+void relocate(char* from, size_t bytes, const std::map<uintptr_t, Region>& regions) {
+    for (size_t i = 0; i + 8 <= bytes; i += 8) {
+        uint64_t value;
+        memcpy(&value, from + i, 8);
+        auto next = regions.upper_bound(value);
+        if (next == regions.begin()) continue;
+        const Region& region = std::prev(next)->second;
+        if (value > region.recorded + region.bytes) continue;
+        value = (uint64_t)region.now + (value - region.recorded);
+        memcpy(from + i, &value, 8);
+    }
+}
+
+int run(const Entry* kernel, const LaunchHeader& header, const std::vector<char>& parameters, const std::map<uintptr_t, Region>& regions) {
+    std::vector<void*> arguments;
+    std::vector<std::vector<uint64_t>> values;
+    size_t offset = 0;
+    for (unsigned i = 0; i < kernel->parameters; offset += kernel->sizes[i++]) {
+        values.emplace_back((kernel->sizes[i] + 7) / 8);
+        memcpy(values.back().data(), parameters.data() + offset, kernel->sizes[i]);
+        relocate((char*)values.back().data(), kernel->sizes[i], regions);
+    }
+    for (auto& value : values) arguments.push_back(value.data());
+    Launch launch = {
+        kernel, {header.grid[0], header.grid[1], header.grid[2]}, {header.block[0], header.block[1], header.block[2]}, header.shared, arguments.data()};
+    std::string wrong = run_launch(launch);
+    if (wrong.empty()) return 0;
+    fprintf(stderr, "replay: %s: %s\n", kernel->name, wrong.c_str());
+    return 1;
+}
+
+int replay_file(const char* path) {
+    FILE* f = fopen(path, "rb");
+    if (!f) {
+        fprintf(stderr, "replay: cannot open %s\n", path);
+        return 2;
+    }
+    std::map<std::string, int> launches;
+    int failures = 0;
+    LaunchHeader header;
+    while (read(f, &header, sizeof header)) {
+        std::string name(header.name_bytes, 0);
+        std::vector<char> parameters(header.parameter_bytes);
+        bool complete =
+            !memcmp(header.magic, RecordMagic, sizeof header.magic) && read(f, name.data(), name.size()) && read(f, parameters.data(), parameters.size());
+        std::map<uintptr_t, Region> regions;
+        for (unsigned i = 0; complete && i < header.allocations; i++) {
+            uint64_t pair[2];
+            complete = read(f, pair, sizeof pair);
+            if (!complete) break;
+            Region region = {pair[0], pair[1], (char*)exactly(pair[1])};
+            complete = read(f, region.now, region.bytes);
+            regions[region.recorded] = region;
+        }
+        const Entry* kernel = complete ? find_kernel(name.c_str()) : nullptr;
+        if (!kernel) {
+            fprintf(stderr, "replay: %s: %s\n", path, complete ? ("unknown kernel " + name).c_str() : "the file is damaged");
+            return 2;
+        }
+        for (auto& [address, region] : regions) relocate(region.now, region.bytes, regions);
+        failures += run(kernel, header, parameters, regions);
+        for (auto& [address, region] : regions) free(region.now);
+        launches[name]++;
+    }
+    fclose(f);
+    int total = 0;
+    for (auto& [name, count] : launches) total += count;
+    printf("%d launches of %zu kernels, %d failed\n", total, launches.size(), failures);
+    return failures ? 1 : total ? 0 : 2;
+}
+
+// 128 threads, 100 floats; 400 bytes of dynamic shared memory.
+int replay_fault(const char* name) {
+    const Entry* kernel = find_kernel(name);
+    if (!kernel) {
+        fprintf(stderr, "replay: there is neither a file nor a kernel %s\n", name);
+        return 2;
+    }
+    int n = 100;
+    bool small = !strcmp(name, "fault_global");
+    float* y = (float*)exactly((small ? n : 512) * sizeof(float));
+    for (int i = 0; i < (small ? n : 512); i++) y[i] = (float)i;
+    std::vector<char> parameters(12);
+    memcpy(parameters.data(), &y, 8);
+    memcpy(parameters.data() + 8, &n, 4);
+    LaunchHeader header = {{}, {!strcmp(name, "fault_blocks") ? 2u : 1u, 1, 1}, {128, 1, 1}, 400, 0, 0, 0};
+    int code = run(kernel, header, parameters, {});
+    free(y);
+    return code;
+}
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 2) {
+        fprintf(stderr, "usage: replay FILE | replay KERNEL\n");
+        return 2;
+    }
+    return find_kernel(arguments[1]) ? replay_fault(arguments[1]) : replay_file(arguments[1]);
+}
