@@ -1,13 +1,14 @@
-// Sums over the parts of a convolution's depth, in order: y = bias + sum of parts [parts][rows][out], and the filters' gradient from parts [parts][taps in][out]
+// Sums over the parts of a convolution's depth, in order: y = bias + sum of parts [parts][rows][out], with ReLU where it is wanted, and the filters' gradient from parts [parts][taps in][out]
 // to [out][taps in]. Bound by memory: every part is read once, neighbouring lanes beside each other.
 #include "cuda_compat.cuh"
 
 extern "C" __global__ __launch_bounds__(256) void conv2d_sum(const float* __restrict__ parts, int count, int length, int channels,
-    const float* __restrict__ bias, float* __restrict__ y) {
+    const float* __restrict__ bias, int relu, float* __restrict__ y) {
   for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < (unsigned)length; i += gridDim.x * blockDim.x) {
     float sum = 0.f;
     for (int part = 0; part < count; part++) sum += parts[(long long)part * length + i];
-    y[i] = bias ? sum + bias[i % channels] : sum;
+    if (bias) sum += bias[i % channels];
+    y[i] = relu ? fmaxf(sum, 0.f) : sum;
   }
 }
 KERNEL(conv2d_sum);

@@ -19,6 +19,7 @@ struct Convolution {
   int partDepth;                       // k of one part of the depth (forward), pixels of one (backward-filter)
   int partsOfSide;                     // backward-filter
   int classRows, classColumns;         // backward-data: strides that make the classes
+  int relu;                            // forward: whether y is max(0, .), for inference
   Divider byIn, byOut, byOutWidth, byOutPixels;
   const float *x, *filters, *bias, *y; // y: the unnormalized output, read by fused backward passes
   const float *gradient, *sums;        // of the (normalized) output; sums [sides][2][out]
@@ -374,6 +375,10 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_forward(const C
         added.v[j] += v.v[j];
       }
       valid += 1.f;
+      if (g.relu && !parts) {
+        PRAGMA_UNROLL
+        for (int j = 0; j < 4; j++) v.v[j] = fmaxf(v.v[j], 0.f);
+      }
       store_columns(y + (long long)m * g.outChannels, v, columns);
     }
     if (!statistics || valid == 0.f) return;

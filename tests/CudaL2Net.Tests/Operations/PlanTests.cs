@@ -33,6 +33,19 @@ public sealed class PlanTests(string device) : OperationTests(device)
     }
 
     [Test]
+    public void ALayerBeforeTheLastMayMakeOnePixel()
+    {
+        FoldedNetwork network = new(
+            PatchNormalization.PerPatch, null, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 16, 1, 0, 5, 12), Layer(3, 1, 1, 0, 12, 8, relu: false)]);
+        byte[] patch = Bytes(Area);
+        var descriptor = new float[8];
+        using Device device = Open();
+        using INetworkPlan plan = device.Kernels.Plan(network);
+        plan.Describe(patch, descriptor, 8);
+        AssertClose(descriptor, Describe(network, patch), 5e-6);
+    }
+
+    [Test]
     public void ADescriptorDoesNotDependOnTheBatchItIsIn()
     {
         FoldedNetwork network = new(

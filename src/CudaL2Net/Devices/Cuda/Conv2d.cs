@@ -13,14 +13,14 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
     private const int LeastPartPixels = 128;
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y) =>
-        Forward(geometry, x, null, filters, bias, y, 1, statistics: false);
+        Forward(geometry, x, null, filters, bias, y, 1, Epilogue.None);
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
         RequireSides(options.Sides, input);
         int rows = geometry.Batch / options.Sides * geometry.OutHeight * geometry.OutWidth;
-        float* tiles = Forward(geometry, x, input, filters, bias, y, options.Sides, statistics: true);
+        float* tiles = Forward(geometry, x, input, filters, bias, y, options.Sides, Epilogue.Statistics);
         if (tiles == null)
         {
             BatchStatistics(options, y, mean, inverseDeviation, runningMean, runningVariance);
@@ -31,6 +31,10 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
                 runningVariance);
         }
     }
+
+    /// <summary>A layer for inference: y = x * w + bias, then ReLU where it is wanted. A patch's numbers do not depend on the others in its batch.</summary>
+    private void FoldedConvolution(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float> bias, bool relu, Tensor<float> y) =>
+        Forward(geometry, x, null, filters, bias, y, 1, relu ? Epilogue.FoldedRelu : Epilogue.Folded);
 
     public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx) =>
         BackwardData(geometry, null, dy, filters, dx, null);
@@ -46,14 +50,20 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
 
     /// <summary>Returns where the statistics of the tiles are; null where they have not been gathered.</summary>
     private float* Forward(in Conv2dGeometry g, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y, int sides,
-        bool statistics)
+        Epilogue epilogue)
     {
         RequireShapes(g, x, filters, y);
         int depth = g.KernelHeight * g.KernelWidth * g.InChannels, rows = g.Batch / sides * g.OutHeight * g.OutWidth;
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0;
         int columns = TileColumns(g.OutChannels, whole), columnTiles = (g.OutChannels + columns - 1) / columns;
-        int parts = Math.Clamp(2 * Multiprocessors / (sides * tiles * columnTiles), 1, Math.Max(1, depth / LeastPartDepth));
+        int mostParts = Math.Max(1, depth / LeastPartDepth);
+        int parts = epilogue switch
+        {
+            // The last layer has few rows and a large depth: cut as finely as may be, whatever the batch.
+            Epilogue.Folded or Epilogue.FoldedRelu => g.OutHeight * g.OutWidth == 1 ? mostParts : 1,
+            _ => Math.Clamp(2 * Multiprocessors / (sides * tiles * columnTiles), 1, mostParts),
+        };
         int partDepth = RoundUp((depth + parts - 1) / parts, 32);
         parts = (depth + partDepth - 1) / partDepth;
 
@@ -66,13 +76,14 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
             Filters = filters.Pointer,
             Bias = bias == null ? null : bias.Pointer,
             Result = parts > 1 ? scratch : y.Pointer,
-            Tiles = statistics && parts == 1 ? scratch : null,
+            Tiles = epilogue == Epilogue.Statistics && parts == 1 ? scratch : null,
+            Relu = epilogue == Epilogue.FoldedRelu ? 1 : 0,
             Input = new NormalizationArguments(input),
         };
         Launch("forward", columns, whole, new Grid(sides * tiles, columnTiles, parts), arguments);
         if (parts > 1)
         {
-            Launch("conv2d_parts", "conv2d_sum", Blocks(y.Length), 256, 0, scratch, parts, y.Length, g.OutChannels, bias, y);
+            Launch("conv2d_parts", "conv2d_sum", Blocks(y.Length), 256, 0, scratch, parts, y.Length, g.OutChannels, bias, arguments.Relu, y);
         }
 
         return arguments.Tiles;
@@ -191,13 +202,29 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
         }
     }
 
+    /// <summary>What a forward kernel does with its sums besides adding the bias.</summary>
+    private enum Epilogue
+    {
+        /// <summary>Nothing.</summary>
+        None,
+
+        /// <summary>Gathers the statistics that batch normalization needs.</summary>
+        Statistics,
+
+        /// <summary>Nothing, and parts of the depth that do not depend on the batch.</summary>
+        Folded,
+
+        /// <summary>ReLU, and parts of the depth that do not depend on the batch.</summary>
+        FoldedRelu,
+    }
+
     /// <summary><c>Convolution</c> of convolution.cuh.</summary>
     private struct ConvolutionArguments(in Conv2dGeometry g, int sides)
     {
         public int Batch = g.Batch, Height = g.Height, Width = g.Width, InChannels = g.InChannels, OutChannels = g.OutChannels;
         public int KernelHeight = g.KernelHeight, KernelWidth = g.KernelWidth, Stride = g.Stride, Padding = g.Padding;
         public int OutHeight = g.OutHeight, OutWidth = g.OutWidth;
-        public int Sides = sides, TilesOfSide, PartDepth, PartsOfSide, ClassRows, ClassColumns;
+        public int Sides = sides, TilesOfSide, PartDepth, PartsOfSide, ClassRows, ClassColumns, Relu;
         public Divider ByIn = new(g.InChannels), ByOut = new(g.OutChannels), ByOutWidth = new(g.OutWidth), ByOutPixels = new(g.OutHeight * g.OutWidth);
         public float* X, Filters, Bias, Y, Gradient, Sums, Result, Tiles;
         public NormalizationArguments Input, Output;

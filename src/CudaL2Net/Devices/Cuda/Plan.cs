@@ -173,12 +173,7 @@ internal sealed unsafe partial class CudaDevice
             for (int i = 0; i < geometries.Length; i++)
             {
                 Tensor<float> y = activations[i + 1].Rows(0, rows);
-                device.Conv2dForward(geometries[i] with { Batch = rows }, x, filters[i], biases[i], y);
-                if (network.Layers[i].Relu)
-                {
-                    device.ReluForward(y, y);
-                }
-
+                device.FoldedConvolution(geometries[i] with { Batch = rows }, x, filters[i], biases[i], network.Layers[i].Relu, y);
                 x = y;
             }
 
