@@ -369,6 +369,17 @@ void Kernels()
     }
 
     int compiled = Compile(steps, shared);
+    // The assembler's report of registers and spills, where there is one; the tests read it.
+    if (Run("ptxas", ["--version"], quiet: true) == 0)
+    {
+        List<Compilation> assembled =
+        [
+            .. steps.Select(step => new Compilation(
+                "ptxas", ["-v", $"-arch={(step.Output.Contains("sm_90a") ? "sm_90a" : "sm_80")}"], step.Output, Path.ChangeExtension(step.Output, ".cubin"))),
+        ];
+        compiled += Compile(assembled, shared, step => Path.ChangeExtension(step.Source, ".ptxas"));
+    }
+
     Report($"kernels: {compiled} of {steps.Count} PTX files compiled with {compiler.Program}", compiled);
 }
 
@@ -498,7 +509,8 @@ IEnumerable<(string Program, string Fault)> Planted(string address, string races
 ];
 
 // Runs those compilations whose output is older than its source, the headers or this program, several at a time; returns how many.
-int Compile(List<Compilation> steps, DateTime headers)
+// What a compiler says is shown, or goes to a file where `report` names one.
+int Compile(List<Compilation> steps, DateTime headers, Func<Compilation, string>? report = null)
 {
     DateTime program = File.GetLastWriteTimeUtc(SourcePath());
     DateTime Needed(Compilation step) => new[] { headers, program, File.GetLastWriteTimeUtc(step.Source) }.Max();
@@ -518,7 +530,14 @@ int Compile(List<Compilation> steps, DateTime headers)
         process.WaitForExit();
         lock (due)
         {
-            Console.Error.Write(messages);
+            if (report != null && process.ExitCode == 0)
+            {
+                File.WriteAllText(report(step), messages);
+            }
+            else
+            {
+                Console.Error.Write(messages);
+            }
         }
 
         if (process.ExitCode != 0)
