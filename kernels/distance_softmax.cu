@@ -2,9 +2,10 @@
 //   L = -1/2 sum_i (log softmax_row(z)_ii + log softmax_column(z)_ii),   dL/dz_ij = 1/2 (row_ij + column_ij) - [i = j].
 // E1: m_ij = |y2_i - y1_j|, factor -1; with h_ij = (dL/dm_ij) / m_ij (0 where m is 0) dy2_i = sum_j h_ij (y2_i - y1_j), dy1_j = sum_i h_ij (y1_j - y2_i).
 // E3: m_ij = f1_i . f2_j, factor the similarity; with w = dL/dm df1_i = sum_j w_ij f2_j, df2_j = sum_i w_ij f1_i.
-// The products are row_products'. The matrix stays in memory (4 p^2 bytes, 64 KB at p = 128, times the ranges that its depth is cut into): both gradients
-// use it, and recomputing it would cost as much as they do. Each row's and column's maximum is subtracted first, so inner products of thousands do not overflow. Rows: one block each;
-// columns: one block for 32, eight threads a column. Bound by memory: some 30 p^2 bytes, beside 6 p^2 q operations of the products.
+// The products are row_products'. The matrix stays in memory (4 p^2 bytes, 64 KB at p = 128, times the ranges that its depth is cut into): both
+// gradients use it, and recomputing it would cost as much as they do. Each row's and column's maximum is subtracted first, so inner products of
+// thousands do not overflow. Rows: one block each; columns: one block for 32, eight threads a column. Bound by memory: some 30 p^2 bytes, beside 6
+// p^2 q operations of the products.
 #include "reduce.cuh"
 
 // The matrix from its products' ranges, and each row's maximum of z and sum of e^(z - maximum). squares: of 2p rows, side 1 first, for distances; else null.

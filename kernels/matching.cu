@@ -106,7 +106,8 @@ extern "C" __global__ __launch_bounds__(256) void nearest_scan_bf16(
 }
 KERNEL(nearest_scan_bf16);
 
-extern "C" __global__ __launch_bounds__(256) void nearest_finish(const Key* __restrict__ keys, int* __restrict__ nearest, float* __restrict__ distance, int count) {
+extern "C" __global__ __launch_bounds__(256) void nearest_finish(
+    const Key* __restrict__ keys, int* __restrict__ nearest, float* __restrict__ distance, int count) {
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
     nearest[i] = (int)(unsigned)keys[i];    // no key: -1
     distance[i] = __uint_as_float(keys[i] == NO_KEY ? 0x7f800000u : (unsigned)(keys[i] >> 32));
@@ -215,7 +216,8 @@ extern "C" __global__ __launch_bounds__(128) void hamming_scan_long(
 }
 KERNEL(hamming_scan_long);
 
-extern "C" __global__ __launch_bounds__(256) void hamming_finish(const Key* __restrict__ keys, int* __restrict__ nearest, int* __restrict__ distance, int count) {
+extern "C" __global__ __launch_bounds__(256) void hamming_finish(
+    const Key* __restrict__ keys, int* __restrict__ nearest, int* __restrict__ distance, int count) {
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
     nearest[i] = (int)(unsigned)keys[i];
     distance[i] = keys[i] == NO_KEY ? 0x7fffffff : (int)(keys[i] >> 32);

@@ -1,5 +1,6 @@
 // Losses on the p pairs (positive, hardest negative) and global orthogonal regularization, value and gradient.
-//   triplet: mean of f(pos, neg): margin max(0, m + pos - neg); tanh 1 + tanh(s (pos - neg)); softmax log(1 + e^(pos - neg)); contrastive max(0, m - neg) + pos.
+//   triplet: mean of f(pos, neg): margin max(0, m + pos - neg); tanh 1 + tanh(s (pos - neg)); softmax log(1 + e^(pos - neg));
+//     contrastive max(0, m - neg) + pos.
 //     Euclidean d = sqrt(|a - b|^2 + 1e-6) + 1e-8: dd/da = (a - b) / (d - 1e-8);   angular d = 2 (1 - a.b): dd/da = -2 b; dd/db alike.
 //   orthogonal: with s_k = a_k . n_k over the negative pairs, m1 = mean s, m2 = mean s^2: m1^2 + max(0, m2 - 1/q).
 // Layouts: descriptors and gradient [2p][q]; negative_pair [p][2] rows of the descriptors or -1.

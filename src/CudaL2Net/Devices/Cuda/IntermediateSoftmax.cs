@@ -10,10 +10,11 @@ internal sealed unsafe partial class CudaDevice
         RequireSameLength(features, gradient);
         RequireLength(loss, 1, nameof(loss));
         float* first = features.Pointer, second = first + ((long)pairs * width);
+        float* dFirst = gradient.Pointer, dSecond = dFirst + ((long)pairs * width);
         var softmax = new SoftmaxScratch(this, pairs, width);
         RowProducts(new(first, width), pairs, new(second, width), pairs, width, softmax.Range, softmax.Products);
         PairSoftmax(softmax, features, similarity, weight, loss, distances: false);
-        RowProducts(new(softmax.Matrix, pairs), pairs, new(second, width, transposed: true), width, pairs, pairs, gradient.Pointer);
-        RowProducts(new(softmax.Matrix, pairs, transposed: true), pairs, new(first, width, transposed: true), width, pairs, pairs, gradient.Pointer + ((long)pairs * width));
+        RowProducts(new(softmax.Matrix, pairs), pairs, new(second, width, transposed: true), width, pairs, pairs, dFirst);
+        RowProducts(new(softmax.Matrix, pairs, transposed: true), pairs, new(first, width, transposed: true), width, pairs, pairs, dSecond);
     }
 }

@@ -23,12 +23,13 @@ internal sealed unsafe partial class CudaDevice
         bool angular = options.Distance == DescriptorDistance.Angular;
         var near = (float*)Scratch(2 * (nuint)pairs * sizeof(float));
         float* far = near + pairs;
-        Launch("triplet", "triplet_slopes", 1, 256, 0, (int)options.Loss, angular, options.Margin, options.Scale, weight, positive, negative, negativePair, near,
-            far, loss, pairs);
+        Launch("triplet", "triplet_slopes", 1, 256, 0, (int)options.Loss, angular, options.Margin, options.Scale, weight, positive, negative, negativePair,
+            near, far, loss, pairs);
         PairGradient(angular, descriptors, negativePair, near, far, gradient, pairs, width);
     }
 
     /// <summary>Gathers the terms of all pairs into the rows of the gradient, one warp a row.</summary>
-    private void PairGradient(bool angular, Tensor<float> descriptors, Tensor<int> negativePair, float* near, float* far, Tensor<float> gradient, int pairs, int width) =>
+    private void PairGradient(
+        bool angular, Tensor<float> descriptors, Tensor<int> negativePair, float* near, float* far, Tensor<float> gradient, int pairs, int width) =>
         Launch("triplet", "pair_gradient", Tiles(2 * pairs, 8), 256, 0, angular, descriptors, negativePair, near, far, gradient, pairs, width);
 }
