@@ -51,36 +51,46 @@ internal static class RunOutput
             run = run with { Descriptors = methods.Statistics() };
         }
 
-        terminal.Result(run, console =>
-        {
-            foreach (ScoreTable table in run.Tables.Where(table => !table.IsDetail))
-            {
-                console.Write(ToTable(table));
-                console.WriteLine(table.Measure);
-                console.WriteLine();
-            }
-
-            foreach ((string key, string value) in run.Settings)
-            {
-                console.WriteLine($"{key}: {value}");
-            }
-
-            if (run.Tables.Any(table => table.IsDetail))
-            {
-                console.WriteLine("more tables, as scores by sequence: --csv FILE or --json");
-            }
-        });
+        Show(terminal, run);
         if (line.GetValue(Csv) is { } path)
         {
             WriteText(path, run.ToCsv());
         }
 
+        WriteReport(terminal, line, run);
+    }
+
+    /// <summary>Writes the page of a run, and the scores beside it, where the line asks for one.</summary>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void WriteReport(Terminal terminal, ParseResult line, EvaluationRun run)
+    {
         if (WantsReport(line))
         {
             WriteReport(line.GetValue(Report)!, EvaluationReport.Create(run), run, run.ToCsv());
             terminal.Say($"the report is {Path.GetFullPath(line.GetValue(Report)!)}");
         }
     }
+
+    /// <summary>Shows a run: tables for people, or JSON.</summary>
+    public static void Show(Terminal terminal, EvaluationRun run) => terminal.Result(run, console =>
+    {
+        foreach (ScoreTable table in run.Tables.Where(table => !table.IsDetail))
+        {
+            console.Write(ToTable(table));
+            console.WriteLine(table.Measure);
+            console.WriteLine();
+        }
+
+        foreach ((string key, string value) in run.Settings)
+        {
+            console.WriteLine($"{key}: {value}");
+        }
+
+        if (run.Tables.Any(table => table.IsDetail))
+        {
+            console.WriteLine("more tables, as scores by sequence: --csv FILE or --json");
+        }
+    });
 
     /// <summary>Writes a page, and the result beside it as JSON and CSV.</summary>
     /// <param name="path">The page; the other two have its name with <c>.json</c> and <c>.csv</c>.</param>

@@ -4,16 +4,13 @@ using System.Text;
 using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Formats;
-using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;
-using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Imaging.Plots;
 using CudaL2Net.Imaging.Reports;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Models;
 using CudaL2Net.Training;
-using OpenCvSharp;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;
@@ -198,7 +195,7 @@ internal static class DemoCommand
         Write("results.png", ResultPlots.Bars(main));
         byte[] course = Write("training.png", ResultPlots.Training(training.Course));
         byte[] patches = Write("patches.png", PatchPicture.Draw(training.Patches, points: 14, perPoint: 3));
-        byte[] matches = Write("matches.png", DrawMatches(shown, describer, device));
+        byte[] matches = Write("matches.png", MatchedPair.Draw(shown.First, shown.Second, shown.Caption, describer, device));
         Write(Marker, Encoding.UTF8.GetBytes(Terminal.ToJson(result)));
 
         TrainingSummary summary = result.Training;
@@ -226,13 +223,5 @@ internal static class DemoCommand
             AtomicFile.Write(Path.Combine(result.Folder, name), stream => stream.Write(content));
             return content;
         }
-    }
-
-    private static byte[] DrawMatches(PicturePair shown, IKeypointDescriber describer, Device device)
-    {
-        using Mat first = ImageFile.LoadColour(shown.First), second = ImageFile.LoadColour(shown.Second);
-        using Mat firstGrey = ImageFile.LoadGrey(shown.First), secondGrey = ImageFile.LoadGrey(shown.Second);
-        ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, ImageMatchOptions.Default with { KeypointLimit = 1200 });
-        return MatchPicture.Draw(first, second, matches, shown.Caption);
     }
 }

@@ -76,6 +76,11 @@ internal static class EvaluateOxfordCommand
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
         EvaluationRun run = terminal.WithProgress("evaluating", report => OxfordEvaluation.Evaluate(
             string.Join(", ", folders), sequences, methods.List, detector, magnification, images, report));
+        if (RunOutput.WantsReport(line))
+        {
+            run = run with { Pictures = MatchedPair.OfSequences(sequences, methods.List[^1], device) };
+        }
+
         RunOutput.Write(terminal, line, run, methods);
         return 0;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CudaL2Net.Devices;
+using CudaL2Net.Evaluation;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sequences;
 using Spectre.Console;
@@ -37,7 +38,7 @@ internal static class EvaluateSequencesCommand
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
             Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints,
-            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            RunOutput.Report, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -97,6 +98,14 @@ internal static class EvaluateSequencesCommand
             console.Write(ToTable(results));
             console.WriteLine(results.Measure);
         });
+        if (RunOutput.WantsReport(line))
+        {
+            EvaluationRun run = results.ToRun(string.Join(", ", line.GetRequiredValue(Folders)));
+            IReadOnlyList<DescriptorStatistics> statistics = methods.Statistics();
+            RunOutput.WriteReport(
+                terminal, line, run with { Descriptors = statistics, Pictures = MatchedPair.OfSequences(sequences, methods.List[^1], device) });
+        }
+
         return 0;
     }
 }

@@ -50,6 +50,7 @@ internal static class ReproduceCommand
     {
         ReproduceTableCommand.CreateTable1(terminal),
         ReproduceTableCommand.CreateTable2(terminal),
+        ReproduceFigureCommand.Create(terminal),
     };
 
     /// <summary>What the line changes in the presets.</summary>

@@ -23,7 +23,7 @@ internal sealed record GridSettings(Func<TrainingOptions, TrainingOptions> Chang
 /// finished cells are taken as they are, a killed one goes on from its checkpoint.
 /// </summary>
 /// <param name="folder">The grid's folder.</param>
-/// <param name="sets">At least two sets.</param>
+/// <param name="sets">The sets; of one alone nothing is tested.</param>
 /// <param name="settings">What all cells have in common.</param>
 /// <param name="device">Where it runs.</param>
 /// <param name="terminal">Where progress is shown.</param>
@@ -211,6 +211,11 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
     private CellScore[] Test(IReadOnlyList<IPatchDescriber> methods, string trainSet)
     {
         BrownDataset[] tests = [.. sets.Where(set => BrownEvaluation.NameOf(set) != trainSet)];
+        if (tests.Length == 0)
+        {
+            return [];
+        }
+
         EvaluationRun run = terminal.WithProgress("testing", report => BrownEvaluation.Evaluate(tests, methods, progress: report));
         return [.. run.Curves.Select(curve => new CellScore(
             curve.DataSet, methods.First(method => method.Name == curve.Method).IsBinary, curve.Roc.Fpr95, curve.Roc.Auc, curve.Roc.AveragePrecision))];

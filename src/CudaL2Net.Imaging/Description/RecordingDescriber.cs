@@ -23,6 +23,9 @@ public sealed class RecordingDescriber(IPatchDescriber method) : IPatchDescriber
     /// <inheritdoc/>
     public double PatchScale => method.PatchScale;
 
+    /// <summary>The method itself, which keeps nothing.</summary>
+    public IPatchDescriber Method => method;
+
     /// <summary>The descriptors kept.</summary>
     public DescriptorSample Sample { get; } = new(method.Dimension, method.IsBinary);
 

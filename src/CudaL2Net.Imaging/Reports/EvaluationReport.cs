@@ -16,10 +16,11 @@ public static class EvaluationReport
 
     /// <summary>Makes the page.</summary>
     /// <param name="run">What was found.</param>
-    public static HtmlReport Create(EvaluationRun run)
+    /// <param name="title">The page's title; null for the benchmark's.</param>
+    public static HtmlReport Create(EvaluationRun run, string? title = null)
     {
         ArgumentNullException.ThrowIfNull(run);
-        var report = new HtmlReport(Title(run.Benchmark));
+        var report = new HtmlReport(title ?? Title(run.Benchmark));
         report.AddSummary($"data: {run.Data}");
         foreach ((string name, string value) in run.Settings.Where(setting => setting.Key != BrownDataNote))
         {
@@ -72,6 +73,7 @@ public static class EvaluationReport
         "hpatches" => "HPatches: verification, matching, retrieval",
         "oxford" => "Oxford affine-covariant sequences",
         "w1bs" => "W1BS: wide baselines of one kind",
+        "sequences" => "Keypoint matching on image sequences",
         _ => benchmark,
     };
 
@@ -82,10 +84,10 @@ public static class EvaluationReport
     {
         foreach (ScoreTable table in run.Tables)
         {
-            bool folded = table.Columns.Count > 2 * MostColumns;
+            bool folded = table.IsDetail || table.Columns.Count > 2 * MostColumns;
             if (folded)
             {
-                report.BeginFolded($"{table.Title}: {table.Columns.Count} columns");
+                report.BeginFolded(table.Title);
             }
 
             AddTable(report, table);

@@ -11,8 +11,33 @@ namespace CudaL2Net.Imaging.Sequences;
 /// <param name="Methods">The methods, in the order given.</param>
 public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyList<MethodResult> Methods)
 {
+    private const int CurvePoints = 400;
+
     /// <summary>The results as JSON: <c>{"measure": ..., "methods": [{"name": ..., "mean": ..., "sequences": {"graf": ...}, "pairs": [...]}]}</c>.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, SequenceResultsJson.Relaxed.SequenceResults);
+
+    /// <summary>The results in the form that all evaluations share, for a report.</summary>
+    /// <param name="data">The folders of the sequences.</param>
+    public EvaluationRun ToRun(string data)
+    {
+        string[] sequences = [.. Methods[0].Sequences.Keys];
+        string[] pairs = [.. Methods[0].Pairs.Select(pair => $"{pair.Sequence} 1-{pair.Image}")];
+        return new EvaluationRun(
+            "sequences",
+            data,
+            new Dictionary<string, string> { ["keypoints"] = $"at most {Keypoints} a picture, the same for every method" },
+            [.. Methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, IsBinary: false))],
+            [
+                new ScoreTable("mAP by sequence", Measure, true, ScoreUnit.Fraction, [.. sequences, "mean"], [.. Methods.Select(method =>
+                    new ScoreRow(method.Name, [.. sequences.Select(name => (double?)method.Sequences[name]), method.Mean]))]),
+                new ScoreTable(
+                    "FPR95", "false positive rate at 95% recall, corresponding keypoints against random ones", false, ScoreUnit.Percent, ["all pairs"],
+                    [.. Methods.Select(method => new ScoreRow(method.Name, [method.Fpr95]))]),
+                new ScoreTable("AP by pair", Measure, true, ScoreUnit.Fraction, pairs, [.. Methods.Select(method =>
+                    new ScoreRow(method.Name, [.. method.Pairs.Select(pair => pair.AveragePrecision)]))], IsDetail: true),
+            ],
+            [.. Methods.Select(method => new VerificationCurve(method.Name, "all pairs", method.Verification.Thin(CurvePoints), [], []))]);
+    }
 }
 
 /// <summary>One method's results.</summary>

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Imaging;
+using CudaL2Net.Tests.Imaging.Data;
 using CudaL2Net.Tests.Imaging.Reports;
 
 namespace CudaL2Net.Tests.Cli;
@@ -93,6 +95,36 @@ public sealed class ReportTests
         CommandLine.MustRun("evaluate", "brown", folder["liberty"], "--model", model, "--report", folder["page.html"]);
         XElement main = ReportPage.MainOf(File.ReadAllText(folder["page.html"]));
         Assert.That(main.Elements("p").Single(p => (string?)p.Attribute("class") == "note").Value, Is.EqualTo("Not Brown's data: a test's."));
+    }
+
+    [Test]
+    public void ThePageOfSequencesHasBarsAndMatchedPictures()
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine.MustRun(
+            "evaluate", "sequences", folder["discs"], "--model", model, "--method", "sift,model", "--keypoints", "200", "--report", folder["page.html"]);
+        string html = File.ReadAllText(folder["page.html"]);
+        ReportPage.IsSelfContained(html);
+        XElement main = ReportPage.MainOf(html);
+        Assert.That(ReportPage.Table(main, "mAP by sequence")[0], Is.EqualTo(new[] { "method", "discs", "mean" }));
+        Assert.That(main.Descendants("figcaption").Select(caption => caption.Value), Has.One.StartsWith("discs, images 1 and"));
+        JsonNode json = JsonNode.Parse(File.ReadAllText(folder["page.json"]))!;
+        Assert.That(json["descriptors"]!.AsArray(), Has.Count.EqualTo(2), "keypoints' descriptors are sampled too");
+    }
+
+    [Test]
+    public void HPatchesHasAPageToo()
+    {
+        HPatchesFolder.Write(folder["hpatches/i_a"], 6, seed: 1);
+        HPatchesFolder.Write(folder["hpatches/v_b"], 5, seed: 2);
+        HPatchesFolder.WriteTasks(folder["hpatches"], "full", ["i_a", "v_b"], [6, 5], pairs: 20, queries: 4, distractors: 6);
+        CommandLine.MustRun(
+            "evaluate", "hpatches", folder["hpatches"], "--split", "full", "--model", model, "--method", "model,raw", "--report", folder["h.html"]);
+        ReportPage.IsSelfContained(File.ReadAllText(folder["h.html"]));
+        XElement main = ReportPage.MainOf(File.ReadAllText(folder["h.html"]));
+        string[] captions = [.. main.Descendants("figcaption").Select(caption => caption.Value)];
+        Assert.That(captions, Has.Some.StartsWith("matching, mAP"), "bars");
+        Assert.That(main.Descendants("h2").Select(heading => heading.Value), Has.Member("Descriptors").And.Member("Distances"));
     }
 
     [Test]

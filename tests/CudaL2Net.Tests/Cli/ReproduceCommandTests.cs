@@ -6,6 +6,7 @@ using CudaL2Net.Cli.Reproduction;
 using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Imaging.Data;
 using CudaL2Net.Tests.Imaging.Reports;
 
 namespace CudaL2Net.Tests.Cli;
@@ -154,6 +155,30 @@ public sealed class ReproduceCommandTests
         Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2", "--seed", "7").Explains(1, "ral-200k", "other settings", "--out");
         File.AppendAllText(folder["brown2/liberty/m50_100000_100000_0.txt"], "0 100 0 1 100 0 0\n");
         Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2").Explains(1, "ral-200k", "other data", "--out");
+    }
+
+    [Test]
+    public void TheFigureTrainsTheVariantsAndTestsThemOnHPatches()
+    {
+        HPatchesFolder.Write(folder["hpatches/i_a"], 6, seed: 1);
+        HPatchesFolder.Write(folder["hpatches/v_b"], 5, seed: 2);
+        HPatchesFolder.WriteTasks(folder["hpatches"], "full", ["i_a", "v_b"], [6, 5], pairs: 20, queries: 4, distractors: 6);
+        string[] line =
+        [
+            "reproduce", "figure3", "--brown", folder["brown"], "--hpatches", folder["hpatches"], "--split", "full", "--rows", "l2net,l2net-no-dif",
+            "--out", folder["out"], "--steps", $"{Steps}", "--batch", "4", "--threads", "1",
+        ];
+        CommandLine run = CommandLine.MustRun(line);
+        Assert.That(run.Error, Does.Contain("cell 2 of 2: l2net-no-dif on liberty"));
+        string html = File.ReadAllText(folder["out/index.html"]);
+        ReportPage.IsSelfContained(html);
+        string[][] summary = ReportPage.Table(ReportPage.MainOf(html), "HPatches, mAP");
+        Assert.That(summary.Skip(1).Select(row => row[0]), Is.EqualTo(new[] { "L2-Net", "without E3" }));
+        Assert.That(ReportPage.Table(ReportPage.MainOf(html), "Brown, FPR95")[0], Is.EqualTo(new[] { "method", "notredame", "yosemite" }));
+        JsonNode json = JsonNode.Parse(File.ReadAllText(folder["out/index.json"]))!;
+        Assert.That(json["descriptors"]!.AsArray().Select(of => of!["bitMeans"]!.AsArray().Count), Is.EqualTo(new[] { 128, 128 }));
+        Assert.That(CommandLine.MustRun(line).Error, Does.Contain("cell 1 of 2: l2net on liberty, finished before"));
+        CommandLine.Run([.. line, "--train-set", "Libery"]).Explains(2, "Libery", "'liberty'");
     }
 
     [Test]
