@@ -16,11 +16,9 @@ public readonly record struct Dim3(int X, int Y = 1, int Z = 1)
 /// <summary>A kernel of a module.</summary>
 public sealed unsafe class CudaKernel
 {
-    private const int GrantedSharedBytes = 48 * 1024;
-
     private readonly CudaModule module;
     private readonly nint function;
-    private int allowedSharedBytes = GrantedSharedBytes;
+    private int allowedSharedBytes;
 
     internal CudaKernel(CudaModule module, string name)
     {
@@ -45,7 +43,7 @@ public sealed unsafe class CudaKernel
     /// <param name="stream">Where.</param>
     /// <param name="grid">Blocks.</param>
     /// <param name="block">Threads of a block.</param>
-    /// <param name="sharedBytes">Dynamic shared memory of a block; what is above 48 KB is asked for.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block; what is above 48 KB needs to be asked for, which is done.</param>
     /// <param name="arguments">The parameters in order, the low bytes of each first.</param>
     /// <exception cref="CudaException">The launch is refused, or earlier work has failed; the message names the kernel and its geometry.</exception>
     public void RunAsync(CudaStream stream, Dim3 grid, Dim3 block, int sharedBytes, ReadOnlySpan<ulong> arguments)
@@ -66,7 +64,7 @@ public sealed unsafe class CudaKernel
     /// <param name="stream">The stream.</param>
     /// <param name="grid">Blocks.</param>
     /// <param name="block">Threads of a block.</param>
-    /// <param name="sharedBytes">Dynamic shared memory of a block; what is above 48 KB is asked for.</param>
+    /// <param name="sharedBytes">Dynamic shared memory of a block; what is above 48 KB needs to be asked for, which is done.</param>
     /// <param name="arguments">The addresses of the parameters, in order; read before the call returns.</param>
     /// <exception cref="CudaException">The launch is refused, or earlier work has failed; the message names the kernel and its geometry.</exception>
     public void RunAsync(CudaStream stream, Dim3 grid, Dim3 block, int sharedBytes, void** arguments)

@@ -28,17 +28,7 @@ internal static unsafe partial class Driver
         {
             if (library == 0)
             {
-                string? chosen = Environment.GetEnvironmentVariable(LibraryVariable);
-                string name = chosen is { Length: > 0 } ? chosen : OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
-                if (!NativeLibrary.TryLoad(name, out nint handle))
-                {
-                    string advice = chosen is { Length: > 0 }
-                        ? $"{LibraryVariable} names it: correct the variable or clear it"
-                        : "an NVIDIA GPU needs NVIDIA's driver, which brings it; without a GPU use --device cpu";
-                    throw new CudaException($"no CUDA driver: {name} cannot be loaded; {advice}", CudaError.NotInitialized);
-                }
-
-                library = handle;
+                library = Load(Environment.GetEnvironmentVariable(LibraryVariable));
             }
         }
 
@@ -58,6 +48,21 @@ internal static unsafe partial class Driver
                 $"the CUDA driver is too old: it is of CUDA {VersionText(version)}, and {VersionText(OldestVersion)} or later is needed; update NVIDIA's driver",
                 CudaError.NotInitialized);
         }
+    }
+
+    /// <summary>Loads a driver's library: the one of this name, or the system's.</summary>
+    /// <exception cref="CudaException">It cannot be loaded.</exception>
+    public static nint Load(string? chosen)
+    {
+        bool usual = string.IsNullOrEmpty(chosen);
+        string name = !usual ? chosen! : OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
+        return NativeLibrary.TryLoad(name, out nint handle)
+            ? handle
+            : throw new CudaException(
+                $"no CUDA driver: {name} cannot be loaded; " + (usual
+                    ? "an NVIDIA GPU needs NVIDIA's driver, which brings it; without a GPU use --device cpu"
+                    : $"{LibraryVariable} names it: correct the variable or clear it"),
+                CudaError.NotInitialized);
     }
 
     /// <summary>A CUDA version, 1000 major + 10 minor, as people write it.</summary>
