@@ -36,8 +36,8 @@ internal sealed unsafe partial class CudaDevice
         Launch("matching", "nearest_start", Tiles(columns, 8), 256, 0, targets, columns, width, 1 - error, targetSquares, 0L);
         int blocks = Tiles(rows, 128), span = Span(blocks, columns);
         string kernel = tensorCores ? "nearest_scan_bf16" : "nearest_scan_float32";
-        Launch("matching", kernel, new Grid(blocks, Tiles(columns, span)), tensorCores ? 256 : 128, 0, queries, targets, querySquares, targetSquares, keys, rows,
-            columns, width, span, slack);
+        Launch("matching", kernel, new Grid(blocks, Tiles(columns, span)), tensorCores ? 256 : 128, 0, queries, targets, querySquares, targetSquares, keys,
+            rows, columns, width, span, slack);
         Launch("matching", "nearest_finish", Blocks(2L * rows), 256, 0, keys, nearest, distance, 2 * rows);
     }
 
