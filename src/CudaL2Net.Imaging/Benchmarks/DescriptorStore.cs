@@ -21,7 +21,13 @@ internal sealed class DescriptorStore : IDisposable
         this.binary = binary;
         try
         {
-            file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose);
+            // Windows removes the file with its last handle, however the program ends; elsewhere a file without a name lasts as long as it is open.
+            FileOptions options = OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None;
+            file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, options);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.Delete(path);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
