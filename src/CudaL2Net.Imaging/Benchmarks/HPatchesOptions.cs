@@ -38,5 +38,5 @@ public sealed record HPatchesOptions
     public int Distractors { get; init; } = HPatchesTasks.OfficialDistractors;
 
     /// <summary>Bytes that descriptors of whole sequences may take in memory at once; what is beyond waits in a temporary file.</summary>
-    internal long MemoryLimit { get; init; } = 900L << 20;
+    internal long MemoryLimit { get; init; } = 450L << 20;
 }
