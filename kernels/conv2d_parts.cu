@@ -1,6 +1,10 @@
-// Sums over the parts of a convolution's depth, in order: y = bias + sum of parts [parts][rows][out], with ReLU where it is wanted, and the filters' gradient from parts [parts][taps in][out]
-// to [out][taps in]. Bound by memory: every part is read once, neighbouring lanes beside each other.
-#include "cuda_compat.cuh"
+// What the convolutions of all precisions share (see convolution.cuh): sums over the parts of a depth, in order, and the filters' gradient where there are
+// few filter elements an output channel (L2-Net's first layer: 9).
+//   conv2d_sum           y = bias + sum of parts [parts][pixels][out], with ReLU where it is wanted
+//   conv2d_filter_sum    dw [out][taps in] = sum of parts [parts][taps in][out]; eight threads a sum, eight sums a thread, so that 64 loads are in flight
+//   conv2d_small_filter  parts of dw: lanes are output channels, warps pixels, all elements of a channel in registers; float32 in every precision
+// All are bound by memory: every number is read once, neighbouring lanes beside each other; the second turns its tile in shared memory before it writes.
+#include "convolution.cuh"
 
 extern "C" __global__ __launch_bounds__(256) void conv2d_sum(const float* __restrict__ parts, int count, int length, int channels,
     const float* __restrict__ bias, int relu, float* __restrict__ y) {
@@ -13,19 +17,91 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_sum(const float* __rest
 }
 KERNEL(conv2d_sum);
 
-// 8 rows (x) of 32 columns (y) a block; turned in shared memory, so that 32 bytes are written side by side.
+// 8 rows (x) of 32 columns (y).
 extern "C" __global__ __launch_bounds__(256) void conv2d_filter_sum(const float* __restrict__ parts, int count, int rows, int columns,
     float* __restrict__ filters) {
-  __shared__ float tile[8][33];
-  const int lane = threadIdx.x % 32, row = blockIdx.x * 8 + threadIdx.x / 32, column = blockIdx.y * 32 + lane;
-  float sum = 0.f;
-  if (row < rows && column < columns) {
-    const float* from = parts + (long long)row * columns + column;
-    for (int part = 0; part < count; part++) sum += from[(long long)part * rows * columns];
+  __shared__ float sums[8][8][33];
+  const int lane = threadIdx.x % 32, slot = threadIdx.x / 32, first = blockIdx.x * 8, column = blockIdx.y * 32 + lane;
+  float own[8];
+  PRAGMA_UNROLL
+  for (int i = 0; i < 8; i++) own[i] = 0.f;
+  for (int part = slot; part < count; part += 8) {
+    const float* from = parts + ((long long)part * rows + first) * columns + column;
+    PRAGMA_UNROLL
+    for (int i = 0; i < 8; i++) if (first + i < rows && column < columns) own[i] += __ldg(from + (long long)i * columns);
   }
-  tile[threadIdx.x / 32][lane] = sum;
+  PRAGMA_UNROLL
+  for (int i = 0; i < 8; i++) sums[slot][i][lane] = own[i];
   __syncthreads();
-  const int r = blockIdx.x * 8 + threadIdx.x % 8, c = blockIdx.y * 32 + threadIdx.x / 8;
-  if (r < rows && c < columns) filters[(long long)c * rows + r] = tile[threadIdx.x % 8][threadIdx.x / 8];
+  const int r = threadIdx.x % 8, c = threadIdx.x / 8;
+  float sum = 0.f;
+  PRAGMA_UNROLL
+  for (int i = 0; i < 8; i++) sum += sums[i][r][c];
+  if (first + r < rows && blockIdx.y * 32 + c < (unsigned)columns) filters[(long long)(blockIdx.y * 32 + c) * rows + first + r] = sum;
 }
 KERNEL(conv2d_filter_sum);
+
+constexpr int SMALL = 16, WARPS = 16;                                  // filter elements an output channel, at most; pixels at a time
+
+// 32 output channels (y), part (z) of a side.
+extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Convolution g) {
+  __shared__ float sums[WARPS][SMALL + 1][32];
+  __shared__ int dh[SMALL], dw[SMALL], channel[SMALL];
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, o = blockIdx.y * 32 + lane;
+  const int side = blockIdx.z / g.partsOfSide, part = blockIdx.z - side * g.partsOfSide;
+  const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.side_images() * g.outHeight * g.outWidth;
+  const int begin = side * pixels + part * g.partDepth, end = min((side + 1) * pixels, begin + g.partDepth);
+  if (threadIdx.x < SMALL) {
+    const int tap = threadIdx.x / g.inChannels;
+    channel[threadIdx.x] = threadIdx.x - tap * g.inChannels;
+    dh[threadIdx.x] = tap / g.kernelWidth - g.padding;
+    dw[threadIdx.x] = tap % g.kernelWidth - g.padding;
+  }
+  __syncthreads();
+  const InputSource input = input_source(g, side);
+  const GradientSource source = gradient_source(g, side);
+  GradientSource::Coefficients of = {};
+  if (!source.plain()) source.one(of, 0, min(o, g.outChannels - 1));
+  float own[SMALL], bias = 0.f;
+  PRAGMA_UNROLL
+  for (int r = 0; r < SMALL; r++) own[r] = 0.f;
+  for (int p = begin + warp; p < end; p += WARPS) {
+    float d = 0.f;
+    if (o < g.outChannels) {
+      GradientSource::Raw raw = {};
+      source.load1(raw, 0, (long long)p * g.outChannels + o);
+      d = source.plain() ? source.given(raw, 0) : source.value(raw, of, 0);
+    }
+    bias += d;
+    const int n = quotient(g.byOutPixels, p), pixel = p - n * (int)g.byOutPixels.divisor, oh = quotient(g.byOutWidth, pixel);
+    const int top = oh * g.stride, left = (pixel - oh * (int)g.byOutWidth.divisor) * g.stride;
+    PRAGMA_UNROLL
+    for (int r = 0; r < SMALL; r++) {
+      const int h = top + dh[r], w = left + dw[r];
+      if (r >= rows || (unsigned)h >= (unsigned)g.height || (unsigned)w >= (unsigned)g.width) continue;        // the same in all lanes
+      InputSource::Raw x = {};
+      input.load1(x, 0, ((long long)(n * g.height + h) * g.width + w) * g.inChannels + channel[r]);
+      float v = input.given(x, 0);
+      if (!input.plain()) {
+        InputSource::Coefficients k = {};
+        input.one(k, 0, channel[r]);
+        v = input.value(x, k, 0);
+      }
+      own[r] = fmaf(v, d, own[r]);
+    }
+  }
+  PRAGMA_UNROLL
+  for (int r = 0; r < SMALL; r++) sums[warp][r][lane] = own[r];
+  sums[warp][SMALL][lane] = bias;
+  __syncthreads();
+  for (int i = threadIdx.x; i < (SMALL + 1) * 32; i += WARPS * 32) {
+    const int r = i / 32, c = blockIdx.y * 32 + lane;
+    float sum = 0.f;
+    PRAGMA_UNROLL
+    for (int k = 0; k < WARPS; k++) sum += sums[k][r][lane];
+    if (c >= g.outChannels) continue;
+    if (r < rows) g.result[((long long)blockIdx.z * rows + r) * g.outChannels + c] = sum;
+    else if (r == SMALL && g.tiles != nullptr) g.tiles[(long long)blockIdx.z * g.outChannels + c] = sum;
+  }
+}
+KERNEL(conv2d_small_filter);

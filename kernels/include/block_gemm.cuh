@@ -105,7 +105,7 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
 
   // Sums over k from begin to end (a multiple of DEPTH apart but for the last), in order. Loaders give 0 outside their matrix and from end on:
   //   a.start(i, row, depth)   once: vector i begins at this row of the tile and this depth from k
-  //   a.load(i, k) -> Raw      the global loads;   a.finish(i, k, raw) -> float4   what is multiplied
+  //   a.load(i, k) -> Raw      the global loads;   a.finish(i, k, raw) -> float4   what is multiplied;   a.step(k)   once before the vectors of k finish
   template <class A, class B> static VEC_MEMBER void run(A& a, B& b, int begin, int end, unsigned char* shared, Accumulators& sums) {
     PRAGMA_UNROLL
     for (int i = 0; i < M_TILES; i++) {
@@ -144,6 +144,8 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
   }
   template <class A, class B>
   static VEC_MEMBER void store(A& a, B& b, int k, typename A::Raw (&rawA)[A_VECTORS], typename B::Raw (&rawB)[B_VECTORS], unsigned char* stage) {
+    a.step(k);
+    b.step(k);
     PRAGMA_UNROLL
     for (int i = 0; i < A_VECTORS; i++) TileA::put(stage, a_row(i), a_depth(i), a.finish(i, k, rawA[i]));
     PRAGMA_UNROLL
@@ -279,6 +281,7 @@ template <int VECTORS> struct MatrixRows {
     }
     return v;
   }
+  VEC_MEMBER void step(int) const {}
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
 
   // The tile whose first row is row first of a matrix of all_rows, over depths below end.
@@ -320,6 +323,7 @@ template <int VECTORS> struct MatrixColumns {
     }
     return v;
   }
+  VEC_MEMBER void step(int) const {}
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
 
   static VEC_MEMBER MatrixColumns tile(const float* matrix, int all_rows, int pitch, int first, int end) {

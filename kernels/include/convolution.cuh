@@ -8,8 +8,11 @@
 // Fused: x may be stored unnormalized (applied after the load, padding stays zero); dy may be given as the gradient of the normalized output, and is finished
 // after the load from it, y and two sums a channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
 // before. A block never spans both sides of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
-// Tiles are 128 x 32, 64 or 128: 64 sums a thread (32 in the first), 32 KB of shared memory at most for the product, 34 KB for the epilogue. Bytes: operands are
-// float32 in memory, neighbouring lanes load 64 or 128 neighbouring bytes of a pixel; the nine taps of a pixel come from L1 and L2.
+// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums a thread (32 in the first), 16 to 64 registers of loads in flight, about 24 for the
+// channels' coefficients: 130 to 220 registers by count, so two to three blocks of 128 threads a multiprocessor; 22 to 35 KB of shared memory a block.
+// Operands are float32 in memory and are rounded and normalized on their way into shared memory, which cp.async cannot do: they pass through registers, a whole
+// depth step ahead. Neighbouring lanes load 64 or 128 neighbouring bytes of a pixel; the taps of a pixel meet in L1 and L2. Warps of 64 x 32 sums need
+// 12 ldmatrix (6 KB from shared memory) for 32 mma.sync a bf16 step.
 #pragma once
 #include "normalization.cuh"
 
@@ -29,7 +32,8 @@ struct Convolution {
   VEC_MEMBER int side_images() const { return batch / sides; }
 };
 
-VEC_D int small_quotient(int n, int divisor) { return (int)(((float)n + 0.5f) / (float)divisor); }        // n < 2^20
+// n / divisor for n < 2^20, by the divisor's reciprocal.
+VEC_D int small_quotient(int n, float reciprocal) { return (int)(((float)n + 0.5f) * reciprocal); }
 
 // What is multiplied, from where it lies: x, normalized if need be ...
 struct InputSource {
@@ -119,6 +123,8 @@ struct PixelGrid {
 };
 
 // Rows are pixels, k is (tap, channel): for an image [n][height][width][channels] that is looked at with taps (a, b) at (row + sign a, column + sign b).
+// All vectors of a thread have the same k, so the channels' coefficients are loaded once a step. What lies outside is read at offset 0 and replaced by zeros:
+// no branches between the loads.
 template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
   typedef typename Source::Raw Raw;
   Source source;
@@ -127,10 +133,13 @@ template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
   Divider byChannels;
   int pixel[VECTORS], place[VECTORS], first;
   unsigned inside;
+  float reciprocal;
+  typename Source::Coefficients of;
 
   VEC_MEMBER void start(int i, int row, int k) {
     first = k;
     inside = 0;
+    reciprocal = 1.f / (float)tapColumns;
     int n = 0, h = 0, w = 0;
     const bool valid = grid.at(row, n, h, w);
     h = valid ? h * grid.step + grid.offsetRow : -16384;
@@ -141,7 +150,7 @@ template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
   VEC_MEMBER void split(int k, int& a, int& b, int& c) const {
     const int tap = quotient(byChannels, k);
     c = k - tap * channels;
-    a = small_quotient(tap, tapColumns);
+    a = small_quotient(tap, reciprocal);
     b = tap - a * tapColumns;
   }
   VEC_MEMBER bool find(int i, int a, int b, int c, long long& at) const {
@@ -154,46 +163,40 @@ template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
     k += first;
     int a, b, c;
     long long at;
-    if (WHOLE) {
-      split(k, a, b, c);
-      const bool in = k < depth && find(i, a, b, c, at);
-      if (in) source.load4(r, at);
-      inside = (inside & ~(1u << i)) | (in ? 1u << i : 0u);
-    } else {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) {
-        split(k + j, a, b, c);
-        const bool in = k + j < depth && find(i, a, b, c, at);
-        if (in) source.load1(r, j, at);
-        inside = (inside & ~(1u << (4 * i + j))) | (in ? 1u << (4 * i + j) : 0u);
-      }
+    PRAGMA_UNROLL
+    for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
+      split(k + j, a, b, c);
+      const bool in = find(i, a, b, c, at) && k + j < depth;
+      const int bit = WHOLE ? i : 4 * i + j;
+      at = in ? at : 0;
+      if (WHOLE) source.load4(r, at);
+      else source.load1(r, j, at);
+      inside = (inside & ~(1u << bit)) | (in ? 1u << bit : 0u);
     }
     return r;
   }
-  VEC_MEMBER float4 finish(int i, int k, const Raw& r) const {
-    Four v = {{0.f, 0.f, 0.f, 0.f}};
-    k += first;
-    if (source.plain()) {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) v.v[j] = source.given(r, j);           // zeros where nothing was loaded
-      return v.vector();
-    }
+  VEC_MEMBER void step(int k) {
+    if (!WHOLE || source.plain()) return;
     int a, b, c;
-    typename Source::Coefficients of;
-    if (WHOLE) {
-      if (!(inside >> i & 1)) return v.vector();
-      split(k, a, b, c);
-      of = source.whole(c);
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) v.v[j] = source.value(r, of, j);
-    } else {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) {
-        if (!(inside >> (4 * i + j) & 1)) continue;
-        split(k + j, a, b, c);
-        source.one(of, j, c);
+    split(k + first, a, b, c);
+    of = source.whole(c);
+  }
+  VEC_MEMBER float4 finish(int i, int k, const Raw& r) {
+    Four v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) {
+      const bool in = inside >> (WHOLE ? i : 4 * i + j) & 1;
+      if (source.plain()) {
+        v.v[j] = source.given(r, j);
+      } else {
+        if (!WHOLE) {
+          int a, b, c;
+          split(k + first + j, a, b, c);
+          source.one(of, j, c);
+        }
         v.v[j] = source.value(r, of, j);
       }
+      v.v[j] = in ? v.v[j] : 0.f;
     }
     return v.vector();
   }
@@ -206,16 +209,19 @@ template <int VECTORS, bool WHOLE> struct TransposedFilters {
   int taps, kernelWidth, inChannels, firstRow, firstColumn, rowStep, columnStep, tapColumns, depth, corner;
   Divider byOut;
   int column, at[VECTORS];
+  float reciprocal;
 
   VEC_MEMBER void start(int i, int row, int k) {
     column = corner + row;
     at[i] = k;
+    reciprocal = 1.f / (float)tapColumns;
   }
+  VEC_MEMBER void step(int) const {}
   VEC_MEMBER float4 load(int i, int k) const {
     float4 v = zero4();
     k += at[i];
     if (k >= depth || column >= inChannels) return v;
-    const int tap = quotient(byOut, k), o = k - tap * (int)byOut.divisor, a = small_quotient(tap, tapColumns), b = tap - a * tapColumns;
+    const int tap = quotient(byOut, k), o = k - tap * (int)byOut.divisor, a = small_quotient(tap, reciprocal), b = tap - a * tapColumns;
     const float* from = filters + ((long long)o * taps + (firstRow + a * rowStep) * kernelWidth + firstColumn + b * columnStep) * inChannels + column;
     if (WHOLE) return ldg_f4(from);
     v.x = __ldg(from);
@@ -227,7 +233,7 @@ template <int VECTORS, bool WHOLE> struct TransposedFilters {
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
 };
 
-// Rows are (tap, input channel), k is the output pixel.
+// Rows are (tap, input channel), k is the output pixel. A thread's rows are the same all the time, and so are the channels' coefficients.
 template <int VECTORS, bool WHOLE> struct TapRows {
   typedef InputSource::Raw Raw;
   InputSource source;
@@ -235,18 +241,24 @@ template <int VECTORS, bool WHOLE> struct TapRows {
   Divider byChannels, byOutWidth, byOutPixels;
   int dh[WHOLE ? 1 : 4], dw[WHOLE ? 1 : 4], c[WHOLE ? 1 : 4], at[VECTORS];
   unsigned inside;
+  InputSource::Coefficients of;
 
   VEC_MEMBER void start(int i, int row, int k) {
     at[i] = k;
+    if (i > 0) return;
     inside = 0;
+    const float reciprocal = 1.f / (float)kernelWidth;
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
-      const int r = corner + row + j, tap = quotient(byChannels, r), a = small_quotient(tap, kernelWidth);
+      const int r = corner + row + j, tap = quotient(byChannels, r), a = small_quotient(tap, reciprocal);
       c[j] = r - tap * channels;
       dh[j] = r < rows ? a - padding : -(1 << 24);
       dw[j] = tap - a * kernelWidth - padding;
+      if (!WHOLE && !source.plain()) source.one(of, j, c[j]);
     }
+    if (WHOLE && !source.plain()) of = source.whole(c[0]);
   }
+  VEC_MEMBER void step(int) const {}
   VEC_MEMBER Raw load(int i, int k) {
     Raw r = {};
     k += at[i];
@@ -256,31 +268,19 @@ template <int VECTORS, bool WHOLE> struct TapRows {
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
       const int h = oh * stride + dh[j], w = ow * stride + dw[j], bit = WHOLE ? i : 4 * i + j;
       const bool in = k < end && (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
-      if (in) {
-        const long long from = ((long long)(n * height + h) * width + w) * channels + c[j];
-        if (WHOLE) source.load4(r, from);
-        else source.load1(r, j, from);
-      }
+      const long long from = in ? ((long long)(n * height + h) * width + w) * channels + c[j] : 0;
+      if (WHOLE) source.load4(r, from);
+      else source.load1(r, j, from);
       inside = (inside & ~(1u << bit)) | (in ? 1u << bit : 0u);
     }
     return r;
   }
   VEC_MEMBER float4 finish(int i, int, const Raw& r) const {
-    if (source.plain()) return r.x.vector();
-    Four v = {{0.f, 0.f, 0.f, 0.f}};
-    InputSource::Coefficients of;
-    if (WHOLE) {
-      if (!(inside >> i & 1)) return v.vector();
-      of = source.whole(c[0]);
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) v.v[j] = source.value(r, of, j);
-    } else {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) {
-        if (!(inside >> (4 * i + j) & 1)) continue;
-        source.one(of, j, c[WHOLE ? 0 : j]);
-        v.v[j] = source.value(r, of, j);
-      }
+    Four v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) {
+      v.v[j] = source.plain() ? source.given(r, j) : source.value(r, of, j);
+      v.v[j] = inside >> (WHOLE ? i : 4 * i + j) & 1 ? v.v[j] : 0.f;
     }
     return v.vector();
   }
@@ -292,43 +292,43 @@ template <int VECTORS, bool WHOLE> struct GradientColumns {
   GradientSource source;
   int channels, corner, end;
   int column, at[VECTORS];
+  GradientSource::Coefficients of;
   Four bias;
 
   VEC_MEMBER void start(int i, int row, int k) {
-    column = corner + row;
     at[i] = k;
+    if (i > 0) return;
+    column = corner + row;
     bias = four(zero4());
-  }
-  VEC_MEMBER Raw load(int i, int k) const {
-    Raw r = {};
-    k += at[i];
-    if (k >= end || column >= channels) return r;
-    const long long from = (long long)k * channels + column;
+    if (source.plain()) return;
     if (WHOLE) {
-      source.load4(r, from);
+      of = source.whole(column < channels ? column : 0);
     } else {
       PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) if (column + j < channels) source.load1(r, j, from + j);
+      for (int j = 0; j < 4; j++) source.one(of, j, column + j < channels ? column + j : 0);
+    }
+  }
+  VEC_MEMBER void step(int) const {}
+  VEC_MEMBER bool in(int i, int k, int j) const { return k + at[i] < end && column + j < channels; }
+  VEC_MEMBER Raw load(int i, int k) const {
+    Raw r = {};
+    const long long from = (long long)(k + at[i]) * channels + column;
+    if (WHOLE) {
+      source.load4(r, in(i, k, 0) ? from : 0);
+    } else {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) source.load1(r, j, in(i, k, j) ? from + j : 0);
     }
     return r;
   }
   VEC_MEMBER float4 finish(int i, int k, const Raw& r) {
-    Four v = r.g;
-    if (!source.plain()) {
-      v = four(zero4());
-      GradientSource::Coefficients of;
-      if (k + at[i] < end && column < channels) {
-        if (WHOLE) of = source.whole(column);
-        PRAGMA_UNROLL
-        for (int j = 0; j < 4; j++) {
-          if (!WHOLE && column + j >= channels) continue;
-          if (!WHOLE) source.one(of, j, column + j);
-          v.v[j] = source.value(r, of, j);
-        }
-      }
-    }
+    Four v;
     PRAGMA_UNROLL
-    for (int j = 0; j < 4; j++) bias.v[j] += v.v[j];
+    for (int j = 0; j < 4; j++) {
+      v.v[j] = source.plain() ? source.given(r, j) : source.value(r, of, j);
+      v.v[j] = in(i, k, WHOLE ? 0 : j) ? v.v[j] : 0.f;
+      bias.v[j] += v.v[j];
+    }
     return v.vector();
   }
 };
@@ -449,10 +449,16 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_data(c
   Gemm::rows(products, shared, [&](int row, float4 (&values)[Gemm::ROW_COUNT]) {
     PRAGMA_UNROLL
     for (int i = 0; i < Gemm::ROW_COUNT; i++) {
-      int image, h, w;
-      if (!grid.at(row + i * Gemm::ROW_STEP, image, h, w)) continue;
+      const int r = tile * Gemm::ROWS + row + i * Gemm::ROW_STEP;
+      if (r >= count) continue;
+      long long pixel = (long long)side * count + r;                     // all pixels in one class: they lie in order
+      if (gridDim.z > 1) {
+        int image = 0, h = 0, w = 0;
+        grid.at(row + i * Gemm::ROW_STEP, image, h, w);
+        pixel = (long long)(image * g.height + ph + h * g.classRows) * g.width + pw + w * g.classColumns;
+      }
       const Four v = four(values[i]);
-      const long long at = ((long long)(image * g.height + ph + h * g.classRows) * g.width + pw + w * g.classColumns) * g.inChannels + column;
+      const long long at = pixel * g.inChannels + column;
       store_columns(g.result + at, v, left);
       if (!gather) continue;
       InputSource::Raw x = {};

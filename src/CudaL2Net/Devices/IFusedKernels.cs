@@ -26,7 +26,8 @@ public sealed record NormalizedActivation(Tensor<float> X, Normalization Normali
 
 /// <summary>
 /// Convolutions fused with the batch normalizations before and after them, so that no pass over an activation exists for its own sake: offered by devices on
-/// which such a pass costs as much as the convolution. Numbers are those of the operations of <see cref="IKernels"/> one after the other, up to rounding.
+/// which such a pass costs as much as the convolution. Numbers are those of the operations of <see cref="IKernels"/> one after the other, up to rounding. The
+/// normalizations before and after a convolution have as many sides.
 /// </summary>
 public interface IFusedKernels
 {

@@ -71,7 +71,12 @@ public sealed class Conv2dPrecisionTests(Precision precision)
             Assert.That((double)actual[i], Is.EqualTo(expected[i]).Within(((2 * unit) + (unit * unit) + 1e-5) * magnitudes[i]), $"element {i}");
         }
 
-        // And rounding there is: float32 would be a hundred times closer.
+        // And rounding there is: float32 would be a hundred times closer. Filters of a few elements are bound by memory and stay float32.
+        if (actual.Length <= 16 * 32)
+        {
+            return;
+        }
+
         double error = 0, magnitude = 0;
         for (int i = 0; i < actual.Length; i++)
         {

@@ -12,6 +12,12 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
     private const int LeastPartDepth = 256;
     private const int LeastPartPixels = 128;
 
+    // The kernels keep a pixel's row and column in 16 bits each.
+    private const int LargestSide = 16000;
+
+    // Filter elements an output channel, at most, of the kernel that keeps them in registers.
+    private const int SmallFilter = 16;
+
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y) =>
         Forward(geometry, x, null, filters, bias, y, 1, Epilogue.None);
 
@@ -160,7 +166,16 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
             Input = new NormalizationArguments(input),
             Output = new NormalizationArguments(output?.Normalization),
         };
-        Launch("backward_filter", columns, whole, new Grid(tiles, columnTiles, sides * parts), arguments);
+        if (rows <= SmallFilter)
+        {
+            Launch("conv2d_parts", "conv2d_small_filter", new Grid(1, (g.OutChannels + 31) / 32, sides * parts), 512, 0,
+                KernelArgument.Structure(&arguments));
+        }
+        else
+        {
+            Launch("backward_filter", columns, whole, new Grid(tiles, columnTiles, sides * parts), arguments);
+        }
+
         Launch("conv2d_parts", "conv2d_filter_sum", new Grid((rows + 7) / 8, (g.OutChannels + 31) / 32), 256, 0, scratch, sides * parts, rows, g.OutChannels,
             dFilters);
         if (dBias != null)
@@ -189,6 +204,11 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
 
     private static void RequireShapes(in Conv2dGeometry g, Tensor<float> x, Tensor<float> filters, Tensor<float> y)
     {
+        if (Math.Max(g.Height, g.Width) > LargestSide)
+        {
+            throw new ArgumentException($"an image of {g.Height} x {g.Width} is too large: convolutions on a CUDA device take at most {LargestSide} pixels a side");
+        }
+
         RequireLength(x, g.Batch * g.Height * g.Width * g.InChannels, "the convolution's input");
         RequireLength(filters, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels, "the bank of filters");
         RequireLength(y, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels, "the convolution's output");
