@@ -13,6 +13,7 @@ const string Usage = """
 
       build    build everything; the tool is then artifacts/cudal2net/cudal2net      (the default)
       test     build, run all tests; arguments go to the test program (--filter ...)
+      publish-tests  build, and put the tests into artifacts/tests as a program of its own that needs no .NET: for machines with a GPU
       demo     build, train for a few minutes and show the results; arguments go to `cudal2net demo` (--minutes 1, --out DIR)
       bench    build, run a benchmark: fma, convolution, ladder, describe, train, all (--json FILE), operations
       kernels  compile the CUDA kernels to PTX: artifacts/kernels                     (part of build)
@@ -51,6 +52,10 @@ try
         case "test":
             Build();
             return Test();
+        case "publish-tests":
+            Build();
+            PublishTests();
+            return 0;
         case "demo":
             Build();
             return Run(Path.Combine(tool, "cudal2net" + suffix), ["demo", .. rest], Directory.GetCurrentDirectory());
@@ -131,6 +136,15 @@ int Test()
         worst = Math.Max(worst, code);
     }
 
+    // The commands as a user has them, on the emulated device.
+    string emulated = Path.Combine(root, "artifacts", "emulator", "libcuda-emulator.so");
+    if (rest.Length == 0 && OperatingSystem.IsLinux() && File.Exists(emulated))
+    {
+        int code = Run(Path.Combine(root, "tests", "cli-on-emulator.sh"), [Path.Combine(tool, "cudal2net"), emulated]);
+        passed += code == 0 ? 1 : 0;
+        failed += code == 0 ? 0 : 1;
+    }
+
     if (passed + failed == 0)
     {
         Console.Error.WriteLine("error: no test ran");
@@ -139,6 +153,21 @@ int Test()
 
     Console.WriteLine($"{passed} passed, {failed} failed, {skipped} skipped");
     return failed > 0 ? 1 : worst;
+}
+
+void PublishTests()
+{
+    string output = Path.Combine(root, "artifacts", "tests");
+    string system = OperatingSystem.IsWindows() ? "win-x64" : "linux-x64";
+    string[] options = ["-c", "Release", "-r", system, "--self-contained", "-v", "quiet", "--nologo", "-clp:NoSummary", "-o", output];
+    Must("dotnet", ["publish", Path.Combine("tests", "CudaL2Net.Tests"), .. options], "publishing the tests failed");
+    string emulated = Path.Combine(root, "artifacts", "emulator", "libcuda-emulator.so");
+    if (File.Exists(emulated))
+    {
+        File.Copy(emulated, Path.Combine(output, Path.GetFileName(emulated)), overwrite: true);
+    }
+
+    Console.WriteLine("published artifacts/tests: copy the folder, and run bench/run-on-gpu.sh or CUDAL2NET_DRIVER=libcuda.so.1 ./CudaL2Net.Tests");
 }
 
 int Bench()

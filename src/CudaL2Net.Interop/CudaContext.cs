@@ -112,6 +112,13 @@ public sealed unsafe class CudaContext : IDisposable
     /// <summary>The device's memory, in bytes.</summary>
     public ulong GetTotalDeviceMemorySize() => MemoryInfo().Total;
 
+    /// <summary>Gives memory that has been freed back to the device, for other processes.</summary>
+    public void TrimMemoryPool()
+    {
+        SetCurrent();
+        CudaException.Check(Driver.cuMemPoolTrimTo(Pool, 0), nameof(Driver.cuMemPoolTrimTo));
+    }
+
     /// <summary>Loads PTX.</summary>
     /// <param name="name">What messages call it.</param>
     /// <param name="ptx">The text; needs no end.</param>

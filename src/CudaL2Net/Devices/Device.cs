@@ -85,6 +85,13 @@ public abstract unsafe class Device : IDisposable
     /// <param name="sources">The tensors, which must outlive the result.</param>
     internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(sources);
 
+    /// <summary>The bytes of the tensors that <paramref name="work"/> allocates; they are not allocated really, and nothing may be computed with them. Null
+    /// where the device cannot tell.</summary>
+    internal virtual long? MeasureAllocations(Action work) => null;
+
+    /// <summary>Bytes that are free, with what finalizers can free; null where the device cannot tell.</summary>
+    internal virtual long? FreeMemory() => null;
+
     internal abstract void* AllocateBytes(nuint bytes);
 
     internal abstract void FreeBytes(void* pointer);

@@ -80,7 +80,7 @@ public sealed class Trainer : IDisposable
             : (checkpoint.Model.Towers[^1], centreSurround ? checkpoint.Model.Towers[0] : null);
         epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
         schedule = new StepParameters[sampler.StepsPerEpoch];
-        step = new TrainingStep(device, options, training, trained, frozen, schedule.Length);
+        step = Prepare(trained, frozen);
         if (checkpoint != null)
         {
             checkpoint.Restore(step.Moments, CheckpointPath);
@@ -92,7 +92,7 @@ public sealed class Trainer : IDisposable
         {
             TotalSteps = StepsWithin(duration);
             step.Dispose();
-            step = new TrainingStep(device, options, training, trained, frozen, schedule.Length);
+            step = Prepare(trained, frozen);
             loadedEpoch = -1;
         }
     }
@@ -217,6 +217,39 @@ public sealed class Trainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => step.Dispose();
+
+    private TrainingStep Prepare(TowerWeights trained, TowerWeights? frozen)
+    {
+        try
+        {
+            return new TrainingStep(device, options, training, trained, frozen, schedule.Length);
+        }
+        catch (OutOfMemoryException error)
+        {
+            throw new OutOfMemoryException($"{error.Message}; a batch of {options.Batch} pairs does not fit{FittingBatch(trained, frozen)}", error);
+        }
+    }
+
+    // What a pair needs is measured on two small batches; the rest is kept for the intermediate results of operations.
+    private string FittingBatch(TowerWeights trained, TowerWeights? frozen)
+    {
+        const int Small = 8, Larger = 16;
+        const double Share = 0.85;
+        if (Measure(Small) is not { } small || Measure(Larger) is not { } larger || device.FreeMemory() is not { } free)
+        {
+            return "";
+        }
+
+        double perPair = (double)(larger - small) / (Larger - Small), fixedPart = small - (perPair * Small);
+        int fits = (int)(((free * Share) - fixedPart) / perPair) / 2 * 2;
+        return fits >= 2 ? $", about {fits} would" : ", and no batch would with this training set";
+
+        long? Measure(int batch)
+        {
+            int steps = Math.Max(1, (int)((long)schedule.Length * options.Batch / batch));
+            return device.MeasureAllocations(() => new TrainingStep(device, options with { Batch = batch }, training, trained, frozen, steps).Dispose());
+        }
+    }
 
     /// <summary>Queues a step; returns its learning rate.</summary>
     private float RunStep(int index)

@@ -22,6 +22,15 @@ internal static class CudaDriver
         }
     }
 
+    /// <summary>Skips the running test unless there is a GPU.</summary>
+    public static void RequireGpu()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is not { Length: > 0 } || Emulated)
+        {
+            Assert.Ignore("needs a GPU: set CUDAL2NET_DRIVER=libcuda.so.1 on a machine with one");
+        }
+    }
+
     [ModuleInitializer]
     internal static void ChooseEmulator()
     {

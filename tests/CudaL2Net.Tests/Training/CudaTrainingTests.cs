@@ -1,8 +1,10 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Formats;
 using CudaL2Net.Models;
+using CudaL2Net.Tests.Interop;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Training;
 
@@ -61,6 +63,23 @@ public sealed class CudaTrainingTests
         }
     }
 
+    [Test]
+    public void ABatchThatDoesNotFitIsToldWithOneThatDoes()
+    {
+        using var emulated = new EmulatedDevice();
+        emulated["memory"] = 96 << 20;
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Open("cuda");
+        TrainingOptions options = Presets.Find("quick") with { Batch = 200, PairsPerEpoch = 400, Steps = 1 };
+        PatchSet patches = TrainingData.Blobs(220);
+        OutOfMemoryException? error = Assert.Throws<OutOfMemoryException>(() => new Trainer(options, patches, null, device, folder["large"]).Dispose());
+        Match told = Regex.Match(error!.Message, "a batch of 200 pairs does not fit, about ([0-9]+) would");
+        Assert.That(told.Success, error.Message);
+        int fits = int.Parse(told.Groups[1].Value);
+        Assert.That(fits, Is.InRange(8, 198));
+        using var trainer = new Trainer(options with { Batch = fits }, patches, null, device, folder["fitting"]);
+    }
+
     // How far two steps may lie apart: float32 rounds, and what rounding does depends on the loss and on the four samples of a statistic. So the measure is
     // the CPU itself, started from weights that are moved by a unit in the last place.
     [TestCaseSource(nameof(PresetNames))]
@@ -98,7 +117,8 @@ public sealed class CudaTrainingTests
     private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b).Sum(pair => Math.Pow(pair.First - pair.Second, 2)) / b.Sum(w => (double)w * w));
 
     // With batches of one size the second strategies are the first ones.
-    private static IEnumerable<string> PresetNames() => Presets.All.Select(preset => preset.Name).Where(name => !name.EndsWith("-5m", StringComparison.Ordinal)).Append("l2net+").Append("cs-l2net+");
+    private static IEnumerable<string> PresetNames() =>
+        Presets.All.Select(preset => preset.Name).Where(name => !name.EndsWith("-5m", StringComparison.Ordinal)).Append("l2net+").Append("cs-l2net+");
 
     private static void Train(Device device, TrainingOptions options, string folder)
     {

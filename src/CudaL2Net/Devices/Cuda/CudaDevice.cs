@@ -10,8 +10,14 @@ namespace CudaL2Net.Devices.Cuda;
 /// </summary>
 internal sealed unsafe partial class CudaDevice : Device, IKernels
 {
+    /// <summary>The environment variable that names a folder of PTX to take instead of this build's, to compare compilers.</summary>
+    internal const string KernelsVariable = "CUDAL2NET_KERNELS";
+
     private const int OldestCapability = 8;
     private const string CommonTarget = "sm_80", HopperTarget = "sm_90a";
+
+    // The address that tensors are given while memory is only measured.
+    private const nint Nowhere = 512;
 
     private readonly CudaContext context;
     private readonly CudaStream stream;
@@ -19,6 +25,7 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     private readonly Dictionary<string, CudaModule> modules = [];
     private readonly Dictionary<(string File, string Kernel), CudaKernel> kernels = [];
     private readonly List<CudaDeviceVariable<byte>> scratch = [];
+    private long? measured;
 
     /// <summary>Opens a GPU.</summary>
     /// <param name="ordinal">Its number.</param>
@@ -49,8 +56,9 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     public override string Name { get; }
 
     public override string Description =>
-        $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):F0} GiB, driver of CUDA "
-            + $"{properties.DriverVersion}, PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
+        $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):F0} GiB, "
+            + $"driver of CUDA {properties.DriverVersion}, "
+            + $"PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
             + Precision.ToString().ToLowerInvariant();
 
     public override IKernels Kernels => this;
@@ -67,7 +75,8 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         [.. Resources.Select(name => name.Split('.')[^2]).Select(end => end == HopperTarget ? HopperTarget : CommonTarget).Distinct().Order()];
 
 
-    private static string[] Resources => [.. typeof(CudaDevice).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".ptx", StringComparison.Ordinal))];
+    private static string[] Resources =>
+        [.. typeof(CudaDevice).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".ptx", StringComparison.Ordinal))];
 
     // Code for sm_90a runs on compute capability 9.0 only.
     private bool HasHopper => properties.ComputeCapability == new Version(9, 0);
@@ -89,8 +98,38 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         context.Dispose();
     }
 
+    internal override long? MeasureAllocations(Action work)
+    {
+        measured = 0;
+        try
+        {
+            work();
+            return measured;
+        }
+        finally
+        {
+            measured = null;
+        }
+    }
+
+    internal override long? FreeMemory()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        stream.Synchronize();
+        context.TrimMemoryPool();
+        return (long)context.GetFreeDeviceMemorySize();
+    }
+
     internal override void* AllocateBytes(nuint bytes)
     {
+        if (measured is { } before)
+        {
+            const long Granularity = 512;
+            measured = before + (((long)bytes + Granularity - 1) / Granularity * Granularity);
+            return (void*)Nowhere;
+        }
+
         nint pointer;
         try
         {
@@ -105,11 +144,17 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         return (void*)pointer;
     }
 
-    internal override void FreeBytes(void* pointer) => stream.FreeAsync((nint)pointer);
+    internal override void FreeBytes(void* pointer)
+    {
+        if ((nint)pointer != Nowhere)
+        {
+            stream.FreeAsync((nint)pointer);
+        }
+    }
 
     internal override void CopyToDevice(void* device, void* host, nuint bytes)
     {
-        if (bytes > 0)
+        if (bytes > 0 && measured == null)
         {
             stream.CopyToDeviceAsync((nint)device, host, bytes);
             stream.Synchronize();
@@ -128,7 +173,7 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
 
     internal override void Clear(void* device, nuint bytes)
     {
-        if (bytes > 0)
+        if (bytes > 0 && measured == null)
         {
             stream.MemsetAsync((nint)device, 0, bytes);
         }
@@ -182,6 +227,19 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp a row.</summary>
     private int RowBlocks(int rows) => Blocks(32L * rows);
 
+    /// <summary>Loads every file of kernels that this build has.</summary>
+    /// <exception cref="CudaException">The driver refuses one.</exception>
+    internal IReadOnlyList<string> LoadAll()
+    {
+        string[] files = [.. Resources.Select(name => name.Split('.')[2]).Distinct().Order(StringComparer.Ordinal)];
+        foreach (string file in files.Except(modules.Keys))
+        {
+            modules.Add(file, Load(file));
+        }
+
+        return files;
+    }
+
     private CudaKernel Kernel(string file, string kernel)
     {
         if (kernels.TryGetValue((file, kernel), out CudaKernel? found))
@@ -204,6 +262,12 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     private CudaModule Load(string file)
     {
         Assembly assembly = typeof(CudaDevice).Assembly;
+        if (Environment.GetEnvironmentVariable(KernelsVariable) is { Length: > 0 } folder)
+        {
+            string path = Path.Combine(folder, $"{file}.ptx");
+            return context.LoadModulePTX(path, File.ReadAllBytes(path));
+        }
+
         string hopper = $"{file}.{HopperTarget}.ptx", common = $"{file}.ptx";
         using Stream? tuned = HasHopper ? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{hopper}") : null;
         using Stream source = tuned ?? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{common}")
