@@ -509,20 +509,25 @@ int Sanitize()
     // The race detector of older compilers does not start where the kernel spreads addresses wider than this.
     bool spread = File.Exists("/proc/sys/vm/mmap_rnd_bits") && int.Parse(File.ReadAllText("/proc/sys/vm/mmap_rnd_bits")) > 28;
     string[] layout = spread ? ["x86_64", "-R"] : ["x86_64"];
-    (string Program, string What)[] detectors = [(address, "addresses and undefined behaviour"), (races, "races")];
+    (string[] Command, string What)[] detectors =
+    [
+        ([address], "addresses and undefined behaviour"),
+        ([races], "races within blocks"),
+        ([races, "--blocks"], "races between blocks"),
+    ];
     int worst = 0;
-    foreach ((string program, string what) in detectors)
+    foreach ((string[] command, string what) in detectors)
     {
         Console.WriteLine($"sanitize: {what}");
-        worst = Math.Max(worst, Run("setarch", [.. layout, program, launches]));
+        worst = Math.Max(worst, Run("setarch", [.. layout, .. command, launches]));
     }
 
     // What the detectors are worth: they must find the faults that were planted.
-    foreach ((string program, string fault) in Planted(address, races))
+    foreach (string[] command in Planted(address, races))
     {
-        if (Run("setarch", [.. layout, program, fault], quiet: true) == 0)
+        if (Run("setarch", [.. layout, .. command], quiet: true) == 0)
         {
-            Console.Error.WriteLine($"error: {Path.GetRelativePath(root, program)} did not notice the planted {fault}");
+            Console.Error.WriteLine($"error: {string.Join(' ', command)} did not notice the planted fault");
             worst = 1;
         }
     }
@@ -531,10 +536,11 @@ int Sanitize()
     return worst;
 }
 
-IEnumerable<(string Program, string Fault)> Planted(string address, string races) =>
+IEnumerable<string[]> Planted(string address, string races) =>
 [
-    .. new[] { "fault_global", "fault_shared", "fault_dynamic" }.Select(fault => (address, fault)),
-    .. new[] { "fault_race", "fault_write_after_read", "fault_warp" }.Select(fault => (races, fault)),
+    .. new[] { "fault_global", "fault_shared", "fault_dynamic" }.Select(fault => new[] { address, fault }),
+    .. new[] { "fault_race", "fault_write_after_read", "fault_warp" }.Select(fault => new[] { races, fault }),
+    [races, "--blocks", "fault_blocks"],
 ];
 
 // Runs those compilations whose output is older than its source, the headers or this program, several at a time; returns how many.

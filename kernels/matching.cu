@@ -83,7 +83,7 @@ static __device__ __forceinline__ void scan(const float* __restrict__ queries, c
         if (threadIdx.x == 0) queued = 0;
         for (int m = threadIdx.x; m < Gemm::ROWS; m += Gemm::THREADS) {
           if (first_query + m >= query_count) continue;
-          const Key second = *(volatile const Key*)(keys + 2 * ((size_t)first_query + m) + 1);      // whatever other blocks have made of it: it only falls
+          const Key second = ld_relaxed(keys + 2 * ((size_t)first_query + m) + 1);      // whatever other blocks have made of it: it only falls
           const float distance = __uint_as_float((unsigned)(second >> 32));
           if (second != NO_KEY) thresholds[m] = distance * distance * slack - query_squares[first_query + m];
         }

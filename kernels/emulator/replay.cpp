@@ -1,5 +1,6 @@
 // Runs recorded launches again, in memory of exactly the recorded sizes: built with the kernels under a sanitizer, which then sees every access
-// out of bounds or every race. usage: replay FILE, or replay KERNEL for a planted fault of faults.cu.
+// out of bounds or every race. usage: replay [--blocks] FILE, or KERNEL for
+// a planted fault of faults.cu; --blocks looks for races between blocks instead of within them (race detector only).
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,11 @@ int replay_file(const char* path) {
     int total = 0;
     for (auto& [name, count] : launches) total += count;
     printf("%d launches of %zu kernels, %d failed\n", total, launches.size(), failures);
+    for (const Entry* kernel = registry(); kernel; kernel = kernel->next) {
+        if (launches.count(kernel->name) || !strncmp(kernel->name, "fault", 5)) continue;
+        fprintf(stderr, "replay: no test launches %s\n", kernel->name);
+        failures++;
+    }
     return failures ? 1 : total ? 0 : 2;
 }
 
@@ -119,9 +125,14 @@ int replay_fault(const char* name) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 2) {
-        fprintf(stderr, "usage: replay FILE | replay KERNEL\n");
+    bool blocks = count == 3 && !strcmp(arguments[1], "--blocks");
+    if (count != 2 && !blocks) {
+        fprintf(stderr, "usage: replay [--blocks] FILE, or replay [--blocks] KERNEL\n");
         return 2;
     }
-    return find_kernel(arguments[1]) ? replay_fault(arguments[1]) : replay_file(arguments[1]);
+#if defined(EMU_TSAN)
+    if (blocks) watch_blocks();
+#endif
+    const char* what = arguments[count - 1];
+    return find_kernel(what) ? replay_fault(what) : replay_file(what);
 }

@@ -16,6 +16,12 @@ struct Launch {
 // Runs a launch to its end on the calling thread and the pool of OS threads. Returns an empty string, or what went wrong, where.
 std::string run_launch(const Launch& launch);
 
+#if defined(EMU_TSAN)
+// Makes the race detector look for races between blocks instead of within them: blocks are not ordered, and shared memory, of which they use the
+// same, is not watched.
+void watch_blocks();
+#endif
+
 // Whether the calling OS thread is inside a kernel; for the handler of memory faults, which then ends the launch by going on in `fault_here`.
 bool in_kernel();
 // What the message of a memory fault names.

@@ -68,6 +68,15 @@ VEC_D void st_u2(void* p, uint2 v) { *reinterpret_cast<uint2*>(p) = v; }
 // Through the read-only cache.
 VEC_D float4 ldg_f4(const float* p) { return __ldg(reinterpret_cast<const float4*>(p)); }
 
+// What other blocks may be changing by atomics meanwhile: read once, whole, from memory.
+VEC_D unsigned long long ld_relaxed(const unsigned long long* p) {
+#if defined(CUDA_EMU)
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+#else
+    return *(volatile const unsigned long long*)p;
+#endif
+}
+
 // One line for every kernel, after it: puts it in the emulator's table, nothing elsewhere.
 #if defined(CUDA_EMU)
 #define KERNEL(name) EMU_KERNEL(name)
