@@ -102,8 +102,8 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_normalize(const flo
 KERNEL(batch_norm_normalize);
 
 // Tile (x), 32 channels (y), side (z): sum(m) and sum(m xhat).
-extern "C" __global__ __launch_bounds__(256) void batch_norm_gradient_tiles(const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ tiles,
-    int rows, int tileRows, Normalization n) {
+extern "C" __global__ __launch_bounds__(256) void batch_norm_gradient_tiles(const float* __restrict__ x, const float* __restrict__ dy,
+    float* __restrict__ tiles, int rows, int tileRows, Normalization n) {
   __shared__ float2 parts[ROW_THREADS][LANES];
   const int channels = n.channels, lane = threadIdx.x % LANES, c = blockIdx.y * LANES + lane, slot = threadIdx.x / LANES;
   const int first = blockIdx.x * tileRows, last = min(rows, first + tileRows);

@@ -426,7 +426,8 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_data(c
   const int ph = blockIdx.z / g.classColumns, pw = blockIdx.z - ph * g.classColumns;               // the class: rows ph + i classRows, columns likewise
   const int rows = (g.height - ph + g.classRows - 1) / g.classRows, columns = (g.width - pw + g.classColumns - 1) / g.classColumns;
   const int kh = (ph + g.padding) % g.classRows, kw = (pw + g.padding) % g.classColumns;          // its first tap
-  const int tapRows = max(0, (g.kernelHeight - kh + g.classRows - 1) / g.classRows), tapColumns = max(0, (g.kernelWidth - kw + g.classColumns - 1) / g.classColumns);
+  const int tapRows = max(0, (g.kernelHeight - kh + g.classRows - 1) / g.classRows);
+  const int tapColumns = max(0, (g.kernelWidth - kw + g.classColumns - 1) / g.classColumns);
   const int depth = tapRows * tapColumns * g.outChannels, count = g.side_images() * rows * columns;
   const PixelGrid grid = {rows, columns, 1, (ph + g.padding - kh) / g.classRows, (pw + g.padding - kw) / g.classColumns, side * g.side_images(),
                           tile * Gemm::ROWS, count};
