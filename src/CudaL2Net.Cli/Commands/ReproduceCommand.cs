@@ -74,7 +74,7 @@ internal static class ReproduceCommand
         return new Dictionary<string, string>
         {
             ["trainings"] = changed.Length == 0 ? "as the papers'" : "the papers' presets but for " + string.Join(", ", changed),
-            ["data"] = Path.GetFullPath(line.GetRequiredValue(Brown)),
+            ["data"] = line.GetRequiredValue(Brown),
         };
     }
 

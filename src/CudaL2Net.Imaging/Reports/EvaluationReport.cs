@@ -146,7 +146,7 @@ public static class EvaluationReport
         foreach (ScoreTable table in drawn.Where(table => table is { HigherIsBetter: true, Unit: not ScoreUnit.Count, Columns.Count: > 1 }))
         {
             int[][] parts = [.. Enumerable.Range(0, table.Columns.Count).Chunk(MostColumns)];
-            bool folded = parts.Length > 1;
+            bool folded = table.IsDetail || parts.Length > 1;
             if (folded)
             {
                 report.BeginFolded($"{table.Title}: bars");

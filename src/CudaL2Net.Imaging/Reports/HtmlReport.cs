@@ -33,6 +33,8 @@ public sealed class HtmlReport(string title)
         caption { text-align: left; color: var(--soft); padding: .7rem .9rem .2rem; font-size: .92rem; }
         caption span { position: sticky; left: .9rem; display: inline-block; max-width: min(1080px, 86vw); white-space: normal; }
         th, td { padding: .45rem .9rem; text-align: left; white-space: nowrap; }
+        .dense th, .dense td { padding: .4rem .5rem; font-size: .86rem; }
+        .dense thead th { white-space: normal; vertical-align: bottom; }
         thead th { border-bottom: 1px solid var(--line); cursor: pointer; user-select: none; font-weight: 600; }
         thead th:hover { color: var(--mark); }
         thead th[aria-sort=ascending]::after { content: " \2191"; color: var(--mark); }
@@ -78,6 +80,8 @@ public sealed class HtmlReport(string title)
           body.append(...[...body.rows].sort((a, b) => order(key(a), key(b))));
         }
         """;
+
+    private const int MostRoomyColumns = 10;
 
     private readonly List<string> summary = [];
     private readonly StringBuilder body = new();
@@ -136,7 +140,8 @@ public sealed class HtmlReport(string title)
             throw new ArgumentException($"a row has {odd.Count} cells, the table {columns.Count} columns");
         }
 
-        var table = new StringBuilder($"<div class=\"scroll\"><table>\n<caption><span>{WebUtility.HtmlEncode(caption)}</span></caption>\n<thead><tr>");
+        string style = columns.Count > MostRoomyColumns ? " class=\"dense\"" : string.Empty;
+        var table = new StringBuilder($"<div class=\"scroll\"><table{style}>\n<caption><span>{WebUtility.HtmlEncode(caption)}</span></caption>\n<thead><tr>");
         for (int i = 0; i < columns.Count; i++)
         {
             bool numbers = rows.Any(row => row[i].Value is not null), published = rows.Count > 0 && rows.All(row => row[i].Published);
