@@ -3,6 +3,7 @@
 //   describe_project  layer 7 as a matrix product, features [n][8192] x filters [128][8192], then the unit vector.
 // Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights come from L2 for each patch. A block of 8 warps takes one patch at a time through all
 // layers in 113 KB of shared memory, so two blocks share a multiprocessor and one computes while the other waits at a barrier.
+//    That leaves 128 registers a thread, so each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
 //  - Images lie in shared memory as [pixel][channel] with a margin of one zero pixel; the margin right of a row is the margin left of the next. A layer is an
 //    implicit matrix product: ldmatrix takes its 8 x 8 blocks straight from the image, each of the nine taps a shift of the pixel's index.
 //  - 16-byte chunks are swizzled by the pixel's index so that the eight rows of an ldmatrix (neighbours, or every second pixel) lie in different banks.
@@ -39,7 +40,7 @@ template <int CHANNELS, int STRIDE> DESCRIBE_D int chunk_offset(int pixel, int c
 
 template <int CHANNELS, int STRIDE, int SIDE> DESCRIBE_D void clear_margin(unsigned char* image) {
   constexpr int CHUNKS = CHANNELS / 8, PIXELS = 3 * SIDE + 3;
-  for (int i = threadIdx.x; i < PIXELS * CHUNKS; i += THREADS) {
+  for (int i = fresh_thread(); i < PIXELS * CHUNKS; i += THREADS) {
     const int k = i / CHUNKS;
     const int pixel = k <= SIDE ? k : k <= 2 * SIDE ? (k - SIDE) * (SIDE + 1) : (SIDE + 1) * (SIDE + 1) + k - (2 * SIDE + 1);
     st_u4(image + chunk_offset<CHANNELS, STRIDE>(pixel, i % CHUNKS), make_uint4(0, 0, 0, 0));
@@ -48,7 +49,7 @@ template <int CHANNELS, int STRIDE, int SIDE> DESCRIBE_D void clear_margin(unsig
 
 // x = (x - mean) / (deviation + epsilon), deviation with n - 1, into a float image with a margin; see patches.cu.
 DESCRIBE_D void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
-  const int i = 4 * threadIdx.x;
+  const int thread = fresh_thread(), i = 4 * thread;
   const unsigned bytes = __ldg(reinterpret_cast<const unsigned*>(patch + i));
   float v[4];
   PRAGMA_UNROLL
@@ -73,7 +74,7 @@ DESCRIBE_D void normalize(const unsigned char* __restrict__ patch, const float* 
   float* to = image + (i / PATCH_SIDE + 1) * (PATCH_SIDE + 1) + i % PATCH_SIDE + 1;
   PRAGMA_UNROLL
   for (int k = 0; k < 4; k++) to[k] = v[k] * scale;
-  for (int k = threadIdx.x; k < 3 * PATCH_SIDE + 3; k += THREADS) {
+  for (int k = thread; k < 3 * PATCH_SIDE + 3; k += THREADS) {
     image[k <= PATCH_SIDE ? k : k <= 2 * PATCH_SIDE ? (k - PATCH_SIDE) * (PATCH_SIDE + 1) : (PATCH_SIDE + 1) * (PATCH_SIDE + 1) + k - (2 * PATCH_SIDE + 1)] = 0.f;
   }
 }
@@ -82,7 +83,7 @@ DESCRIBE_D unsigned relu_pair(float a, float b) { return pack_bf16(fmaxf(a, 0.f)
 
 // Layer 1, one input channel: float32, four neighbouring pixels and eight channels a thread at a time. Filters [3][3][32].
 DESCRIBE_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, unsigned char* output) {
-  const int y = threadIdx.x / 8, x = threadIdx.x % 8 * 4;
+  const int thread = fresh_thread(), y = thread / 8, x = thread % 8 * 4;
   float in[3][6];
   PRAGMA_UNROLL
   for (int r = 0; r < 3; r++) {
@@ -124,7 +125,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int COLUMN_TILES
 
   // Sums for the output pixels first_row + [0, ROWS). Filters are packed fragments [step][OUT / 16][32 lanes][8].
   DESCRIBE_MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first_row) {
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column_warp = warp % COLUMN_WARPS;
+    const int thread = fresh_thread(), lane = thread % 32, warp = thread / 32, column_warp = warp % COLUMN_WARPS;
     const int row = first_row + warp / COLUMN_WARPS * 16 * ROW_TILES + (lane & 15);
     int pixel[ROW_TILES];
     PRAGMA_UNROLL
@@ -169,7 +170,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int COLUMN_TILES
 
   // Calls store(output pixel, channel, two neighbouring values as bf16) after bias and ReLU.
   template <class Store> DESCRIBE_MEMBER void finish(const float* __restrict__ bias, int first_row, Store store) {
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const int thread = fresh_thread(), lane = thread % 32, warp = thread / 32;
     const int row = first_row + warp / COLUMN_WARPS * 16 * ROW_TILES + (lane >> 2), column = warp % COLUMN_WARPS * 8 * COLUMN_TILES + (lane & 3) * 2;
     PRAGMA_UNROLL
     for (int j = 0; j < COLUMN_TILES; j++) {
