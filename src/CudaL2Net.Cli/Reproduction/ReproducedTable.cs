@@ -140,7 +140,10 @@ internal sealed record ReproducedTable(
         {
             ReproducedRow[] drawn = [.. Rows.Where(row => row.MeasuredMean is not null)];
             (string, double[])[] bars = [("measured", [.. drawn.Select(row => row.MeasuredMean!.Value)])];
-            bars = drawn.All(row => row.PublishedMean is not null) ? [.. bars, ("published", [.. drawn.Select(row => row.PublishedMean!.Value)])] : bars;
+
+            // On other data than the paper's, bars side by side would invite a comparison that does not hold.
+            bool comparable = DataNote is null && drawn.All(row => row.PublishedMean is not null);
+            bars = comparable ? [.. bars, ("published", [.. drawn.Select(row => row.PublishedMean!.Value)])] : bars;
             report.AddPicture(
                 ResultPlots.Bars([.. drawn.Select(row => row.Method)], bars, "Mean FPR95", "FPR95 in %"),
                 "The means of the columns: lower is better.",
