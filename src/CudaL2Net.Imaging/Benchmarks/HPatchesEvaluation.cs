@@ -104,8 +104,13 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
                 tallies[m].Matching?.Add(s, described[m]);
                 tallies[m].Retrieval?.Add(s, described[m]);
             }
+
+            ReturnMemory();
         }
     }
+
+    /// <summary>Lets go of large arrays that are no longer used: left alone, the collector would wait until there are gigabytes of them.</summary>
+    internal static void ReturnMemory() => GC.Collect();
 
     private EvaluationRun Result(HPatchesTasks tasks, VerificationPairs? pairs, RetrievalTask? retrieval, List<Tally> tallies)
     {

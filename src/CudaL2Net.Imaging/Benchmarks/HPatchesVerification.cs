@@ -103,6 +103,7 @@ internal sealed class HPatchesVerification : IDisposable
         {
             for (int a = 0; a < groups; a++)
             {
+                HPatchesEvaluation.ReturnMemory();
                 DescriptorSet[]?[] images = new DescriptorSet[tasks.Sequences.Count][];
                 Load(images, level, group, a);
                 for (int b = a; b < groups; b++)
@@ -123,6 +124,8 @@ internal sealed class HPatchesVerification : IDisposable
                     {
                         images[s] = group[s] == b ? null : images[s];
                     }
+
+                    HPatchesEvaluation.ReturnMemory();
                 }
             }
         }
@@ -132,6 +135,7 @@ internal sealed class HPatchesVerification : IDisposable
         {
             for (int kind = 0; kind < Kinds.Length; kind++)
             {
+                HPatchesEvaluation.ReturnMemory();
                 curves.Add(Score(level, kind));
             }
         }
