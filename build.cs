@@ -406,7 +406,7 @@ void Kernels()
             .. steps.Select(step => new Compilation(
                 "ptxas", ["-v", $"-arch={(step.Output.Contains("sm_90a") ? "sm_90a" : "sm_80")}"], step.Output, Path.ChangeExtension(step.Output, ".cubin"))),
         ];
-        compiled += Compile(assembled, shared, step => Path.ChangeExtension(step.Source, ".ptxas"));
+        Compile(assembled, shared, step => Path.ChangeExtension(step.Source, ".ptxas"));
     }
 
     Report($"kernels: {compiled} of {steps.Count} PTX files compiled with {compiler.Program}", compiled);

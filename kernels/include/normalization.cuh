@@ -25,9 +25,12 @@ VEC_D Four four(float4 v) { return Four{{v.x, v.y, v.z, v.w}}; }
 template <bool WHOLE> VEC_D Four channels_of(const float* p, int c, int count, float otherwise) {
   Four r = {{otherwise, otherwise, otherwise, otherwise}};
   if (p == nullptr) return r;
-  if (WHOLE) return four(ldg_f4(p + c));
-  PRAGMA_UNROLL
-  for (int j = 0; j < 4; j++) if (c + j < count) r.v[j] = __ldg(p + c + j);
+  if constexpr (WHOLE) {
+    r = four(ldg_f4(p + c));
+  } else {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) if (c + j < count) r.v[j] = __ldg(p + c + j);
+  }
   return r;
 }
 VEC_D float channel_of(const float* p, int c, float otherwise) { return p == nullptr ? otherwise : __ldg(p + c); }

@@ -18,6 +18,7 @@ internal static class PtxInstructions
         (10, @"fma\.r[nzmp](\.ftz)?(\.sat)?\.f(32|64)"),
         (10, $@"(mul|mad)\.(lo|hi|wide)\.{Integer}"),
         (10, $@"(div|rem)\.{Integer}"),
+        (50, @"dp4a\.[su]32\.[su]32"),
         (10, @"div\.(rn|full|approx)(\.ftz)?\.f32|div\.rn\.f64"),
         (10, @"(abs|neg)\.s(16|32|64)|(abs|neg)(\.ftz)?\.f(32|64)"),
         (10, $@"(min|max)\.{Integer}|(min|max)(\.ftz)?\.f(32|64)"),
