@@ -77,14 +77,15 @@ extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Conv
     const int top = oh * g.stride, left = (pixel - oh * (int)g.byOutWidth.divisor) * g.stride;
     PRAGMA_UNROLL
     for (int r = 0; r < SMALL; r++) {
-      const int h = top + dh[r], w = left + dw[r];
+      // Read anew for every pixel: what depends on r would otherwise be kept for all 16, and spilled.
+      const int h = top + *(const volatile int*)&dh[r], w = left + *(const volatile int*)&dw[r], c = *(const volatile int*)&channel[r];
       if (r >= rows || (unsigned)h >= (unsigned)g.height || (unsigned)w >= (unsigned)g.width) continue;        // the same in all lanes
       InputSource::Raw x = {};
-      input.load1(x, 0, ((long long)(n * g.height + h) * g.width + w) * g.inChannels + channel[r]);
+      input.load1(x, 0, ((long long)(n * g.height + h) * g.width + w) * g.inChannels + c);
       float v = input.given(x, 0);
       if (!input.plain()) {
         InputSource::Coefficients k = {};
-        input.one(k, 0, channel[r]);
+        input.one(k, 0, c);
         v = input.value(x, k, 0);
       }
       own[r] = fmaf(v, d, own[r]);
