@@ -28,7 +28,7 @@ internal static class CommonOptions
     /// <summary>What matrix products multiply.</summary>
     public static readonly Option<Precision?> Precision = new("--precision")
     {
-        Description = "What matrix products multiply: float32 (usual), or on a GPU tf32 or bf16, faster and with 11 or 8 significant bits.",
+        Description = "What matrix products multiply: float32 (usual), or with --device cuda tf32 or bf16, with 11 or 8 significant bits.",
         HelpName = "float32|tf32|bf16",
     };
 

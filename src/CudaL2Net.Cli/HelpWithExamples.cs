@@ -23,11 +23,8 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         int code = usual.Invoke(parseResult);
         TextWriter output = parseResult.InvocationConfiguration.Output;
         Command command = parseResult.CommandResult.Command;
-        IEnumerable<string> examples = command is ExampleCommand one
-            ? one.Examples
-            : command.Subcommands.OfType<ExampleCommand>().Select(sub => sub.Examples.FirstOrDefault()).OfType<string>();
         output.WriteLine("Examples:");
-        foreach (string example in examples)
+        foreach (string example in ExamplesOf(command))
         {
             output.WriteLine($"  {example}");
         }
@@ -35,4 +32,9 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         output.WriteLine();
         return code;
     }
+
+    // A command that only groups others shows the first example of each of them.
+    private static IEnumerable<string> ExamplesOf(Command command) => command is ExampleCommand { Examples.Count: > 0 } one
+        ? one.Examples
+        : command.Subcommands.SelectMany(sub => ExamplesOf(sub).Take(1));
 }

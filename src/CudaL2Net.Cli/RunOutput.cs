@@ -52,12 +52,18 @@ internal static class RunOutput
         }
 
         Show(terminal, run);
+        WriteCsv(line, run);
+        WriteReport(terminal, line, run);
+    }
+
+    /// <summary>Writes the scores of a run where the line asks for them.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void WriteCsv(ParseResult line, EvaluationRun run)
+    {
         if (line.GetValue(Csv) is { } path)
         {
             WriteText(path, run.ToCsv());
         }
-
-        WriteReport(terminal, line, run);
     }
 
     /// <summary>Writes the page of a run, and the scores beside it, where the line asks for one.</summary>

@@ -53,7 +53,7 @@ internal static class EvaluateOxfordCommand
             "cudal2net evaluate oxford oxford --method sift,rootsift,model,raw",
             "cudal2net evaluate oxford oxford/graf oxford/wall --detector hesaff --model runs/first --json")
         {
-            Folders, CommonOptions.Model, Methods.Option, Detector, Keypoints, Magnification, Images, RunOutput.Csv, RunOutput.Report,
+            Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Detector, Keypoints, Magnification, Images, RunOutput.Csv, RunOutput.Report,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));

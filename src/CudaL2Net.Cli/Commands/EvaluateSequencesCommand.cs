@@ -38,7 +38,7 @@ internal static class EvaluateSequencesCommand
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
             Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints,
-            RunOutput.Report, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            RunOutput.Csv, RunOutput.Report, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -98,9 +98,10 @@ internal static class EvaluateSequencesCommand
             console.Write(ToTable(results));
             console.WriteLine(results.Measure);
         });
+        EvaluationRun run = results.ToRun(string.Join(", ", line.GetRequiredValue(Folders)));
+        RunOutput.WriteCsv(line, run);
         if (RunOutput.WantsReport(line))
         {
-            EvaluationRun run = results.ToRun(string.Join(", ", line.GetRequiredValue(Folders)));
             IReadOnlyList<DescriptorStatistics> statistics = methods.Statistics();
             RunOutput.WriteReport(
                 terminal, line, run with { Descriptors = statistics, Pictures = MatchedPair.OfSequences(sequences, methods.List[^1], device) });

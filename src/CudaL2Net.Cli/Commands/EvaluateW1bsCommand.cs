@@ -23,7 +23,8 @@ internal static class EvaluateW1bsCommand
             "cudal2net evaluate w1bs wxbs-descriptors-benchmark --method sift,rootsift,model,raw",
             "cudal2net evaluate w1bs W1BS --model runs/first --csv w1bs.csv")
         {
-            Folder, CommonOptions.Model, Methods.Option, RunOutput.Csv, RunOutput.Report, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            Folder, CommonOptions.Model, Methods.Option, Methods.OnnxInput, RunOutput.Csv, RunOutput.Report,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;

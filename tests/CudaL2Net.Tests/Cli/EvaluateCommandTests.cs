@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using CudaL2Net.Tests.Data;
 using CudaL2Net.Tests.Imaging;
@@ -35,6 +36,31 @@ public sealed class EvaluateCommandTests
                 Assert.That((double)method!["mean"]!, Is.EqualTo((double)method["sequences"]!["discs"]!).And.InRange(0.01, 1));
             }
         });
+    }
+
+    [Test]
+    public void SequencesWriteTheirScoresAsCsv()
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine run = CommandLine.MustRun(
+            "evaluate", "sequences", folder["discs"], "--method", "sift", "--keypoints", "100", "--csv", folder["scores.csv"], "--json");
+        double mean = (double)JsonNode.Parse(run.Output)!["methods"]![0]!["mean"]!;
+        string line = File.ReadAllLines(folder["scores.csv"]).Single(text => text.Contains(",SIFT,mean,", StringComparison.Ordinal));
+        Assert.That(double.Parse(line.Split(',')[^1], CultureInfo.InvariantCulture), Is.EqualTo(mean));
+    }
+
+    [Test]
+    public void AnOnnxNetworkIsAMethodOfOxfordAndW1bs()
+    {
+        CommandLine.MustRun("export", "--model", model, "--format", "onnx", "--out", folder["net.onnx"]);
+        string method = "onnx:" + folder["net.onnx"];
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine oxford = CommandLine.MustRun(
+            "evaluate", "oxford", folder["discs"], "--images", "2", "--keypoints", "50", "--method", method, "--onnx-input", "grey");
+        Assert.That(oxford.Output, Does.Contain("net"));
+        W1bsFolder.Write(folder["w1bs"], "A");
+        CommandLine.MustRun("evaluate", "w1bs", folder["w1bs"], "--method", method);
+        CommandLine.Run("evaluate", "w1bs", folder["w1bs"], "--method", method, "--onnx-input", "gray").Explains(2, "gray", "did you mean 'grey'?");
     }
 
     [Test]

@@ -2,6 +2,7 @@ namespace CudaL2Net.Tests.Cli;
 
 public sealed class ProgramTests
 {
+    [TestCase("data")]
     [TestCase("demo")]
     [TestCase("describe")]
     [TestCase("evaluate sequences")]
@@ -10,6 +11,7 @@ public sealed class ProgramTests
     [TestCase("export")]
     [TestCase("info")]
     [TestCase("match")]
+    [TestCase("reproduce")]
     [TestCase("train")]
     public void HelpEndsWithExamples(string command)
     {
