@@ -55,7 +55,7 @@ public sealed unsafe class CudaStream : IDisposable
         if (result == CudaError.OutOfMemory)
         {
             throw new CudaException(
-                $"the GPU has not enough memory: {Text(bytes)} were asked for, {Text(Context.GetFreeDeviceMemorySize())} of "
+                $"the GPU's memory does not suffice: {Text(bytes)} were asked for, {Text(Context.GetFreeDeviceMemorySize())} of "
                     + $"{Text(Context.GetTotalDeviceMemorySize())} are free",
                 result);
         }

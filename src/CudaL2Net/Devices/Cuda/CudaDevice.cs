@@ -265,7 +265,9 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         if (Environment.GetEnvironmentVariable(KernelsVariable) is { Length: > 0 } folder)
         {
             string path = Path.Combine(folder, $"{file}.ptx");
-            return context.LoadModulePTX(path, File.ReadAllBytes(path));
+            return File.Exists(path)
+                ? context.LoadModulePTX(path, File.ReadAllBytes(path))
+                : throw new FileNotFoundException($"{path} does not exist: {KernelsVariable} names a folder of all kernels as PTX; correct the variable or clear it");
         }
 
         string hopper = $"{file}.{HopperTarget}.ptx", common = $"{file}.ptx";

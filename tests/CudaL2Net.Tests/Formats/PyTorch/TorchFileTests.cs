@@ -179,10 +179,10 @@ public sealed class TorchFileTests
 
     private void Refused(params string[] words)
     {
-        InvalidDataException error = Assert.Throws<InvalidDataException>(() => TorchFile.Read(folder["m.pth"]));
+        InvalidDataException? error = Assert.Throws<InvalidDataException>(() => TorchFile.Read(folder["m.pth"]));
         foreach (string word in words.Append("m.pth"))
         {
-            Assert.That(error.Message, Does.Contain(word));
+            Assert.That(error?.Message, Does.Contain(word));
         }
     }
 }
