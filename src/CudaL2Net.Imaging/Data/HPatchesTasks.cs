@@ -237,7 +237,8 @@ public sealed class HPatchesTasks
             ? new RetrievalTask(
                 $"drawn as the benchmark's python code does, {taken.Length} queries, {others.Length} distractors, seed {Seed}", taken, others)
             : throw new InvalidDataException(
-                $"{data.Folder}: the sequences of split '{split}' have too few patches to draw queries and distractors for retrieval");
+                $"{data.Folder}: the sequences of split '{split}' have too few patches to draw queries and distractors for retrieval; "
+                    + "name more sequences or other tasks (verification, matching)");
     }
 
     private HPatchesPatch[] Draw(NumpyRandom random, int count) =>

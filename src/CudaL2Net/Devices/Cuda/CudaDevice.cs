@@ -56,7 +56,7 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     public override string Name { get; }
 
     public override string Description =>
-        $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):F0} GiB, "
+        $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):0.#} GiB, "
             + $"driver of CUDA {properties.DriverVersion}, "
             + $"PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
             + Precision.ToString().ToLowerInvariant();
