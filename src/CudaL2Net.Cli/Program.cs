@@ -156,7 +156,7 @@ internal static partial class Program
             IOException { HResult: DiskFull or WindowsDiskFull } =>
                 (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
             FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
-            OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: a smaller --batch or fewer --pairs need less"),
+            OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: close other programs that hold memory, or train with a smaller --batch"),
             CudaException { IsKernelFault: true } => (exception.Message, "hint: this is an error of the program; --device cpu does without"),
             CudaException or ArgumentException or InvalidDataException or TrainingCollapsedException or IOException or NotSupportedException or InvalidOperationException =>
                 (ParameterName().Replace(exception.Message, string.Empty), null),
