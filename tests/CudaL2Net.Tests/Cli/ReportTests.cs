@@ -50,6 +50,26 @@ public sealed class ReportTests
     }
 
     [Test]
+    public void RegionsAndStripsOfPatchesHavePagesToo()
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        CommandLine.MustRun(
+            "evaluate", "oxford", folder["discs"], "--images", "2", "--keypoints", "60", "--model", model, "--method", "model,raw", "--report",
+            folder["oxford.html"]);
+        W1bsFolder.Write(folder["W1BS"], "A");
+        CommandLine.MustRun("evaluate", "w1bs", folder["W1BS"], "--model", model, "--method", "model,raw", "--report", folder["w1bs.html"]);
+        foreach ((string name, string table) in new[] { ("oxford", "nn, mAP"), ("w1bs", "AP.") })
+        {
+            string html = File.ReadAllText(folder[name + ".html"]);
+            ReportPage.IsSelfContained(html);
+            XElement main = ReportPage.MainOf(html);
+            Assert.That(ReportPage.Table(main, table), Has.Length.EqualTo(3), "heads and two methods");
+            Assert.That(main.Descendants("img"), Is.Not.Empty);
+            Assert.That(File.Exists(folder[name + ".json"]) && File.Exists(folder[name + ".csv"]), Is.True);
+        }
+    }
+
+    [Test]
     public void JsonAndCsvAgreeWithThePage()
     {
         BrownFolder.Write(folder["liberty"], 60);
