@@ -5,21 +5,8 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Cli;
 
-public sealed class DescribeCommandTests
+public sealed class DescribeCommandTests : ModelCommandTests
 {
-    private TemporaryFolder folder = null!;
-    private string model = null!;
-
-    [SetUp]
-    public void WriteModel()
-    {
-        folder = new TemporaryFolder();
-        model = UntrainedModel.WriteTo(folder);
-    }
-
-    [TearDown]
-    public void RemoveFolder() => folder.Dispose();
-
     [Test]
     public void StripArrayAndFolderGiveTheLibrarysDescriptors([Values(32, 64, 65)] int side)
     {

@@ -6,21 +6,8 @@ using CudaL2Net.Tests.Imaging.Data;
 
 namespace CudaL2Net.Tests.Cli;
 
-public sealed class EvaluateCommandTests
+public sealed class EvaluateCommandTests : ModelCommandTests
 {
-    private TemporaryFolder folder = null!;
-    private string model = null!;
-
-    [SetUp]
-    public void WriteModel()
-    {
-        folder = new TemporaryFolder();
-        model = UntrainedModel.WriteTo(folder);
-    }
-
-    [TearDown]
-    public void RemoveFolder() => folder.Dispose();
-
     [Test]
     public void SequencesGiveEachMethodsMeanAsJson()
     {

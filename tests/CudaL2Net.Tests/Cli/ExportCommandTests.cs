@@ -5,21 +5,8 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace CudaL2Net.Tests.Cli;
 
-public sealed class ExportCommandTests
+public sealed class ExportCommandTests : ModelCommandTests
 {
-    private TemporaryFolder folder = null!;
-    private string model = null!;
-
-    [SetUp]
-    public void WriteModel()
-    {
-        folder = new TemporaryFolder();
-        model = UntrainedModel.WriteTo(folder);
-    }
-
-    [TearDown]
-    public void RemoveFolder() => folder.Dispose();
-
     [Test]
     public void OnnxModelGivesTheSameDescriptorsInOnnxRuntime()
     {

@@ -4,21 +4,13 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Cli;
 
-public sealed class MatchCommandTests
+public sealed class MatchCommandTests : ModelCommandTests
 {
-    private TemporaryFolder folder = null!;
-    private string model = null!;
-
     [SetUp]
-    public void WriteModelAndPictures()
+    public void WritePictures()
     {
-        folder = new TemporaryFolder();
-        model = UntrainedModel.WriteTo(folder);
         TestSequences.WriteSequence(folder["discs"]);
     }
-
-    [TearDown]
-    public void RemoveFolder() => folder.Dispose();
 
     [Test]
     public void TurnedPictureIsMatchedVerifiedAndDrawn()

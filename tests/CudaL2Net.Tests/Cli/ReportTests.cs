@@ -8,21 +8,8 @@ using CudaL2Net.Tests.Imaging.Reports;
 
 namespace CudaL2Net.Tests.Cli;
 
-public sealed class ReportTests
+public sealed class ReportTests : ModelCommandTests
 {
-    private TemporaryFolder folder = null!;
-    private string model = null!;
-
-    [SetUp]
-    public void WriteModel()
-    {
-        folder = new TemporaryFolder();
-        model = UntrainedModel.WriteTo(folder);
-    }
-
-    [TearDown]
-    public void RemoveFolder() => folder.Dispose();
-
     [Test]
     public void ThePageOfBrownHasTablesPublishedNumbersPlotsAndGalleries()
     {
