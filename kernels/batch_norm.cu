@@ -77,12 +77,16 @@ template <int WIDTH> VEC_D Four load(const float* p) {
   if constexpr (WIDTH == 4) return four(ld_f4(p));
   else return Four{{p[0], 0.f, 0.f, 0.f}};
 }
+template <int WIDTH> VEC_D Four load(const __nv_bfloat16* p) {
+  const uint2 v = *reinterpret_cast<const uint2*>(p);
+  return Four{{__uint_as_float(v.x << 16), __uint_as_float(v.x & 0xffff0000u), __uint_as_float(v.y << 16), __uint_as_float(v.y & 0xffff0000u)}};
+}
 template <int WIDTH> VEC_D void store(float* p, const Four& v) {
   if constexpr (WIDTH == 4) st_f4(p, v.vector());
   else p[0] = v.v[0];
 }
 
-template <int WIDTH> VEC_D void normalize(const float* x, float* y, int count, int sideLength, Divider channels, Normalization n) {
+template <int WIDTH, class T> VEC_D void normalize(const T* x, float* y, int count, int sideLength, Divider channels, Normalization n) {
   each_element<WIDTH>(count, sideLength, channels, [&](int i, int c, int side) {
     Normalization of = n;
     of.use_side(side);
@@ -101,9 +105,15 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_normalize(const flo
 }
 KERNEL(batch_norm_normalize);
 
-// Tile (x), 32 channels (y), side (z): sum(m) and sum(m xhat).
-extern "C" __global__ __launch_bounds__(256) void batch_norm_gradient_tiles(const float* __restrict__ x, const float* __restrict__ dy,
-    float* __restrict__ tiles, int rows, int tileRows, Normalization n) {
+// x as bf16, of a multiple of four channels.
+extern "C" __global__ __launch_bounds__(256) void batch_norm_normalize_bf16(const __nv_bfloat16* __restrict__ x, float* __restrict__ y, int count,
+    int sideLength, Divider channels, Normalization n) {
+  normalize<4>(x, y, count, sideLength, channels, n);
+}
+KERNEL(batch_norm_normalize_bf16);
+
+// sum(m) and sum(m xhat) of a tile (x), 32 channels (y) and a side (z); value(i) gives x, gradient(i) the gradient of y.
+template <class X, class G> VEC_D void gradient_sums(X value, G gradient, float* tiles, int rows, int tileRows, Normalization n) {
   __shared__ float2 parts[ROW_THREADS][LANES];
   const int channels = n.channels, lane = threadIdx.x % LANES, c = blockIdx.y * LANES + lane, slot = threadIdx.x / LANES;
   const int first = blockIdx.x * tileRows, last = min(rows, first + tileRows);
@@ -113,8 +123,8 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_gradient_tiles(cons
     const long long start = (long long)blockIdx.z * rows * channels + c;
     const float mean = n.mean[c], inverse = n.inverseDeviation[c], scale = channel_of(n.scale, c, 1.f), shift = channel_of(n.shift, c, 0.f);
     for (int row = first + slot; row < last; row += ROW_THREADS) {
-      const float xhat = standardized(x[start + (long long)row * channels], mean, inverse);
-      const float m = masked(dy[start + (long long)row * channels], xhat, scale, shift, n.relu);
+      const long long i = start + (long long)row * channels;
+      const float xhat = standardized(value(i), mean, inverse), m = masked(gradient(i), xhat, scale, shift, n.relu);
       sum += m;
       product = fmaf(m, xhat, product);
     }
@@ -130,7 +140,24 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_gradient_tiles(cons
   to[0] = sum;
   to[channels] = product;
 }
+extern "C" __global__ __launch_bounds__(256) void batch_norm_gradient_tiles(const float* __restrict__ x, const float* __restrict__ dy,
+    float* __restrict__ tiles, int rows, int tileRows, Normalization n) {
+  gradient_sums([&](long long i) { return x[i]; }, [&](long long i) { return dy[i]; }, tiles, rows, tileRows, n);
+}
 KERNEL(batch_norm_gradient_tiles);
+
+// The same for x stored as bf16; the gradient, with another part of it where there is one, is left rounded to bf16.
+extern "C" __global__ __launch_bounds__(256) void batch_norm_round_gradient(const __nv_bfloat16* __restrict__ x, const float* __restrict__ dy,
+    const __nv_bfloat16* __restrict__ part, __nv_bfloat16* __restrict__ rounded, float* __restrict__ tiles, int rows, int tileRows, Normalization n) {
+  gradient_sums([&](long long i) { return __bfloat162float(x[i]); },
+                [&](long long i) {
+                  const float g = dy[i] + (part == nullptr ? 0.f : __bfloat162float(part[i]));
+                  rounded[i] = __float2bfloat16(g);
+                  return g;
+                },
+                tiles, rows, tileRows, n);
+}
+KERNEL(batch_norm_round_gradient);
 
 // sums[side][i] = the sum over tiles of tiles[side][tile][i], i < width (2 c). Eight columns a block (x), side (y).
 extern "C" __global__ __launch_bounds__(1024) void batch_norm_sums(const float* __restrict__ tiles, int tileCount, int width, float* __restrict__ sums) {

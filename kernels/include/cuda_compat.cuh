@@ -34,8 +34,10 @@
 
 #if defined(CUDA_EMU) && !defined(__clang__)
 #define PRAGMA_UNROLL _Pragma("GCC unroll 64")
+#define PRAGMA_ROLLED _Pragma("GCC unroll 1")
 #else
 #define PRAGMA_UNROLL _Pragma("unroll")
+#define PRAGMA_ROLLED _Pragma("unroll 1")
 #endif
 
 // Accesses of 16 and 8 bytes go through these. clang trusts the alignment of the array behind a cast and splits a struct copy into scalars,

@@ -90,13 +90,21 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>A normalized activation that its readers compute, see <see cref="IFusedKernels"/>.</summary>
     internal Variable Deferred(NormalizedActivation activation, bool needsGradient) => new(this, activation, needsGradient);
 
+    /// <summary>A normalized activation stored as bf16, see <see cref="IImageKernels"/>.</summary>
+    internal Variable Deferred(Bfloat16Activation activation, bool needsGradient) => new(this, activation, needsGradient);
+
     /// <summary>Records that a normalized activation is written out after all; it must have been recorded before.</summary>
     internal Tensor<float> Materialize(NormalizedActivation activation)
     {
         var kernels = (IFusedKernels)Device.Kernels;
-        Tensor<float> value = Own(Device.Allocate<float>(activation.X.Shape));
-        Record(new Variable(this, value, needsGradient: false), () => kernels.Normalize(activation.X, activation.Normalization, value), null);
-        return value;
+        return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
+    }
+
+    /// <inheritdoc cref="Materialize(NormalizedActivation)"/>
+    internal Tensor<float> Materialize(Bfloat16Activation activation)
+    {
+        var kernels = (IImageKernels)Device.Kernels;
+        return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
     }
 
     /// <summary>Frees <paramref name="resource"/> with the tape.</summary>
@@ -121,6 +129,13 @@ public sealed class Tape(Device device) : IDisposable
         Tensor<float> value = Own(Device.Allocate<float>(1));
         losses.Add((name, value));
         nodes.Add(new Node(new Variable(this, value, needsGradient: false), () => compute(value), null));
+    }
+
+    private Tensor<float> Materialize(ReadOnlySpan<int> shape, Action<Tensor<float>> normalize)
+    {
+        Tensor<float> value = Own(Device.Allocate<float>(shape));
+        Record(new Variable(this, value, needsGradient: false), () => normalize(value), null);
+        return value;
     }
 
     private sealed record Node(Variable Output, Action Forward, Action? Backward);

@@ -29,6 +29,14 @@ public sealed class Variable
         NeedsGradient = needsGradient;
     }
 
+    internal Variable(Tape tape, Bfloat16Activation stored, bool needsGradient)
+    {
+        this.tape = tape;
+        Stored = stored;
+        shape = stored.X.Shape.ToArray();
+        NeedsGradient = needsGradient;
+    }
+
     /// <summary>The extent of each dimension, slowest first.</summary>
     public ReadOnlySpan<int> Shape => shape;
 
@@ -39,7 +47,7 @@ public sealed class Variable
     /// The value; the tape overwrites it on every replay unless it is an input or a parameter. Operations take it when they are recorded, not when they run: a
     /// value that was not going to be stored is stored from then on.
     /// </summary>
-    public Tensor<float> Value => value ??= tape.Materialize(Deferred!);
+    public Tensor<float> Value => value ??= Stored != null ? tape.Materialize(Stored) : tape.Materialize(Deferred!);
 
     /// <summary>Whether the loss's gradient reaches this variable.</summary>
     public bool NeedsGradient { get; }
@@ -52,6 +60,12 @@ public sealed class Variable
 
     /// <summary>What this variable is computed from by its readers; null for an ordinary one.</summary>
     internal NormalizedActivation? Deferred { get; }
+
+    /// <summary>The same, where it is stored as bf16; null for others.</summary>
+    internal Bfloat16Activation? Stored { get; }
+
+    /// <summary>The part of the gradient that comes as bf16, from the one reader that takes <see cref="Stored"/> as it is; null where there is none.</summary>
+    internal Tensor<ushort>? RoundedGradient { get; private set; }
 
     /// <summary>Whether a single operation reads this variable's gradient into being.</summary>
     internal bool HasOneReader => extraGradients.Count == 0;
@@ -71,6 +85,9 @@ public sealed class Variable
         extraGradients.Add(part);
         return part;
     }
+
+    /// <summary>Memory that the one reader of <see cref="Stored"/> overwrites with its part of the gradient.</summary>
+    internal Tensor<ushort> ClaimRoundedGradient() => RoundedGradient = tape.Own(tape.Device.Allocate<ushort>(shape));
 
     /// <summary>Adds the parts of all readers, in the order of their recording.</summary>
     internal void SumGradients()

@@ -73,6 +73,6 @@ public interface IFusedKernels
     /// <summary>Computes <see cref="NormalizedActivation.Sums"/> from the gradient of the normalized activation.</summary>
     void NormalizationSums(NormalizedActivation activation, Tensor<float> gradient);
 
-    /// <summary>The gradients of scale and shift, from the sums: sum(m xhat) and sum(m), both sides together.</summary>
-    void NormalizationAffineGradient(NormalizedActivation activation, Tensor<float>? dScale, Tensor<float>? dShift);
+    /// <summary>The gradients of scale and shift, from <see cref="NormalizedActivation.Sums"/>: sum(m xhat) and sum(m), both sides together.</summary>
+    void NormalizationAffineGradient(Normalization normalization, Tensor<float> sums, Tensor<float>? dScale, Tensor<float>? dShift);
 }

@@ -23,11 +23,17 @@ public static class ConvolutionStage
 
         Conv2dGeometry geometry = TapeOperations.ConvolutionGeometry(x, filters, stride, padding);
         TapeOperations.RequireSides(geometry.Batch, options);
-        Tensor<float> y = tape.Own(tape.Device.Allocate<float>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
         Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
         Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
         Tensor<float> sums = tape.Own(tape.Device.Allocate<float>(options.Sides, 2, geometry.OutChannels));
         var normalization = new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale?.Value, shift?.Value);
+        bool readable = geometry.InChannels == 1 ? !x.NeedsGradient : x is { Stored: not null, RoundedGradient: null };
+        if (kernels is IImageKernels images && images.TakesImages(geometry) && readable && filters.NeedsGradient)
+        {
+            return tape.ImageStage(images, geometry, x, filters, bias, options, scale, shift, runningMean, runningVariance, normalization, sums);
+        }
+
+        Tensor<float> y = tape.Own(tape.Device.Allocate<float>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
         var output = new NormalizedActivation(y, normalization, sums);
 
         // A normalized input is read as it is stored.
@@ -51,7 +57,7 @@ public static class ConvolutionStage
 
                 if (dScale != null || dShift != null)
                 {
-                    kernels.NormalizationAffineGradient(output, dScale, dShift);
+                    kernels.NormalizationAffineGradient(normalization, sums, dScale, dShift);
                 }
 
                 if (dFilters != null)
@@ -67,6 +73,59 @@ public static class ConvolutionStage
                     x.SumsGathered = gather;
                 }
             });
+        return result;
+    }
+
+    /// <summary>The same on kernels that keep activations as bf16.</summary>
+    private static Variable ImageStage(this Tape tape, IImageKernels kernels, Conv2dGeometry geometry, Variable x, Variable filters, Variable? bias,
+        BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance, Normalization normalization,
+        Tensor<float> sums)
+    {
+        Tensor<ushort> y = tape.Own(tape.Device.Allocate<ushort>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
+        var output = new Bfloat16Activation(y, normalization, sums);
+        Variable result = tape.Deferred(output, needsGradient: true);
+        Tensor<float> bank = filters.Value, dFilters = filters.ClaimGradient();
+        Tensor<float>? biasValue = bias?.Value, dScale = scale?.ClaimGradient(), dShift = shift?.ClaimGradient();
+        if (bias is { NeedsGradient: true })
+        {
+            // The normalization takes the bias out again: its gradient is zero, and stays so.
+            bias.ClaimGradient();
+        }
+
+        Action forward;
+        Action<GradientParts> backward;
+        if (x.Stored is { } input)
+        {
+            Tensor<ushort> packed = tape.Own(tape.Device.Allocate<ushort>(2, bank.Length));
+            Tensor<ushort>? dx = x.NeedsGradient ? x.ClaimRoundedGradient() : null;
+            forward = () =>
+            {
+                kernels.PackFilters(geometry, bank, packed);
+                kernels.Conv2dForward(geometry, input, packed, biasValue, y, options, normalization.Mean, normalization.InverseDeviation, runningMean,
+                    runningVariance);
+            };
+            backward = gradient =>
+            {
+                // The sums of the input are complete only if no other reader adds to its gradient.
+                kernels.Conv2dBackward(geometry, input, packed, output, gradient, dFilters, dx, gatherSums: dx != null && x.Gradient == null);
+            };
+        }
+        else
+        {
+            Tensor<float> patches = x.Value;
+            forward = () => kernels.Conv2dForward(geometry, patches, bank, biasValue, y, options, normalization.Mean, normalization.InverseDeviation, runningMean,
+                runningVariance);
+            backward = gradient => kernels.Conv2dBackward(geometry, patches, output, gradient, dFilters);
+        }
+
+        tape.Record(result, forward, () =>
+        {
+            backward(new GradientParts(result.RoundedGradient, result.Gradient));
+            if (dScale != null || dShift != null)
+            {
+                kernels.NormalizationAffineGradient(normalization, sums, dScale, dShift);
+            }
+        });
         return result;
     }
 }

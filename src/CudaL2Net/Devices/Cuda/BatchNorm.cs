@@ -53,8 +53,34 @@ internal sealed unsafe partial class CudaDevice
         GradientSums(activation.X, normalization, gradient, partial, activation.Sums.Pointer);
     }
 
-    public void NormalizationAffineGradient(NormalizedActivation activation, Tensor<float>? dScale, Tensor<float>? dShift) =>
-        AffineGradient(activation.Sums.Pointer, activation.Normalization.Sides, activation.Normalization.Mean.Shape[^1], dScale, dShift);
+    public void NormalizationAffineGradient(Normalization normalization, Tensor<float> sums, Tensor<float>? dScale, Tensor<float>? dShift) =>
+        AffineGradient(sums.Pointer, normalization.Sides, normalization.Mean.Shape[^1], dScale, dShift);
+
+    public void Normalize(Tensor<ushort> x, Normalization normalization, Tensor<float> y)
+    {
+        RequireLength(y, x.Length, "the normalized activation");
+        int channels = normalization.Mean.Shape[^1];
+        var arguments = new NormalizationArguments(normalization);
+        var divider = new Divider(channels);
+        Launch("batch_norm", "batch_norm_normalize_bf16", Blocks(x.Length / 4), 256, 0, x.Pointer, y, x.Length, x.Length / normalization.Sides,
+            KernelArgument.Structure(&divider), KernelArgument.Structure(&arguments));
+    }
+
+    /// <summary>Rounds the gradient of a normalized activation, to which other readers' part may be added, and computes its sums.</summary>
+    /// <param name="activation">The activation; its sums are written.</param>
+    /// <param name="gradient">Of the normalized activation.</param>
+    /// <param name="part">What is added to it, or null.</param>
+    /// <param name="rounded">The sum.</param>
+    /// <param name="partial">Memory for the sums of the tiles, [sides][tiles][2][c].</param>
+    private void RoundGradient(Bfloat16Activation activation, Tensor<float> gradient, Tensor<ushort>? part, ushort* rounded, float* partial)
+    {
+        Normalization normalization = activation.Normalization;
+        int channels = normalization.Mean.Shape[^1], rows = gradient.Length / channels / normalization.Sides, tiles = StatisticsTiles(rows);
+        var arguments = new NormalizationArguments(normalization);
+        Launch("batch_norm", "batch_norm_round_gradient", new Grid(tiles, (channels + 31) / 32, normalization.Sides), 256, 0, activation.X.Pointer, gradient,
+            part == null ? null : part.Pointer, rounded, partial, rows, StatisticsRows, KernelArgument.Structure(&arguments));
+        JoinSums(partial, normalization.Sides, tiles, 2 * channels, activation.Sums.Pointer);
+    }
 
     /// <summary>Mean and inverse deviation of each side; moves the running statistics.</summary>
     private void BatchStatistics(in BatchNormOptions options, Tensor<float> x, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean,

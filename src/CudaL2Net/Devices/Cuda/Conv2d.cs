@@ -176,13 +176,16 @@ internal sealed unsafe partial class CudaDevice : IFusedKernels
             Launch("backward_filter", columns, whole, new Grid(tiles, columnTiles, sides * parts), arguments);
         }
 
-        Launch("conv2d_parts", "conv2d_filter_sum", new Grid((rows + 7) / 8, (g.OutChannels + 31) / 32), 256, 0, scratch, sides * parts, rows, g.OutChannels,
-            dFilters);
+        SumFilterParts(scratch, sides * parts, rows, g.OutChannels, dFilters);
         if (dBias != null)
         {
             JoinSums(arguments.Tiles, 1, sides * parts, g.OutChannels, dBias.Pointer);
         }
     }
+
+    /// <summary>Adds up parts [parts][rows][columns] of the filters' gradient, [columns][rows].</summary>
+    private void SumFilterParts(float* parts, int count, int rows, int columns, Tensor<float> dFilters) =>
+        Launch("conv2d_parts", "conv2d_filter_sum", new Grid((rows + 7) / 8, (columns + 31) / 32), 256, 0, parts, count, rows, columns, dFilters);
 
     private void Launch(string pass, int columns, bool whole, Grid grid, ConvolutionArguments arguments)
     {

@@ -1,0 +1,609 @@
+// L2-Net's own 3 x 3 convolutions in training, bf16 on tensor cores with float32 sums, fused with the batch normalizations before and after. Activations are
+// kept as bf16, [n][side][side][channels]: what is stored is the convolution's output y before its normalization, and the gradient g of the normalized one.
+//   conv2d_image_forward_*    y = conv(normalized x) + bias; mean and squares of y a block
+//   conv2d_image_filter_*     dw = sum over pixels of (normalized x)' dy, in parts; dy, the gradient of y, is finished from g, y and two sums a channel,
+//                             dy = r scale (m - sum(m) / n - xhat sum(m xhat) / n), and left in memory for the next kernel
+//   conv2d_image_data_*       g of the layer before = conv(dy, turned filters); sum(m) and sum(m xhat) of that layer a block
+//   conv2d_image_first, _first_filter    the same for the layer with one input channel, on FMA units: bound by its 64 KB a patch
+//   conv2d_image_pack         filters [out][9][in] as mma fragments, for the forward and the backward pass
+// Names end in the input's side, input channels and output channels. A block takes a run of units (strips of images, see image_tile.cuh) of one side of the
+// batch. cp.async brings a unit in while the one before is multiplied, in place in its swizzled lines; each thread then normalizes what it brought itself, once
+// for all nine taps. Then no barrier but before and after the products, of 64 x 32 a warp (32 x 32 in backward passes with stride 2): 12 ldmatrix and filter
+// loads for 32 mma.sync.
+// A patch moves 0.45 MB forward and 1.4 MB backward over all layers, against 234 MFLOP: half of what float32 activations take, and no pass for its own sake.
+// Shared memory: 72 to 93 KB a block with two stages where that lets two blocks share a multiprocessor, else one stage; 54 to 69 KB a stage for filters.
+#include "image_tile.cuh"
+
+struct ImageConvolution {
+  int images, blocksOfSide, unitsOfBlock, stages;                // of a side; stages of shared memory, 1 or 2
+  const unsigned short *x, *y, *gradient;                        // x: not normalized yet; what backward-data gathers its sums of
+  const uint4* filters;
+  const float *bias, *sums, *patches;                            // bias may be null; sums [sides][2][out]; patches: the first layer's input
+  unsigned short *result, *finished;                             // y or g; dy, written by the filter kernel, read by the data kernel
+  float *tiles, *parts;                                          // [block][2][channels]; [block][9 in][out]
+  Normalization input, output;
+};
+
+// The units of this block.
+struct Units {
+  int side, first, last;
+  VEC_MEMBER Units(const ImageConvolution& g, int units) {
+    side = blockIdx.x / g.blocksOfSide;
+    first = (blockIdx.x - side * g.blocksOfSide) * g.unitsOfBlock;
+    last = min(units, first + g.unitsOfBlock);
+  }
+};
+
+// Unit u is there when this thread's copies have arrived; one more unit may be under way.
+VEC_D void wait_for_unit(int stages) {
+  if (stages == 2) cp_async_wait<1>();
+  else cp_async_wait<0>();
+}
+
+// x factor + term is the normalization; tables of channels from c0 on.
+template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalization n, int side, int c0, float* factor, float* term) {
+  n.use_side(side);
+  for (int c = threadIdx.x; c < CHANNELS; c += THREADS) {
+    const float a = n.inverseDeviation[c0 + c] * channel_of(n.scale, c0 + c, 1.f);
+    factor[c] = a;
+    term[c] = fmaf(-n.mean[c0 + c], a, channel_of(n.shift, c0 + c, 0.f));
+  }
+}
+
+// Sixteen numbers a thread that wait in shared memory while the registers are needed for products: [16][THREADS] floats.
+template <int THREADS> struct Parked {
+  static constexpr int BYTES = 16 * THREADS * 4;
+  float* at;
+  VEC_MEMBER Parked(void* shared) : at(static_cast<float*>(shared) + threadIdx.x) {}
+  VEC_MEMBER void clear() const {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 16; j++) at[j * THREADS] = 0.f;
+  }
+  VEC_MEMBER Eight half(int first) const {
+    Eight v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) v.v[j] = at[(first + j) * THREADS];
+    return v;
+  }
+  VEC_MEMBER void put(int first, const Eight& v) const {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) at[(first + j) * THREADS] = v.v[j];
+  }
+};
+
+// Count, mean and squared deviations of eight channels.
+struct EightMoments {
+  float count;
+  Eight mean, squares;
+  VEC_MEMBER void join(float othersCount, const Eight& othersMean, const Eight& othersSquares) {
+    const float all = count + othersCount, part = othersCount / all;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) {
+      const float delta = othersMean.v[j] - mean.v[j];
+      mean.v[j] = fmaf(delta, part, mean.v[j]);
+      squares.v[j] += othersSquares.v[j] + delta * delta * (count * part);
+    }
+    count = all;
+  }
+};
+
+// Lanes 4 apart hold the same channels, and so do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
+template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int row_warp, int channel, unsigned char* shared, float* tiles) {
+  PRAGMA_UNROLL
+  for (int offset = 4; offset < 32; offset *= 2) {
+    Eight mean, squares;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) {
+      mean.v[j] = __shfl_xor_sync(0xffffffffu, own.mean.v[j], offset);
+      squares.v[j] = __shfl_xor_sync(0xffffffffu, own.squares.v[j], offset);
+    }
+    const float count = __shfl_xor_sync(0xffffffffu, own.count, offset);
+    if (count > 0.f) own.join(count, mean, squares);
+  }
+  Moments* parts = reinterpret_cast<Moments*>(shared);
+  __syncthreads();
+  if ((threadIdx.x & 31) < 4) {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
+  }
+  __syncthreads();
+  if (threadIdx.x >= OUT) return;
+  Moments all = parts[threadIdx.x];
+  for (int i = 1; i < ROW_WARPS; i++) all = joined(all, parts[i * OUT + threadIdx.x]);
+  float* to = tiles + (size_t)blockIdx.x * 2 * OUT + threadIdx.x;
+  to[0] = all.mean;
+  to[OUT] = all.squares;
+}
+
+template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct ForwardPass {
+  typedef Strip<IN, SIDE, STRIDE, ROWS, IMAGES> Tile;
+  typedef ImageProduct<IN, STRIDE, OUT / 32, 4> Product;
+  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / 64, THREADS = ROW_WARPS * OUT;
+
+  static VEC_MEMBER void run(const ImageConvolution& g) {
+    DYN_SHARED(unsigned char, shared);
+    float *factor = reinterpret_cast<float*>(shared + g.stages * Tile::BYTES), *term = factor + IN;
+    const Parked<THREADS> parked(term + IN);
+    parked.clear();
+    const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
+    const unsigned short* x = g.x + (size_t)units.side * g.images * SIDE * SIDE * IN;
+    for (int s = 0; s < g.stages; s++) {
+      Tile::template clear_margins<THREADS>(shared + s * Tile::BYTES);
+      if (units.first + s < units.last) Tile::template fetch<THREADS>(shared + s * Tile::BYTES, x, units.first + s, g.images);
+      cp_async_commit();
+    }
+    normalization_tables<IN, THREADS>(g.input, units.side, 0, factor, term);
+    __syncthreads();
+    float count = 0.f;
+    int stage = 0;
+    PRAGMA_ROLLED
+    for (int unit = units.first; unit < units.last; unit++) {
+      unsigned char* tile = shared + stage * Tile::BYTES;
+      wait_for_unit(g.stages);
+      Tile::template normalize<THREADS>(tile, unit, g.images, factor, term, g.input.relu);
+      __syncthreads();
+      Product product;
+      product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, [](int p) { return Tile::corner(p); });
+      __syncthreads();
+      if (unit + g.stages < units.last) Tile::template fetch<THREADS>(tile, x, unit + g.stages, g.images);
+      cp_async_commit();
+      // A warp's 64 pixels belong to one image, which is there or not.
+      if (Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS < g.images) {
+        store(g, units.side, unit, product, parked, count);
+        count += 8.f;
+      }
+      stage = stage + 1 == g.stages ? 0 : stage + 1;
+    }
+    cp_async_wait<0>();
+    write_moments<OUT, ROW_WARPS>(EightMoments{count, parked.half(0), parked.half(8)}, Product::first_pixel() / 64, Product::output(), shared, g.tiles);
+  }
+
+  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, const Product& product, const Parked<THREADS>& parked, float count) {
+    const int channel = Product::output();
+    const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
+    unsigned short* y = g.result + (size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT + channel;
+    Eight mean = eight_of(0.f), squares = mean;
+    PRAGMA_UNROLL
+    for (int k = 0; k < 8; k++) {
+      Eight v = product.values(k / 2, k % 2);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) {
+        v.v[j] += bias.v[j];
+        mean.v[j] += v.v[j];
+      }
+      st_u4(y + Tile::out_pixel(unit, Product::pixel(k / 2, k % 2)) * OUT, v.packed());
+    }
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) mean.v[j] *= 0.125f;
+    PRAGMA_UNROLL
+    for (int k = 0; k < 8; k++) {
+      const Eight v = product.values(k / 2, k % 2);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) {
+        const float d = v.v[j] + bias.v[j] - mean.v[j];
+        squares.v[j] = fmaf(d, d, squares.v[j]);
+      }
+    }
+    EightMoments all = {count, parked.half(0), parked.half(8)};
+    all.join(8.f, mean, squares);
+    parked.put(0, all.mean);
+    parked.put(8, all.squares);
+  }
+};
+
+// IN and OUT are the forward pass's; the image in shared memory is dy. CLASSES: 1 with stride 1, 4 with stride 2.
+template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct DataPass {
+  static constexpr int OUT_SIDE = SIDE / STRIDE, ROW_TILES = STRIDE == 1 ? 4 : 2, WARP_ROWS = 16 * ROW_TILES;
+  typedef Strip<OUT, OUT_SIDE, 1, ROWS, IMAGES> Tile;
+  typedef ImageProduct<OUT, 1, IN / 32, ROW_TILES> Product;
+  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN;
+
+  static VEC_MEMBER void run(const ImageConvolution& g) {
+    DYN_SHARED(unsigned char, shared);
+    const Parked<THREADS> parked(shared + g.stages * Tile::BYTES);
+    parked.clear();
+    const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
+    const unsigned short* dy = g.finished + (size_t)units.side * g.images * OUT_SIDE * OUT_SIDE * OUT;
+    for (int s = 0; s < g.stages; s++) {
+      Tile::template clear_margins<THREADS>(shared + s * Tile::BYTES);
+      if (units.first + s < units.last) Tile::template fetch<THREADS>(shared + s * Tile::BYTES, dy, units.first + s, g.images);
+      cp_async_commit();
+    }
+    int stage = 0;
+    PRAGMA_ROLLED
+    for (int unit = units.first; unit < units.last; unit++) {
+      unsigned char* tile = shared + stage * Tile::BYTES;
+      wait_for_unit(g.stages);
+      __syncthreads();
+      const auto corner = [](int p) { return Tile::corner(p); };
+      if constexpr (STRIDE == 1) {
+        Product product;
+        product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, corner);
+        store(g, units.side, unit, 0, 0, product, parked);
+      } else {
+        PRAGMA_ROLLED
+        for (int k = 0; k < 4; k++) {
+          Product product;
+          product.multiply(tile, g.filters, ClassTaps<Tile::PITCH>{k >> 1, k & 1}, corner);
+          store(g, units.side, unit, k >> 1, k & 1, product, parked);
+        }
+      }
+      __syncthreads();
+      if (unit + g.stages < units.last) Tile::template fetch<THREADS>(tile, dy, unit + g.stages, g.images);
+      cp_async_commit();
+      stage = stage + 1 == g.stages ? 0 : stage + 1;
+    }
+    cp_async_wait<0>();
+    if (g.tiles != nullptr) write_sums(parked.half(0), parked.half(8), shared, g.tiles);
+  }
+
+  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, const Product& product, const Parked<THREADS>& parked) {
+    const int image = Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS, channel = Product::output();
+    if (image >= g.images) return;
+    const size_t base = (size_t)side * g.images * SIDE * SIDE * IN + channel;
+    const bool gather = g.tiles != nullptr;
+    Normalization n = g.input;
+    n.use_side(side);
+    // Four rows at a time: their loads are under way together.
+    PRAGMA_UNROLL
+    for (int first = 0; first < 2 * ROW_TILES; first += 4) {
+      uint4 raw[4];
+      PRAGMA_UNROLL
+      for (int k = 0; k < 4; k++) {
+        const int place = Product::pixel((first + k) / 2, k % 2) % Tile::OUT_PIXELS + Tile::first_row(unit) * OUT_SIDE;
+        const int at = ((image * SIDE + place / OUT_SIDE * STRIDE + row) * SIDE + place % OUT_SIDE * STRIDE + column) * IN;
+        raw[k] = gather ? ld_u4(g.x + base + at) : make_uint4(0, 0, 0, 0);
+        st_u4(g.result + base + at, product.values((first + k) / 2, k % 2).packed());
+      }
+      if (!gather) continue;
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) {
+        const float mean = __ldg(n.mean + channel + j), inverse = __ldg(n.inverseDeviation + channel + j);
+        const float scale = channel_of(n.scale, channel + j, 1.f), shift = channel_of(n.shift, channel + j, 0.f);
+        float sum = 0.f, products = 0.f;
+        PRAGMA_UNROLL
+        for (int k = 0; k < 4; k++) {
+          const unsigned pair = j / 2 == 0 ? raw[k].x : j / 2 == 1 ? raw[k].y : j / 2 == 2 ? raw[k].z : raw[k].w;
+          const float xhat = standardized(j % 2 ? high_bf16(pair) : low_bf16(pair), mean, inverse);
+          const float m = masked(product.values((first + k) / 2, k % 2).v[j], xhat, scale, shift, n.relu);
+          sum += m;
+          products = fmaf(m, xhat, products);
+        }
+        parked.at[j * THREADS] += sum;
+        parked.at[(8 + j) * THREADS] += products;
+      }
+    }
+  }
+
+  static VEC_MEMBER void write_sums(Eight sum, Eight products, unsigned char* shared, float* tiles) {
+    PRAGMA_UNROLL
+    for (int offset = 4; offset < 32; offset *= 2) {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) {
+        sum.v[j] += __shfl_xor_sync(0xffffffffu, sum.v[j], offset);
+        products.v[j] += __shfl_xor_sync(0xffffffffu, products.v[j], offset);
+      }
+    }
+    float* parts = reinterpret_cast<float*>(shared);
+    __syncthreads();
+    if ((threadIdx.x & 31) < 4) {
+      float* to = parts + Product::first_pixel() / WARP_ROWS * 2 * IN + Product::output();
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) {
+        to[j] = sum.v[j];
+        to[IN + j] = products.v[j];
+      }
+    }
+    __syncthreads();
+    for (int c = threadIdx.x; c < 2 * IN; c += THREADS) {
+      float all = parts[c];
+      for (int i = 1; i < ROW_WARPS; i++) all += parts[i * 2 * IN + c];
+      tiles[(size_t)blockIdx.x * 2 * IN + c] = all;
+    }
+  }
+};
+
+// dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): four numbers a channel.
+template <int CHANNELS, int THREADS>
+VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, float* k, float* q, float* u, float* v) {
+  Normalization n = g.output;
+  n.use_side(side);
+  const float* sums = g.sums + side * 2 * channels;
+  for (int i = threadIdx.x; i < CHANNELS; i += THREADS) {
+    const int c = c0 + i;
+    const float inverse = n.inverseDeviation[c], a = inverse * channel_of(n.scale, c, 1.f), product = share * sums[channels + c];
+    k[i] = a;
+    q[i] = fmaf(-n.mean[c], a, channel_of(n.shift, c, 0.f));
+    u[i] = -a * product * inverse;
+    v[i] = -a * (share * sums[c] - product * n.mean[c] * inverse);
+  }
+}
+VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, int relu) {
+  return fmaf(k, relu && !(fmaf(y, k, q) > 0.f) ? 0.f : g, fmaf(u, y, v));
+}
+
+// A warp sums 32 input channels x 3 taps of one filter row x 32 outputs. 12 warps: the three rows, C_WARPS x 32 input channels, N_WARPS x 32 outputs, and
+// K_WARPS shares of the pixels. blockIdx.y: which input channels and outputs of the whole.
+template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WARPS, int N_WARPS, int K_WARPS> struct FilterPass {
+  static_assert(C_WARPS * N_WARPS * K_WARPS == 4, "12 warps");
+  static constexpr int THREADS = 384, CHANNELS = 32 * C_WARPS, OUTPUTS = 32 * N_WARPS, C_BLOCKS = IN / CHANNELS;
+  typedef Strip<CHANNELS, SIDE, STRIDE, ROWS, IMAGES> Tile;
+  static constexpr int PIXELS = IMAGES * Tile::OUT_PIXELS, GRADIENT_BYTES = PIXELS * OUTPUTS * 2, STAGE = Tile::BYTES + 2 * GRADIENT_BYTES;
+  static constexpr int CHUNKS = OUTPUTS / 8, SHARE = PIXELS / K_WARPS;
+
+  // Calls f(offset in shared memory, element of the outputs or -1) for this thread's chunks of a unit's outputs.
+  template <class F> static VEC_MEMBER void each_gradient(int unit, int images, int n0, F f) {
+    static_assert(THREADS % CHUNKS == 0, "a thread keeps its channels");
+    for (int i = threadIdx.x; i < PIXELS * CHUNKS; i += THREADS) {
+      const int pixel = i / CHUNKS, chunk = i % CHUNKS;
+      const bool inside = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS < images;
+      f(chunk_offset<OUTPUTS, 1>(pixel, chunk), inside ? Tile::out_pixel(unit, pixel) * OUT + n0 + chunk * 8 : -1);
+    }
+  }
+
+  static VEC_MEMBER void fetch(const ImageConvolution& g, const Units& units, int unit, int c0, int n0, unsigned char* stage) {
+    Tile::template fetch<THREADS>(stage, g.x + (size_t)units.side * g.images * SIDE * SIDE * IN, unit, g.images, IN, c0);
+    const size_t base = (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
+    each_gradient(unit, g.images, n0, [&](int at, int element) {
+      const size_t from = base + (element < 0 ? 0 : element);
+      cp_async16(stage + Tile::BYTES + at, g.gradient + from, element >= 0);
+      cp_async16(stage + Tile::BYTES + GRADIENT_BYTES + at, g.y + from, element >= 0);
+    });
+  }
+
+  // Turns g into dy where this thread brought it in.
+  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, const float* tables, bool keep, unsigned char* stage) {
+    const int c = threadIdx.x % CHUNKS * 8;
+    const Eight k = eight(tables + c), q = eight(tables + OUTPUTS + c), u = eight(tables + 2 * OUTPUTS + c), v = eight(tables + 3 * OUTPUTS + c);
+    unsigned short* finished = g.finished + (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
+    each_gradient(unit, g.images, n0, [&](int at, int element) {
+      if (element < 0) return;                                   // zero as it is
+      unsigned char* place = stage + Tile::BYTES + at;
+      Eight d = eight(ld_u4(place));
+      const Eight y = eight(ld_u4(place + GRADIENT_BYTES));
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], g.output.relu);
+      const uint4 packed = d.packed();
+      st_u4(place, packed);
+      if (keep) st_u4(finished + element, packed);
+    });
+  }
+
+  static VEC_MEMBER void run(const ImageConvolution& g) {
+    DYN_SHARED(unsigned char, shared);
+    const int c0 = blockIdx.y % C_BLOCKS * CHANNELS, n0 = blockIdx.y / C_BLOCKS * OUTPUTS;
+    float *factor = reinterpret_cast<float*>(shared + g.stages * STAGE), *term = factor + CHANNELS, *tables = term + CHANNELS;
+    const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
+    for (int s = 0; s < g.stages; s++) {
+      Tile::template clear_margins<THREADS>(shared + s * STAGE);
+      if (units.first + s < units.last) fetch(g, units, units.first + s, c0, n0, shared + s * STAGE);
+      cp_async_commit();
+    }
+    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, factor, term);
+    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, tables, tables + OUTPUTS,
+                                      tables + 2 * OUTPUTS, tables + 3 * OUTPUTS);
+    __syncthreads();
+
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = warp % 3, quarter = warp / 3;
+    const int c = quarter % C_WARPS * 4, n = quarter / C_WARPS % N_WARPS * 4, begin = quarter / (C_WARPS * N_WARPS) * SHARE;     // chunks; pixels
+    float acc[3][2][4][4];
+    PRAGMA_UNROLL
+    for (int tap = 0; tap < 3; tap++) {
+      PRAGMA_UNROLL
+      for (int e = 0; e < 32; e++) acc[tap][e / 16][e / 4 % 4][e % 4] = 0.f;
+    }
+    int stage = 0;
+    PRAGMA_ROLLED
+    for (int unit = units.first; unit < units.last; unit++) {
+      unsigned char* tile = shared + stage * STAGE;
+      wait_for_unit(g.stages);
+      Tile::template normalize<THREADS>(tile, unit, g.images, factor, term, g.input.relu);
+      finish(g, units, unit, n0, tables, c0 == 0 && g.finished != nullptr, tile);
+      __syncthreads();
+      const unsigned char* gradient = tile + Tile::BYTES;
+      for (int k = begin; k < begin + SHARE; k += 16) {
+        // Both operands lie with their rows along K, so ldmatrix turns them.
+        uint32_t b[2][4];
+        const int pixel = k + (lane >> 3 & 1) * 8 + (lane & 7);
+        PRAGMA_UNROLL
+        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + chunk_offset<OUTPUTS, 1>(pixel, n + 2 * j + (lane >> 4)));
+        const int corner = Tile::corner(k + (lane >> 4) * 8 + (lane & 7)) + row * Tile::PITCH;
+        PRAGMA_UNROLL
+        for (int tap = 0; tap < 3; tap++) {
+          PRAGMA_UNROLL
+          for (int i = 0; i < 2; i++) {
+            uint32_t a[4];
+            ldmatrix_x4_trans(a, tile + Tile::offset(corner + tap, c + 2 * i + (lane >> 3 & 1)));
+            PRAGMA_UNROLL
+            for (int j = 0; j < 4; j++) mma_bf16_16816(acc[tap][i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+          }
+        }
+      }
+      __syncthreads();
+      if (unit + g.stages < units.last) fetch(g, units, unit + g.stages, c0, n0, tile);
+      cp_async_commit();
+      stage = stage + 1 == g.stages ? 0 : stage + 1;
+    }
+    cp_async_wait<0>();
+
+    // The shares of the pixels are added in order, tap by tap through shared memory.
+    float* exchange = reinterpret_cast<float*>(shared) + (row * (4 / K_WARPS) + quarter % (4 / K_WARPS)) * 1024 + lane;
+    PRAGMA_UNROLL
+    for (int other = 1; other < K_WARPS; other++) {
+      PRAGMA_UNROLL
+      for (int tap = 0; tap < 3; tap++) {
+        __syncthreads();
+        PRAGMA_UNROLL
+        for (int e = 0; e < 32; e++) if (quarter / (4 / K_WARPS) == other) exchange[32 * e] = acc[tap][e / 16][e / 4 % 4][e % 4];
+        __syncthreads();
+        PRAGMA_UNROLL
+        for (int e = 0; e < 32; e++) if (quarter / (4 / K_WARPS) == 0) acc[tap][e / 16][e / 4 % 4][e % 4] += exchange[32 * e];
+      }
+    }
+    if (quarter / (4 / K_WARPS) > 0) return;
+    PRAGMA_UNROLL
+    for (int tap = 0; tap < 3; tap++) {
+      PRAGMA_UNROLL
+      for (int i = 0; i < 2; i++) {
+        float* to = g.parts + ((size_t)blockIdx.x * 9 * IN + (3 * row + tap) * IN + c0 + c * 8 + i * 16 + (lane >> 2)) * OUT + n0 + n * 8 + (lane & 3) * 2;
+        PRAGMA_UNROLL
+        for (int j = 0; j < 4; j++) {
+          st_f2(to + 8 * j, make_float2(acc[tap][i][j][0], acc[tap][i][j][1]));
+          st_f2(to + 8 * OUT + 8 * j, make_float2(acc[tap][i][j][2], acc[tap][i][j][3]));
+        }
+      }
+    }
+  }
+};
+
+// The kernels of a layer: its name, input and output channels, the input's side, stride; rows of output and images of a unit in each pass; blocks of the
+// forward and data kernels that are to share a multiprocessor; warps of the filter kernel.
+#define IMAGE_KERNELS(NAME, IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES, FORWARD_BLOCKS, DATA_ROWS, DATA_IMAGES, FILTER_ROWS, FILTER_IMAGES, C, N, K)      \
+  typedef ForwardPass<IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES> Forward##NAME;                                                                   \
+  extern "C" __global__ __launch_bounds__(Forward##NAME::THREADS, FORWARD_BLOCKS) void conv2d_image_forward_##NAME(const ImageConvolution g) {              \
+    Forward##NAME::run(g);                                                                                                                                  \
+  }                                                                                                                                                         \
+  KERNEL(conv2d_image_forward_##NAME);                                                                                                                      \
+  typedef DataPass<IN, OUT, SIDE, STRIDE, DATA_ROWS, DATA_IMAGES> Data##NAME;                                                                               \
+  extern "C" __global__ __launch_bounds__(Data##NAME::THREADS, 2) void conv2d_image_data_##NAME(const ImageConvolution g) { Data##NAME::run(g); }           \
+  KERNEL(conv2d_image_data_##NAME);                                                                                                                         \
+  typedef FilterPass<IN, OUT, SIDE, STRIDE, FILTER_ROWS, FILTER_IMAGES, C, N, K> Filter##NAME;                                                              \
+  extern "C" __global__ __launch_bounds__(384, 1) void conv2d_image_filter_##NAME(const ImageConvolution g) { Filter##NAME::run(g); }                       \
+  KERNEL(conv2d_image_filter_##NAME)
+
+IMAGE_KERNELS(32_32_32, 32, 32, 32, 1, 16, 1, 2, 16, 1, 8, 1, 1, 1, 4);
+IMAGE_KERNELS(32_32_64, 32, 64, 32, 2, 8, 1, 3, 16, 1, 8, 1, 1, 2, 2);
+IMAGE_KERNELS(16_64_64, 64, 64, 16, 1, 16, 1, 2, 16, 1, 8, 1, 2, 2, 1);
+IMAGE_KERNELS(16_64_128, 64, 128, 16, 2, 8, 2, 2, 8, 2, 8, 1, 2, 2, 1);
+IMAGE_KERNELS(8_128_128, 128, 128, 8, 1, 8, 2, 2, 8, 2, 8, 2, 2, 2, 1);
+
+// One thread a 16-byte fragment of the forward order, then of the backward order, whose taps run from the last to the first with stride 1.
+extern "C" __global__ __launch_bounds__(256) void conv2d_image_pack(const float* __restrict__ filters, int in, int out, int stride, uint4* __restrict__ packed) {
+  const int fragments = 9 * in * out / 8, index = blockIdx.x * blockDim.x + threadIdx.x;
+  if (index >= 2 * fragments) return;
+  const bool backward = index >= fragments;
+  const int rest = backward ? index - fragments : index, depth = backward ? out : in, width = backward ? in : out;
+  const int lane = rest % 32, pair = rest / 32 % (width / 16), step = rest / 32 / (width / 16), tap = step / (depth / 16), k = step % (depth / 16) * 16;
+  unsigned words[4];
+  PRAGMA_UNROLL
+  for (int w = 0; w < 4; w++) {
+    const int column = pair / 2 * 32 + (lane >> 3) * 8 + (pair % 2 * 2 + w / 2) * 2 + (lane >> 2 & 1), row = k + (lane & 3) * 2 + w % 2 * 8;
+    const int o = backward ? row : column, c = backward ? column : row, from = backward && stride == 1 ? 8 - tap : tap;
+    const float* at = filters + ((size_t)o * 9 + from) * in + c;
+    words[w] = pack_bf16(at[0], at[backward ? 9 * in : 1]);
+  }
+  st_u4(packed + index, make_uint4(words[0], words[1], words[2], words[3]));
+}
+KERNEL(conv2d_image_pack);
+
+// The first layer: one input channel, 32 x 32, 32 outputs. A thread has eight outputs (lanes 4 apart the same ones).
+constexpr int FIRST_SIDE = 32, FIRST_PITCH = 34, FIRST_IMAGE = 34 * 34, FIRST_OUT = 32, FIRST_THREADS = 128, FIRST_WARPS = FIRST_THREADS / 32;
+
+VEC_D void load_patch(const float* __restrict__ patch, float* image) {
+  for (int i = threadIdx.x; i < FIRST_IMAGE; i += FIRST_THREADS) {
+    const int y = i / FIRST_PITCH - 1, x = i % FIRST_PITCH - 1;
+    image[i] = (unsigned)y < 32u && (unsigned)x < 32u ? __ldg(patch + y * FIRST_SIDE + x) : 0.f;
+  }
+}
+
+// filters [32][9] float32. The unit is an image.
+extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_first(const ImageConvolution g, const float* __restrict__ filters) {
+  __shared__ float image[FIRST_IMAGE], taps[9][FIRST_OUT];
+  __shared__ Moments parts[FIRST_WARPS * FIRST_OUT];
+  const Units units(g, g.images);
+  const int channel = threadIdx.x % 4 * 8, slot = threadIdx.x / 4;
+  for (int i = threadIdx.x; i < 9 * FIRST_OUT; i += FIRST_THREADS) taps[i / FIRST_OUT][i % FIRST_OUT] = filters[i % FIRST_OUT * 9 + i / FIRST_OUT];
+  const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
+  EightMoments moments = {0.f, eight_of(0.f), eight_of(0.f)};
+  for (int unit = units.first; unit < units.last; unit++) {
+    const size_t n = (size_t)units.side * g.images + unit;
+    __syncthreads();
+    load_patch(g.patches + n * 1024, image);
+    __syncthreads();
+    // Two neighbouring pixels at a time: that leaves registers for all the filters of eight outputs.
+    PRAGMA_ROLLED
+    for (int pair = slot; pair < 512; pair += FIRST_THREADS / 4) {
+      const int y = pair / 16, x = pair % 16 * 2;
+      Eight v[2] = {bias, bias};
+      PRAGMA_UNROLL
+      for (int r = 0; r < 3; r++) {
+        float in[4];
+        PRAGMA_UNROLL
+        for (int c = 0; c < 4; c++) in[c] = image[(y + r) * FIRST_PITCH + x + c];
+        PRAGMA_UNROLL
+        for (int c = 0; c < 3; c++) {
+          const Eight w = eight(&taps[3 * r + c][channel]);
+          PRAGMA_UNROLL
+          for (int p = 0; p < 2; p++) {
+            PRAGMA_UNROLL
+            for (int j = 0; j < 8; j++) v[p].v[j] = fmaf(in[c + p], w.v[j], v[p].v[j]);
+          }
+        }
+      }
+      unsigned short* to = g.result + (n * 1024 + pair * 2) * FIRST_OUT + channel;
+      Eight mean, squares = eight_of(0.f);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) mean.v[j] = 0.5f * (v[0].v[j] + v[1].v[j]);
+      PRAGMA_UNROLL
+      for (int p = 0; p < 2; p++) {
+        st_u4(to + p * FIRST_OUT, v[p].packed());
+        PRAGMA_UNROLL
+        for (int j = 0; j < 8; j++) squares.v[j] = fmaf(v[p].v[j] - mean.v[j], v[p].v[j] - mean.v[j], squares.v[j]);
+      }
+      moments.join(2.f, mean, squares);
+    }
+  }
+  write_moments<FIRST_OUT, FIRST_WARPS>(moments, threadIdx.x / 32, channel, reinterpret_cast<unsigned char*>(parts), g.tiles);
+}
+KERNEL(conv2d_image_first);
+
+// parts [block][9][32].
+extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_first_filter(const ImageConvolution g) {
+  __shared__ float image[FIRST_IMAGE], tables[4][FIRST_OUT], sums[FIRST_WARPS][9][FIRST_OUT];
+  const Units units(g, g.images);
+  const int channel = threadIdx.x % 4 * 8, slot = threadIdx.x / 4, lane = threadIdx.x % 32;
+  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables[0], tables[1], tables[2], tables[3]);
+  __syncthreads();
+  const Eight k = eight(&tables[0][channel]), q = eight(&tables[1][channel]), u = eight(&tables[2][channel]), v = eight(&tables[3][channel]);
+  Eight own[9];
+  PRAGMA_UNROLL
+  for (int tap = 0; tap < 9; tap++) own[tap] = eight_of(0.f);
+  for (int unit = units.first; unit < units.last; unit++) {
+    const size_t n = (size_t)units.side * g.images + unit;
+    __syncthreads();
+    load_patch(g.patches + n * 1024, image);
+    __syncthreads();
+    for (int pixel = slot; pixel < 1024; pixel += FIRST_THREADS / 4) {
+      const size_t at = (n * 1024 + pixel) * FIRST_OUT + channel;
+      Eight d = eight(ld_u4(g.gradient + at));
+      const Eight y = eight(ld_u4(g.y + at));
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], g.output.relu);
+      const float* corner = image + pixel / FIRST_SIDE * FIRST_PITCH + pixel % FIRST_SIDE;
+      PRAGMA_UNROLL
+      for (int tap = 0; tap < 9; tap++) {
+        const float x = corner[tap / 3 * FIRST_PITCH + tap % 3];
+        PRAGMA_UNROLL
+        for (int j = 0; j < 8; j++) own[tap].v[j] = fmaf(x, d.v[j], own[tap].v[j]);
+      }
+    }
+  }
+  PRAGMA_UNROLL
+  for (int tap = 0; tap < 9; tap++) {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) {
+      float sum = own[tap].v[j];
+      PRAGMA_UNROLL
+      for (int offset = 4; offset < 32; offset *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, offset);
+      if (lane < 4) sums[threadIdx.x / 32][tap][channel + j] = sum;
+    }
+  }
+  __syncthreads();
+  for (int i = threadIdx.x; i < 9 * FIRST_OUT; i += FIRST_THREADS) {
+    float sum = 0.f;
+    PRAGMA_UNROLL
+    for (int warp = 0; warp < FIRST_WARPS; warp++) sum += sums[warp][i / FIRST_OUT][i % FIRST_OUT];
+    g.parts[(size_t)blockIdx.x * 9 * FIRST_OUT + i] = sum;
+  }
+}
+KERNEL(conv2d_image_first_filter);

@@ -1,0 +1,179 @@
+// image_tile.cuh - whole images, or strips of their rows, in shared memory as operands of 3 x 3 convolutions on tensor cores: bf16, padding 1, stride 1 or 2.
+// An image is brought in once and looked at nine times: a tap is a shift of the pixel's index, so ldmatrix takes its 8 x 8 blocks straight from the image.
+//  - Pixels lie as [row][column][channel] with a margin of one zero pixel; the margin right of a row is the margin left of the next one.
+//  - 16-byte chunks (8 channels) are swizzled by the pixel's index, so that the eight rows of an ldmatrix (neighbours, or every second pixel) lie in different
+//    banks, also for a reader that takes them transposed.
+//  - Filters are packed in the order of the mma fragments: [tap][in / 16][out / 16][lane][8]; a lane's registers for 16 inputs x 16 outputs are one 16-byte
+//    load from L1 or L2, fetched a step ahead, and need no barrier. The eight outputs of a lane in a group of 32 are neighbours (8 (lane % 4) + 0..7), so that
+//    results go out as 16 bytes a lane, 64 a pixel. See conv2d_image_pack and FusedTower.PackFragments.
+#pragma once
+#include "normalization.cuh"
+
+// Where the chunk of a pixel lies in an image whose reader moves by STRIDE pixels.
+template <int CHANNELS, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
+  if constexpr (CHANNELS == 32) return (pixel >> 1) * 128 + (((((pixel & 1) << 2) + chunk) ^ ((pixel >> 1) & 7)) << 4);
+  return pixel * (CHANNELS * 2) + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
+}
+
+VEC_D float low_bf16(unsigned pair) { return __uint_as_float(pair << 16); }
+VEC_D float high_bf16(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+// Eight neighbouring channels as floats.
+struct Eight {
+  float v[8];
+  VEC_MEMBER uint4 packed() const { return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7])); }
+};
+VEC_D Eight eight(uint4 u) {
+  return Eight{{low_bf16(u.x), high_bf16(u.x), low_bf16(u.y), high_bf16(u.y), low_bf16(u.z), high_bf16(u.z), low_bf16(u.w), high_bf16(u.w)}};
+}
+VEC_D Eight eight(const float* p) {
+  const float4 a = ld_f4(p), b = ld_f4(p + 4);
+  return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
+}
+VEC_D Eight eight_of(float v) { return Eight{{v, v, v, v, v, v, v, v}}; }
+
+// The part of IMAGES images that ROWS rows of output look at: units of work, counted strip by strip within an image.
+template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct Strip {
+  static constexpr int CHANNELS = CHANNELS_, SIDE = SIDE_, STRIDE = STRIDE_, ROWS = ROWS_, IMAGES = IMAGES_;
+  static constexpr int OUT_SIDE = SIDE / STRIDE, STRIPS = OUT_SIDE / ROWS, OUT_PIXELS = ROWS * OUT_SIDE;
+  static constexpr int IN_ROWS = (ROWS - 1) * STRIDE + 3, PITCH = SIDE + 1, PIXELS = IN_ROWS * PITCH + 1, CHUNKS = CHANNELS / 8;
+  static constexpr int BYTES = (IMAGES * PIXELS + 1) / 2 * 2 * CHANNELS * 2;
+  static_assert(BYTES % 128 == 0, "swizzled lines are 128 bytes");
+  static_assert(IMAGES == 1 || STRIPS == 1, "several images are taken whole");
+
+  static VEC_MEMBER int offset(int pixel, int chunk) { return chunk_offset<CHANNELS, STRIDE>(pixel, chunk); }
+  static VEC_MEMBER int first_image(int unit) { return unit / STRIPS * IMAGES; }
+  static VEC_MEMBER int first_row(int unit) { return unit % STRIPS * ROWS; }
+  // The pixel that tap (0, 0) of an output pixel meets; output pixels of a unit count on from image to image.
+  static VEC_MEMBER int corner(int pixel) {
+    const int image = pixel / OUT_PIXELS, place = pixel % OUT_PIXELS;
+    return image * PIXELS + place / OUT_SIDE * STRIDE * PITCH + place % OUT_SIDE * STRIDE;
+  }
+  // The output pixel of a unit in [image][OUT_SIDE][OUT_SIDE].
+  static VEC_MEMBER int out_pixel(int unit, int pixel) {
+    return (first_image(unit) + pixel / OUT_PIXELS) * (OUT_SIDE * OUT_SIDE) + first_row(unit) * OUT_SIDE + pixel % OUT_PIXELS;
+  }
+
+  // The margins left and right, which nothing else writes.
+  template <int THREADS> static VEC_MEMBER void clear_margins(unsigned char* tile) {
+    for (int i = threadIdx.x; i < IMAGES * (IN_ROWS + 1) * CHUNKS; i += THREADS) {
+      const int margin = i / CHUNKS, pixel = margin / (IN_ROWS + 1) * PIXELS + margin % (IN_ROWS + 1) * PITCH;
+      st_u4(tile + offset(pixel, i % CHUNKS), make_uint4(0, 0, 0, 0));
+    }
+  }
+
+  // Calls f(offset in the tile, element in the images or -1 outside of them) for this thread's chunks, which all have channels 8 (threadIdx.x % CHUNKS) + 0..7.
+  template <int THREADS, class F> static VEC_MEMBER void each_chunk(int unit, int images, int channels, int channel, F f) {
+    static_assert(THREADS % CHUNKS == 0, "a thread keeps its channels");
+    const int image0 = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
+    for (int i = threadIdx.x; i < IMAGES * IN_ROWS * SIDE * CHUNKS; i += THREADS) {
+      const int chunk = i % CHUNKS, column = i / CHUNKS % SIDE, line = i / (CHUNKS * SIDE), image = line / IN_ROWS, r = line % IN_ROWS;
+      const bool inside = (unsigned)(row0 + r) < (unsigned)SIDE && image0 + image < images;
+      const int element = (((image0 + image) * SIDE + row0 + r) * SIDE + column) * channels + channel + chunk * 8;
+      f(offset(image * PIXELS + r * PITCH + column + 1, chunk), inside ? element : -1);
+    }
+  }
+  // Starts to bring a unit in: images [images][SIDE][SIDE][channels], of which CHANNELS from the given one on are taken. What lies outside becomes zero.
+  template <int THREADS>
+  static VEC_MEMBER void fetch(unsigned char* tile, const unsigned short* __restrict__ x, int unit, int images, int channels = CHANNELS, int channel = 0) {
+    each_chunk<THREADS>(unit, images, channels, channel, [&](int at, int element) { cp_async16(tile + at, x + (element < 0 ? 0 : element), element >= 0); });
+  }
+  // Normalizes what this thread has fetched where it lies, which needs no barrier: v factor + term, then ReLU if need be. Tables of CHANNELS floats.
+  template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, const float* factor, const float* term, int relu) {
+    const int c = threadIdx.x % CHUNKS * 8;
+    const Eight a = eight(factor + c), b = eight(term + c);
+    const float least = relu ? 0.f : -__uint_as_float(0x7f800000u);
+    each_chunk<THREADS>(unit, images, CHANNELS, 0, [&](int at, int element) {
+      if (element < 0) return;
+      Eight v = eight(ld_u4(tile + at));
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) v.v[j] = fmaxf(fmaf(v.v[j], a.v[j], b.v[j]), least);
+      st_u4(tile + at, v.packed());
+    });
+  }
+};
+
+// The nine taps of a forward pass; of a backward pass with stride 1, too, where filters are packed from the last tap to the first.
+template <int PITCH> struct AllTaps {
+  VEC_MEMBER int count() const { return 9; }
+  VEC_MEMBER int filter(int t) const { return t; }
+  VEC_MEMBER int shift(int t) const { return t / 3 * PITCH + t % 3; }
+};
+// Those that input pixels (2 i + row, 2 j + column) of a convolution with stride 2 meet in its output: 1, 2 or 4.
+template <int PITCH> struct ClassTaps {
+  int row, column;
+  VEC_MEMBER int count() const { return (1 + row) * (1 + column); }
+  VEC_MEMBER int filter(int t) const { return (row ? 2 - 2 * (t >> column) : 1) * 3 + (column ? 2 - 2 * (t & 1) : 1); }
+  VEC_MEMBER int shift(int t) const { return (1 + (t >> column)) * PITCH + 1 + (t & column); }
+};
+
+// Sums of 16 ROW_TILES output pixels x 32 outputs a warp; 32 COLUMN_WARPS outputs in all.
+template <int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProduct {
+  static constexpr int OUT = 32 * COLUMN_WARPS, STEP = OUT / 16 * 32;              // 16-byte fragments of 16 inputs
+  float acc[ROW_TILES][4][4];
+
+  static VEC_MEMBER int warp() { return fresh_thread() / 32; }
+  static VEC_MEMBER int first_pixel() { return warp() / COLUMN_WARPS * 16 * ROW_TILES; }
+  // The first of the eight outputs of this thread.
+  static VEC_MEMBER int output() { return warp() % COLUMN_WARPS * 32 + (fresh_thread() & 3) * 8; }
+
+  // Sums over all taps and inputs. corner(p): the pixel of the image where tap shift 0 of output pixel p lies.
+  template <class Taps, class Corner> VEC_MEMBER void multiply(const unsigned char* image, const uint4* __restrict__ filters, Taps taps, Corner corner) {
+    const int lane = fresh_thread() % 32, row = first_pixel() + (lane & 15);
+    int pixel[ROW_TILES];
+    PRAGMA_UNROLL
+    for (int i = 0; i < ROW_TILES; i++) pixel[i] = corner(row + 16 * i);
+    PRAGMA_UNROLL
+    for (int i = 0; i < ROW_TILES; i++) {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        PRAGMA_UNROLL
+        for (int k = 0; k < 4; k++) acc[i][j][k] = 0.f;
+      }
+    }
+    const uint4* fragment = filters + warp() % COLUMN_WARPS * 64 + lane;
+    const uint4* tap = fragment + taps.filter(0) * (IN / 16 * STEP);
+    uint4 b[2];
+    PRAGMA_UNROLL
+    for (int j = 0; j < 2; j++) b[j] = __ldg(tap + j * 32);
+    const int count = taps.count();
+    PRAGMA_ROLLED
+    for (int t = 0; t < count; t++) {
+      const int shift = taps.shift(t);
+      // The filters of the next step; behind the last one once more those of the first.
+      const uint4* next = fragment + taps.filter(t + 1 < count ? t + 1 : 0) * (IN / 16 * STEP);
+      PRAGMA_UNROLL
+      for (int c = 0; c < IN / 16; c++) {
+        const uint4* ahead = c + 1 < IN / 16 ? tap + (c + 1) * STEP : next;
+        uint4 following[2];
+        PRAGMA_UNROLL
+        for (int j = 0; j < 2; j++) following[j] = __ldg(ahead + j * 32);
+        PRAGMA_UNROLL
+        for (int i = 0; i < ROW_TILES; i++) {
+          uint32_t a[4];
+          ldmatrix_x4(a, image, chunk_offset<IN, STRIDE>(pixel[i] + shift, 2 * c + (lane >> 4)));
+          PRAGMA_UNROLL
+          for (int j = 0; j < 2; j++) {
+            mma_bf16_16816(acc[i][2 * j], a, b[j].x, b[j].y);
+            mma_bf16_16816(acc[i][2 * j + 1], a, b[j].z, b[j].w);
+          }
+        }
+        PRAGMA_UNROLL
+        for (int j = 0; j < 2; j++) b[j] = following[j];
+      }
+      tap = next;
+    }
+  }
+
+  // The eight outputs of row tile i, upper or lower half, and the output pixel that they belong to.
+  VEC_MEMBER Eight values(int i, int half) const {
+    Eight v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) {
+      v.v[2 * j] = acc[i][j][2 * half];
+      v.v[2 * j + 1] = acc[i][j][2 * half + 1];
+    }
+    return v;
+  }
+  static VEC_MEMBER int pixel(int i, int half) { return first_pixel() + 16 * i + 8 * half + ((fresh_thread() % 32) >> 2); }
+};

@@ -1,0 +1,322 @@
+using CudaL2Net.Autograd;
+using CudaL2Net.Devices;
+using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+using CudaL2Net.Tests.Reference;
+using static CudaL2Net.Tests.Reference.Closeness;
+
+namespace CudaL2Net.Tests.Operations;
+
+/// <summary>
+/// The convolutions with activations as bf16 against double references of operands that are rounded in the same places. What is left is the rounding of
+/// results, half a unit of the last of 8 bits, and of operands that lie next to the middle between two numbers.
+/// </summary>
+[TestFixture(Category = "Cuda")]
+public sealed class Conv2dImageTests
+{
+    private const double Tolerance = 5e-3;
+
+    // Batch, sides, then the input's side, channels and stride.
+    private static readonly object[] Shapes =
+    [
+        new object[] { 3, 1, 32, 32, 32, 1 },
+        new object[] { 6, 2, 32, 32, 32, 1 },
+        new object[] { 6, 2, 32, 32, 64, 2 },
+        new object[] { 1, 1, 32, 32, 64, 2 },
+        new object[] { 6, 2, 16, 64, 64, 1 },
+        new object[] { 10, 2, 16, 64, 128, 2 },
+        new object[] { 1, 1, 16, 64, 128, 2 },
+        new object[] { 10, 2, 8, 128, 128, 1 },
+        new object[] { 1, 1, 8, 128, 128, 1 },
+    ];
+
+    /// <summary>Skips the tests where there is no CUDA device.</summary>
+    [OneTimeSetUp]
+    public void RequireDevice() => CudaDriver.Require();
+
+    [TestCaseSource(nameof(Shapes))]
+    public void ForwardMatchesTheReference(int batch, int sides, int side, int inChannels, int outChannels, int stride)
+    {
+        // One stage of shared memory and two; more units a block than stages and fewer.
+        foreach (int shared in new[] { 1, 1 << 20 })
+        {
+            var layer = new Layer(batch, sides, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
+            using CudaDevice device = Open(shared);
+            Conv2dGeometry g = layer.Geometry;
+            Tensor<ushort> y = Allocate<ushort>(device, batch, g.OutHeight, g.OutWidth, outChannels);
+            Tensor<float> mean = Allocate<float>(device, sides, outChannels), inverse = Allocate<float>(device, sides, outChannels);
+            Tensor<float> runningMean = Allocate<float>(device, outChannels), runningVariance = Allocate<float>(device, outChannels);
+            float[] bias = Samples.Gaussian(9, outChannels);
+            var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
+            device.Conv2dForward(g, layer.Input(device), layer.Pack(device), Upload<float>(device, bias), y, options, mean, inverse, runningMean, runningVariance);
+
+            double[] expected = Plain.Conv2d(g, layer.Normalized(), layer.RoundedFilters(), Samples.Widen(bias));
+            AssertClose(Widen(y), expected, Tolerance);
+            AssertStatistics(options, expected, outChannels, mean, inverse, runningMean, runningVariance);
+        }
+    }
+
+    [TestCaseSource(nameof(Shapes))]
+    public void BackwardMatchesTheReference(int batch, int sides, int side, int inChannels, int outChannels, int stride)
+    {
+        foreach (int shared in new[] { 1, 1 << 20 })
+        {
+            var layer = new Layer(batch, sides, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
+            Conv2dGeometry g = layer.Geometry;
+            var output = new Activation(20, batch, sides, g.OutHeight, outChannels, Learned: shared > 1, Relu: shared > 1);
+            double[] gradient = RoundedSamples(30, output.Length);
+            using CudaDevice device = Open(shared);
+            Bfloat16Activation input = layer.Input(device);
+            Tensor<float> dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
+            Tensor<ushort> dInput = Allocate<ushort>(device, batch, side, side, inChannels);
+            double[] sums = output.Sums(gradient);
+            device.Conv2dBackward(g, input, layer.Pack(device), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
+                gatherSums: true);
+
+            double[] dy = Array.ConvertAll(output.Finished(gradient, sums), Rounded);
+            AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(g, layer.Normalized(), dy).Filters, Tolerance);
+            double[] dx = Plain.Conv2dBackwardData(g, dy, layer.RoundedFilters());
+            AssertClose(Widen(dInput), dx, Tolerance);
+            AssertClose(input.Sums.ToArray(), layer.Stored.Sums(dx), Tolerance);
+
+            // Without the gradient of the input, and without its sums.
+            float[] filters = dFilters.ToArray();
+            device.Conv2dBackward(g, input, layer.Pack(device), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, null,
+                gatherSums: false);
+            Assert.That(dFilters.ToArray(), Is.EqualTo(filters));
+            ushort[] bits = dInput.ToArray();
+            dInput.Clear();
+            device.Conv2dBackward(g, input, layer.Pack(device), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
+                gatherSums: false);
+            Assert.That(dInput.ToArray(), Is.EqualTo(bits));
+        }
+    }
+
+    [Test]
+    public void AGradientMayComeInTwoParts([Values] bool rounded)
+    {
+        var layer = new Layer(6, 2, 8, 128, 128, 1, Learned: false, Relu: true);
+        var output = new Activation(20, 6, 2, 8, 128, Learned: false, Relu: true);
+        double[] part = RoundedSamples(30, output.Length), other = Samples.Widen(Samples.Gaussian(31, output.Length));
+        double[] gradient = new double[output.Length];
+        for (int i = 0; i < gradient.Length; i++)
+        {
+            gradient[i] = Rounded(other[i] + (rounded ? part[i] : 0));
+        }
+
+        using CudaDevice device = Open(0);
+        Tensor<float> dFilters = Allocate<float>(device, 128, 3, 3, 128);
+        Bfloat16Activation uploaded = output.Upload(device, new double[2 * 2 * 128]);
+        Tensor<float> full = Upload<float>(device, Array.ConvertAll(other, value => (float)value));
+        device.Conv2dBackward(layer.Geometry, layer.Input(device), layer.Pack(device), uploaded,
+            new GradientParts(rounded ? Bits(device, part) : null, full), dFilters, null, gatherSums: false);
+        double[] sums = output.Sums(gradient);
+        AssertClose(uploaded.Sums.ToArray(), sums, Tolerance);
+        AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(layer.Geometry, layer.Normalized(), output.Finished(gradient, sums)).Filters, Tolerance);
+    }
+
+    [TestCase(1, 1)]
+    [TestCase(14, 2)]
+    public void PatchesAreReadByTheFirstLayer(int batch, int sides)
+    {
+        var g = new Conv2dGeometry(batch, 32, 32, 1, 32, 3, 3, 1, 1);
+        float[] patches = Samples.Gaussian(1, batch * 1024), filters = Samples.Gaussian(2, 32 * 9), bias = Samples.Gaussian(3, 32);
+        using CudaDevice device = Open(0);
+        Tensor<ushort> y = Allocate<ushort>(device, batch, 32, 32, 32);
+        Tensor<float> mean = Allocate<float>(device, sides, 32), inverse = Allocate<float>(device, sides, 32);
+        Tensor<float> runningMean = Allocate<float>(device, 32), runningVariance = Allocate<float>(device, 32);
+        var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
+        device.Conv2dForward(g, Upload<float>(device, patches), Upload<float>(device, filters), Upload<float>(device, bias), y, options, mean, inverse,
+            runningMean, runningVariance);
+        double[] expected = Plain.Conv2d(g, Samples.Widen(patches), Samples.Widen(filters), Samples.Widen(bias));
+        AssertClose(Widen(y), expected, Tolerance);
+        AssertStatistics(options, expected, 32, mean, inverse, runningMean, runningVariance, 1e-5);
+
+        var output = new Activation(20, batch, sides, 32, 32, Learned: true, Relu: true);
+        double[] gradient = RoundedSamples(30, output.Length), sums = output.Sums(gradient);
+        Tensor<float> dFilters = Allocate<float>(device, 32, 3, 3, 1);
+        device.Conv2dBackward(g, Upload<float>(device, patches), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters);
+        AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(g, Samples.Widen(patches), output.Finished(gradient, sums)).Filters, 2e-5);
+    }
+
+    /// <summary>The stages of a tape choose these kernels where they can, and read them by others where they must.</summary>
+    [Test]
+    public void StagesKeepActivationsAsBfloat16()
+    {
+        using Device device = Open(0);
+        using var tape = new Tape(device);
+        var options = new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true);
+        Variable Stage(Variable x, int outChannels, int stride) =>
+            tape.ConvolutionBatchNorm(x, tape.Parameter(Upload<float>(device, Samples.Gaussian(1, outChannels * 9 * x.Shape[3]), outChannels, 3, 3, x.Shape[3])), null,
+                stride, 1, options, null, null, Allocate<float>(device, outChannels), Allocate<float>(device, outChannels));
+
+        Variable first = Stage(tape.Input(Upload<float>(device, Samples.Gaussian(2, 2 * 1024), 2, 32, 32, 1)), 32, 1);
+        Variable second = Stage(first, 64, 2), third = Stage(first, 64, 2), other = Stage(second, 48, 1);
+        Assert.That(first.Stored, Is.Not.Null);
+        Assert.That(second.Stored, Is.Not.Null);
+        Assert.That(third.Stored, Is.Null, "the stored activation has one reader; the second one gets it written out");
+        Assert.That(other.Stored, Is.Null, "48 channels have no kernel of their own");
+        foreach (Variable end in new[] { third, other })
+        {
+            Tensor<float> claimed = end.ClaimGradient();
+            float[] given = Samples.Gaussian(5, end.Length);
+            tape.RecordLoss("given", _ => claimed.Write(given));
+        }
+
+        tape.Forward();
+        tape.Backward();
+        Assert.That(tape.Parameters[0].Gradient!.ToArray(), Has.Some.Not.Zero.And.All.Matches<float>(float.IsFinite));
+        Assert.That(Widen(first.RoundedGradient!), Has.Some.Not.Zero);
+        Assert.That(first.Gradient!.ToArray(), Has.Some.Not.Zero);
+    }
+
+    [Test]
+    public void OtherPrecisionsAndShapesAreLeftToOtherKernels()
+    {
+        using var tf32 = new CudaDevice(0, Precision.Tf32);
+        using CudaDevice bf16 = Open(0);
+        var g = new Conv2dGeometry(2, 16, 16, 64, 64, 3, 3, 1, 1);
+        Assert.That(tf32.TakesImages(g), Is.False);
+        Assert.That(bf16.TakesImages(g), Is.True);
+        Assert.That(bf16.TakesImages(g with { Padding = 0 }), Is.False);
+        Assert.That(bf16.TakesImages(g with { Stride = 2 }), Is.False);
+        Assert.That(bf16.TakesImages(g with { InChannels = 1 }), Is.False);
+    }
+
+    // Launches are queued: what they read is kept until the test has ended.
+    private static readonly List<object> Kept = [];
+
+    /// <summary>Lets go of the tensors of a test.</summary>
+    [TearDown]
+    public void LetGo() => Kept.Clear();
+
+    private static Tensor<T> Upload<T>(Device device, ReadOnlySpan<T> values, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        Tensor<T> tensor = shape.Length == 0 ? device.Upload(values) : device.Upload(values, shape);
+        Kept.Add(tensor);
+        return tensor;
+    }
+
+    private static Tensor<T> Allocate<T>(Device device, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        Tensor<T> tensor = device.Allocate<T>(shape);
+        Kept.Add(tensor);
+        return tensor;
+    }
+
+    private static CudaDevice Open(int shared) => new(0, Precision.Bf16) { SharedBytesOfMultiprocessor = shared };
+
+    private static ushort Bfloat16(double value) => CudaDevice.FusedTower.RoundToBfloat16((float)value);
+
+    private static double Rounded(double value) => Widened(Bfloat16(value));
+
+    private static double Widened(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
+
+    private static double[] RoundedSamples(ulong seed, int count) => Array.ConvertAll(Samples.Gaussian(seed, count), value => Rounded(value));
+
+    private static float[] Widen(Tensor<ushort> values) => Array.ConvertAll(values.ToArray(), bits => (float)Widened(bits));
+
+    private static Tensor<ushort> Bits(CudaDevice device, double[] values) => Upload<ushort>(device, Array.ConvertAll(values, Bfloat16));
+
+    private static void AssertStatistics(BatchNormOptions options, double[] y, int channels, Tensor<float> mean, Tensor<float> inverse, Tensor<float> runningMean,
+        Tensor<float> runningVariance, double tolerance = 1e-3)
+    {
+        double[] expectedRunningMean = new double[channels], expectedRunningVariance = new double[channels];
+        Plain.BatchNorm(options, y, channels, null, null, expectedRunningMean, expectedRunningVariance);
+        AssertClose(runningMean.ToArray(), expectedRunningMean, tolerance);
+        AssertClose(runningVariance.ToArray(), expectedRunningVariance, tolerance);
+        double[] expectedMean = new double[options.Sides * channels], expectedInverse = new double[options.Sides * channels];
+        int rows = y.Length / channels / options.Sides;
+        for (int i = 0; i < expectedMean.Length; i++)
+        {
+            double[] column = [.. Enumerable.Range(0, rows).Select(row => y[(((i / channels * rows) + row) * channels) + (i % channels)])];
+            expectedMean[i] = column.Average();
+            expectedInverse[i] = 1 / Math.Sqrt(column.Average(v => (v - expectedMean[i]) * (v - expectedMean[i])) + options.Epsilon);
+        }
+
+        AssertClose(mean.ToArray(), expectedMean, tolerance);
+        AssertClose(inverse.ToArray(), expectedInverse, tolerance);
+    }
+
+    /// <summary>A normalized activation with made-up statistics: what is tested is what its readers do with them.</summary>
+    private sealed record Activation(ulong Seed, int Batch, int Sides, int Side, int Channels, bool Learned, bool Relu)
+    {
+        private readonly double[] x = RoundedSamples(Seed, Batch * Side * Side * Channels);
+        private readonly float[] mean = Samples.Gaussian(Seed + 1, Sides * Channels);
+        private readonly float[] inverse = Array.ConvertAll(Samples.Gaussian(Seed + 2, Sides * Channels), v => 0.5f + Math.Abs(v));
+        private readonly float[]? scale = Learned ? Samples.Gaussian(Seed + 3, Channels) : null;
+        private readonly float[]? shift = Learned ? Samples.Gaussian(Seed + 4, Channels) : null;
+
+        public int Length => x.Length;
+
+        public Bfloat16Activation Upload(CudaDevice device, double[] sums) => new(
+            Upload<ushort>(device, Array.ConvertAll(x, Bfloat16), Batch, Side, Side, Channels),
+            new Normalization(Sides, Relu, Upload<float>(device, mean, Sides, Channels), Upload<float>(device, inverse, Sides, Channels),
+                scale == null ? null : Upload<float>(device, scale), shift == null ? null : Upload<float>(device, shift)),
+            Upload<float>(device, Array.ConvertAll(sums, v => (float)v), Sides, 2, Channels));
+
+        public double[] Normalized() => [.. Enumerable.Range(0, x.Length).Select(i => Relu ? Math.Max(0, Value(i)) : Value(i))];
+
+        /// <summary>sum(m), sum(m xhat) of each side.</summary>
+        public double[] Sums(double[] gradient)
+        {
+            var sums = new double[Sides * 2 * Channels];
+            for (int i = 0; i < x.Length; i++)
+            {
+                int at = (SideOf(i) * 2 * Channels) + (i % Channels);
+                sums[at] += Masked(gradient, i);
+                sums[at + Channels] += Masked(gradient, i) * XHat(i);
+            }
+
+            return sums;
+        }
+
+        public double[] Finished(double[] gradient, double[] sums)
+        {
+            double count = x.Length / Sides / Channels;
+            return [.. Enumerable.Range(0, x.Length).Select(i =>
+            {
+                int c = i % Channels, at = (SideOf(i) * 2 * Channels) + c;
+                return (scale?[c] ?? 1) * inverse[(SideOf(i) * Channels) + c]
+                    * (Masked(gradient, i) - (sums[at] / count) - (XHat(i) * sums[at + Channels] / count));
+            })];
+        }
+
+        private int SideOf(int i) => i / (x.Length / Sides);
+
+        private double XHat(int i)
+        {
+            int at = (SideOf(i) * Channels) + (i % Channels);
+            return (x[i] - mean[at]) * inverse[at];
+        }
+
+        private double Value(int i) => ((scale?[i % Channels] ?? 1) * XHat(i)) + (shift?[i % Channels] ?? 0);
+
+        private double Masked(double[] gradient, int i) => Relu && Value(i) <= 0 ? 0 : gradient[i];
+    }
+
+    private sealed record Layer(int Batch, int Sides, int Side, int InChannels, int OutChannels, int Stride, bool Learned, bool Relu)
+    {
+        private readonly float[] filters = Samples.Gaussian(7, OutChannels * 9 * InChannels);
+
+        public Conv2dGeometry Geometry => new(Batch, Side, Side, InChannels, OutChannels, 3, 3, Stride, 1);
+
+        public Activation Stored { get; } = new(10, Batch, Sides, Side, InChannels, Learned, Relu);
+
+        public Bfloat16Activation Input(CudaDevice device) => Stored.Upload(device, new double[Sides * 2 * InChannels]);
+
+        public double[] Normalized() => Array.ConvertAll(Stored.Normalized(), Rounded);
+
+        public double[] RoundedFilters() => Array.ConvertAll(filters, value => Rounded(value));
+
+        public Tensor<ushort> Pack(CudaDevice device)
+        {
+            Tensor<ushort> packed = Allocate<ushort>(device, 2, filters.Length);
+            device.PackFilters(Geometry, Upload<float>(device, filters), packed);
+            return packed;
+        }
+    }
+}
