@@ -4,22 +4,10 @@
 // Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights come from L2 for each patch. A block of 8 warps takes one patch at a time through all
 // layers in 113 KB of shared memory, so two blocks share a multiprocessor and one computes while the other waits at a barrier.
 //    That leaves 128 registers a thread, so each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
-//  - Images lie in shared memory as [pixel][channel] with a margin of one zero pixel; the margin right of a row is the margin left of the next. A layer is an
-//    implicit matrix product: ldmatrix takes its 8 x 8 blocks straight from the image, each of the nine taps a shift of the pixel's index.
-//  - 16-byte chunks are swizzled by the pixel's index so that the eight rows of an ldmatrix (neighbours, or every second pixel) lie in different banks.
-//  - Weights are packed on the host in the order of the mma fragments: a lane's registers for 16 inputs x 16 outputs are one 16-byte load from global memory,
-//    fetched one step ahead. So there is no barrier but between layers.
+//  - A layer is an implicit matrix product of an image in shared memory and packed filters (image_tile.cuh); there is no barrier but between layers.
 //  - Layer 2 writes its image over that of layer 1, two rows higher, half a picture at a time: rows still to be read are never overwritten.
-#include "ptx_ops.cuh"
+#include "image_tile.cuh"
 #include "reduce.cuh"
-
-#if defined(CUDA_EMU)
-#  define DESCRIBE_D static inline
-#  define DESCRIBE_MEMBER inline
-#else
-#  define DESCRIBE_D static __device__ __forceinline__
-#  define DESCRIBE_MEMBER __device__ __forceinline__
-#endif
 
 constexpr int PATCH_SIDE = 32, PATCH_AREA = 1024, THREADS = 256, FEATURES = 8 * 8 * 128, DIMENSION = 128;
 
@@ -32,13 +20,7 @@ constexpr int BYTES_X = LAYER1_OFFSET + (image_pixels(32) + 1) / 2 * 128, BYTES_
 static_assert(LAYER1_OFFSET % 128 == 0 && BYTES_X % 128 == 0, "swizzled lines are 128 bytes");
 static_assert(2 * (BYTES_X + BYTES_Y + 1024) <= 228 * 1024, "two blocks share a multiprocessor");
 
-// Where the 16-byte chunk (8 channels) of a pixel lies in an image; its reader moves by STRIDE pixels.
-template <int CHANNELS, int STRIDE> DESCRIBE_D int chunk_offset(int pixel, int chunk) {
-  if (CHANNELS == 32) return (pixel >> 1) * 128 + (((((pixel & 1) << 2) + chunk) ^ ((pixel >> 1) & 7)) << 4);
-  return pixel * (CHANNELS * 2) + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
-}
-
-template <int CHANNELS, int STRIDE, int SIDE> DESCRIBE_D void clear_margin(unsigned char* image) {
+template <int CHANNELS, int STRIDE, int SIDE> VEC_D void clear_margin(unsigned char* image) {
   constexpr int CHUNKS = CHANNELS / 8, PIXELS = 3 * SIDE + 3;
   for (int i = fresh_thread(); i < PIXELS * CHUNKS; i += THREADS) {
     const int k = i / CHUNKS;
@@ -48,7 +30,7 @@ template <int CHANNELS, int STRIDE, int SIDE> DESCRIBE_D void clear_margin(unsig
 }
 
 // x = (x - mean) / (deviation + epsilon), deviation with n - 1, into a float image with a margin; see patches.cu.
-DESCRIBE_D void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
+VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
   const int thread = fresh_thread(), i = 4 * thread;
   const unsigned bytes = __ldg(reinterpret_cast<const unsigned*>(patch + i));
   float v[4];
@@ -79,10 +61,10 @@ DESCRIBE_D void normalize(const unsigned char* __restrict__ patch, const float* 
   }
 }
 
-DESCRIBE_D unsigned relu_pair(float a, float b) { return pack_bf16(fmaxf(a, 0.f), fmaxf(b, 0.f)); }
+VEC_D unsigned relu_pair(float a, float b) { return pack_bf16(fmaxf(a, 0.f), fmaxf(b, 0.f)); }
 
 // Layer 1, one input channel: float32, four neighbouring pixels and eight channels a thread at a time. Filters [3][3][32].
-DESCRIBE_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, unsigned char* output) {
+VEC_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, unsigned char* output) {
   const int thread = fresh_thread(), y = thread / 8, x = thread % 8 * 4;
   float in[3][6];
   PRAGMA_UNROLL
@@ -117,89 +99,44 @@ DESCRIBE_D void first_layer(const float* image, const float* __restrict__ filter
   }
 }
 
-// A 3 x 3 layer: a warp's part is 16 ROW_TILES output pixels x 8 COLUMN_TILES channels.
-template <int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int COLUMN_TILES> struct Layer {
-  static constexpr int COLUMN_WARPS = OUT / (8 * COLUMN_TILES), ROWS = 8 / COLUMN_WARPS * 16 * ROW_TILES, STEPS = 9 * IN / 16;
-  static constexpr int IN_PITCH = SIDE * STRIDE + 1;
-  float acc[ROW_TILES][COLUMN_TILES][4];
-
-  // Sums for the output pixels first_row + [0, ROWS). Filters are packed fragments [step][OUT / 16][32 lanes][8].
-  DESCRIBE_MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first_row) {
-    const int thread = fresh_thread(), lane = thread % 32, warp = thread / 32, column_warp = warp % COLUMN_WARPS;
-    const int row = first_row + warp / COLUMN_WARPS * 16 * ROW_TILES + (lane & 15);
-    int pixel[ROW_TILES];
-    PRAGMA_UNROLL
-    for (int i = 0; i < ROW_TILES; i++) pixel[i] = (row + 16 * i) / SIDE * STRIDE * IN_PITCH + (row + 16 * i) % SIDE * STRIDE;
-    PRAGMA_UNROLL
-    for (int i = 0; i < ROW_TILES; i++) {
-      PRAGMA_UNROLL
-      for (int j = 0; j < COLUMN_TILES; j++) {
-        PRAGMA_UNROLL
-        for (int k = 0; k < 4; k++) acc[i][j][k] = 0.f;
-      }
-    }
-    const uint4* fragment = filters + (column_warp * COLUMN_TILES / 2) * 32 + lane;
-    uint4 b[COLUMN_TILES / 2];
-    PRAGMA_UNROLL
-    for (int j = 0; j < COLUMN_TILES / 2; j++) b[j] = __ldg(fragment + j * 32);
-    for (int tap = 0; tap < 9; tap++) {
-      const int shift = tap / 3 * IN_PITCH + tap % 3;
-      PRAGMA_UNROLL
-      for (int c = 0; c < IN / 16; c++) {
-        // The weights of the next step, behind the last one once more those of the first.
-        const int next = tap * (IN / 16) + c + 1;
-        const uint4* ahead = fragment + (next == STEPS ? 0 : next) * (OUT / 16 * 32);
-        uint4 following[COLUMN_TILES / 2];
-        PRAGMA_UNROLL
-        for (int j = 0; j < COLUMN_TILES / 2; j++) following[j] = __ldg(ahead + j * 32);
-        PRAGMA_UNROLL
-        for (int i = 0; i < ROW_TILES; i++) {
-          uint32_t a[4];
-          ldmatrix_x4(a, input, chunk_offset<IN, STRIDE>(pixel[i] + shift, 2 * c + (lane >> 4)));
-          PRAGMA_UNROLL
-          for (int j = 0; j < COLUMN_TILES / 2; j++) {
-            mma_bf16_16816(acc[i][2 * j], a, b[j].x, b[j].y);
-            mma_bf16_16816(acc[i][2 * j + 1], a, b[j].z, b[j].w);
-          }
-        }
-        PRAGMA_UNROLL
-        for (int j = 0; j < COLUMN_TILES / 2; j++) b[j] = following[j];
-      }
-    }
-  }
-
-  // Calls store(output pixel, channel, two neighbouring values as bf16) after bias and ReLU.
-  template <class Store> DESCRIBE_MEMBER void finish(const float* __restrict__ bias, int first_row, Store store) {
-    const int thread = fresh_thread(), lane = thread % 32, warp = thread / 32;
-    const int row = first_row + warp / COLUMN_WARPS * 16 * ROW_TILES + (lane >> 2), column = warp % COLUMN_WARPS * 8 * COLUMN_TILES + (lane & 3) * 2;
-    PRAGMA_UNROLL
-    for (int j = 0; j < COLUMN_TILES; j++) {
-      const float left = __ldg(bias + column + 8 * j), right = __ldg(bias + column + 8 * j + 1);
-      PRAGMA_UNROLL
-      for (int i = 0; i < ROW_TILES; i++) {
-        store(row + 16 * i, column + 8 * j, relu_pair(acc[i][j][0] + left, acc[i][j][1] + right));
-        store(row + 16 * i + 8, column + 8 * j, relu_pair(acc[i][j][2] + left, acc[i][j][3] + right));
-      }
-    }
-  }
-};
-
-// Stores into an image of SIDE x SIDE pixels that is read with STRIDE.
+// Stores a pixel's eight channels into an image of SIDE x SIDE pixels that is read with STRIDE.
 template <int CHANNELS, int SIDE, int STRIDE> struct ImageStore {
   unsigned char* image;
-  DESCRIBE_MEMBER void operator()(int row, int channel, unsigned pair) const {
-    const int pixel = (row / SIDE + 1) * (SIDE + 1) + row % SIDE + 1;
-    *reinterpret_cast<unsigned*>(image + chunk_offset<CHANNELS, STRIDE>(pixel, channel >> 3) + (channel & 7) * 2) = pair;
+  VEC_MEMBER void operator()(int row, int channel, uint4 values) const {
+    st_u4(image + chunk_offset<CHANNELS, STRIDE>((row / SIDE + 1) * (SIDE + 1) + row % SIDE + 1, channel >> 3), values);
   }
 };
 
 struct FeatureStore {
-  unsigned* features;
-  DESCRIBE_MEMBER void operator()(int row, int channel, unsigned pair) const { features[(row * 128 + channel) / 2] = pair; }
+  uint4* features;
+  VEC_MEMBER void operator()(int row, int channel, uint4 values) const { st_u4(features + (row * 128 + channel) / 8, values); }
+};
+
+// A 3 x 3 layer: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 channels.
+template <int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES> struct Layer {
+  typedef Strip<IN, SIDE * STRIDE, STRIDE, SIDE, 1> Tile;
+  ImageProduct<IN, STRIDE, OUT / 32, ROW_TILES> product;
+
+  // Sums for the output pixels from the first on, as many as the warps have.
+  VEC_MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first) {
+    product.multiply(input, filters, AllTaps<Tile::PITCH>{}, [=](int p) { return Tile::corner(first + p); });
+  }
+  // Calls store(output pixel, channel, eight neighbouring channels as bf16) after bias and ReLU.
+  template <class Store> VEC_MEMBER void finish(const float* __restrict__ bias, int first, Store store) {
+    const int channel = product.output();
+    const Eight b = eight(bias + channel);
+    PRAGMA_UNROLL
+    for (int k = 0; k < 2 * ROW_TILES; k++) {
+      Eight v = product.values(k / 2, k % 2);
+      PRAGMA_UNROLL
+      for (int j = 0; j < 8; j++) v.v[j] = fmaxf(v.v[j] + b.v[j], 0.f);
+      store(first + product.pixel(k / 2, k % 2), channel, v.packed());
+    }
+  }
 };
 
 // A layer from one image to another place.
-template <class L, class Store> DESCRIBE_D void run_layer(const unsigned char* input, const uint4* filters, const float* bias, Store store) {
+template <class L, class Store> VEC_D void run_layer(const unsigned char* input, const uint4* filters, const float* bias, Store store) {
   L layer;
   layer.multiply(input, filters, 0);
   layer.finish(bias, 0, store);
@@ -209,7 +146,7 @@ template <class L, class Store> DESCRIBE_D void run_layer(const unsigned char* i
 extern "C" __global__ __launch_bounds__(THREADS, 2) void describe_tower(const unsigned char* __restrict__ patches, const float* __restrict__ mean_image,
     float epsilon, const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3,
     const uint4* __restrict__ filters4, const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ bias,
-    unsigned* __restrict__ features, int count) {
+    uint4* __restrict__ features, int count) {
   DYN_SHARED(unsigned char, shared);
   unsigned char *x = shared, *y = shared + BYTES_X;
   float *input = reinterpret_cast<float*>(y), *partial = input + 2048;
@@ -222,7 +159,8 @@ extern "C" __global__ __launch_bounds__(THREADS, 2) void describe_tower(const un
     __syncthreads();
 
     {
-      Layer<32, 32, 32, 1, 4, 4> layer;
+      Layer<32, 32, 32, 1, 4> layer;
+      PRAGMA_ROLLED
       for (int half = 0; half < 2; half++) {
         layer.multiply(first, filters2, 512 * half);
         __syncthreads();
@@ -233,18 +171,18 @@ extern "C" __global__ __launch_bounds__(THREADS, 2) void describe_tower(const un
     __syncthreads();
 
     clear_margin<64, 1, 16>(y);
-    run_layer<Layer<32, 64, 16, 2, 4, 4>>(x, filters3, bias + 2 * 128, ImageStore<64, 16, 1>{y});
+    run_layer<Layer<32, 64, 16, 2, 4>>(x, filters3, bias + 2 * 128, ImageStore<64, 16, 1>{y});
     __syncthreads();
 
     clear_margin<64, 2, 16>(x);
-    run_layer<Layer<64, 64, 16, 1, 4, 4>>(y, filters4, bias + 3 * 128, ImageStore<64, 16, 2>{x});
+    run_layer<Layer<64, 64, 16, 1, 4>>(y, filters4, bias + 3 * 128, ImageStore<64, 16, 2>{x});
     __syncthreads();
 
     clear_margin<128, 1, 8>(y);
-    run_layer<Layer<64, 128, 8, 2, 2, 4>>(x, filters5, bias + 4 * 128, ImageStore<128, 8, 1>{y});
+    run_layer<Layer<64, 128, 8, 2, 2>>(x, filters5, bias + 4 * 128, ImageStore<128, 8, 1>{y});
     __syncthreads();
 
-    run_layer<Layer<128, 128, 8, 1, 2, 4>>(y, filters6, bias + 5 * 128, FeatureStore{features + (size_t)patch * (FEATURES / 2)});
+    run_layer<Layer<128, 128, 8, 1, 2>>(y, filters6, bias + 5 * 128, FeatureStore{features + (size_t)patch * (FEATURES / 8)});
     __syncthreads();
   }
 }
@@ -253,9 +191,9 @@ KERNEL(describe_tower);
 // 32 patches x 128 dimensions a block, K in stages of 64 through four buffers of cp.async. A warp computes 16 patches x 32 dimensions.
 constexpr int PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4, PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;
 
-DESCRIBE_D int project_offset(int row, int chunk) { return row * (PROJECT_DEPTH * 2) + ((chunk ^ (row & 7)) << 4); }
+VEC_D int project_offset(int row, int chunk) { return row * (PROJECT_DEPTH * 2) + ((chunk ^ (row & 7)) << 4); }
 
-DESCRIBE_D void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters, int first, int count,
+VEC_D void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters, int first, int count,
                               int depth) {
   PRAGMA_UNROLL
   for (int i = 0; i < (PROJECT_ROWS + DIMENSION) * 8 / THREADS; i++) {

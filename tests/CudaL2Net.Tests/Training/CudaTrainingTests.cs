@@ -4,6 +4,7 @@ using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Formats;
 using CudaL2Net.Models;
+using CudaL2Net.Operations;
 using CudaL2Net.Tests.Interop;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Training;
@@ -61,6 +62,40 @@ public sealed class CudaTrainingTests
             // Rounding errors grow from step to step.
             Assert.That(losses[i], Is.EqualTo(expected[i]).Within(i < 5 ? 1e-3 : 1e-2), $"the loss of step {i + 1}");
         }
+    }
+
+    /// <summary>Activations rounded to 8 bits turn the direction of a step a little, and its length hardly.</summary>
+    [Test]
+    public void StepsInBf16GoWhereThoseOfTheCpuGo()
+    {
+        TrainingOptions options = Presets.Find("hardnet-200k") with { Batch = 4, PairsPerEpoch = 12, Steps = 3 };
+        options = options with { Optimizer = options.Optimizer with { LearningRate = 0.1f } };
+        var initial = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1);
+        using var folder = new TemporaryFolder();
+        float[] start = Filters(initial), bits = Train("bf16", "cuda", Precision.Bf16);
+        float[] expected = Minus(Train("cpu", "cpu", Precision.Float32), start);
+        Assert.That(Train("again", "cuda", Precision.Bf16), Is.EqualTo(bits), "a repeated run");
+        Assert.That(Losses(folder["bf16"])[0], Is.EqualTo(Losses(folder["cpu"])[0]).Within(2).Percent);
+        float[] actual = Minus(bits, start);
+        double cosine = Dot(actual, expected) / Math.Sqrt(Dot(actual, actual) * Dot(expected, expected));
+        TestContext.Out.WriteLine($"cosine {cosine:F4}, lengths {Math.Sqrt(Dot(actual, actual) / Dot(expected, expected)):F4}");
+        Assert.That(cosine, Is.GreaterThan(0.98));
+        Assert.That(Math.Sqrt(Dot(actual, actual) / Dot(expected, expected)), Is.EqualTo(1).Within(0.05));
+
+        float[] Train(string run, string device, Precision precision)
+        {
+            using Device opened = Device.Open(device, 0, precision);
+            using var trainer = new Trainer(options, Data, null, opened, folder[run],
+                new TrainerSetup { InitialModel = new ModelFile(Architecture.L2Net, [initial], 10, new Dictionary<string, string>()) });
+            trainer.Run();
+            return Filters(ModelFile.Read(Path.Combine(folder[run], "model.safetensors")).Towers[^1]);
+        }
+
+        static float[] Filters(TowerWeights weights) => [.. weights.Layers.SelectMany(layer => layer.Filters)];
+
+        static float[] Minus(float[] a, float[] b) => [.. a.Zip(b, (x, y) => x - y)];
+
+        static double Dot(float[] a, float[] b) => a.Zip(b).Sum(pair => (double)pair.First * pair.Second);
     }
 
     [Test]

@@ -110,8 +110,8 @@ internal sealed unsafe partial class CudaDevice
         }
 
         /// <summary>
-        /// [out][tap][in] in the order of the B fragments of mma.m16n8k16: [tap][in / 16][out / 16][lane][8]. Lane 4g + t holds of outputs g and g + 8 (of the
-        /// 16) inputs 2t, 2t + 1, 2t + 8, 2t + 9 (of the 16).
+        /// [out][tap][in] in the order of the B fragments of mma.m16n8k16, see image_tile.cuh: [tap][in / 16][out / 16][lane][8]. Lane 4g + t holds inputs 2t,
+        /// 2t + 1, 2t + 8, 2t + 9 (of the 16) for two outputs, chosen in each group of 32 so that the sums that a lane ends up with belong to eight neighbours.
         /// </summary>
         private static ushort[] PackFragments(FoldedLayer layer)
         {
@@ -125,7 +125,8 @@ internal sealed unsafe partial class CudaDevice
                     {
                         for (int k = 0; k < 8; k++)
                         {
-                            int row = output + (lane / 4) + (k / 4 * 8), column = step + (lane % 4 * 2) + (k % 2) + (k / 2 % 2 * 8);
+                            int row = (output / 32 * 32) + (lane / 8 * 8) + (output / 16 % 2 * 4) + (k / 4 * 2) + (lane / 4 % 2);
+                            int column = step + (lane % 4 * 2) + (k % 2) + (k / 2 % 2 * 8);
                             packed[at++] = RoundToBfloat16(layer.Filters[(row * depth) + column]);
                         }
                     }
