@@ -43,8 +43,8 @@ public enum PatchAugmentation
 public readonly record struct GatherOptions(PatchNormalization Normalization, PatchAugmentation Augmentation, ulong Seed);
 
 /// <summary>
-/// The numbers that matrix products multiply on a CUDA device. Tensors, sums and everything that is not a product stay float32 in all of them: operands are
-/// rounded to nearest while they are loaded.
+/// The numbers that matrix products multiply on a CUDA device. Weights, sums, losses and everything that is not a product are float32 in all of them: operands
+/// are rounded to nearest while they are loaded.
 /// </summary>
 public enum Precision
 {
@@ -54,7 +54,8 @@ public enum Precision
     /// <summary>TensorFloat-32 on tensor cores: 11 significant bits, float32's range.</summary>
     Tf32,
 
-    /// <summary>bfloat16 on tensor cores: 8 significant bits, float32's range.</summary>
+    /// <summary>bfloat16 on tensor cores: 8 significant bits, float32's range. The activations of L2-Net's convolutions but the last, and the gradients of these
+    /// activations, are kept in memory as bfloat16, too (<see cref="Devices.IImageKernels"/>).</summary>
     Bf16,
 }
 
