@@ -135,6 +135,9 @@ internal static unsafe partial class Driver
     public static partial CudaError cuMemcpyDtoHAsync_v2(void* to, nint from, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
+    public static partial CudaError cuMemcpyDtoDAsync_v2(nint to, nint from, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
     public static partial CudaError cuMemsetD8Async(nint to, byte value, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
@@ -181,6 +184,9 @@ internal static unsafe partial class Driver
 
     [LibraryImport(Library)]
     public static partial CudaError cuEventSynchronize(nint happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventElapsedTime(float* milliseconds, nint start, nint end);
 
     [LibraryImport(Library)]
     public static partial CudaError cuEventDestroy_v2(nint happening);

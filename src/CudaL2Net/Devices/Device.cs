@@ -81,6 +81,9 @@ public abstract unsafe class Device : IDisposable
     /// <inheritdoc/>
     public abstract void Dispose();
 
+    /// <summary>A clock for what the device does.</summary>
+    internal virtual DeviceTimer CreateTimer() => new StopwatchTimer(this);
+
     /// <summary>Prepares the reading of tensors while other work goes on.</summary>
     /// <param name="sources">The tensors, which must outlive the result.</param>
     internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(sources);
@@ -99,6 +102,8 @@ public abstract unsafe class Device : IDisposable
     internal abstract void CopyToDevice(void* device, void* host, nuint bytes);
 
     internal abstract void CopyToHost(void* host, void* device, nuint bytes);
+
+    internal abstract void CopyOnDevice(void* to, void* from, nuint bytes);
 
     internal abstract void Clear(void* device, nuint bytes);
 

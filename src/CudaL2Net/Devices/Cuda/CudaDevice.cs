@@ -171,6 +171,16 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         stream.Synchronize();
     }
 
+    internal override void CopyOnDevice(void* to, void* from, nuint bytes)
+    {
+        if (bytes > 0 && measured == null)
+        {
+            stream.CopyOnDeviceAsync((nint)to, (nint)from, bytes);
+        }
+    }
+
+    internal override DeviceTimer CreateTimer() => new EventTimer(this);
+
     internal override void Clear(void* device, nuint bytes)
     {
         if (bytes > 0 && measured == null)

@@ -75,6 +75,16 @@ internal sealed unsafe partial class CudaDevice
             }
         }
 
+        public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            RequireLength(descriptors, patches.Length / PatchSet.Area * network.Dimension, nameof(descriptors));
+            if (patches.Length > 0)
+            {
+                tower.Run(patches, descriptors);
+            }
+        }
+
         public void Dispose()
         {
             disposed = true;

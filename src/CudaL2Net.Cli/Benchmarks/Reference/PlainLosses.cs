@@ -1,6 +1,6 @@
 using CudaL2Net.Operations;
 
-namespace CudaL2Net.Tests.Reference;
+namespace CudaL2Net.Cli.Benchmarks.Reference;
 
 internal static partial class Plain
 {

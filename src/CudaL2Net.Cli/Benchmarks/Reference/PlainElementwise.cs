@@ -1,6 +1,6 @@
 using CudaL2Net.Operations;
 
-namespace CudaL2Net.Tests.Reference;
+namespace CudaL2Net.Cli.Benchmarks.Reference;
 
 /// <summary>Every operation once more, in double precision and obvious loops, sharing nothing with the library's kernels.</summary>
 internal static partial class Plain
