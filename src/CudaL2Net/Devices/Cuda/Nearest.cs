@@ -2,7 +2,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     /// <summary>2^-23: from 1 to the next float.</summary>
     private const float FloatStep = 1f / (1 << 23);

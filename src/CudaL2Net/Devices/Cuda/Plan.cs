@@ -9,7 +9,7 @@ namespace CudaL2Net.Devices.Cuda;
 /// The network for inference: patches go through in blocks. A block is copied to page-locked memory, from there to the device on a stream of its own while
 /// the block before it is computed; its descriptors are collected when its slot is needed again.
 /// </summary>
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     /// <summary>Patches in a block of a plan where memory allows: enough to fill the largest devices.</summary>
     internal int PlanBlock { get; set; } = 512;
