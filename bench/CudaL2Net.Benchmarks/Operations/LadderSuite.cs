@@ -1,66 +1,51 @@
+using BenchmarkDotNet.Attributes;
+using CudaL2Net.Cli.Benchmarks;
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
-namespace CudaL2Net.Benchmarks;
+namespace CudaL2Net.Benchmarks.Operations;
 
-/// <summary>What the steps of the convolution's design gain, on L2-Net's fourth layer: from plain loops to the library's kernel.</summary>
-internal static unsafe class LadderBenchmark
+/// <summary>
+/// What the steps of the convolution's design gain, on L2-Net's fourth layer: from plain loops to the library's kernel. The first two know one thread only.
+/// </summary>
+public unsafe class LadderSuite : OperationSuite
 {
-    private const int Batch = 64;
+    private const int Batch = 64, Layer = 3;
 
     // Plain loops are slow, and take as long for every image.
     private const int PlainImages = 4;
 
-    public static IEnumerable<Table> Run(Settings settings)
+    private readonly Conv2dGeometry geometry = L2NetLayers.Of(Batch)[Layer];
+    private readonly Conv2dGeometry few = L2NetLayers.Of(PlainImages)[Layer];
+    private Tensor<float> x = null!, filters = null!, y = null!;
+
+    public override double Flop(string benchmark) => 2.0 * (benchmark == nameof(PlainLoops) ? few : geometry).MultiplyAdds;
+
+    [Benchmark]
+    public void PlainLoops() => Plain(few, x.Pointer, filters.Pointer, y.Pointer);
+
+    [Benchmark]
+    public void VectorsOfChannels() => PixelByPixel(geometry, x.Pointer, filters.Pointer, y.Pointer);
+
+    [Benchmark]
+    public void RegisterTiles() => Kernels.Conv2dForward(geometry, x, filters, null, y);
+
+    protected override void Allocate()
     {
-        Conv2dGeometry g = DescribeBenchmark.Layers().ElementAt(3) with { Batch = Batch };
-        var table = new Table(
-            $"The forward pass of the fourth layer, step by step, {Batch} patches",
-            ("step", ""),
-            ("threads", "0"),
-            ("ms", "0.0"),
-            ("GFLOP/s", "0.0"),
-            ("share", "0.0%"))
+        x = Inputs.Gaussian(Batch, geometry.Height, geometry.Width, geometry.InChannels);
+        filters = Inputs.Gaussian(geometry.OutChannels, geometry.KernelHeight, geometry.KernelWidth, geometry.InChannels);
+        y = Inputs.Empty<float>(Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels);
+        PlainLoops();
+        float[] expected = y.Rows(0, PlainImages).ToArray();
+        foreach (Action step in new Action[] { VectorsOfChannels, RegisterTiles })
         {
-            Note = "Medians; shares of the rate of fused multiply-adds with as many threads, measured in the same run. Every step gives the same sums.",
-        };
-        using var one = new CpuDevice(1);
-        using Tensor<float> x = RandomInput.Gaussian(one, Batch, g.Height, g.Width, g.InChannels);
-        using Tensor<float> filters = RandomInput.Gaussian(one, g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
-        using Tensor<float> plain = one.Allocate<float>(Batch, g.OutHeight, g.OutWidth, g.OutChannels), pixels = one.Allocate<float>(plain.Shape);
-        using Tensor<float> tiles = one.Allocate<float>(plain.Shape);
-        double peak = FmaPeak.Measure(1);
-        Conv2dGeometry few = g with { Batch = PlainImages };
-        double[] seconds = Timing.Interleaved(
-            settings.Rounds,
-            () => PlainLoops(few, x.Pointer, filters.Pointer, plain.Pointer),
-            () => PixelByPixel(g, x.Pointer, filters.Pointer, pixels.Pointer),
-            () => one.Conv2dForward(g, x, filters, null, tiles));
-        float[] expected = plain.ToArray()[..(plain.Length / Batch * PlainImages)];
-        RequireClose(expected, pixels.ToArray());
-        RequireClose(expected, tiles.ToArray());
-        Add("plain loops", 1, seconds[0] * Batch / PlainImages);
-        Add("vectors of channels, a pixel at a time", 1, seconds[1]);
-        Add("register tiles of 8 pixels x 32 channels", 1, seconds[2]);
-        foreach (int threads in settings.Threads.Where(count => count > 1))
-        {
-            peak = FmaPeak.Measure(threads);
-            using var many = new CpuDevice(threads);
-            Action forward = () => many.Conv2dForward(g, x, filters, null, tiles);
-            Add("register tiles, threads share the images", threads, Timing.Interleaved(settings.Rounds, forward)[0]);
-        }
-
-        return [table];
-
-        void Add(string step, int threads, double time)
-        {
-            double rate = 2.0 * g.MultiplyAdds / time / 1e9;
-            table.Add(step, threads, time * 1e3, rate, rate / peak);
+            step();
+            RequireClose(expected, y.Rows(0, PlainImages).ToArray());
         }
     }
 
-    private static void PlainLoops(in Conv2dGeometry g, float* x, float* filters, float* y)
+    private static void Plain(in Conv2dGeometry g, float* x, float* filters, float* y)
     {
         for (int n = 0; n < g.Batch; n++)
         {

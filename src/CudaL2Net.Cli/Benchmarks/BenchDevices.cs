@@ -12,6 +12,9 @@ internal sealed record BenchDevices(string Name, Precision[] Precisions, int[] T
     /// <summary>Whether they are the tests' emulation: small work is enough there.</summary>
     public bool Emulated { get; init; }
 
+    /// <summary>Whose kernels train.</summary>
+    public KernelSet Kernels { get; init; }
+
     /// <summary>Whether they are a CPU.</summary>
     public bool IsCpu => Name == "cpu";
 
@@ -22,7 +25,7 @@ internal sealed record BenchDevices(string Name, Precision[] Precisions, int[] T
     public IEnumerable<Device> Open() =>
         from precision in Precisions
         from threads in Threads
-        select Device.Open(Name, threads, precision);
+        select Device.Open(Name, threads, precision, Kernels);
 
     /// <summary>Opens one.</summary>
     public Device Open(Precision precision) => Device.Open(Name, Threads[0], precision);

@@ -104,11 +104,14 @@ internal static class BenchOutput
             Lines(console, [$"peak, {peak.Name}: {Number(peak.Rate / 1e9)} G/s"]);
         }
 
-        foreach (IGrouping<bool, BenchRow> part in report.Rows.GroupBy(row => row.StepShare is not null))
+        // Operations of one batch and precision have a table of their own, with shorter names.
+        bool kernels = report.Kind == "kernels";
+        foreach (IGrouping<string, BenchRow> part in report.Rows.GroupBy(row =>
+            kernels ? $"{row.Batch} patches, {row.Precision}" : row.StepShare is null ? report.Kind : "where the step's time goes"))
         {
             BenchRow[] rows = [.. part];
             (string Title, Func<BenchRow, string?> Text)[] shown = [.. Columns.Where(column => rows.Any(row => column.Text(row) is not null))];
-            Table table = new Table().Border(TableBorder.Simple).AddColumn(part.Key ? "where the step's time goes" : report.Kind);
+            Table table = new Table().Border(TableBorder.Simple).AddColumn(Markup.Escape(part.Key));
             foreach ((string title, _) in shown)
             {
                 table.AddColumn(title, column => column.RightAligned().NoWrap());
@@ -116,7 +119,7 @@ internal static class BenchOutput
 
             foreach (BenchRow row in rows)
             {
-                table.AddRow([Markup.Escape(row.Name), .. shown.Select(column => Markup.Escape(column.Text(row) ?? string.Empty))]);
+                table.AddRow([Markup.Escape(kernels ? $"{row.Operation}, {row.Shape}" : row.Name), .. shown.Select(column => Markup.Escape(column.Text(row) ?? string.Empty))]);
             }
 
             console.Write(table);

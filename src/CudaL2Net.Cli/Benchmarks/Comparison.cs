@@ -1,6 +1,13 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace CudaL2Net.Cli.Benchmarks;
 
+/// <summary>Writes verdicts by name.</summary>
+internal sealed class VerdictConverter() : JsonStringEnumConverter<Verdict>(JsonNamingPolicy.CamelCase);
+
 /// <summary>How a figure of one report stands to the same of another one.</summary>
+[JsonConverter(typeof(VerdictConverter))]
 internal enum Verdict
 {
     /// <summary>No further apart than the noise.</summary>

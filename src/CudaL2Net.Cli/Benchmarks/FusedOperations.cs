@@ -1,5 +1,6 @@
 using CudaL2Net.Cli.Benchmarks.Reference;
 using CudaL2Net.Devices;
+using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 using static CudaL2Net.Cli.Benchmarks.PreparedOperation;
@@ -35,7 +36,6 @@ internal static class FusedOperations
                 (set, patches) => Forward(set, At(patches), normalizedInput, layer < last))
             {
                 ByPrecision = true,
-                Convolution = (At, ConvolutionPassKind.Forward),
             };
             if (layer > 0)
             {
@@ -46,7 +46,6 @@ internal static class FusedOperations
                     (set, patches) => BackwardData(set, At(patches), normalizedInput, layer < last))
                 {
                     ByPrecision = true,
-                    Convolution = (At, ConvolutionPassKind.BackwardData),
                 };
             }
 
@@ -57,7 +56,6 @@ internal static class FusedOperations
                 (set, patches) => BackwardFilter(set, At(patches), normalizedInput, layer < last))
             {
                 ByPrecision = true,
-                Convolution = (At, ConvolutionPassKind.BackwardFilter),
             };
         }
 
@@ -85,7 +83,7 @@ internal static class FusedOperations
         }
     }
 
-    private static IFusedKernels Kernels(TensorSet set) => (IFusedKernels)set.Device.Kernels;
+    private static IFusedKernels Kernels(TensorSet set) => set.Device.FusedKernels!;
 
     private static PreparedOperation Forward(TensorSet set, Conv2dGeometry g, bool normalizedInput, bool relu)
     {
@@ -99,7 +97,7 @@ internal static class FusedOperations
         return Of(
             () => kernels.Conv2dForward(g, x, input?.Normalization, filters, null, y, options, mean, inverse, runningMean, runningVariance),
             () => [Plain.Conv2d(g, input?.Normalized() ?? Doubles(x), Doubles(filters), null)],
-            y);
+            y) with { Vendor = VendorOperations.Convolution(set, g, CudaDnnConvolutionPass.Forward) };
     }
 
     private static PreparedOperation BackwardData(TensorSet set, Conv2dGeometry g, bool normalizedInput, bool relu)
@@ -111,7 +109,7 @@ internal static class FusedOperations
         return Of(
             () => kernels.Conv2dBackwardData(g, output.Stored, gradient, filters, dInput, input?.Stored),
             () => [Plain.Conv2dBackwardData(g, output.InputGradient(gradient), Doubles(filters))],
-            dInput);
+            dInput) with { Vendor = VendorOperations.Convolution(set, g, CudaDnnConvolutionPass.BackwardData) };
     }
 
     private static PreparedOperation BackwardFilter(TensorSet set, Conv2dGeometry g, bool normalizedInput, bool relu)
@@ -124,7 +122,7 @@ internal static class FusedOperations
         return Of(
             () => kernels.Conv2dBackwardFilter(g, x, input?.Normalization, output.Stored, gradient, dFilters, null),
             () => [Plain.Conv2dBackwardFilter(g, input?.Normalized() ?? Doubles(x), output.InputGradient(gradient)).Filters],
-            dFilters);
+            dFilters) with { Vendor = VendorOperations.Convolution(set, g, CudaDnnConvolutionPass.BackwardFilter) };
     }
 
     private static PreparedOperation Normalize(TensorSet set, int patches, int side, int channels)

@@ -1,6 +1,8 @@
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Devices.Cuda.Vendor;
+using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 
 namespace CudaL2Net.Cli.Benchmarks;
@@ -40,11 +42,12 @@ internal sealed class KernelBench
             using Device? another = precision == first.Precision ? null : options.Devices.Open(precision);
             Device device = another ?? first;
             using var sampler = new Sampler(device, options.Rounds);
+            using VendorLibraries? vendor = options.Vendor ? OpenVendor(device) : null;
             Case[] cases = [.. Cases(device)];
             for (int i = 0; i < cases.Length; i++)
             {
                 progress((Array.IndexOf(options.Devices.Precisions, precision) + ((double)i / cases.Length)) / options.Devices.Precisions.Length, cases[i].Name);
-                rows.Add(Measure(device, sampler, cases[i]));
+                rows.Add(Measure(device, sampler, vendor, cases[i]));
             }
         }
 
@@ -66,7 +69,7 @@ internal sealed class KernelBench
         where made.Name.Contains(options.Filter, StringComparison.OrdinalIgnoreCase)
         select made;
 
-    private (BenchRow Row, Arithmetic Arithmetic) Measure(Device device, Sampler sampler, Case measured)
+    private (BenchRow Row, Arithmetic Arithmetic) Measure(Device device, Sampler sampler, VendorLibraries? vendor, Case measured)
     {
         KernelOperation operation = measured.Operation;
         Work work = operation.Cost(measured.Patches);
@@ -75,15 +78,16 @@ internal sealed class KernelBench
         List<TensorSet> sets = [];
         try
         {
-            var actions = new List<Action>();
+            var prepared = new List<PreparedOperation>();
             for (int i = 0; i < Math.Clamp(SetBytes / work.Bytes, 1, Math.Min(MostSets, options.Rounds)); i++)
             {
-                var set = new TensorSet(device);
+                var set = new TensorSet(device) { Vendor = vendor };
                 sets.Add(set);
-                actions.Add(operation.Prepare(set, measured.Patches).Run);
+                prepared.Add(operation.Prepare(set, measured.Patches));
             }
 
-            double[][] seconds = sampler.Measure(actions);
+            Action[] own = [.. prepared.Select(set => set.Run)], theirs = [.. prepared.Select(set => set.Vendor?.Run).OfType<Action>()];
+            double[][] seconds = theirs.Length == 0 ? sampler.Measure(own) : sampler.Measure(own, theirs);
             return (new BenchRow
             {
                 Name = measured.Name,
@@ -97,12 +101,26 @@ internal sealed class KernelBench
                 Operations = work.Operations,
                 Counting = work.Counting,
                 Error = error,
+                Peer = theirs.Length == 0 ? null : new BenchPeer(prepared[0].Vendor!.Name(), seconds[1]),
                 Reference = operation.ByBatch ? $"double, {checkedPatches} patches" : "double",
             }, work.Arithmetic);
         }
         finally
         {
             sets.ForEach(set => set.Dispose());
+        }
+    }
+
+    private VendorLibraries? OpenVendor(Device device)
+    {
+        try
+        {
+            return new VendorLibraries(((CudaDevice)device).Stream);
+        }
+        catch (CudaLibraryException missing)
+        {
+            options.Say($"without the vendor's: {missing.Message}");
+            return null;
         }
     }
 
@@ -135,5 +153,6 @@ internal sealed class KernelBench
 /// <param name="Batches">Patches of a batch.</param>
 /// <param name="Filter">A text that the names of operations must have in them.</param>
 /// <param name="Rounds">Samples of each figure.</param>
-/// <param name="Vendor">Whether cuDNN and cuBLAS are measured beside.</param>
-internal sealed record KernelBenchOptions(BenchDevices Devices, int[] Batches, string Filter, int Rounds, bool Vendor);
+/// <param name="Vendor">Whether cuDNN and cuBLAS are measured beside, where they are installed.</param>
+/// <param name="Say">Is told that they are not.</param>
+internal sealed record KernelBenchOptions(BenchDevices Devices, int[] Batches, string Filter, int Rounds, bool Vendor, Action<string> Say);

@@ -1,4 +1,3 @@
-using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Cli.Benchmarks;
@@ -18,22 +17,6 @@ internal sealed record KernelOperation(string Operation, string Shape, Func<int,
 
     /// <summary>Patches at which its results are compared with the reference.</summary>
     public int CheckedPatches { get; init; } = 4;
-
-    /// <summary>The convolution that a vendor's library can do beside it, and which pass of it.</summary>
-    public (Func<int, Conv2dGeometry> Geometry, ConvolutionPassKind Pass)? Convolution { get; init; }
-}
-
-/// <summary>The passes of a convolution.</summary>
-internal enum ConvolutionPassKind
-{
-    /// <summary>The output.</summary>
-    Forward,
-
-    /// <summary>The gradient of the input.</summary>
-    BackwardData,
-
-    /// <summary>The gradient of the filters.</summary>
-    BackwardFilter,
 }
 
 /// <summary>An operation with its tensors.</summary>
@@ -42,6 +25,9 @@ internal enum ConvolutionPassKind
 /// <param name="Actual">What it has made of them.</param>
 internal sealed record PreparedOperation(Action Run, Func<double[][]> Expected, Func<double[][]> Actual)
 {
+    /// <summary>A vendor's way to do the same, or the main part of it, on tensors of the same sizes; null where there is none.</summary>
+    public VendorRun? Vendor { get; init; }
+
     /// <summary>An operation whose results are tensors of floats.</summary>
     public static PreparedOperation Of(Action run, Func<double[][]> expected, params Tensor<float>[] results) =>
         new(run, expected, () => Array.ConvertAll(results, Doubles));

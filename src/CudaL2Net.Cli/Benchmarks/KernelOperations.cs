@@ -3,6 +3,7 @@ using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Interop;
 using CudaL2Net.Models;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -32,7 +33,7 @@ internal static class KernelOperations
     /// <summary>The operations of a device.</summary>
     public static IEnumerable<KernelOperation> Of(Device device)
     {
-        bool fused = device.Kernels is IFusedKernels;
+        bool fused = device.FusedKernels is not null;
         return
         [
             .. fused ? FusedOperations.All(device.Precision) : [],
@@ -53,7 +54,7 @@ internal static class KernelOperations
             int layer = i;
             Conv2dGeometry At(int patches) => L2NetLayers.Of(patches)[layer];
 
-            yield return Convolution("conv2d forward", ConvolutionPassKind.Forward, g => Work.Forward(g, arithmetic), (set, g) =>
+            yield return Convolution("conv2d forward", CudaDnnConvolutionPass.Forward, g => Work.Forward(g, arithmetic), (set, g) =>
             {
                 Tensor<float> x = X(set, g), filters = Filters(set, g), y = set.Empty<float>(Y(g));
                 return PreparedOperation.Of(
@@ -61,7 +62,7 @@ internal static class KernelOperations
             });
             if (layer > 0)
             {
-                yield return Convolution("conv2d backward data", ConvolutionPassKind.BackwardData, g => Work.BackwardData(g, arithmetic), (set, g) =>
+                yield return Convolution("conv2d backward data", CudaDnnConvolutionPass.BackwardData, g => Work.BackwardData(g, arithmetic), (set, g) =>
                 {
                     Tensor<float> dy = set.Gaussian(Y(g)), filters = Filters(set, g), dx = set.Empty<float>(g.Batch, g.Height, g.Width, g.InChannels);
                     return PreparedOperation.Of(
@@ -69,7 +70,7 @@ internal static class KernelOperations
                 });
             }
 
-            yield return Convolution("conv2d backward filter", ConvolutionPassKind.BackwardFilter, g => Work.BackwardFilter(g, arithmetic), (set, g) =>
+            yield return Convolution("conv2d backward filter", CudaDnnConvolutionPass.BackwardFilter, g => Work.BackwardFilter(g, arithmetic), (set, g) =>
             {
                 Tensor<float> x = X(set, g), dy = set.Gaussian(Y(g));
                 Tensor<float> dFilters = set.Empty<float>(g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
@@ -80,11 +81,11 @@ internal static class KernelOperations
             });
 
             KernelOperation Convolution(
-                string operation, ConvolutionPassKind pass, Func<Conv2dGeometry, Work> cost, Func<TensorSet, Conv2dGeometry, PreparedOperation> prepare) =>
-                new(operation, L2NetLayers.Name(layer), patches => cost(At(patches)), (set, patches) => prepare(set, At(patches)))
+                string operation, CudaDnnConvolutionPass pass, Func<Conv2dGeometry, Work> cost, Func<TensorSet, Conv2dGeometry, PreparedOperation> prepare) =>
+                new(operation, L2NetLayers.Name(layer), patches => cost(At(patches)),
+                    (set, patches) => prepare(set, At(patches)) with { Vendor = VendorOperations.Convolution(set, At(patches), pass) })
                 {
                     ByPrecision = true,
-                    Convolution = (At, pass),
                 };
         }
 
@@ -107,7 +108,7 @@ internal static class KernelOperations
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.BatchNormForward(Normalization, x, null, null, mean, inverse, runningMean, runningVariance, y),
                     () => [Plain.BatchNorm(Normalization, Doubles(x), channels, null, null, new double[channels], new double[channels])],
-                    y);
+                    y) with { Vendor = VendorOperations.BatchNorm(set, Normalization, x, backward: false) };
             });
             yield return OnMaps("batch norm backward", side, channels, 20, 12, "reads x and dy twice, writes dx", (set, x) =>
             {
@@ -118,7 +119,7 @@ internal static class KernelOperations
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.BatchNormBackward(Normalization, x, null, null, mean, inverse, dy, dx, null, null),
                     () => [Plain.BatchNormGradient(Normalization, Doubles(x), channels, null, null, Doubles(dy)).X],
-                    dx);
+                    dx) with { Vendor = VendorOperations.BatchNorm(set, Normalization, x, backward: true) };
             });
         }
 
@@ -203,7 +204,7 @@ internal static class KernelOperations
         {
             Tensor<float> descriptors = set.UnitPairs(pairs, Dimension);
             return ValueAndGradient(set, descriptors, (loss, gradient) => set.Device.Kernels.DistanceSoftmax(1, descriptors, loss, gradient),
-                y => Plain.DistanceSoftmax(y, pairs));
+                y => Plain.DistanceSoftmax(y, pairs)) with { Vendor = VendorOperations.Products(set, OfGradient(pairs, Dimension)) };
         });
         var correlation = new CorrelationOptions(FirstSideOnly: false, Exact: false);
         yield return OnPairs("correlation (E2)", Dimension, pairs => Work.OfDimensions(pairs, Dimension), (set, pairs) =>
@@ -219,7 +220,7 @@ internal static class KernelOperations
                 Tensor<float> features = set.Gaussian(2 * pairs, width);
                 return ValueAndGradient(set, features,
                     (loss, gradient) => set.Device.Kernels.IntermediateSoftmax(1f / width, 1, features, loss, gradient),
-                    y => Plain.IntermediateSoftmax(1.0 / width, y, pairs));
+                    y => Plain.IntermediateSoftmax(1.0 / width, y, pairs)) with { Vendor = VendorOperations.Products(set, OfGradient(pairs, width)) };
             });
         }
 
@@ -235,7 +236,7 @@ internal static class KernelOperations
                     return [near, far];
                 },
                 positive,
-                negative);
+                negative) with { Vendor = VendorOperations.Products(set, (pairs, pairs, Dimension)) };
         });
         yield return OnPairs("triplet", Dimension, pairs => Work.PerValue(2L * pairs * Dimension, 12, 6, "reads its pair's and its negatives' row, writes the gradient"),
             (set, pairs) =>
@@ -254,6 +255,9 @@ internal static class KernelOperations
                 return ValueAndGradient(set, descriptors, (loss, gradient) => set.Device.Kernels.GlobalOrthogonal(1, descriptors, negativePair, loss, gradient),
                     y => Plain.GlobalOrthogonal(y, pairs, negativePair.ToArray()));
             });
+
+        // The matrix, and both sides' gradients.
+        static (int Rows, int Columns, int Depth)[] OfGradient(int pairs, int width) => [(pairs, pairs, width), (pairs, width, pairs), (pairs, width, pairs)];
 
         static (Tensor<float> Descriptors, Tensor<float> Positive, Tensor<float> Negative, Tensor<int> NegativePair) Mined(TensorSet set, int pairs)
         {

@@ -69,7 +69,10 @@ internal static class MatchBench
         return new PreparedOperation(
             () => set.Device.Kernels.NearestEuclidean(queries, targets, nearest, distance),
             () => [Plain.Nearest(Doubles(queries.Rows(0, rows)), Doubles(targets), Dimension)],
-            () => [Doubles(distance.Rows(0, rows))]);
+            () => [Doubles(distance.Rows(0, rows))])
+        {
+            Vendor = VendorOperations.Products(set, (count, count, Dimension)),
+        };
     }
 
     /// <summary>256 bits.</summary>

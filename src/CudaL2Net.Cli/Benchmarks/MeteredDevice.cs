@@ -13,7 +13,7 @@ internal sealed unsafe class MeteredDevice : Device
     public MeteredDevice(Device device)
     {
         this.device = device;
-        Kernels = device.Kernels is IFusedKernels ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
+        Kernels = device.FusedKernels is not null ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
         Times = ((Meter)Kernels).Watch(device);
     }
 

@@ -1,5 +1,6 @@
 using CudaL2Net.Data;
 using CudaL2Net.Devices;
+using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
@@ -21,6 +22,9 @@ internal sealed class TensorSet(Device device) : IDisposable
     /// <summary>Where the tensors lie.</summary>
     public Device Device => device;
 
+    /// <summary>cuDNN and cuBLAS on the device's stream, where they are measured beside.</summary>
+    public VendorLibraries? Vendor { get; init; }
+
     /// <summary>Makes something part of the set.</summary>
     public T Own<T>(T part)
         where T : IDisposable
@@ -41,17 +45,22 @@ internal sealed class TensorSet(Device device) : IDisposable
     public Tensor<float> Gaussian(params ReadOnlySpan<int> shape)
     {
         Tensor<float> tensor = Empty<float>(shape);
-        int drawn = Math.Min(tensor.Length, PoolLength / 2);
-        tensor.View(0, drawn).Write(Pool.Value.AsSpan(at, drawn));
+        Fill(tensor, Pool.Value.AsSpan(at, Math.Min(tensor.Length, PoolLength / 2)));
         at = (at + 7919) % (PoolLength / 2);
-        for (int filled = drawn; filled < tensor.Length;)
+        return tensor;
+    }
+
+    /// <summary>Fills a tensor with values over and over.</summary>
+    public static void Fill<T>(Tensor<T> tensor, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        tensor.View(0, values.Length).Write(values);
+        for (int filled = values.Length; filled < tensor.Length;)
         {
             int more = Math.Min(filled, tensor.Length - filled);
             tensor.View(filled, more).CopyFrom(tensor.View(0, more));
             filled += more;
         }
-
-        return tensor;
     }
 
     /// <summary>Draws with another mean and deviation; for short tensors.</summary>

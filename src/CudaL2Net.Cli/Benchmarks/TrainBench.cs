@@ -87,7 +87,7 @@ internal static class TrainBench
         return Row(device, patches, seconds) with
         {
             Name = $"train {options.Preset}, {patches} patches, {DescribeBench.Title(device)}",
-            Operation = "training step",
+            Operation = device.KernelSet == KernelSet.Own ? "training step" : "training step by cuDNN and cuBLAS",
             Shape = options.Preset,
             Operations = work.Operations,
             Counting = work.Counting,

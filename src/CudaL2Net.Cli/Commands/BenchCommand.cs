@@ -60,8 +60,11 @@ internal static class BenchCommand
     }
 
     /// <summary>The devices that a line asks for; says why where <c>auto</c> finds no GPU.</summary>
-    /// <exception cref="UsageException">A number of threads is out of range, or a CPU is asked for a precision that it has not.</exception>
-    public static BenchDevices FindDevices(ParseResult line, Terminal terminal)
+    /// <param name="line">The line.</param>
+    /// <param name="terminal">Where to say it.</param>
+    /// <param name="kernels">Whose kernels train.</param>
+    /// <exception cref="UsageException">A number of threads is out of range, or a CPU is asked for what it has not.</exception>
+    public static BenchDevices FindDevices(ParseResult line, Terminal terminal, KernelSet kernels = KernelSet.Own)
     {
         const int MostThreads = 1024;
         int[] threads = [.. line.GetRequiredValue(Threads).Distinct()];
@@ -80,7 +83,13 @@ internal static class BenchCommand
 
         if (device.Name != "cpu")
         {
-            return new BenchDevices(device.Name, precisions.Length > 0 ? precisions : Enum.GetValues<Precision>(), [0]) { Emulated = device.Emulated };
+            Precision[] usual = kernels == KernelSet.Own ? Enum.GetValues<Precision>() : [Precision.Float32, Precision.Tf32];
+            return new BenchDevices(device.Name, precisions.Length > 0 ? precisions : usual, [0]) { Emulated = device.Emulated, Kernels = kernels };
+        }
+
+        if (kernels != KernelSet.Own)
+        {
+            throw new UsageException("--kernels vendor: cuDNN and cuBLAS need a GPU (--device cuda)");
         }
 
         if (precisions.Any(precision => precision != Precision.Float32))
@@ -93,18 +102,19 @@ internal static class BenchCommand
 
     /// <summary>The batches that a line asks for.</summary>
     /// <param name="line">The line.</param>
+    /// <param name="least">The smallest batch that can be measured.</param>
     /// <param name="multiple">What each must be a multiple of.</param>
     /// <param name="usual">The batches where it asks for none.</param>
     /// <exception cref="UsageException">One is out of range.</exception>
-    public static int[] FindBatches(ParseResult line, int multiple, params int[] usual)
+    public static int[] FindBatches(ParseResult line, int least, int multiple, params int[] usual)
     {
         const int Most = 1 << 20;
         int[] batches = [.. (line.GetValue(Batches) ?? []).Distinct()];
         foreach (int batch in batches)
         {
-            if (batch < 2 * multiple || batch > Most || batch % multiple != 0)
+            if (batch < least || batch > Most || batch % multiple != 0)
             {
-                throw new UsageException($"--batch {batch}: it must be {(multiple == 2 ? "an even number " : string.Empty)}from {2 * multiple} to {Most}");
+                throw new UsageException($"--batch {batch}: it must be {(multiple == 2 ? "an even number " : string.Empty)}from {least} to {Most}");
             }
         }
 

@@ -57,9 +57,14 @@ internal static class BenchKernelsCommand
             throw new UsageException("--threads: bench kernels takes one number");
         }
 
-        int[] batches = BenchCommand.FindBatches(line, 2, devices.Emulated ? [4] : devices.IsCpu ? [256] : [256, 1024, 2048]);
+        if (line.GetValue(Vendor) && devices.IsCpu)
+        {
+            throw new UsageException("--vendor: cuDNN and cuBLAS need a GPU (--device cuda)");
+        }
+
+        int[] batches = BenchCommand.FindBatches(line, 4, 2, devices.Emulated ? [4] : devices.IsCpu ? [256] : [256, 1024, 2048]);
         int rounds = BenchCommand.FindRounds(line, devices.Emulated ? 1 : devices.IsCpu ? 5 : 20);
-        var options = new KernelBenchOptions(devices, batches, line.GetValue(Filter)!, rounds, line.GetValue(Vendor));
+        var options = new KernelBenchOptions(devices, batches, line.GetValue(Filter)!, rounds, line.GetValue(Vendor), terminal.Say);
         BenchReport report = terminal.WithProgress("measuring", progress => KernelBench.Run(options, progress));
         if (plot is not null)
         {

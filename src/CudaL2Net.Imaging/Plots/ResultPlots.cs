@@ -323,14 +323,14 @@ public static class ResultPlots
             double start = Math.Log10(rate / bandwidth), level = Math.Log10(rate);
             Scatter roof = plot.Add.ScatterLine(new double[] { start, right }, new double[] { level, level }, Colors.Gray);
             roof.LineWidth = 1.5f;
-            Text text = plot.Add.Text($"{name}: {rate:0.###} T/s", right, level);
+            Text text = plot.Add.Text($"{name}: {Rate(rate)}/s", right, level);
             (text.LabelAlignment, text.LabelFontSize, text.LabelFontColor) = (Alignment.LowerRight, 11, Colors.Gray);
         }
 
         Scatter slope = plot.Add.ScatterLine(
             new double[] { left, Math.Log10(knee) }, new double[] { left + Math.Log10(bandwidth), Math.Log10(highest) }, Colors.Gray);
         slope.LineWidth = 1.5f;
-        slope.LegendText = $"memory: {bandwidth:0.####} TB/s";
+        slope.LegendText = $"memory: {Rate(bandwidth)}B/s";
         string[] series = [.. points.Select(point => point.Series).Distinct()];
         MarkerShape[] shapes = [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledTriangleUp, MarkerShape.FilledDiamond];
         for (int s = 0; s < series.Length; s++)
@@ -357,18 +357,28 @@ public static class ResultPlots
             named.Add((x, y));
         }
 
-        plot.Axes.Bottom.TickGenerator = Decades((int)left, (int)right, string.Empty);
-        plot.Axes.Left.TickGenerator = Decades((int)bottom, (int)Math.Ceiling(top), "T");
+        plot.Axes.Bottom.TickGenerator = Decades((int)left, (int)right, 0);
+        plot.Axes.Left.TickGenerator = Decades((int)bottom, (int)Math.Ceiling(top), 12);
         plot.Axes.SetLimits(left, right, bottom, top);
         plot.ShowLegend(Alignment.LowerRight);
         return Png(plot, 1100, 720);
 
-        static NumericManual Decades(int first, int last, string unit)
+        static string Rate(double tera) => tera >= 1
+            ? tera.ToString("0.0", CultureInfo.InvariantCulture) + " T"
+            : (1000 * tera).ToString("0.0", CultureInfo.InvariantCulture) + " G";
+
+        // Powers of ten, in thousands (k), millions (M) and so on of the unit's power.
+        static NumericManual Decades(int first, int last, int unit)
         {
             int[] powers = [.. Enumerable.Range(first, last - first + 1)];
-            return new NumericManual(
-                [.. powers.Select(power => (double)power)],
-                [.. powers.Select(power => Math.Pow(10, power).ToString("0.##########", CultureInfo.InvariantCulture) + unit)]);
+            return new NumericManual([.. powers.Select(power => (double)power)], [.. powers.Select(power => Name(power + unit))]);
+        }
+
+        static string Name(int power)
+        {
+            const string Prefixes = " kMGTPE";
+            int prefix = power < 3 ? 0 : Math.Min(power / 3, Prefixes.Length - 1);
+            return Math.Pow(10, power - (3 * prefix)).ToString("0.######", CultureInfo.InvariantCulture) + (prefix == 0 ? string.Empty : $" {Prefixes[prefix]}");
         }
     }
 

@@ -2,7 +2,7 @@ using CudaL2Net.Interop;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed partial class CudaDevice
+internal partial class CudaDevice
 {
     /// <summary>The device's own clock, by events on its stream: without the host's part.</summary>
     private sealed class EventTimer(CudaDevice device) : DeviceTimer
