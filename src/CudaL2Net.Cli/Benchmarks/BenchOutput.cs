@@ -18,7 +18,7 @@ internal static class BenchOutput
     private static readonly (string Title, Func<BenchRow, string?> Text)[] Columns =
     [
         ("µs", row => Number(row.Microseconds)),
-        ("spread", row => Percent(Timing.Spread(row.Seconds))),
+        ("spread", row => row.Seconds.Length > 1 ? Percent(Timing.Spread(row.Seconds)) : null),
         ("patches/s", row => row.PatchesPerSecond?.ToString("N0", CultureInfo.InvariantCulture)),
         ("GB/s", row => row.StepShare is null ? Number(row.GigabytesPerSecond) : null),
         ("T/s", row => Number(row.TeraflopsPerSecond)),
@@ -73,26 +73,19 @@ internal static class BenchOutput
 
         foreach (ComparedRow row in comparison.Rows)
         {
-            (string words, string colour) = row.Verdict switch
-            {
-                Verdict.Faster => ("faster", "green"),
-                Verdict.Slower => ("SLOWER", "red"),
-                Verdict.OnlyFirst => ("missing", "yellow"),
-                Verdict.OnlySecond => ("new", "yellow"),
-                _ => ("same", "default"),
-            };
+            string colour = row.Verdict switch { Verdict.Faster => "green", Verdict.Slower => "red", Verdict.Same => "default", _ => "yellow" };
             table.AddRow(
                 Markup.Escape(row.Name),
                 Number(row.FirstMicroseconds) ?? string.Empty,
                 Number(row.SecondMicroseconds) ?? string.Empty,
                 row.Ratio?.ToString("0.000", CultureInfo.InvariantCulture) ?? string.Empty,
                 Percent(row.Noise) ?? string.Empty,
-                $"[{colour}]{words}[/]");
+                $"[{colour}]{Words(row.Verdict)}[/]");
         }
 
         console.Write(table);
         IEnumerable<string> counts = comparison.Rows.GroupBy(row => row.Verdict).OrderBy(group => group.Key)
-            .Select(group => $"{group.Count()} {(group.Key switch { Verdict.OnlyFirst => "missing", Verdict.OnlySecond => "new", var other => other.ToString().ToLowerInvariant() })}");
+            .Select(group => $"{group.Count()} {Words(group.Key).ToLowerInvariant()}");
         Lines(console, [string.Join(", ", counts)]);
     }
 
@@ -104,10 +97,10 @@ internal static class BenchOutput
             Lines(console, [$"peak, {peak.Name}: {Number(peak.Rate / 1e9)} G/s"]);
         }
 
-        // Operations of one batch and precision have a table of their own, with shorter names.
+        // Operations of one batch and precision, and those of one step, have a table of their own, with shorter names.
         bool kernels = report.Kind == "kernels";
         foreach (IGrouping<string, BenchRow> part in report.Rows.GroupBy(row =>
-            kernels ? $"{row.Batch} patches, {row.Precision}" : row.StepShare is null ? report.Kind : "where the step's time goes"))
+            kernels ? $"{row.Batch} patches, {row.Precision}" : row.StepShare is null ? report.Kind : row.Name.Split(": ")[0]))
         {
             BenchRow[] rows = [.. part];
             (string Title, Func<BenchRow, string?> Text)[] shown = [.. Columns.Where(column => rows.Any(row => column.Text(row) is not null))];
@@ -119,7 +112,8 @@ internal static class BenchOutput
 
             foreach (BenchRow row in rows)
             {
-                table.AddRow([Markup.Escape(kernels ? $"{row.Operation}, {row.Shape}" : row.Name), .. shown.Select(column => Markup.Escape(column.Text(row) ?? string.Empty))]);
+                string label = kernels ? $"{row.Operation}, {row.Shape}" : row.StepShare is null ? row.Name : row.Operation;
+                table.AddRow([Markup.Escape(label), .. shown.Select(column => Markup.Escape(column.Text(row) ?? string.Empty))]);
             }
 
             console.Write(table);
@@ -138,6 +132,15 @@ internal static class BenchOutput
         }
     }
 
+    private static string Words(Verdict verdict) => verdict switch
+    {
+        Verdict.Faster => "faster",
+        Verdict.Slower => "SLOWER",
+        Verdict.OnlyFirst => "missing",
+        Verdict.OnlySecond => "new",
+        _ => "same",
+    };
+
     // Three digits that count.
     private static string? Number(double? value) => value switch
     {
@@ -149,5 +152,7 @@ internal static class BenchOutput
         _ => value.Value.ToString("0.000", CultureInfo.InvariantCulture),
     };
 
-    private static string? Percent(double? share) => share is { } value ? (100 * value).ToString(value < 0.0995 ? "0.0" : "0", CultureInfo.InvariantCulture) + "%" : null;
+    private static string? Percent(double? share) => share is { } value
+        ? (100 * value).ToString(value < 0.0995 ? "0.0" : "0", CultureInfo.InvariantCulture) + "%"
+        : null;
 }

@@ -51,7 +51,8 @@ internal sealed record Comparison(string Kind, Machine First, Machine Second, IR
     {
         if (first.Kind != second.Kind)
         {
-            throw new ArgumentException($"the first report is of bench {first.Kind}, the second of bench {second.Kind}: only reports of one kind can be compared");
+            throw new ArgumentException(
+                $"the first report is of bench {first.Kind}, the second of bench {second.Kind}: only reports of one kind can be compared");
         }
 
         Dictionary<string, BenchRow> others = second.Rows.ToDictionary(row => row.Name);

@@ -14,6 +14,9 @@ internal static class DescribeBench
     // Idle threads of either side spin for a moment before they sleep; they shall not disturb the other side.
     private const int PauseMilliseconds = 20;
 
+    // Descriptors that are compared with the CPU's.
+    private const int MostChecked = 512;
+
     // Patches in device memory are described in parts, as activations of more would not fit.
     private const int ResidentBlock = 4096;
 
@@ -43,11 +46,11 @@ internal static class DescribeBench
             }
 
             measured.Measure(device);
-            peaks.AddRange(measured.All.Select(peak => peak with { Name = $"{peak.Name}, {Title(device)}" }));
+            peaks.AddRange(measured.All);
             rows.AddRange(ofDevice.Select(row => row with { BandwidthPeak = measured.Bandwidth, ArithmeticPeak = measured.Of(Peaks.For(device.Precision)) }));
         }
 
-        return new BenchReport("describe", machine!, rounds, peaks, rows);
+        return new BenchReport("describe", machine!, rounds, [.. peaks.DistinctBy(peak => peak.Name)], rows);
     }
 
     /// <summary>What tells devices of a run apart: the number of threads, or the precision.</summary>
@@ -80,7 +83,8 @@ internal static class DescribeBench
         int count = pixels.Length / PatchSet.Area;
         using var cpu = new CpuDevice();
         using L2Net reference = L2Net.LoadDefault(cpu);
-        double[] expected = Array.ConvertAll(reference.Describe(pixels, PatchSet.Side), value => (double)value);
+        int compared = Math.Min(count, MostChecked);
+        float[] expected = reference.Describe(pixels.AsSpan(0, compared * PatchSet.Area), PatchSet.Side);
 
         var descriptors = new float[count * model.Dimension];
         Action describe = () => model.Describe(pixels, PatchSet.Side, descriptors);
@@ -104,11 +108,13 @@ internal static class DescribeBench
         yield return Checked(Row(device, "describe", "from device memory", pixels, onDevice), resident.ToArray(), expected);
     }
 
-    private static BenchRow Checked(BenchRow row, float[] descriptors, double[] expected) => row with
+    private static BenchRow Checked(BenchRow row, float[] descriptors, float[] expected) => row with
     {
-        Error = PreparedOperation.LargestError([Array.ConvertAll(descriptors, value => (double)value)], [expected]),
-        Reference = $"the CPU backend, {row.Batch} patches",
+        Error = PreparedOperation.LargestError([Widen(descriptors[..expected.Length])], [Widen(expected)]),
+        Reference = $"the CPU backend, {Math.Min(row.Batch, MostChecked)} patches",
     };
+
+    private static double[] Widen(float[] values) => Array.ConvertAll(values, value => (double)value);
 
     private static BenchRow Row(Device device, string operation, string shape, byte[] pixels, double[] seconds)
     {

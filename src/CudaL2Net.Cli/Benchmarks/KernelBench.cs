@@ -1,7 +1,6 @@
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Devices.Cuda;
-using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 
@@ -42,11 +41,12 @@ internal sealed class KernelBench
             using Device? another = precision == first.Precision ? null : options.Devices.Open(precision);
             Device device = another ?? first;
             using var sampler = new Sampler(device, options.Rounds);
-            using VendorLibraries? vendor = options.Vendor ? OpenVendor(device) : null;
+            using VendorOperations? vendor = options.Vendor ? OpenVendor(device) : null;
             Case[] cases = [.. Cases(device)];
             for (int i = 0; i < cases.Length; i++)
             {
-                progress((Array.IndexOf(options.Devices.Precisions, precision) + ((double)i / cases.Length)) / options.Devices.Precisions.Length, cases[i].Name);
+                double done = Array.IndexOf(options.Devices.Precisions, precision) + ((double)i / cases.Length);
+                progress(done / options.Devices.Precisions.Length, cases[i].Name);
                 rows.Add(Measure(device, sampler, vendor, cases[i]));
             }
         }
@@ -69,7 +69,7 @@ internal sealed class KernelBench
         where made.Name.Contains(options.Filter, StringComparison.OrdinalIgnoreCase)
         select made;
 
-    private (BenchRow Row, Arithmetic Arithmetic) Measure(Device device, Sampler sampler, VendorLibraries? vendor, Case measured)
+    private (BenchRow Row, Arithmetic Arithmetic) Measure(Device device, Sampler sampler, VendorOperations? vendor, Case measured)
     {
         KernelOperation operation = measured.Operation;
         Work work = operation.Cost(measured.Patches);
@@ -111,11 +111,11 @@ internal sealed class KernelBench
         }
     }
 
-    private VendorLibraries? OpenVendor(Device device)
+    private VendorOperations? OpenVendor(Device device)
     {
         try
         {
-            return new VendorLibraries(((CudaDevice)device).Stream);
+            return new VendorOperations((CudaDevice)device);
         }
         catch (CudaLibraryException missing)
         {

@@ -58,7 +58,9 @@ internal static class KernelOperations
             {
                 Tensor<float> x = X(set, g), filters = Filters(set, g), y = set.Empty<float>(Y(g));
                 return PreparedOperation.Of(
-                    () => set.Device.Kernels.Conv2dForward(g, x, filters, null, y), () => [Plain.Conv2d(g, Doubles(x), Doubles(filters), null)], y);
+                    () => set.Device.Kernels.Conv2dForward(g, x, filters, null, y),
+                    () => [Plain.Conv2d(g, Doubles(x), Doubles(filters), null)],
+                    y);
             });
             if (layer > 0)
             {
@@ -66,7 +68,9 @@ internal static class KernelOperations
                 {
                     Tensor<float> dy = set.Gaussian(Y(g)), filters = Filters(set, g), dx = set.Empty<float>(g.Batch, g.Height, g.Width, g.InChannels);
                     return PreparedOperation.Of(
-                        () => set.Device.Kernels.Conv2dBackwardData(g, dy, filters, dx), () => [Plain.Conv2dBackwardData(g, Doubles(dy), Doubles(filters))], dx);
+                        () => set.Device.Kernels.Conv2dBackwardData(g, dy, filters, dx),
+                        () => [Plain.Conv2dBackwardData(g, Doubles(dy), Doubles(filters))],
+                        dx);
                 });
             }
 
@@ -83,7 +87,7 @@ internal static class KernelOperations
             KernelOperation Convolution(
                 string operation, CudaDnnConvolutionPass pass, Func<Conv2dGeometry, Work> cost, Func<TensorSet, Conv2dGeometry, PreparedOperation> prepare) =>
                 new(operation, L2NetLayers.Name(layer), patches => cost(At(patches)),
-                    (set, patches) => prepare(set, At(patches)) with { Vendor = VendorOperations.Convolution(set, At(patches), pass) })
+                    (set, patches) => prepare(set, At(patches)) with { Vendor = set.Vendor?.Convolution(set, At(patches), pass) })
                 {
                     ByPrecision = true,
                 };
@@ -108,7 +112,7 @@ internal static class KernelOperations
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.BatchNormForward(Normalization, x, null, null, mean, inverse, runningMean, runningVariance, y),
                     () => [Plain.BatchNorm(Normalization, Doubles(x), channels, null, null, new double[channels], new double[channels])],
-                    y) with { Vendor = VendorOperations.BatchNorm(set, Normalization, x, backward: false) };
+                    y) with { Vendor = set.Vendor?.BatchNorm(set, Normalization, x, backward: false) };
             });
             yield return OnMaps("batch norm backward", side, channels, 20, 12, "reads x and dy twice, writes dx", (set, x) =>
             {
@@ -119,7 +123,7 @@ internal static class KernelOperations
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.BatchNormBackward(Normalization, x, null, null, mean, inverse, dy, dx, null, null),
                     () => [Plain.BatchNormGradient(Normalization, Doubles(x), channels, null, null, Doubles(dy)).X],
-                    dx) with { Vendor = VendorOperations.BatchNorm(set, Normalization, x, backward: true) };
+                    dx) with { Vendor = set.Vendor?.BatchNorm(set, Normalization, x, backward: true) };
             });
         }
 
@@ -204,7 +208,7 @@ internal static class KernelOperations
         {
             Tensor<float> descriptors = set.UnitPairs(pairs, Dimension);
             return ValueAndGradient(set, descriptors, (loss, gradient) => set.Device.Kernels.DistanceSoftmax(1, descriptors, loss, gradient),
-                y => Plain.DistanceSoftmax(y, pairs)) with { Vendor = VendorOperations.Products(set, OfGradient(pairs, Dimension)) };
+                y => Plain.DistanceSoftmax(y, pairs)) with { Vendor = set.Vendor?.Products(set, OfGradient(pairs, Dimension)) };
         });
         var correlation = new CorrelationOptions(FirstSideOnly: false, Exact: false);
         yield return OnPairs("correlation (E2)", Dimension, pairs => Work.OfDimensions(pairs, Dimension), (set, pairs) =>
@@ -220,7 +224,7 @@ internal static class KernelOperations
                 Tensor<float> features = set.Gaussian(2 * pairs, width);
                 return ValueAndGradient(set, features,
                     (loss, gradient) => set.Device.Kernels.IntermediateSoftmax(1f / width, 1, features, loss, gradient),
-                    y => Plain.IntermediateSoftmax(1.0 / width, y, pairs)) with { Vendor = VendorOperations.Products(set, OfGradient(pairs, width)) };
+                    y => Plain.IntermediateSoftmax(1.0 / width, y, pairs)) with { Vendor = set.Vendor?.Products(set, OfGradient(pairs, width)) };
             });
         }
 
@@ -236,9 +240,12 @@ internal static class KernelOperations
                     return [near, far];
                 },
                 positive,
-                negative) with { Vendor = VendorOperations.Products(set, (pairs, pairs, Dimension)) };
+                negative) with { Vendor = set.Vendor?.Products(set, (pairs, pairs, Dimension)) };
         });
-        yield return OnPairs("triplet", Dimension, pairs => Work.PerValue(2L * pairs * Dimension, 12, 6, "reads its pair's and its negatives' row, writes the gradient"),
+        yield return OnPairs(
+            "triplet",
+            Dimension,
+            pairs => Work.PerValue(2L * pairs * Dimension, 12, 6, "reads its pair's and its negatives' row, writes the gradient"),
             (set, pairs) =>
             {
                 (Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair) = Mined(set, pairs);
@@ -248,7 +255,10 @@ internal static class KernelOperations
                     (loss, gradient) => set.Device.Kernels.Triplet(Triplet, 1, descriptors, positive, negative, negativePair, loss, gradient),
                     y => (Plain.Triplet(Triplet, y, pairs, negativePair.ToArray()), Plain.TripletGradient(Triplet, y, pairs, negativePair.ToArray())));
             });
-        yield return OnPairs("global orthogonal", Dimension, pairs => Work.PerValue(2L * pairs * Dimension, 12, 6, "reads the negatives' rows twice, writes the gradient"),
+        yield return OnPairs(
+            "global orthogonal",
+            Dimension,
+            pairs => Work.PerValue(2L * pairs * Dimension, 12, 6, "reads the negatives' rows twice, writes the gradient"),
             (set, pairs) =>
             {
                 (Tensor<float> descriptors, _, _, Tensor<int> negativePair) = Mined(set, pairs);

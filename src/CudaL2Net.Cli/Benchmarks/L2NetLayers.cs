@@ -28,6 +28,7 @@ internal static class L2NetLayers
     public static string Name(int layer)
     {
         Conv2dGeometry g = Of(1)[layer];
-        return $"layer {layer + 1}, {g.KernelHeight}x{g.KernelWidth} {g.InChannels}-{g.OutChannels}{(g.Stride > 1 ? $" /{g.Stride}" : "")} on {g.Height}x{g.Width}";
+        string stride = g.Stride > 1 ? $" /{g.Stride}" : string.Empty;
+        return $"layer {layer + 1}, {g.KernelHeight}x{g.KernelWidth} {g.InChannels}-{g.OutChannels}{stride} on {g.Height}x{g.Width}";
     }
 }

@@ -71,7 +71,7 @@ internal static class MatchBench
             () => [Plain.Nearest(Doubles(queries.Rows(0, rows)), Doubles(targets), Dimension)],
             () => [Doubles(distance.Rows(0, rows))])
         {
-            Vendor = VendorOperations.Products(set, (count, count, Dimension)),
+            Vendor = set.Vendor?.Products(set, (count, count, Dimension)),
         };
     }
 

@@ -21,7 +21,7 @@ internal sealed class Peaks
     private const double BurstSeconds = 0.005;
 
     private readonly Dictionary<Arithmetic, double> rates;
-    private readonly string memory;
+    private readonly string memory, suffix;
 
     /// <summary>Measures.</summary>
     /// <param name="device">The device.</param>
@@ -29,6 +29,7 @@ internal sealed class Peaks
     public Peaks(Device device, params IEnumerable<Arithmetic> kinds)
     {
         memory = device is CudaDevice ? "device memory (copy)" : "memory (copy)";
+        suffix = device is CpuDevice { Threads: var threads } ? $", {threads} {(threads == 1 ? "thread" : "threads")}" : string.Empty;
         rates = kinds.Distinct().ToDictionary(kind => kind, _ => 0.0);
         Measure(device);
     }
@@ -39,8 +40,8 @@ internal sealed class Peaks
     /// <summary>What was measured.</summary>
     public IReadOnlyList<Peak> All =>
     [
-        new(memory, Bandwidth),
-        .. rates.Select(rate => new Peak(NameOf(rate.Key), rate.Value)),
+        new(memory + suffix, Bandwidth),
+        .. rates.Select(rate => new Peak(NameOf(rate.Key) + suffix, rate.Value)),
     ];
 
     /// <summary>Operations a second.</summary>

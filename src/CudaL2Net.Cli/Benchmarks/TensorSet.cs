@@ -1,6 +1,5 @@
 using CudaL2Net.Data;
 using CudaL2Net.Devices;
-using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 
@@ -22,8 +21,8 @@ internal sealed class TensorSet(Device device) : IDisposable
     /// <summary>Where the tensors lie.</summary>
     public Device Device => device;
 
-    /// <summary>cuDNN and cuBLAS on the device's stream, where they are measured beside.</summary>
-    public VendorLibraries? Vendor { get; init; }
+    /// <summary>cuDNN and cuBLAS, where they are measured beside.</summary>
+    public VendorOperations? Vendor { get; init; }
 
     /// <summary>Makes something part of the set.</summary>
     public T Own<T>(T part)

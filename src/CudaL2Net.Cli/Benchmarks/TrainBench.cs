@@ -48,11 +48,11 @@ internal static class TrainBench
             }
 
             measured.Measure(device);
-            peaks.AddRange(measured.All.Select(peak => peak with { Name = $"{peak.Name}, {DescribeBench.Title(device)}" }));
+            peaks.AddRange(measured.All);
             rows.AddRange(ofDevice.Select(row => row with { ArithmeticPeak = measured.Of(Peaks.For(device.Precision)) }));
         }
 
-        return new BenchReport("train", machine!, rounds, peaks, rows);
+        return new BenchReport("train", machine!, rounds, [.. peaks.DistinctBy(peak => peak.Name)], rows);
     }
 
     private static BenchRow Measure(Device device, TrainingOptions options, int rounds)

@@ -1,3 +1,4 @@
+using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
@@ -10,25 +11,30 @@ namespace CudaL2Net.Cli.Benchmarks;
 /// <param name="Name">Whose it is, and how it is done; known once it has run.</param>
 internal sealed record VendorRun(Action Run, Func<string> Name);
 
-/// <summary>What cuDNN and cuBLAS can do of our operations, on random tensors of their own in the device's precision.</summary>
-internal static unsafe class VendorOperations
+/// <summary>What cuDNN and cuBLAS can do of our operations, on a device's stream, with random tensors of their own in the device's precision.</summary>
+/// <param name="device">The device, which must outlive this.</param>
+internal sealed unsafe class VendorOperations(CudaDevice device) : IDisposable
 {
     // Of a product whose matrix of results would be larger there is no run.
-    private const long MostResults = 1L << 30;
+    private const long MostResults = 1L << 28;
+
+    private readonly VendorLibraries libraries = new(device.Stream);
+
+    // Finding the fastest algorithm takes longer than a measurement.
+    private readonly Dictionary<Conv2dGeometry, VendorConvolution> convolutions = [];
 
     /// <summary>One pass of a convolution by cuDNN's fastest algorithm, without the normalizations around it.</summary>
-    /// <returns>Null where cuDNN is not wanted, or has no algorithm.</returns>
-    public static VendorRun? Convolution(TensorSet set, Conv2dGeometry g, CudaDnnConvolutionPass pass)
+    /// <returns>Null where cuDNN has no algorithm for it.</returns>
+    public VendorRun? Convolution(TensorSet set, Conv2dGeometry g, CudaDnnConvolutionPass pass)
     {
-        if (set.Vendor is not { } libraries)
-        {
-            return null;
-        }
-
         nint x = Random(set, g.Batch * g.Height * g.Width * g.InChannels);
         nint filters = Random(set, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels);
         nint y = Random(set, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels);
-        var convolution = set.Own(new VendorConvolution(libraries, g, set.Device.Precision));
+        if (!convolutions.TryGetValue(g, out VendorConvolution? convolution))
+        {
+            convolutions.Add(g, convolution = new VendorConvolution(libraries, g, device.Precision));
+        }
+
         Action run = () => convolution.Run(pass, x, filters, y);
         try
         {
@@ -43,10 +49,10 @@ internal static unsafe class VendorOperations
     }
 
     /// <summary>Matrix products by cuBLAS in float32, one after another, and nothing of what is made of them.</summary>
-    /// <returns>Null where cuBLAS is not wanted, or the products are too large to be stored.</returns>
-    public static VendorRun? Products(TensorSet set, params (int Rows, int Columns, int Depth)[] shapes)
+    /// <returns>Null where the products are too large to be stored.</returns>
+    public VendorRun? Products(TensorSet set, params (int Rows, int Columns, int Depth)[] shapes)
     {
-        if (set.Vendor is not { } libraries || shapes.Any(shape => (long)shape.Rows * shape.Columns > MostResults))
+        if (shapes.Any(shape => (long)shape.Rows * shape.Columns > MostResults))
         {
             return null;
         }
@@ -66,14 +72,8 @@ internal static unsafe class VendorOperations
     }
 
     /// <summary>Batch normalization and ReLU by cuDNN, side by side.</summary>
-    /// <returns>Null where cuDNN is not wanted.</returns>
-    public static VendorRun? BatchNorm(TensorSet set, BatchNormOptions options, Tensor<float> x, bool backward)
+    public VendorRun BatchNorm(TensorSet set, BatchNormOptions options, Tensor<float> x, bool backward)
     {
-        if (set.Vendor is not { } libraries)
-        {
-            return null;
-        }
-
         int channels = x.Shape[^1];
         (Tensor<float> mean, Tensor<float> inverse) = (set.Empty<float>(options.Sides, channels), set.Empty<float>(options.Sides, channels));
         (Tensor<float> runningMean, Tensor<float> runningVariance) = (set.Empty<float>(channels), set.Empty<float>(channels));
@@ -91,10 +91,21 @@ internal static unsafe class VendorOperations
         return new VendorRun(() => norms.Backward(options, x, null, mean, inverse, dy, dx, null, null, Address(scratch)), name);
     }
 
-    // Random numbers of the device's precision.
-    private static nint Random(TensorSet set, int length)
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        if (set.Device.Precision != Precision.Bf16)
+        foreach (VendorConvolution convolution in convolutions.Values)
+        {
+            convolution.Dispose();
+        }
+
+        libraries.Dispose();
+    }
+
+    // Random numbers of the device's precision.
+    private nint Random(TensorSet set, int length)
+    {
+        if (device.Precision != Precision.Bf16)
         {
             return Address(set.Gaussian(length));
         }

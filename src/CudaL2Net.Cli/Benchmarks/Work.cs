@@ -5,7 +5,8 @@ namespace CudaL2Net.Cli.Benchmarks;
 
 /// <summary>What an operation costs at least, whatever computes it.</summary>
 /// <param name="Bytes">Bytes that must be read from memory and written to it.</param>
-/// <param name="Operations">Operations: two a multiply-add, one an addition, multiplication, comparison or root; for bits one a 32-bit population count.</param>
+/// <param name="Operations">Operations: two a multiply-add, one an addition, multiplication, comparison or root; of bits one a 32-bit population
+/// count.</param>
 /// <param name="Arithmetic">The kind that bounds it.</param>
 /// <param name="Counting">How both were counted.</param>
 internal readonly record struct Work(long Bytes, long Operations, Arithmetic Arithmetic, string Counting)
@@ -22,7 +23,8 @@ internal readonly record struct Work(long Bytes, long Operations, Arithmetic Ari
 
     /// <summary>The forward pass of a convolution.</summary>
     public static Work Forward(in Conv2dGeometry g, Arithmetic arithmetic) =>
-        new(FloatBytes * (Input(g) + Filters(g) + Output(g)), 2 * g.MultiplyAdds, arithmetic, "reads x and filters, writes y; 2 n oh ow out kh kw in, margins included");
+        new(FloatBytes * (Input(g) + Filters(g) + Output(g)), 2 * g.MultiplyAdds, arithmetic,
+            "reads x and filters, writes y; 2 n oh ow out kh kw in, margins included");
 
     /// <summary>The gradient of a convolution's input.</summary>
     public static Work BackwardData(in Conv2dGeometry g, Arithmetic arithmetic) =>

@@ -36,7 +36,8 @@ internal static class BenchKernelsCommand
             "cudal2net bench kernels --device cuda --precision bf16 --batch 1024 --filter \"conv2d forward\"",
             "cudal2net bench kernels --device cpu --batch 256 --filter conv2d")
         {
-            CommonOptions.Device, BenchCommand.Precisions, BenchCommand.Batches, BenchCommand.Threads, Filter, Vendor, BenchCommand.Rounds, BenchOutput.Out, Plot,
+            CommonOptions.Device, BenchCommand.Precisions, BenchCommand.Batches, BenchCommand.Threads, Filter, Vendor, BenchCommand.Rounds,
+            BenchOutput.Out, Plot,
         };
         command.SetAction(line => Run(line, terminal));
         return command;

@@ -38,7 +38,8 @@ internal static class BenchTrainCommand
             "cudal2net bench train --kernels vendor --precision tf32 --batch 1024 --device cuda --out theirs.json",
             "cudal2net bench train --device cpu --threads 1 2 --split")
         {
-            Preset, BenchCommand.Batches, BenchCommand.Precisions, CommonOptions.Device, BenchCommand.Threads, Kernels, BenchCommand.Rounds, Split, BenchOutput.Out,
+            Preset, BenchCommand.Batches, BenchCommand.Precisions, CommonOptions.Device, BenchCommand.Threads, Kernels, BenchCommand.Rounds, Split,
+            BenchOutput.Out,
         };
         command.SetAction(line => Run(line, terminal));
         return command;

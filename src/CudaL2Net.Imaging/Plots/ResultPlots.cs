@@ -295,8 +295,8 @@ public static class ResultPlots
         return shares;
     }
 
-    /// <summary>Operations a second over operations a byte, both in powers of ten, under what a device can do: the slope is its bandwidth, each level the rate of a
-    /// kind of arithmetic.</summary>
+    /// <summary>Operations a second over operations a byte, both in powers of ten, under what a device can do: the slope is its bandwidth, each level the rate
+    /// of a kind of arithmetic.</summary>
     /// <param name="points">At least one; intensities and rates above 0.</param>
     /// <param name="bandwidth">Bytes a second, in units of 1e12.</param>
     /// <param name="levels">Names and operations a second, in units of 1e12; at least one.</param>

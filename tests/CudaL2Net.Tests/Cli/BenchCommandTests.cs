@@ -57,7 +57,8 @@ public sealed class BenchCommandTests
         {
             Assert.That((bool)report["machine"]!["emulated"]!, Is.EqualTo(CudaDriver.Emulated));
             Assert.That(report["peaks"]!.AsArray(), Has.Count.EqualTo(5));
-            string[] operations = ["conv2d forward fused", "conv2d backward data fused", "conv2d backward filter fused", "normalization sums", "describe tower"];
+            string[] operations =
+                ["conv2d forward fused", "conv2d backward data fused", "conv2d backward filter fused", "normalization sums", "describe tower"];
             Assert.That(rows.Where(row => (string)row!["precision"]! == "bf16").Select(row => (string)row!["operation"]!), Is.SupersetOf(operations));
             foreach (JsonNode? row in rows)
             {
@@ -95,8 +96,8 @@ public sealed class BenchCommandTests
     public void ATableIsWrittenForPeople()
     {
         CommandLine run = CommandLine.MustRun("bench", "kernels", "--device", "cpu", "--batch", "4", "--rounds", "1", "--filter", "conv2d forward, layer 2");
-        Assert.That(run.Output, Does.Contain("conv2d forward, layer 2, 3x3 32-32 on 32x32").And.Contain("of arithmetic").And.Contain("peak, float32 multiply-adds")
-            .And.Contain("commit"));
+        Assert.That(run.Output, Does.Contain("conv2d forward, layer 2, 3x3 32-32 on 32x32").And.Contain("of arithmetic")
+            .And.Contain("peak, float32 multiply-adds").And.Contain("commit"));
     }
 
     [Test]

@@ -98,8 +98,8 @@ public sealed class BenchReportTests
     [Test]
     public void AComparisonTellsNoiseFromChange()
     {
-        BenchReport before = Report(
-            "kernels", ("steady", [10e-6, 10e-6, 10e-6]), ("worse", [10e-6, 10.1e-6, 10.2e-6]), ("better", [10e-6]), ("noisy", [8e-6, 10e-6, 12e-6]), ("gone", [1e-6]));
+        BenchReport before = Report("kernels", ("steady", [10e-6, 10e-6, 10e-6]), ("worse", [10e-6, 10.1e-6, 10.2e-6]), ("better", [10e-6]),
+            ("noisy", [8e-6, 10e-6, 12e-6]), ("gone", [1e-6]));
         BenchReport after = Report(
             "kernels", ("steady", [10.05e-6]), ("worse", [12e-6, 12.1e-6, 12.2e-6]), ("better", [8e-6]), ("noisy", [11e-6]), ("new", [1e-6]));
         var comparison = Comparison.Of(before, after);
@@ -119,9 +119,11 @@ public sealed class BenchReportTests
 
     [Test]
     public void ReportsOfOtherKindsAreNotCompared() => Assert.That(
-        () => Comparison.Of(Report("kernels", ("a", [1])), Report("train", ("a", [1]))), Throws.ArgumentException.With.Message.Contains("kernels").And.Message.Contains("train"));
+        () => Comparison.Of(Report("kernels", ("a", [1])), Report("train", ("a", [1]))),
+        Throws.ArgumentException.With.Message.Contains("kernels").And.Message.Contains("train"));
 
-    /// <summary>A report whose rows move 1e6 bytes and do 2e6 operations, at peaks of 2e12 bytes and 1e13 operations a second, and take half of another's time.</summary>
+    /// <summary>A report whose rows move 1e6 bytes and do 2e6 operations, at peaks of 2e12 bytes and 1e13 operations a second, and take half of another's
+    /// time.</summary>
     internal static BenchReport Report(string kind, params (string Name, double[] Seconds)[] rows) => new(
         kind,
         new Machine("cpu", "a CPU", false, "a processor", 2, 256, "a system", "a date", "a commit", 0.5),
