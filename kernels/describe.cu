@@ -1,6 +1,7 @@
 // Describe: L2-Net's tower for inference in two kernels, bf16 on tensor cores with float32 accumulation. Batch normalization is folded into filters and bias.
 //   describe_tower    bytes [n][32][32] -> normalized patch -> layers 1 to 6 -> features [n][8][8][128] bf16; no activation leaves the multiprocessor.
-//   describe_project  layer 7 as a matrix product, features [n][8192] x filters [128][8192], then the unit vector.
+//   describe_project  layer 7 as a matrix product, features [n][8192] x filters [128][8192], then the unit vector, or only signs.
+//   describe_signs    the signs of descriptors that other kernels have computed.
 // Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights come from L2 for each patch. A block of 8 warps takes one patch at a time through all
 // layers in 113 KB of shared memory, so two blocks share a multiprocessor and one computes while the other waits at a barrier.
 //    That leaves 128 registers a thread, so each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
@@ -205,9 +206,9 @@ VEC_D void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__
   cp_async_commit();
 }
 
-// features [count][8192] bf16, filters [128][8192] bf16, bias [128]; descriptors [count][128], unit vectors.
+// features [count][8192] bf16, filters [128][8192] bf16, bias [128]; either descriptors [count][128], unit vectors, or their signs, [count][128] bits.
 extern "C" __global__ __launch_bounds__(THREADS) void describe_project(const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters,
-    const float* __restrict__ bias, float* __restrict__ descriptors, int count) {
+    const float* __restrict__ bias, float* __restrict__ descriptors, unsigned* __restrict__ signs, int count) {
   DYN_SHARED(unsigned char, shared);
   __shared__ float norm[4][PROJECT_ROWS];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, first = blockIdx.x * PROJECT_ROWS;
@@ -258,12 +259,25 @@ extern "C" __global__ __launch_bounds__(THREADS) void describe_project(const __n
     low = fmaf(acc[j][0], acc[j][0], fmaf(acc[j][1], acc[j][1], low));
     high = fmaf(acc[j][2], acc[j][2], fmaf(acc[j][3], acc[j][3], high));
   }
+  const int local = row + (lane >> 2);
+  if (signs != nullptr) {
+    // The 32 dimensions of a row and warp lie in four lanes.
+    PRAGMA_UNROLL
+    for (int h = 0; h < 2; h++) {
+      unsigned bits = 0;
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) bits |= ((acc[j][2 * h] > 0.f ? 1u : 0u) | (acc[j][2 * h + 1] > 0.f ? 2u : 0u)) << (8 * j + (lane & 3) * 2);
+      bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
+      bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
+      if ((lane & 3) == 0 && first + local + 8 * h < count) signs[(size_t)(first + local + 8 * h) * (DIMENSION / 32) + column / 32] = bits;
+    }
+    return;
+  }
   PRAGMA_UNROLL
   for (int offset = 1; offset < 4; offset *= 2) {
     low += __shfl_xor_sync(0xffffffffu, low, offset);
     high += __shfl_xor_sync(0xffffffffu, high, offset);
   }
-  const int local = row + (lane >> 2);
   if ((lane & 3) == 0) {
     norm[warp % 4][local] = low;
     norm[warp % 4][local + 8] = high;
@@ -281,3 +295,15 @@ extern "C" __global__ __launch_bounds__(THREADS) void describe_project(const __n
   }
 }
 KERNEL(describe_project);
+
+// Bit j of byte k is set where value 8 k + j is above 0.
+extern "C" __global__ __launch_bounds__(256) void describe_signs(const float* __restrict__ values, unsigned char* __restrict__ signs, int bytes) {
+  for (int k = blockIdx.x * blockDim.x + threadIdx.x; k < bytes; k += gridDim.x * blockDim.x) {
+    const Eight v = eight(values + 8 * (size_t)k);
+    unsigned bits = 0;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) bits |= v.v[j] > 0.f ? 1u << j : 0u;
+    signs[k] = (unsigned char)bits;
+  }
+}
+KERNEL(describe_signs);

@@ -38,6 +38,10 @@ internal sealed record PreparedOperation(Action Run, Func<double[][]> Expected, 
     /// <summary>A tensor's values.</summary>
     public static double[] Doubles(Tensor<int> tensor) => Array.ConvertAll(tensor.ToArray(), value => (double)value);
 
+    /// <summary>A tensor's values, which are bf16.</summary>
+    public static double[] Doubles(Tensor<ushort> tensor) =>
+        Array.ConvertAll(tensor.ToArray(), bits => (double)BitConverter.UInt32BitsToSingle((uint)bits << 16));
+
     /// <summary>Of all results the largest difference from what was expected, as a share of the largest expected value of its result.</summary>
     public static double LargestError(double[][] actual, double[][] expected) => actual.Zip(expected, (found, wanted) =>
     {

@@ -37,6 +37,7 @@ internal static class KernelOperations
         return
         [
             .. fused ? FusedOperations.All(device.Precision) : [],
+            .. device.FusedKernels is IImageKernels images ? ImageOperations.All(images) : [],
             .. Convolutions(Peaks.For(device.Precision)),
             .. Normalizations(),
             .. Elementwise(),

@@ -49,6 +49,16 @@ internal sealed class TensorSet(Device device) : IDisposable
         return tensor;
     }
 
+    /// <summary>The same, cut off to bf16.</summary>
+    public Tensor<ushort> Bfloat16(params ReadOnlySpan<int> shape)
+    {
+        Tensor<ushort> tensor = Empty<ushort>(shape);
+        float[] values = Pool.Value[at..(at + Math.Min(tensor.Length, PoolLength / 2))];
+        Fill(tensor, Array.ConvertAll(values, value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16)));
+        at = (at + 7919) % (PoolLength / 2);
+        return tensor;
+    }
+
     /// <summary>Fills a tensor with values over and over.</summary>
     public static void Fill<T>(Tensor<T> tensor, ReadOnlySpan<T> values)
         where T : unmanaged

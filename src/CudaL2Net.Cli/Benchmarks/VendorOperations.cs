@@ -103,20 +103,8 @@ internal sealed unsafe class VendorOperations(CudaDevice device) : IDisposable
     }
 
     // Random numbers of the device's precision.
-    private nint Random(TensorSet set, int length)
-    {
-        if (device.Precision != Precision.Bf16)
-        {
-            return Address(set.Gaussian(length));
-        }
-
-        Tensor<ushort> rounded = set.Empty<ushort>(length);
-        using var source = new TensorSet(set.Device);
-        float[] values = source.Gaussian(Math.Min(length, 1 << 18)).ToArray();
-        ushort[] block = Array.ConvertAll(values, value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
-        TensorSet.Fill(rounded, block);
-        return (nint)rounded.Pointer;
-    }
+    private nint Random(TensorSet set, int length) =>
+        device.Precision == Precision.Bf16 ? (nint)set.Bfloat16(length).Pointer : Address(set.Gaussian(length));
 
     private static nint Address(Tensor<float> tensor) => (nint)tensor.Pointer;
 }

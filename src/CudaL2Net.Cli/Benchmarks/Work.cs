@@ -52,6 +52,19 @@ internal readonly record struct Work(long Bytes, long Operations, Arithmetic Ari
         arithmetic,
         "reads x, y and the gradient of y, writes dfilters; those of the convolution alone");
 
+    /// <summary>A pass of a convolution that keeps activations as bf16, with the normalizations before and after it.</summary>
+    /// <param name="g">Sizes.</param>
+    /// <param name="inputs">How often a map like the input is read or written.</param>
+    /// <param name="outputs">How often one like the output is.</param>
+    /// <param name="products">1 forward, 1 for one gradient, 2 for both.</param>
+    /// <param name="counting">What is read and written.</param>
+    public static Work Images(in Conv2dGeometry g, int inputs, int outputs, int products, string counting) => new(
+        // Patches, of one channel, are float32.
+        ((g.InChannels == 1 ? FloatBytes : sizeof(ushort)) * inputs * Input(g)) + (sizeof(ushort) * outputs * Output(g)) + (FloatBytes * Filters(g)),
+        2 * products * g.MultiplyAdds,
+        g.InChannels == 1 ? Arithmetic.Float32 : Arithmetic.Bf16,
+        $"{counting}; those of the convolution alone");
+
     /// <summary>Matrix products over a batch of pairs, and the reading and writing of [2p][q].</summary>
     /// <param name="pairs">p.</param>
     /// <param name="width">q.</param>

@@ -217,6 +217,13 @@ public interface INetworkPlan : IDisposable
     /// <param name="stride">Floats from one descriptor to the next, at least d.</param>
     void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride);
 
+    /// <summary>Normalizes and describes byte patches by the signs of their descriptors.</summary>
+    /// <param name="patches">n x 32 x 32 bytes in host memory.</param>
+    /// <param name="signs">n x d / 8 bytes in host memory, row i at i x <paramref name="stride"/>: bit j of byte k is dimension 8k + j, set where the value is
+    /// above 0.</param>
+    /// <param name="stride">Bytes from one row to the next, at least d / 8.</param>
+    void DescribeSigns(ReadOnlySpan<byte> patches, Span<byte> signs, int stride);
+
     /// <summary>Normalizes and describes patches that are on the device; queued like any operation.</summary>
     /// <param name="patches">[n][32 x 32].</param>
     /// <param name="descriptors">[n][d], unit vectors.</param>

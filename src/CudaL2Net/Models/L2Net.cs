@@ -1,6 +1,7 @@
 using CudaL2Net.Data;
 using CudaL2Net.Devices;
 using CudaL2Net.Formats;
+using CudaL2Net.Operations;
 
 namespace CudaL2Net.Models;
 
@@ -10,6 +11,8 @@ public sealed class L2Net : IDisposable
     private const string DefaultModel = "CudaL2Net.Models.Pretrained.l2net-synthetic.safetensors";
 
     private readonly INetworkPlan[] plans;
+
+    private delegate void TowerCall<T>(INetworkPlan plan, ReadOnlySpan<byte> patches, Span<T> output, int stride);
 
     /// <summary>Lays a model out on a device.</summary>
     public L2Net(ModelFile file, Device device)
@@ -91,34 +94,7 @@ public sealed class L2Net : IDisposable
             throw new ArgumentException($"{count} patches need {count * Dimension} floats for descriptors, not {descriptors.Length}");
         }
 
-        if (side == PatchSet.Side && Architecture == Architecture.L2Net)
-        {
-            plans[0].Describe(patches, descriptors, Dimension);
-            return;
-        }
-
-        // A thousand patches at a time keep the resized copies small.
-        const int Block = 1024;
-        var resized = new byte[Math.Min(count, Block) * PatchSet.Area];
-        for (int first = 0; first < count; first += Block)
-        {
-            int block = Math.Min(Block, count - first);
-            for (int tower = 0; tower < plans.Length; tower++)
-            {
-                ReadOnlySpan<byte> source = patches.Slice(first * side * side, block * side * side);
-                Span<byte> input = resized.AsSpan(0, block * PatchSet.Area);
-                if (tower == 0)
-                {
-                    PatchResize.Reduce(source, side, input);
-                }
-                else
-                {
-                    PatchResize.CropCentre(source, side, input);
-                }
-
-                plans[tower].Describe(input, descriptors[((first * Dimension) + (tower * TowerDimension))..], Dimension);
-            }
-        }
+        Describe(patches, side, descriptors, TowerDimension, static (plan, input, output, stride) => plan.Describe(input, output, stride));
     }
 
     /// <summary>Describes all patches of a set.</summary>
@@ -144,7 +120,12 @@ public sealed class L2Net : IDisposable
     /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
     /// <returns>[n][<see cref="Dimension"/> / 8]: bit j of byte k is dimension 8k + j, set where the value is above 0.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
-    public byte[] DescribeBinary(ReadOnlySpan<byte> patches, int side) => Binarize(Describe(patches, side));
+    public byte[] DescribeBinary(ReadOnlySpan<byte> patches, int side)
+    {
+        var signs = new byte[Count(patches, side) * Dimension / 8];
+        Describe<byte>(patches, side, signs, TowerDimension / 8, static (plan, input, output, stride) => plan.DescribeSigns(input, output, stride));
+        return signs;
+    }
 
     /// <summary>The signs of float descriptors, packed.</summary>
     /// <param name="descriptors">Any number of descriptors whose dimension is a multiple of 8.</param>
@@ -157,14 +138,7 @@ public sealed class L2Net : IDisposable
         }
 
         var bits = new byte[descriptors.Length / 8];
-        for (int i = 0; i < descriptors.Length; i++)
-        {
-            if (descriptors[i] > 0)
-            {
-                bits[i / 8] |= (byte)(1 << (i % 8));
-            }
-        }
-
+        SignBits.Pack(descriptors, bits);
         return bits;
     }
 
@@ -174,6 +148,40 @@ public sealed class L2Net : IDisposable
         foreach (INetworkPlan plan in plans)
         {
             plan.Dispose();
+        }
+    }
+
+    /// <summary>Takes patches through the towers, whose results stand beside each other in a row of the output.</summary>
+    private void Describe<T>(ReadOnlySpan<byte> patches, int side, Span<T> output, int towerWidth, TowerCall<T> describe)
+    {
+        int count = Count(patches, side), width = plans.Length * towerWidth;
+        if (side == PatchSet.Side && Architecture == Architecture.L2Net)
+        {
+            describe(plans[0], patches, output, width);
+            return;
+        }
+
+        // A thousand patches at a time keep the resized copies small.
+        const int Block = 1024;
+        var resized = new byte[Math.Min(count, Block) * PatchSet.Area];
+        for (int first = 0; first < count; first += Block)
+        {
+            int block = Math.Min(Block, count - first);
+            for (int tower = 0; tower < plans.Length; tower++)
+            {
+                ReadOnlySpan<byte> source = patches.Slice(first * side * side, block * side * side);
+                Span<byte> input = resized.AsSpan(0, block * PatchSet.Area);
+                if (tower == 0)
+                {
+                    PatchResize.Reduce(source, side, input);
+                }
+                else
+                {
+                    PatchResize.CropCentre(source, side, input);
+                }
+
+                describe(plans[tower], input, output[((first * width) + (tower * towerWidth))..], width);
+            }
         }
     }
 

@@ -46,15 +46,23 @@ public sealed record FoldedNetwork(PatchNormalization Normalization, float[]? Me
 
     /// <summary>The number of patches that a call of <see cref="Devices.INetworkPlan.Describe"/> is about.</summary>
     /// <exception cref="ArgumentException">The bytes are no whole number of patches, or the descriptors do not fit.</exception>
-    internal int CountPatches(ReadOnlySpan<byte> patches, ReadOnlySpan<float> descriptors, int stride)
+    internal int CountPatches(ReadOnlySpan<byte> patches, ReadOnlySpan<float> descriptors, int stride) =>
+        CountPatches(patches, descriptors.Length, stride, Dimension, "floats of descriptors");
+
+    /// <summary>The number of patches that a call of <see cref="Devices.INetworkPlan.DescribeSigns"/> is about.</summary>
+    internal int CountPatches(ReadOnlySpan<byte> patches, ReadOnlySpan<byte> signs, int stride) =>
+        Dimension % 8 == 0
+            ? CountPatches(patches, signs.Length, stride, Dimension / 8, "bytes of signs")
+            : throw new ArgumentException($"the signs of {Dimension} dimensions do not fill whole bytes");
+
+    private int CountPatches(ReadOnlySpan<byte> patches, int length, int stride, int width, string what)
     {
         const int Area = InputSide * InputSide;
         int count = patches.Length / Area;
-        if (count * Area != patches.Length || stride < Dimension || (count > 0 && descriptors.Length < ((long)(count - 1) * stride) + Dimension))
+        if (count * Area != patches.Length || stride < width || (count > 0 && length < ((long)(count - 1) * stride) + width))
         {
             throw new ArgumentException(
-                $"{patches.Length} bytes of patches and {descriptors.Length} floats of descriptors with stride {stride} do not fit 32 x 32 patches "
-                    + $"and dimension {Dimension}");
+                $"{patches.Length} bytes of patches and {length} {what} with stride {stride} do not fit 32 x 32 patches and dimension {Dimension}");
         }
 
         return count;

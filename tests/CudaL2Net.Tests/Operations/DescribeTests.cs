@@ -66,6 +66,9 @@ public sealed class DescribeTests
         using INetworkPlan plan = device.Kernels.Plan(network);
         plan.Describe(patches, planned, 128);
         Assert.That(planned, Is.EqualTo(Describe(network, patches)));
+        var signs = new byte[3 * 16];
+        plan.DescribeSigns(patches, signs, 16);
+        Assert.That(signs, Is.EqualTo(L2Net.Binarize(planned)));
     }
 
     [Test]

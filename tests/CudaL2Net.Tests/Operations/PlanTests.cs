@@ -1,5 +1,6 @@
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Models;
 using CudaL2Net.Operations;
 using CudaL2Net.Tests.Reference;
 using static CudaL2Net.Tests.Reference.Closeness;
@@ -30,6 +31,27 @@ public sealed class PlanTests(string device) : OperationTests(device)
             AssertClose(descriptors[(25 * i)..((25 * i) + 20)], Describe(network, patches[(i * Area)..((i + 1) * Area)]), 5e-6);
             Assert.That(descriptors[((25 * i) + 20)..Math.Min(25 * (i + 1), descriptors.Length)], Is.All.Zero, "the gap between two rows is not written");
         }
+    }
+
+    [Test]
+    public void SignsAreThoseOfTheDescriptors([Values(1, 2, 5)] int count)
+    {
+        FoldedNetwork network = new(PatchNormalization.PerPatch, null, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 16, 1, 0, 5, 24, relu: false)]);
+        byte[] patches = Bytes(count * Area);
+        var descriptors = new float[count * 24];
+        var signs = new byte[(count * 5) - 2];
+        using Device device = Open(2);
+        using INetworkPlan plan = device.Kernels.Plan(network);
+        plan.Describe(patches, descriptors, 24);
+        plan.DescribeSigns(patches, signs, 5);
+        for (int i = 0; i < count; i++)
+        {
+            Assert.That(signs[(5 * i)..((5 * i) + 3)], Is.EqualTo(L2Net.Binarize(descriptors.AsSpan(24 * i, 24))));
+            Assert.That(signs[((5 * i) + 3)..Math.Min(5 * (i + 1), signs.Length)], Is.All.Zero, "the gap between two rows is not written");
+        }
+
+        using INetworkPlan odd = device.Kernels.Plan(network with { Layers = [network.Layers[0], Layer(2, 16, 1, 0, 5, 20, relu: false)] });
+        Assert.That(() => odd.DescribeSigns(patches, signs, 5), Throws.ArgumentException.With.Message.Contains("20 dimensions"));
     }
 
     [Test]

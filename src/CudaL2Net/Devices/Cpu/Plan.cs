@@ -145,6 +145,21 @@ internal sealed unsafe partial class CpuDevice
             }
         }
 
+        public void DescribeSigns(ReadOnlySpan<byte> patches, Span<byte> signs, int stride)
+        {
+            int count = network.CountPatches(patches, signs, stride), dimension = network.Dimension;
+            float[] descriptors = new float[Math.Min(count, BlockPatches) * dimension];
+            for (int first = 0; first < count; first += BlockPatches)
+            {
+                int block = Math.Min(BlockPatches, count - first);
+                Describe(patches.Slice(first * PatchSet.Area, block * PatchSet.Area), descriptors, dimension);
+                for (int i = 0; i < block; i++)
+                {
+                    SignBits.Pack(descriptors.AsSpan(i * dimension, dimension), signs[((first + i) * stride)..]);
+                }
+            }
+        }
+
         public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors) => Describe(
             new ReadOnlySpan<byte>(patches.Pointer, patches.Length), new Span<float>(descriptors.Pointer, descriptors.Length), network.Dimension);
 

@@ -4,7 +4,7 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda;
 
 /// <summary>Launches of the kernels of L2-Net's own convolutions, with activations as bf16.</summary>
-internal sealed unsafe partial class CudaDevice : IImageKernels
+internal unsafe partial class CudaDevice : IImageKernels
 {
     private const string ImageFile = "conv2d_image";
     private const int FirstSide = 32, FirstOut = 32, FirstThreads = 128, FilterThreads = 384;

@@ -10,7 +10,7 @@ internal unsafe partial class CudaDevice
     /// product.</summary>
     internal sealed class FusedTower : ITower
     {
-        private const int Features = 8 * 8 * 128, TowerSharedBytes = 115_456, ProjectSharedBytes = 4 * (32 + 128) * 64 * 2;
+        private const int Dimension = 128, Features = 8 * 8 * Dimension, TowerSharedBytes = 115_456, ProjectSharedBytes = 4 * (32 + 128) * 64 * 2;
 
         private static readonly (int Kernel, int Stride, int Padding, int In, int Out)[] Shape =
             [(3, 1, 1, 1, 32), (3, 1, 1, 32, 32), (3, 2, 1, 32, 64), (3, 1, 1, 64, 64), (3, 2, 1, 64, 128), (3, 1, 1, 128, 128), (8, 1, 0, 128, 128)];
@@ -57,11 +57,27 @@ internal unsafe partial class CudaDevice
         public int BytesPerPatch => Features * sizeof(ushort);
 
         /// <inheritdoc/>
+        public int Block => 2048;
+
+        /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
+        {
+            RequireLength(descriptors, patches.Length / PatchSet.Area * Dimension, nameof(descriptors));
+            Run(patches, descriptors.Pointer, null);
+        }
+
+        /// <inheritdoc/>
+        public void RunSigns(Tensor<byte> patches, Tensor<byte> signs)
+        {
+            RequireLength(signs, patches.Length / PatchSet.Area * Dimension / 8, nameof(signs));
+            Run(patches, null, signs.Pointer);
+        }
+
+        // One of the two results is wanted.
+        private void Run(Tensor<byte> patches, float* descriptors, byte* signs)
         {
             int count = patches.Length / PatchSet.Area;
             RequireLength(patches, count * PatchSet.Area, nameof(patches));
-            RequireLength(descriptors, count * 128, nameof(descriptors));
             if (count == 0)
             {
                 return;
@@ -77,7 +93,7 @@ internal unsafe partial class CudaDevice
                 firstFilters, filters[0].Pointer, filters[1].Pointer, filters[2].Pointer, filters[3].Pointer, filters[4].Pointer, bias, features.Pointer,
                 count);
             device.Launch("describe", "describe_project", (count + 31) / 32, 256, ProjectSharedBytes, features.Pointer, filters[5].Pointer,
-                (void*)(bias.Pointer + (6 * 128)), descriptors, count);
+                (void*)(bias.Pointer + (6 * Dimension)), descriptors, signs, count);
         }
 
         public void Dispose()

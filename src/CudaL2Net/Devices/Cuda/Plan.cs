@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CudaL2Net.Data;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
@@ -11,8 +12,8 @@ namespace CudaL2Net.Devices.Cuda;
 /// </summary>
 internal unsafe partial class CudaDevice
 {
-    /// <summary>Patches in a block of a plan where memory allows: enough to fill the largest devices.</summary>
-    internal int PlanBlock { get; set; } = 512;
+    /// <summary>Patches in a block of a plan where memory allows; null is what suits the network's kernels.</summary>
+    internal int? PlanBlock { get; set; }
 
     public INetworkPlan Plan(FoldedNetwork network) => new NetworkPlan(this, network);
 
@@ -22,10 +23,18 @@ internal unsafe partial class CudaDevice
         /// <summary>Device memory that a patch takes while it is described.</summary>
         int BytesPerPatch { get; }
 
+        /// <summary>Patches to be described at once: enough to fill the largest devices.</summary>
+        int Block { get; }
+
         /// <summary>Normalizes and describes patches.</summary>
         /// <param name="patches">[n][32][32].</param>
         /// <param name="descriptors">[n][d].</param>
         void Run(Tensor<byte> patches, Tensor<float> descriptors);
+
+        /// <summary>Normalizes patches and describes them by the signs of their descriptors.</summary>
+        /// <param name="patches">[n][32][32].</param>
+        /// <param name="signs">[n][d / 8]: bit j of byte k is dimension 8k + j, set where it is above 0.</param>
+        void RunSigns(Tensor<byte> patches, Tensor<byte> signs);
     }
 
     private sealed class NetworkPlan : INetworkPlan
@@ -49,30 +58,14 @@ internal unsafe partial class CudaDevice
 
         public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            int count = network.CountPatches(patches, descriptors, stride);
-            if (count == 0)
-            {
-                return;
-            }
+            network.CountPatches(patches, descriptors, stride);
+            Describe(patches, MemoryMarshal.AsBytes(descriptors), stride * sizeof(float), signs: false);
+        }
 
-            Array.ForEach(slots, slot => slot.Rows = 0);
-            Grow(count);
-            int blocks = ((count - 1) / capacity) + 1;
-            for (int block = 0; block < blocks + slots.Length; block++)
-            {
-                Slot slot = slots[block % slots.Length];
-                if (slot.Rows > 0)
-                {
-                    Collect(slot, (block - slots.Length) * capacity, descriptors, stride);
-                }
-
-                if (block < blocks)
-                {
-                    int first = block * capacity;
-                    Start(slot, patches.Slice(first * PatchSet.Area, Math.Min(capacity, count - first) * PatchSet.Area));
-                }
-            }
+        public void DescribeSigns(ReadOnlySpan<byte> patches, Span<byte> signs, int stride)
+        {
+            network.CountPatches(patches, signs, stride);
+            Describe(patches, signs, stride, signs: true);
         }
 
         public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors)
@@ -93,8 +86,37 @@ internal unsafe partial class CudaDevice
             uploads.Dispose();
         }
 
+        /// <summary>Describes patches block by block, each result at its row of the output, <paramref name="stride"/> bytes from the one before.</summary>
+        private void Describe(ReadOnlySpan<byte> patches, Span<byte> output, int stride, bool signs)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            int count = patches.Length / PatchSet.Area;
+            if (count == 0)
+            {
+                return;
+            }
+
+            Array.ForEach(slots, slot => slot.Rows = 0);
+            Grow(count);
+            int blocks = ((count - 1) / capacity) + 1;
+            for (int block = 0; block < blocks + slots.Length; block++)
+            {
+                Slot slot = slots[block % slots.Length];
+                if (slot.Rows > 0)
+                {
+                    Collect(slot, output[((block - slots.Length) * capacity * stride)..], stride, signs);
+                }
+
+                if (block < blocks)
+                {
+                    int first = block * capacity;
+                    Start(slot, patches.Slice(first * PatchSet.Area, Math.Min(capacity, count - first) * PatchSet.Area), signs);
+                }
+            }
+        }
+
         /// <summary>Queues a block: its copy to the device, its kernels, the copy of its descriptors.</summary>
-        private void Start(Slot slot, ReadOnlySpan<byte> patches)
+        private void Start(Slot slot, ReadOnlySpan<byte> patches, bool signs)
         {
             int rows = patches.Length / PatchSet.Area;
             slot.Rows = rows;
@@ -102,28 +124,48 @@ internal unsafe partial class CudaDevice
             uploads.CopyToDeviceAsync((nint)slot.Patches!.Pointer, slot.HostPatches.Pointer, (nuint)patches.Length);
             slot.Uploaded.Record(uploads);
             device.stream.WaitEvent(slot.Uploaded);
-            Tensor<float> descriptors = slot.Descriptors!.Rows(0, rows);
-            tower.Run(slot.Patches.Rows(0, rows), descriptors);
-            device.stream.CopyToHostAsync(slot.HostDescriptors!.Pointer, (nint)descriptors.Pointer, (nuint)descriptors.Length * sizeof(float));
+            Tensor<byte> input = slot.Patches.Rows(0, rows);
+            if (signs)
+            {
+                tower.RunSigns(input, slot.Signs!.Rows(0, rows));
+            }
+            else
+            {
+                tower.Run(input, slot.Descriptors!.Rows(0, rows));
+            }
+
+            void* result = signs ? slot.Signs!.Pointer : slot.Descriptors!.Pointer;
+            device.stream.CopyToHostAsync(slot.HostResults!.Pointer, (nint)result, (nuint)(rows * ResultBytes(signs)));
             slot.Done.Record(device.stream);
         }
 
-        /// <summary>Waits for a block and writes its descriptors where they belong.</summary>
-        private void Collect(Slot slot, int first, Span<float> descriptors, int stride)
+        /// <summary>Waits for a block and writes its results where they belong.</summary>
+        private void Collect(Slot slot, Span<byte> output, int stride, bool signs)
         {
             slot.Done.Synchronize(device.stream);
-            for (int row = 0; row < slot.Rows; row++)
+            int width = ResultBytes(signs);
+            Span<byte> results = slot.HostResults!.Span[..(slot.Rows * width)];
+            if (stride == width)
             {
-                slot.HostDescriptors!.Span.Slice(row * network.Dimension, network.Dimension).CopyTo(descriptors[((first + row) * stride)..]);
+                results.CopyTo(output);
+            }
+            else
+            {
+                for (int row = 0; row < slot.Rows; row++)
+                {
+                    results.Slice(row * width, width).CopyTo(output[(row * stride)..]);
+                }
             }
 
             slot.Rows = 0;
         }
 
+        private int ResultBytes(bool signs) => signs ? network.Dimension / 8 : network.Dimension * sizeof(float);
+
         /// <summary>Makes room for blocks of as many patches as are asked for, up to the largest block and to half of the free memory.</summary>
         private void Grow(int rows)
         {
-            rows = Math.Min(rows, device.PlanBlock);
+            rows = Math.Min(rows, device.PlanBlock ?? tower.Block);
             if (rows <= capacity)
             {
                 return;
@@ -165,7 +207,17 @@ internal unsafe partial class CudaDevice
 
         public int BytesPerPatch => sizeof(float) * (PatchSet.Area + geometries.Sum(g => g.OutHeight * g.OutWidth * g.OutChannels));
 
-        public void Run(Tensor<byte> patches, Tensor<float> descriptors)
+        public int Block => 512;
+
+        public void Run(Tensor<byte> patches, Tensor<float> descriptors) => device.UnitVectorForward(Features(patches), descriptors);
+
+        public void RunSigns(Tensor<byte> patches, Tensor<byte> signs)
+        {
+            // Signs need no unit vector.
+            device.Launch("describe", "describe_signs", device.Blocks(signs.Length), 256, 0, Features(patches), signs, signs.Length);
+        }
+
+        private Tensor<float> Features(Tensor<byte> patches)
         {
             int rows = patches.Length / PatchSet.Area;
             if (activations.Length == 0 || activations[0].Shape[0] < rows)
@@ -187,7 +239,7 @@ internal unsafe partial class CudaDevice
                 x = y;
             }
 
-            device.UnitVectorForward(x, descriptors);
+            return x;
         }
 
         public void Dispose()
@@ -208,11 +260,14 @@ internal unsafe partial class CudaDevice
 
         public CudaPageLockedHostMemory<byte>? HostPatches { get; private set; }
 
-        public CudaPageLockedHostMemory<float>? HostDescriptors { get; private set; }
+        /// <summary>Descriptors or their signs.</summary>
+        public CudaPageLockedHostMemory<byte>? HostResults { get; private set; }
 
         public Tensor<byte>? Patches { get; private set; }
 
         public Tensor<float>? Descriptors { get; private set; }
+
+        public Tensor<byte>? Signs { get; private set; }
 
         /// <summary>Patches under way; 0 when the slot is free.</summary>
         public int Rows { get; set; }
@@ -223,7 +278,8 @@ internal unsafe partial class CudaDevice
             Patches = device.Allocate<byte>(rows, PatchSet.Area);
             Descriptors = device.Allocate<float>(rows, dimension);
             HostPatches = new CudaPageLockedHostMemory<byte>(device.context, rows * PatchSet.Area);
-            HostDescriptors = new CudaPageLockedHostMemory<float>(device.context, rows * dimension);
+            Signs = device.Allocate<byte>(rows, dimension / 8);
+            HostResults = new CudaPageLockedHostMemory<byte>(device.context, rows * dimension * sizeof(float));
         }
 
         public void Dispose()
@@ -238,7 +294,8 @@ internal unsafe partial class CudaDevice
             Patches?.Dispose();
             Descriptors?.Dispose();
             HostPatches?.Dispose();
-            HostDescriptors?.Dispose();
+            Signs?.Dispose();
+            HostResults?.Dispose();
         }
     }
 }
