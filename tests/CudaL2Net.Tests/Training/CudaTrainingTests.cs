@@ -126,6 +126,7 @@ public sealed class CudaTrainingTests
     [
         .. Presets.All.Select(preset => preset.Name).Where(name => !name.EndsWith("-5m", StringComparison.Ordinal)).Append("l2net+").Append("cs-l2net+")
             .Select(name => new object[] { name, KernelSet.Own }),
+        // Not every batch will do: where one input of a ReLU is within rounding of 0, one gradient differs by far more than rounding.
         .. new[] { "quick", "l2net", "cs-l2net+", "ral-200k+" }.Select(name => new object[] { name, KernelSet.Vendor }),
     ];
 
