@@ -7,6 +7,7 @@ tool=${1:-$root/artifacts/cudal2net/cudal2net}
 export CUDAL2NET_DRIVER=${2:-$root/artifacts/emulator/libcuda-emulator.so}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+[[ $CUDAL2NET_DRIVER != *emulator* ]] || export CUDAL2NET_CUBLAS=$CUDAL2NET_DRIVER CUDAL2NET_CUDNN=$CUDAL2NET_DRIVER
 export LC_ALL=C XDG_CACHE_HOME=$work/cache
 cd "$work"
 
@@ -50,6 +51,13 @@ for device in cpu cuda; do
     grep -oE '"(meanMatchingAccuracy|averagePrecision|map|precision|recall|ap|mma)[A-Za-z0-9]*": *[0-9.]+' $device-sequences.json | sed 's/.*: *//' >$device-scores
 done
 compare "train: losses" cpu-losses cuda-losses 1e-3
+if [[ $CUDAL2NET_DRIVER == *emulator* ]]; then
+    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out vendor-run --device cuda --kernels vendor
+    sed 's/.*"loss":\([^,]*\),.*/\1/' vendor-run/metrics.jsonl >vendor-losses
+    compare "train: losses with the vendor's kernels" cpu-losses vendor-losses 1e-3
+    grep -q '"kernels": "vendor"' vendor-run/run.json || fail "run.json does not name the kernels"
+    grep -q "^cuDNN, 8x8 convolution of 8x8x8x128 to 128, Forward: IMPLICIT_PRECOMP_GEMM, FMA" messages || fail "train does not tell how cuDNN convolves"
+fi
 compare "describe: descriptors" cpu-descriptors cuda-descriptors 1e-4
 compare "match: distances" cpu-distances cuda-distances 1e-3
 compare "evaluate: scores" cpu-scores cuda-scores 0.01

@@ -51,7 +51,7 @@ internal sealed class VendorLibrary
 
         throw new CudaLibraryException(Title, null, 0, usual
             ? $"{Title} was not found ({string.Join(", ", names)}): install it (NVIDIA's CUDA packages, or pip install {package}, which PyTorch brings along: "
-                + $"site-packages/nvidia/{package.Split('-')[1]}/lib) and set {Variable} to the library's path if the system does not find it"
+                + $"site-packages/nvidia/{package.Split('-')[1]}/lib or nvidia/cu13/lib) and set {Variable} to the library's path if the system does not find it"
             : $"{Title} was not found: {chosen} cannot be loaded; {Variable} names it: correct the variable or clear it");
     }
 }

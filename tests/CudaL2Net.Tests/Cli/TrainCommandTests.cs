@@ -46,6 +46,13 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public void TheVendorsKernelsNeedAGpu()
+    {
+        CommandLine.Run([.. Short("run"), "--steps", "1", "--kernels", "vendor", "--device", "cpu"]).Explains(1, "cuBLAS and cuDNN", "--device cuda");
+        CommandLine.Run([.. Short("run"), "--steps", "1", "--kernels", "theirs"]).Explains(2, "theirs", "own", "vendor");
+    }
+
+    [Test]
     public void SettingsReachTheRun()
     {
         CommandLine.MustRun([.. Short("run"), "--steps", "1", "--lr", "0.001", "--seed", "7", "--set", "loss.margin=0.5", "--set", "patches.copies=1"]);

@@ -61,7 +61,8 @@ public sealed class GpuTests
     {
         PatchSet patches = TrainingData.Blobs(300, views: 3);
         TrainingOptions options = Presets.Find(preset) with { Batch = 64, PairsPerEpoch = 640, Steps = 50 };
-        float[] expected = Losses(Device.Open("cpu")), actual = Losses(Device.Open("cuda")), again = Losses(Device.Open("cuda"));
+        float[] expected = Losses(Device.Open("cpu"), patches, options), actual = Losses(Device.Open("cuda"), patches, options);
+        float[] again = Losses(Device.Open("cuda"), patches, options);
         for (int i = 0; i < expected.Length; i++)
         {
             TestContext.Out.WriteLine($"step {i + 1}: CPU {expected[i]:F5}, GPU {actual[i]:F5}");
@@ -72,18 +73,47 @@ public sealed class GpuTests
         {
             Assert.That(actual[i], Is.EqualTo(expected[i]).Within(i < 5 ? 0.5 : 10).Percent, $"the loss of step {i + 1}");
         }
+    }
 
-        float[] Losses(Device device)
+    [TestCase(Precision.Float32, 1e-4)]
+    [TestCase(Precision.Tf32, 5e-3)]
+    public void TheVendorsConvolutionsAndOursAgree(Precision precision, double tolerance)
+    {
+        Conv2dGeometry[] layers = [new(16, 32, 32, 1, 32, 3, 3, 1, 1), new(16, 16, 16, 64, 128, 3, 3, 2, 1), new(16, 8, 8, 128, 128, 8, 8, 1, 0)];
+        using Device ours = Device.Open("cuda", 0, precision), theirs = OpenVendor(precision);
+        foreach (Conv2dGeometry g in layers)
         {
-            using var folder = new TemporaryFolder();
-            using (device)
-            using (var trainer = new Trainer(options, patches, null, device, folder["run"]))
+            foreach ((float[] expected, float[] actual) in Passes(ours, g).Zip(Passes(theirs, g)))
             {
-                trainer.Run();
+                double worst = expected.Zip(actual).Max(pair => Math.Abs(pair.First - pair.Second));
+                Assert.That(worst, Is.LessThan(tolerance * expected.Max(Math.Abs)), $"{g}");
             }
+        }
 
-            IEnumerable<string> lines = File.ReadLines(Path.Combine(folder["run"], "metrics.jsonl"));
-            return [.. lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetSingle())];
+        TestContext.Out.WriteLine(string.Join('\n', theirs.ChosenAlgorithms));
+
+        static float[][] Passes(Device device, Conv2dGeometry g)
+        {
+            using Tensor<float> x = device.Upload<float>(Samples.Gaussian(1, g.Batch * g.Height * g.Width * g.InChannels));
+            using Tensor<float> filters = device.Upload<float>(Samples.Gaussian(2, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels));
+            using Tensor<float> dy = device.Upload<float>(Samples.Gaussian(3, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels));
+            using Tensor<float> y = device.Allocate<float>(dy.Length), dx = device.Allocate<float>(x.Length), dFilters = device.Allocate<float>(filters.Length);
+            device.Kernels.Conv2dForward(g, x, filters, null, y);
+            device.Kernels.Conv2dBackwardData(g, dy, filters, dx);
+            device.Kernels.Conv2dBackwardFilter(g, x, dy, dFilters, null);
+            return [y.ToArray(), dx.ToArray(), dFilters.ToArray()];
+        }
+    }
+
+    [Test]
+    public void ATrainingWithTheVendorsKernelsFollowsOurs()
+    {
+        PatchSet patches = TrainingData.Blobs(300, views: 3);
+        TrainingOptions options = Presets.Find("l2net") with { Batch = 64, PairsPerEpoch = 640, Steps = 20 };
+        float[] theirs = Losses(OpenVendor(Precision.Float32), patches, options), ours = Losses(Device.Open("cuda"), patches, options);
+        for (int i = 0; i < ours.Length; i++)
+        {
+            Assert.That(theirs[i], Is.EqualTo(ours[i]).Within(i < 5 ? 0.5 : 10).Percent, $"the loss of step {i + 1}");
         }
     }
 
@@ -112,5 +142,32 @@ public sealed class GpuTests
 
         device.Synchronize();
         Assert.That(context.GetFreeDeviceMemorySize() + (64 << 20), Is.GreaterThan(before));
+    }
+
+    private static float[] Losses(Device device, PatchSet patches, TrainingOptions options)
+    {
+        using var folder = new TemporaryFolder();
+        using (device)
+        using (var trainer = new Trainer(options, patches, null, device, folder["run"]))
+        {
+            trainer.Run();
+        }
+
+        IEnumerable<string> lines = File.ReadLines(Path.Combine(folder["run"], "metrics.jsonl"));
+        return [.. lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetSingle())];
+    }
+
+    // Skips the running test where cuBLAS or cuDNN is not there.
+    private static Device OpenVendor(Precision precision)
+    {
+        try
+        {
+            return Device.Open("cuda", 0, precision, KernelSet.Vendor);
+        }
+        catch (CudaLibraryException missing) when (missing.Call == null)
+        {
+            Assert.Ignore(missing.Message);
+            throw;
+        }
     }
 }
