@@ -153,15 +153,15 @@ def main():
         descriptors = Descriptors(options.model)
         losses = {loss: Losses(loss, folder) for loss in PRESETS}
         for loss in losses.values():
-            emit({"what": "train", "side": "PyTorch", "variant": "reference", "precision": "float64", "loss": loss.loss}, [], losses=loss.expected)
+            emit({"what": "train", "side": "theirs", "variant": "reference", "precision": "float64", "loss": loss.loss}, [], losses=loss.expected)
         for precision in options.precisions:
-            emit({"what": "describe", "side": "cudal2net", "precision": precision}, [],
+            emit({"what": "describe", "side": "ours", "precision": precision}, [],
                  error=descriptors.error_of_tool(path, options.device, precision, folder))
             for loss in losses.values():
                 found = loss.of_tool(path, options.device, precision)
-                emit({"what": "train", "side": "cudal2net", "precision": precision, "loss": loss.loss}, [], losses=found, error=loss.errors(found))
+                emit({"what": "train", "side": "ours", "precision": precision, "loss": loss.loss}, [], losses=found, error=loss.errors(found))
                 for variant in train.VARIANTS:
-                    line = {"what": "train", "side": "PyTorch", "variant": variant.name, "precision": precision, "loss": loss.loss}
+                    line = {"what": "train", "side": "theirs", "variant": variant.name, "precision": precision, "loss": loss.loss}
                     try:
                         found = loss.of_variant(variant, precision, device)
                         emit(line, [], losses=found, error=loss.errors(found))

@@ -11,7 +11,7 @@ import torch
 
 import timing
 from common import emit, parser, random_patches, reason, require, use
-from network import FoldedL2Net, normalize, read_model
+from network import DIMENSION, FoldedL2Net, normalize, read_model
 
 # Inputs in turn, so that none is met again while the device's caches hold it.
 BLOCKS = 4
@@ -66,6 +66,16 @@ class Describer:
         self.calls += 1
         return self.describe(self.blocks[self.calls % BLOCKS])
 
+    def from_host(self):
+        """The next block from host memory, its descriptors back to host memory, both pinned; done when they are there."""
+        if not hasattr(self, "pinned"):
+            self.pinned = [block.cpu().pin_memory() for block in self.blocks]
+            self.descriptors = torch.empty(self.batch, DIMENSION).pin_memory()
+        self.calls += 1
+        block = self.pinned[self.calls % BLOCKS].to(self.device, non_blocking=True)
+        self.descriptors.copy_(self.describe(block), non_blocking=True)
+        torch.cuda.synchronize()
+
     def describe(self, block):
         if self.replay is None:
             return self.network(block)
@@ -95,7 +105,7 @@ def main():
     for precision in options.precisions:
         for variant in VARIANTS:
             for batch in options.batches:
-                line = {"what": "describe", "side": "PyTorch", "device": options.device, "precision": precision, "variant": variant.name, "batch": batch}
+                line = {"what": "describe", "side": "theirs", "device": options.device, "precision": precision, "variant": variant.name, "batch": batch}
                 try:
                     describer = Describer(variant, options.model, patches, batch, precision, device)
                     error = largest_error(describer, patches, expected)

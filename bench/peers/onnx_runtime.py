@@ -30,7 +30,7 @@ def version():
 class Describer:
     """Describes blocks of patches, which it is given as floats in host memory, in turn."""
 
-    def __init__(self, variant, tool, options, patches, batch, folder):
+    def __init__(self, tool, options, patches, batch, folder):
         if onnxruntime is None:
             raise Unavailable("this Python has no onnxruntime")
         if options.device != "cpu" and PROVIDERS["cuda"] not in onnxruntime.get_available_providers():

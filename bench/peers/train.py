@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The training step in PyTorch: every variant at every batch, as JSON lines with all samples.
 
-  python3 bench/peers/train.py --device cpu --batches 128
-  python3 bench/peers/train.py --device cuda --precisions bf16 --batches 512 --loss ral
+  python3 bench/peers/train.py --device cpu --batches 256
+  python3 bench/peers/train.py --device cuda --precisions bf16 --batches 1024 --loss ral
 
 A step is all of it: gathering patches from the device's memory, transposing and mirroring them, both forward passes, the loss with its mining, backward,
 momentum and update, with a rate that changes from step to step.
@@ -113,19 +113,19 @@ def random_training(variant, pairs, loss, precision, device):
 
 
 def main():
-    options = parser(__doc__, batches=[128])
+    options = parser(__doc__, batches=[256])
     options.add_argument("--loss", choices=LOSSES, default="hardnet")
     options = use(options)
     device = torch.device(options.device)
     for precision in options.precisions:
         for variant in VARIANTS:
-            for pairs in options.batches:
-                line = {"what": "train", "side": "PyTorch", "device": options.device, "precision": precision, "variant": variant.name, "pairs": pairs,
-                        "batch": 2 * pairs, "loss": options.loss}
+            for batch in options.batches:
+                line = {"what": "train", "side": "theirs", "device": options.device, "precision": precision, "variant": variant.name, "batch": batch,
+                        "loss": options.loss}
                 try:
-                    training = random_training(variant, pairs, options.loss, precision, device)
+                    training = random_training(variant, batch // 2, options.loss, precision, device)
                     seconds = timing.samples_of(training, device, options.samples)
-                    emit(line, [2 * pairs / s for s in seconds], memory=timing.device_memory(device), settings=training.settings)
+                    emit(line, [batch / s for s in seconds], memory=timing.device_memory(device), settings=training.settings)
                 except Exception as failure:
                     emit(line, [], skipped=reason(failure))
                 training = None
