@@ -15,7 +15,7 @@ const string Usage = """
       test     build, run all tests; arguments go to the test program (--filter ...)
       publish-tests  build, and put the tests into artifacts/tests as a program of its own that needs no .NET: for machines with a GPU
       demo     build, train for a few minutes and show the results; arguments go to `cudal2net demo` (--minutes 1, --out DIR)
-      bench    build, run a benchmark: fma, convolution, ladder, describe, train, all (--json FILE), operations
+      bench    build, measure: arguments go to `cudal2net bench` (kernels, train, describe, match, compare); operations: BenchmarkDotNet's suites
       kernels  compile the CUDA kernels to PTX: artifacts/kernels                     (part of build)
       emulator compile them with the emulated CUDA driver: artifacts/emulator          (part of build, on x86-64 Linux)
       sanitize run the kernels of the tests under the address and race detectors (RECORDED: launches that the emulator recorded)
@@ -170,20 +170,16 @@ void PublishTests()
     Console.WriteLine("published artifacts/tests: copy the folder, and run bench/run-on-gpu.sh or CUDAL2NET_DRIVER=libcuda.so.1 ./CudaL2Net.Tests");
 }
 
+// In the caller's folder, which the files that the arguments name are relative to.
 int Bench()
 {
-    string bench = Path.Combine(root, "bench");
-    string project = Directory.Exists(bench)
-        ? Directory.EnumerateFiles(bench, "*.Benchmarks.csproj", SearchOption.AllDirectories).FirstOrDefault() ?? ""
-        : "";
-    if (project.Length == 0)
+    if (rest is not ["operations", .. var suites])
     {
-        throw new BuildFailed("there is no benchmark project under bench/");
+        return Run(Path.Combine(tool, "cudal2net" + suffix), ["bench", .. rest.Length == 0 ? ["--help"] : rest], Directory.GetCurrentDirectory());
     }
 
-    // In the caller's folder, which the files that the arguments name are relative to.
-    string[] command = ["run", "--no-build", "-c", "Release", "--project", project, "--", .. rest];
-    return Run("dotnet", command, Directory.GetCurrentDirectory());
+    string project = Path.Combine(root, "bench", "CudaL2Net.Benchmarks");
+    return Run("dotnet", ["run", "--no-build", "-c", "Release", "--project", project, "--", .. suites], Directory.GetCurrentDirectory());
 }
 
 void Clean()

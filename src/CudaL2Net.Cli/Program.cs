@@ -79,6 +79,7 @@ internal static partial class Program
             new VersionOption(),
             CommonOptions.Json,
             CommonOptions.Verbose,
+            BenchCommand.Create(terminal),
             DataCommand.Create(terminal),
             DemoCommand.Create(terminal),
             DescribeCommand.Create(terminal),

@@ -27,6 +27,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     /// <summary>A value in the tool's JSON: indented, names in camel case.</summary>
     public static string ToJson(object value) => JsonSerializer.Serialize(value, JsonFormat);
 
+    /// <summary>The value of <see cref="ToJson"/>'s text; null where the text is <c>null</c>.</summary>
+    /// <exception cref="JsonException">The text is no JSON, or of another kind of value.</exception>
+    public static T? FromJson<T>(string json) => JsonSerializer.Deserialize<T>(json, JsonFormat);
+
     /// <summary>A message for people, on standard error.</summary>
     public void Say(string message) => error.WriteLine(message);
 

@@ -6,12 +6,14 @@ public sealed class CudaEvent : IDisposable
     private readonly CudaContext context;
 
     /// <summary>Makes an event that has not been recorded.</summary>
-    public CudaEvent(CudaContext context)
+    /// <param name="context">Where its streams run.</param>
+    /// <param name="timing">Whether it notes the time, for <see cref="SecondsSince"/>.</param>
+    public CudaEvent(CudaContext context, bool timing = false)
     {
         ArgumentNullException.ThrowIfNull(context);
         this.context = context;
         context.SetCurrent();
-        Handle = new EventHandle(context.Handle);
+        Handle = new EventHandle(context.Handle, timing);
     }
 
     internal EventHandle Handle { get; }
@@ -45,6 +47,22 @@ public sealed class CudaEvent : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         Enter();
         stream.Check(Driver.cuEventSynchronize(Handle.DangerousGetHandle()), nameof(Driver.cuEventSynchronize));
+    }
+
+    /// <summary>The seconds on the device from one mark to this one, once both have been reached. Both events note the time.</summary>
+    public double SecondsSince(CudaEvent start, CudaStream stream)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        ArgumentNullException.ThrowIfNull(stream);
+        Synchronize(stream);
+        float milliseconds = 0;
+        unsafe
+        {
+            CudaError result = Driver.cuEventElapsedTime(&milliseconds, start.Handle.DangerousGetHandle(), Handle.DangerousGetHandle());
+            stream.Check(result, nameof(Driver.cuEventElapsedTime));
+        }
+
+        return milliseconds / 1e3;
     }
 
     /// <inheritdoc/>

@@ -83,6 +83,13 @@ public sealed unsafe class CudaStream : IDisposable
         Check(Driver.cuMemcpyDtoHAsync_v2(host, device, bytes, Handle.DangerousGetHandle()), nameof(Driver.cuMemcpyDtoHAsync_v2));
     }
 
+    /// <summary>Queues a copy within the device's memory.</summary>
+    public void CopyOnDeviceAsync(nint to, nint from, nuint bytes)
+    {
+        Enter();
+        Check(Driver.cuMemcpyDtoDAsync_v2(to, from, bytes, Handle.DangerousGetHandle()), nameof(Driver.cuMemcpyDtoDAsync_v2));
+    }
+
     /// <summary>Queues the setting of bytes.</summary>
     public void MemsetAsync(nint device, byte value, nuint bytes)
     {

@@ -14,24 +14,11 @@ internal static unsafe partial class Driver
 
     private const string Library = "cuda";
 
-    private static readonly Lock Loading = new();
-
-    private static nint library;
-
-    static Driver() => NativeLibrary.SetDllImportResolver(typeof(Driver).Assembly, (name, _, _) => name == Library ? library : 0);
-
     /// <summary>Loads and initializes the driver. Every other call needs it.</summary>
     /// <exception cref="CudaException">There is no driver, it is too old, or it finds no device.</exception>
     public static void Initialize()
     {
-        lock (Loading)
-        {
-            if (library == 0)
-            {
-                library = Load(Environment.GetEnvironmentVariable(LibraryVariable));
-            }
-        }
-
+        LoadedLibraries.Add(Library, () => Load(Environment.GetEnvironmentVariable(LibraryVariable)));
         CudaError result = cuInit(0);
         if (result == CudaError.NoDevice)
         {
@@ -135,6 +122,9 @@ internal static unsafe partial class Driver
     public static partial CudaError cuMemcpyDtoHAsync_v2(void* to, nint from, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
+    public static partial CudaError cuMemcpyDtoDAsync_v2(nint to, nint from, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
     public static partial CudaError cuMemsetD8Async(nint to, byte value, nuint bytes, nint stream);
 
     [LibraryImport(Library)]
@@ -181,6 +171,9 @@ internal static unsafe partial class Driver
 
     [LibraryImport(Library)]
     public static partial CudaError cuEventSynchronize(nint happening);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuEventElapsedTime(float* milliseconds, nint start, nint end);
 
     [LibraryImport(Library)]
     public static partial CudaError cuEventDestroy_v2(nint happening);

@@ -152,12 +152,12 @@ internal sealed class ModuleHandle : ContextChild
 /// <summary>An event.</summary>
 internal sealed unsafe class EventHandle : ContextChild
 {
-    public EventHandle(ContextHandle context)
+    public EventHandle(ContextHandle context, bool timing)
         : base(context)
     {
         const uint DisableTiming = 2;
         nint made;
-        CudaException.Check(Driver.cuEventCreate(&made, DisableTiming), nameof(Driver.cuEventCreate));
+        CudaException.Check(Driver.cuEventCreate(&made, timing ? 0 : DisableTiming), nameof(Driver.cuEventCreate));
         Own(made);
     }
 

@@ -1,1 +1,2 @@
+global using CudaL2Net.Cli.Benchmarks.Reference;
 global using NUnit.Framework;

@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using CudaL2Net.Cli.Benchmarks;
 using CudaL2Net.Models;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -16,7 +17,7 @@ public class ConvolutionSuite : OperationSuite
     [Params(1, 2, 3, 4, 5, 6, 7)]
     public int Layer { get; set; }
 
-    public override double Flop(string benchmark) => 2.0 * (DescribeBenchmark.Layers().ElementAt(Layer - 1) with { Batch = Batch }).MultiplyAdds;
+    public override double Flop(string benchmark) => 2.0 * L2NetLayers.Of(Batch)[Layer - 1].MultiplyAdds;
 
     [Benchmark]
     public void Forward() => Kernels.Conv2dForward(geometry, x, filters, null, y);
@@ -29,13 +30,13 @@ public class ConvolutionSuite : OperationSuite
 
     protected override void Allocate()
     {
-        geometry = DescribeBenchmark.Layers().ElementAt(Layer - 1) with { Batch = Batch };
+        geometry = L2NetLayers.Of(Batch)[Layer - 1];
         TowerLayer layer = TowerLayer.All[Layer - 1];
-        x = RandomInput.Gaussian(Device, Batch, geometry.Height, geometry.Width, layer.InChannels);
-        dx = Device.Allocate<float>(x.Shape);
-        filters = RandomInput.Gaussian(Device, layer.OutChannels, layer.Kernel, layer.Kernel, layer.InChannels);
-        dFilters = Device.Allocate<float>(filters.Shape);
-        y = Device.Allocate<float>(Batch, geometry.OutHeight, geometry.OutWidth, layer.OutChannels);
-        dy = RandomInput.Gaussian(Device, y.Shape);
+        x = Inputs.Gaussian(Batch, geometry.Height, geometry.Width, layer.InChannels);
+        dx = Inputs.Empty<float>(x.Shape);
+        filters = Inputs.Gaussian(layer.OutChannels, layer.Kernel, layer.Kernel, layer.InChannels);
+        dFilters = Inputs.Empty<float>(filters.Shape);
+        y = Inputs.Empty<float>(Batch, geometry.OutHeight, geometry.OutWidth, layer.OutChannels);
+        dy = Inputs.Gaussian(y.Shape);
     }
 }

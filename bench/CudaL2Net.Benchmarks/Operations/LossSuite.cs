@@ -46,13 +46,13 @@ public class LossSuite : OperationSuite
 
     protected override void Allocate()
     {
-        descriptors = RandomInput.UnitVectors(Device, 2 * Pairs, Dimension);
-        features = RandomInput.Gaussian(Device, 2 * Pairs, Dimension);
-        gradient = Device.Allocate<float>(2 * Pairs, Dimension);
-        loss = Device.Allocate<float>(1);
-        positive = Device.Allocate<float>(Pairs);
-        negative = Device.Allocate<float>(Pairs);
-        negativePair = Device.Allocate<int>(Pairs, 2);
+        descriptors = Inputs.UnitVectors(2 * Pairs, Dimension);
+        features = Inputs.Gaussian(2 * Pairs, Dimension);
+        gradient = Inputs.Empty<float>(2 * Pairs, Dimension);
+        loss = Inputs.Empty<float>(1);
+        positive = Inputs.Empty<float>(Pairs);
+        negative = Inputs.Empty<float>(Pairs);
+        negativePair = Inputs.Empty<int>(Pairs, 2);
         HardestNegative();
     }
 }

@@ -25,19 +25,12 @@ public class MatchingSuite : OperationSuite
 
     protected override void Allocate()
     {
-        queries = RandomInput.UnitVectors(Device, Count, Dimension);
-        targets = RandomInput.UnitVectors(Device, Count + 1, Dimension).Rows(1, Count);
-        distance = Device.Allocate<float>(Count, 2);
-        nearest = Device.Allocate<int>(Count, 2);
-        bitDistance = Device.Allocate<int>(Count, 2);
-        bitQueries = Bits(1);
-        bitTargets = Bits(2);
-    }
-
-    private Tensor<byte> Bits(int seed)
-    {
-        var bytes = new byte[Count * Dimension / 8];
-        new Random(seed).NextBytes(bytes);
-        return Device.Upload<byte>(bytes, Count, Dimension / 8);
+        queries = Inputs.UnitVectors(Count, Dimension);
+        targets = Inputs.UnitVectors(Count, Dimension);
+        distance = Inputs.Empty<float>(Count, 2);
+        nearest = Inputs.Empty<int>(Count, 2);
+        bitDistance = Inputs.Empty<int>(Count, 2);
+        bitQueries = Inputs.Bits(Count, Dimension / 8);
+        bitTargets = Inputs.Bits(Count, Dimension / 8);
     }
 }

@@ -40,14 +40,14 @@ public class NormalizationSuite : OperationSuite
     {
         int side = 1024 / Channels;
         lrn = new LrnOptions(Channels, 5, 1, 1e-4f, 0.75f);
-        x = RandomInput.Gaussian(Device, Batch, side, side, Channels);
-        dy = RandomInput.Gaussian(Device, Batch, side, side, Channels);
-        y = Device.Allocate<float>(x.Shape);
-        dx = Device.Allocate<float>(x.Shape);
-        mean = Device.Allocate<float>(2, Channels);
-        inverseDeviation = Device.Allocate<float>(2, Channels);
-        runningMean = Device.Allocate<float>(Channels);
-        runningVariance = Device.Allocate<float>(Channels);
+        x = Inputs.Gaussian(Batch, side, side, Channels);
+        dy = Inputs.Gaussian(Batch, side, side, Channels);
+        y = Inputs.Empty<float>(x.Shape);
+        dx = Inputs.Empty<float>(x.Shape);
+        mean = Inputs.Empty<float>(2, Channels);
+        inverseDeviation = Inputs.Empty<float>(2, Channels);
+        runningMean = Inputs.Empty<float>(Channels);
+        runningVariance = Inputs.Empty<float>(Channels);
         BatchNormForward();
     }
 }

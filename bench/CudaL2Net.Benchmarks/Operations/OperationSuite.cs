@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using CudaL2Net.Cli.Benchmarks;
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cpu;
 
@@ -8,13 +9,15 @@ namespace CudaL2Net.Benchmarks.Operations;
 public abstract class OperationSuite
 {
     private CpuDevice? device;
+    private TensorSet? inputs;
 
     [ParamsSource(nameof(ThreadCounts))]
     public int Threads { get; set; }
 
     public static IEnumerable<int> ThreadCounts => new[] { 1, Environment.ProcessorCount }.Distinct();
 
-    protected Device Device => device!;
+    /// <summary>The suite's tensors, disposed of at its end.</summary>
+    internal TensorSet Inputs => inputs!;
 
     protected IKernels Kernels => device!;
 
@@ -25,12 +28,16 @@ public abstract class OperationSuite
     public void Open()
     {
         device = new CpuDevice(Threads);
+        inputs = new TensorSet(device);
         Allocate();
     }
 
-    /// <summary>Tensors are freed by their finalizers; what counts is the thread pool.</summary>
     [GlobalCleanup]
-    public void Close() => device!.Dispose();
+    public void Close()
+    {
+        inputs!.Dispose();
+        device!.Dispose();
+    }
 
     /// <summary>Makes the suite's tensors.</summary>
     protected abstract void Allocate();

@@ -7,6 +7,7 @@ using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using CudaL2Net.Cli.Benchmarks;
 using Perfolizer.Horology;
 
 namespace CudaL2Net.Benchmarks.Operations;
@@ -71,6 +72,6 @@ internal sealed class OperationsConfig : ManualConfig
             return share ? (rate / Peak(suite.Threads)).ToString("0%", CultureInfo.InvariantCulture) : rate.ToString("0", CultureInfo.InvariantCulture);
         }
 
-        private static double Peak(int threads) => Peaks.TryGetValue(threads, out double peak) ? peak : Peaks[threads] = FmaPeak.Measure(threads);
+        private static double Peak(int threads) => Peaks.TryGetValue(threads, out double peak) ? peak : Peaks[threads] = CpuPeaks.MultiplyAdds(threads) / 1e9;
     }
 }

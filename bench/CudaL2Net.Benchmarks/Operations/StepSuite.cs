@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using CudaL2Net.Cli.Benchmarks;
 using CudaL2Net.Data;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -46,19 +47,19 @@ public class StepSuite : OperationSuite
 
     protected override void Allocate()
     {
-        patches = Device.Upload<byte>(RandomInput.Patches(Batch).Pixels, Batch, PatchSet.Side, PatchSet.Side);
-        indices = Device.Upload<int>([.. Enumerable.Range(0, Batch)]);
-        step = Device.Upload<StepParameters>([new StepParameters { Step = 1, LearningRate = 1e-3f }]);
-        input = Device.Allocate<float>(Batch, PatchSet.Side, PatchSet.Side, 1);
-        map = RandomInput.Gaussian(Device, Batch, 8, 8, 128);
-        dropped = Device.Allocate<float>(map.Shape);
-        features = RandomInput.Gaussian(Device, Batch, 128);
-        unit = Device.Allocate<float>(features.Shape);
-        dUnit = RandomInput.Gaussian(Device, Batch, 128);
-        joined = Device.Allocate<float>(Batch, 256);
-        weights = RandomInput.Gaussian(Device, 128, 8, 8, 128);
-        gradient = RandomInput.Gaussian(Device, weights.Shape);
-        first = Device.Allocate<float>(weights.Shape);
-        second = Device.Allocate<float>(weights.Shape);
+        patches = Inputs.Of<byte>(TensorSet.Patches(Batch).Pixels, Batch, PatchSet.Side, PatchSet.Side);
+        indices = Inputs.Of<int>([.. Enumerable.Range(0, Batch)]);
+        step = Inputs.Of<StepParameters>([new StepParameters { Step = 1, LearningRate = 1e-3f }]);
+        input = Inputs.Empty<float>(Batch, PatchSet.Side, PatchSet.Side, 1);
+        map = Inputs.Gaussian(Batch, 8, 8, 128);
+        dropped = Inputs.Empty<float>(map.Shape);
+        features = Inputs.Gaussian(Batch, 128);
+        unit = Inputs.Empty<float>(features.Shape);
+        dUnit = Inputs.Gaussian(Batch, 128);
+        joined = Inputs.Empty<float>(Batch, 256);
+        weights = Inputs.Gaussian(128, 8, 8, 128);
+        gradient = Inputs.Gaussian(weights.Shape);
+        first = Inputs.Empty<float>(weights.Shape);
+        second = Inputs.Empty<float>(weights.Shape);
     }
 }

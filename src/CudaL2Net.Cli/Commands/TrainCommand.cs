@@ -242,7 +242,9 @@ internal static class TrainCommand
         return run with { Points = line.GetValue(Points) ?? (int)Math.Clamp(pairs, 4L * run.Options.Batch, MostPoints) };
     }
 
-    private static TrainingOptions FindPreset(string name)
+    /// <summary>The settings of a preset.</summary>
+    /// <exception cref="UsageException">There is none of that name.</exception>
+    public static TrainingOptions FindPreset(string name)
     {
         IEnumerable<string> known = Presets.All.SelectMany(preset => new[] { preset.Name, preset.Name + "+" });
         return known.Contains(name)

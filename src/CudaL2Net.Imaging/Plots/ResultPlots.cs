@@ -19,6 +19,13 @@ public sealed record MethodCurve(string Name, RocCurve Curve);
 /// <param name="Fpr95">FPR95 on the validation set, 0 to 1, or null where it was not measured.</param>
 public readonly record struct TrainingPoint(long Step, double Loss, double? Fpr95);
 
+/// <summary>An operation under the roofs of a device.</summary>
+/// <param name="Label">What it is.</param>
+/// <param name="Series">Whose it is, or in which precision: points of a series look alike.</param>
+/// <param name="Intensity">Operations for each byte that must be moved.</param>
+/// <param name="Rate">Operations a second, in units of 1e12.</param>
+public readonly record struct RooflinePoint(string Label, string Series, double Intensity, double Rate);
+
 /// <summary>Results drawn as PNG pictures.</summary>
 public static class ResultPlots
 {
@@ -286,6 +293,93 @@ public static class ResultPlots
         }
 
         return shares;
+    }
+
+    /// <summary>Operations a second over operations a byte, both in powers of ten, under what a device can do: the slope is its bandwidth, each level the rate of a
+    /// kind of arithmetic.</summary>
+    /// <param name="points">At least one; intensities and rates above 0.</param>
+    /// <param name="bandwidth">Bytes a second, in units of 1e12.</param>
+    /// <param name="levels">Names and operations a second, in units of 1e12; at least one.</param>
+    /// <param name="title">The title.</param>
+    /// <returns>A PNG file's bytes.</returns>
+    /// <exception cref="ArgumentException">No point or no level.</exception>
+    public static byte[] Roofline(IReadOnlyList<RooflinePoint> points, double bandwidth, IReadOnlyList<(string Name, double Rate)> levels, string title)
+    {
+        ArgumentNullException.ThrowIfNull(points);
+        ArgumentNullException.ThrowIfNull(levels);
+        if (points.Count == 0 || levels.Count == 0)
+        {
+            throw new ArgumentException($"a roofline needs points and levels; here are {points.Count} and {levels.Count}");
+        }
+
+        Plot plot = NewPlot(title, "operations for each byte", "operations a second");
+        double highest = levels.Max(level => level.Rate), knee = highest / bandwidth;
+        double left = Math.Floor(Math.Log10(Math.Min(points.Min(point => point.Intensity), knee) / 2));
+        double right = Math.Ceiling(Math.Log10(2 * Math.Max(points.Max(point => point.Intensity), knee)));
+        double bottom = Math.Floor(Math.Log10(points.Min(point => point.Rate))), top = Math.Log10(highest) + 0.5;
+        for (int i = 0; i < levels.Count; i++)
+        {
+            (string name, double rate) = levels[i];
+            double start = Math.Log10(rate / bandwidth), level = Math.Log10(rate);
+            Scatter roof = plot.Add.ScatterLine(new double[] { start, right }, new double[] { level, level }, Colors.Gray);
+            roof.LineWidth = 1.5f;
+            Text text = plot.Add.Text($"{name}: {Rate(rate)}/s", right, level);
+            (text.LabelAlignment, text.LabelFontSize, text.LabelFontColor) = (Alignment.LowerRight, 11, Colors.Gray);
+        }
+
+        Scatter slope = plot.Add.ScatterLine(
+            new double[] { left, Math.Log10(knee) }, new double[] { left + Math.Log10(bandwidth), Math.Log10(highest) }, Colors.Gray);
+        slope.LineWidth = 1.5f;
+        slope.LegendText = $"memory: {Rate(bandwidth)}B/s";
+        string[] series = [.. points.Select(point => point.Series).Distinct()];
+        MarkerShape[] shapes = [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledTriangleUp, MarkerShape.FilledDiamond];
+        for (int s = 0; s < series.Length; s++)
+        {
+            RooflinePoint[] own = [.. points.Where(point => point.Series == series[s])];
+            Scatter drawn = plot.Add.ScatterPoints(
+                own.Select(point => Math.Log10(point.Intensity)).ToArray(), own.Select(point => Math.Log10(point.Rate)).ToArray());
+            drawn.Color = Colours[s % Colours.Length];
+            (drawn.MarkerShape, drawn.MarkerSize, drawn.LegendText) = (shapes[s % shapes.Length], 7, series[s]);
+        }
+
+        // Of points that nearly coincide only one is named.
+        var named = new List<(double X, double Y)>();
+        foreach (RooflinePoint point in points)
+        {
+            (double x, double y) = (Math.Log10(point.Intensity), Math.Log10(point.Rate));
+            if (named.Any(other => Math.Abs(other.Y - y) < (top - bottom) / 40 && Math.Abs(other.X - x) < (right - left) / 5))
+            {
+                continue;
+            }
+
+            Text text = plot.Add.Text(point.Label, x, y);
+            (text.LabelAlignment, text.LabelFontSize, text.OffsetX) = (Alignment.MiddleLeft, 9, 6);
+            named.Add((x, y));
+        }
+
+        plot.Axes.Bottom.TickGenerator = Decades((int)left, (int)right, 0);
+        plot.Axes.Left.TickGenerator = Decades((int)bottom, (int)Math.Ceiling(top), 12);
+        plot.Axes.SetLimits(left, right, bottom, top);
+        plot.ShowLegend(Alignment.LowerRight);
+        return Png(plot, 1100, 720);
+
+        static string Rate(double tera) => tera >= 1
+            ? tera.ToString("0.0", CultureInfo.InvariantCulture) + " T"
+            : (1000 * tera).ToString("0.0", CultureInfo.InvariantCulture) + " G";
+
+        // Powers of ten, in thousands (k), millions (M) and so on of the unit's power.
+        static NumericManual Decades(int first, int last, int unit)
+        {
+            int[] powers = [.. Enumerable.Range(first, last - first + 1)];
+            return new NumericManual([.. powers.Select(power => (double)power)], [.. powers.Select(power => Name(power + unit))]);
+        }
+
+        static string Name(int power)
+        {
+            const string Prefixes = " kMGTPE";
+            int prefix = power < 3 ? 0 : Math.Min(power / 3, Prefixes.Length - 1);
+            return Math.Pow(10, power - (3 * prefix)).ToString("0.######", CultureInfo.InvariantCulture) + (prefix == 0 ? string.Empty : $" {Prefixes[prefix]}");
+        }
     }
 
     private static void Fill(Plot plot, double low, double high, double[] shares, int index, string label)

@@ -1,5 +1,6 @@
 using CudaL2Net.Devices.Cpu;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -21,8 +22,14 @@ public abstract unsafe class Device : IDisposable
     /// <summary>What matrix products multiply; <see cref="Precision.Float32"/> on the CPU.</summary>
     public virtual Precision Precision => Precision.Float32;
 
+    /// <summary>Whose kernels it trains with.</summary>
+    public virtual KernelSet KernelSet => KernelSet.Own;
+
     /// <summary>Why <see cref="Open"/> did not take a GPU, one line for people; null where it took one, or was asked for this device by name.</summary>
     public string? Note { get; private set; }
+
+    /// <summary>The fused operations, where the device offers them.</summary>
+    internal virtual IFusedKernels? FusedKernels => Kernels as IFusedKernels;
 
     /// <summary>Whether this stands in for another kind of device, for tests.</summary>
     internal virtual bool Emulated => false;
@@ -36,20 +43,23 @@ public abstract unsafe class Device : IDisposable
     /// <see cref="Note"/> says why. The tests' emulation of a GPU is taken by name only.</param>
     /// <param name="threads">For the CPU: the number of threads; 0 is one a core.</param>
     /// <param name="precision">What matrix products multiply; a CPU has <see cref="Precision.Float32"/> only.</param>
-    /// <exception cref="ArgumentException">No device is called so, or it has not the precision; the message says what there is.</exception>
+    /// <param name="kernels">Whose kernels train; a CPU has <see cref="KernelSet.Own"/> only.</param>
+    /// <exception cref="ArgumentException">No device is called so, or it has not the precision or the kernels; the message says what there is.</exception>
     /// <exception cref="CudaException">There is no such GPU, no driver for it, or it is too old.</exception>
-    public static Device Open(string name = "auto", int threads = 0, Precision precision = Precision.Float32)
+    /// <exception cref="CudaLibraryException">The vendor's kernels are asked for, and cuBLAS or cuDNN is not there.</exception>
+    public static Device Open(string name = "auto", int threads = 0, Precision precision = Precision.Float32, KernelSet kernels = KernelSet.Own)
     {
         ArgumentNullException.ThrowIfNull(name);
         int ordinal = 0;
         return name switch
         {
-            "auto" => OpenBest(threads, precision),
+            "auto" => OpenBest(threads, precision, kernels),
             "cpu" when precision != Precision.Float32 => throw new ArgumentException(
                 $"the CPU computes in float32; {precision.ToString().ToLowerInvariant()} needs a GPU (--device cuda)"),
+            "cpu" when kernels != KernelSet.Own => throw new ArgumentException("the vendor's kernels, cuBLAS and cuDNN, need a GPU (--device cuda)"),
             "cpu" => new CpuDevice(threads),
-            "cuda" => new CudaDevice(0, precision),
-            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => new CudaDevice(ordinal, precision),
+            "cuda" => OpenCuda(0, precision, kernels),
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => OpenCuda(ordinal, precision, kernels),
             _ => throw new ArgumentException($"unknown device '{name}': expected auto, cpu, cuda or cuda:N"),
         };
     }
@@ -81,6 +91,9 @@ public abstract unsafe class Device : IDisposable
     /// <inheritdoc/>
     public abstract void Dispose();
 
+    /// <summary>A clock for what the device does.</summary>
+    internal virtual DeviceTimer CreateTimer() => new StopwatchTimer(this);
+
     /// <summary>Prepares the reading of tensors while other work goes on.</summary>
     /// <param name="sources">The tensors, which must outlive the result.</param>
     internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(sources);
@@ -100,14 +113,19 @@ public abstract unsafe class Device : IDisposable
 
     internal abstract void CopyToHost(void* host, void* device, nuint bytes);
 
+    internal abstract void CopyOnDevice(void* to, void* from, nuint bytes);
+
     internal abstract void Clear(void* device, nuint bytes);
 
-    private static Device OpenBest(int threads, Precision precision)
+    private static CudaDevice OpenCuda(int ordinal, Precision precision, KernelSet kernels) =>
+        kernels == KernelSet.Vendor ? new VendorDevice(ordinal, precision) : new CudaDevice(ordinal, precision);
+
+    private static Device OpenBest(int threads, Precision precision, KernelSet kernels)
     {
         string reason;
         try
         {
-            var device = new CudaDevice(0, precision);
+            CudaDevice device = OpenCuda(0, precision, kernels);
             if (!device.Emulated)
             {
                 return device;
@@ -124,6 +142,11 @@ public abstract unsafe class Device : IDisposable
         if (precision != Precision.Float32)
         {
             throw new ArgumentException($"{precision.ToString().ToLowerInvariant()} needs a GPU: {reason}");
+        }
+
+        if (kernels != KernelSet.Own)
+        {
+            throw new ArgumentException($"the vendor's kernels, cuBLAS and cuDNN, need a GPU: {reason}");
         }
 
         return new CpuDevice(threads) { Note = $"running on the CPU: {reason}" };

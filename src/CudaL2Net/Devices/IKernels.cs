@@ -216,4 +216,9 @@ public interface INetworkPlan : IDisposable
     /// <param name="descriptors">n x d unit vectors in host memory, row i at i x <paramref name="stride"/>.</param>
     /// <param name="stride">Floats from one descriptor to the next, at least d.</param>
     void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride);
+
+    /// <summary>Normalizes and describes patches that are on the device; queued like any operation.</summary>
+    /// <param name="patches">[n][32 x 32].</param>
+    /// <param name="descriptors">[n][d], unit vectors.</param>
+    void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors);
 }

@@ -16,7 +16,7 @@ public static class ConvolutionStage
     public static Variable ConvolutionBatchNorm(this Tape tape, Variable x, Variable filters, Variable? bias, int stride, int padding,
         BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        if (tape.Device.Kernels is not IFusedKernels kernels)
+        if (tape.Device.FusedKernels is not { } kernels)
         {
             return tape.BatchNorm(tape.Conv2d(x, filters, bias, stride, padding), options, scale, shift, runningMean, runningVariance);
         }

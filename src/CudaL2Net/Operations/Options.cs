@@ -58,6 +58,16 @@ public enum Precision
     Bf16,
 }
 
+/// <summary>Whose kernels a CUDA device trains with.</summary>
+public enum KernelSet
+{
+    /// <summary>This library's.</summary>
+    Own,
+
+    /// <summary>NVIDIA's where it has one, to compare with: convolutions and batch normalization by cuDNN, matrix products of losses by cuBLAS.</summary>
+    Vendor,
+}
+
 /// <summary>Sizes of a two-dimensional convolution.</summary>
 /// <param name="Batch">Images.</param>
 /// <param name="Height">Input rows.</param>

@@ -65,6 +65,13 @@ public sealed unsafe class Tensor<T> : IDisposable
         }
     }
 
+    /// <summary>Copies a tensor of as many elements on the same device.</summary>
+    internal void CopyFrom(Tensor<T> source)
+    {
+        source.CheckHostLength(Length);
+        Device.CopyOnDevice(Pointer, source.Pointer, (nuint)Length * (nuint)sizeof(T));
+    }
+
     /// <summary>The contents as a new host array.</summary>
     public T[] ToArray()
     {

@@ -49,5 +49,7 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels
 
     internal override void CopyToHost(void* host, void* device, nuint bytes) => NativeMemory.Copy(device, host, bytes);
 
+    internal override void CopyOnDevice(void* to, void* from, nuint bytes) => NativeMemory.Copy(from, to, bytes);
+
     internal override void Clear(void* device, nuint bytes) => NativeMemory.Clear(device, bytes);
 }

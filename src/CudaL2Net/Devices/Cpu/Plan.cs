@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using CudaL2Net.Data;
 using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cpu;
 
@@ -143,6 +144,9 @@ internal sealed unsafe partial class CpuDevice
                 }
             }
         }
+
+        public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors) => Describe(
+            new ReadOnlySpan<byte>(patches.Pointer, patches.Length), new Span<float>(descriptors.Pointer, descriptors.Length), network.Dimension);
 
         public void Dispose()
         {

@@ -2,7 +2,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed partial class CudaDevice
+internal partial class CudaDevice
 {
     public void Add(Tensor<float> x, Tensor<float> y)
     {

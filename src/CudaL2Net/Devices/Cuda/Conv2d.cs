@@ -4,7 +4,7 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda;
 
 /// <summary>Launches of the convolution kernels, plain and fused: a plain one is a fused one without normalizations.</summary>
-internal sealed unsafe partial class CudaDevice : IFusedKernels
+internal unsafe partial class CudaDevice : IFusedKernels
 {
     private const int TileRows = 128;
 

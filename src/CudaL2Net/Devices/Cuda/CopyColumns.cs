@@ -2,7 +2,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     public void CopyColumns(Tensor<float> x, int xFirst, Tensor<float> y, int yFirst, int columns)
     {

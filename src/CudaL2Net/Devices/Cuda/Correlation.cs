@@ -3,7 +3,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     public void Correlation(in CorrelationOptions options, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient)
     {

@@ -8,7 +8,7 @@ namespace CudaL2Net.Devices.Cuda;
 /// A GPU as a device: the kernels of the folder <c>kernels</c>, launched on one stream. One file an operation. Any thread may call it, one at a time; memory
 /// that was never disposed of is freed by finalizers meanwhile.
 /// </summary>
-internal sealed unsafe partial class CudaDevice : Device, IKernels
+internal unsafe partial class CudaDevice : Device, IKernels
 {
     /// <summary>The environment variable that names a folder of PTX to take instead of this build's, to compare compilers.</summary>
     internal const string KernelsVariable = "CUDAL2NET_KERNELS";
@@ -62,6 +62,9 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
             + Precision.ToString().ToLowerInvariant();
 
     public override IKernels Kernels => this;
+
+    /// <summary>Where its work is queued.</summary>
+    internal CudaStream Stream => stream;
 
     /// <summary>Streaming multiprocessors, for launch geometries.</summary>
     public int Multiprocessors => properties.MultiProcessorCount;
@@ -171,6 +174,16 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
         stream.Synchronize();
     }
 
+    internal override void CopyOnDevice(void* to, void* from, nuint bytes)
+    {
+        if (bytes > 0 && measured == null)
+        {
+            stream.CopyOnDeviceAsync((nint)to, (nint)from, bytes);
+        }
+    }
+
+    internal override DeviceTimer CreateTimer() => new EventTimer(this);
+
     internal override void Clear(void* device, nuint bytes)
     {
         if (bytes > 0 && measured == null)
@@ -183,7 +196,7 @@ internal sealed unsafe partial class CudaDevice : Device, IKernels
     /// Memory for the intermediate results of one operation: valid until the next operation asks. It grows; memory given out before stays, for a recorded
     /// step may still use it.
     /// </summary>
-    private void* Scratch(nuint bytes)
+    private protected void* Scratch(nuint bytes)
     {
         if (scratch.Count == 0 || bytes > (nuint)scratch[^1].SizeInBytes)
         {

@@ -4,7 +4,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     /// <summary>L2-Net's tower in bf16 as two kernels: the first six layers of a patch without leaving the multiprocessor, then the last one as a matrix
     /// product.</summary>

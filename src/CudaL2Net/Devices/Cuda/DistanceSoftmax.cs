@@ -2,7 +2,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     public void DistanceSoftmax(float weight, Tensor<float> descriptors, Tensor<float> loss, Tensor<float> gradient)
     {
@@ -50,7 +50,7 @@ internal sealed unsafe partial class CudaDevice
         public SoftmaxScratch(CudaDevice device, int pairs, int width)
         {
             (Pairs, Width) = (pairs, width);
-            Range = ProductRange(Tiles(pairs) * Tiles(pairs), width);
+            Range = device.ProductRange(Tiles(pairs) * Tiles(pairs), width);
             nuint products = (nuint)Tiles(width, Range) * (nuint)pairs * (nuint)pairs;
             Products = (float*)device.Scratch((products + (10 * (nuint)pairs)) * sizeof(float));
             Statistics = Products + products;

@@ -4,7 +4,7 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda;
 
 // The kernels are patches.cu's.
-internal sealed partial class CudaDevice
+internal partial class CudaDevice
 {
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output)

@@ -2,7 +2,7 @@ using CudaL2Net.Interop;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     public override IReplay Record(Action work) => new GraphReplay(this, work);
 

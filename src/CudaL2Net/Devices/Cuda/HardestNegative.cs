@@ -3,7 +3,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     /// <summary>The side of the tiles of products of rows.</summary>
     private const int ProductTile = 64;

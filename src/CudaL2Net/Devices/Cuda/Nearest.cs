@@ -2,7 +2,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     /// <summary>2^-23: from 1 to the next float.</summary>
     private const float FloatStep = 1f / (1 << 23);
@@ -14,8 +14,11 @@ internal sealed unsafe partial class CudaDevice
     /// <summary>Targets that a block takes at most: a queue's entry has 25 bits for them.</summary>
     private const int LongestSpan = 1 << 25;
 
-    /// <summary>From this many distances on tensor cores look for candidates; the result is the same.</summary>
-    internal long TensorCoreMatches { get; set; } = 1 << 24;
+    /// <summary>From this many distances on tensor cores look for candidates, unless told otherwise; the result is the same.</summary>
+    internal const long UsualTensorCoreMatches = 1 << 24;
+
+    /// <summary>From this many distances on tensor cores look for candidates.</summary>
+    internal long TensorCoreMatches { get; set; } = UsualTensorCoreMatches;
 
     public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {

@@ -3,7 +3,7 @@ using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     internal override Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new PinnedReadback(this, sources);
 

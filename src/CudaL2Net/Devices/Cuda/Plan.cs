@@ -9,7 +9,7 @@ namespace CudaL2Net.Devices.Cuda;
 /// The network for inference: patches go through in blocks. A block is copied to page-locked memory, from there to the device on a stream of its own while
 /// the block before it is computed; its descriptors are collected when its slot is needed again.
 /// </summary>
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     /// <summary>Patches in a block of a plan where memory allows: enough to fill the largest devices.</summary>
     internal int PlanBlock { get; set; } = 512;
@@ -72,6 +72,16 @@ internal sealed unsafe partial class CudaDevice
                     int first = block * capacity;
                     Start(slot, patches.Slice(first * PatchSet.Area, Math.Min(capacity, count - first) * PatchSet.Area));
                 }
+            }
+        }
+
+        public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            RequireLength(descriptors, patches.Length / PatchSet.Area * network.Dimension, nameof(descriptors));
+            if (patches.Length > 0)
+            {
+                tower.Run(patches, descriptors);
             }
         }
 

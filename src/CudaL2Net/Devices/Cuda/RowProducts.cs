@@ -1,13 +1,13 @@
 namespace CudaL2Net.Devices.Cuda;
 
-internal sealed unsafe partial class CudaDevice
+internal unsafe partial class CudaDevice
 {
     private const int ShortestRange = 128;
     private const int LongestRange = 1024;
     private const int EnoughBlocks = 256;
 
     /// <summary>out[batch][range][m][n] = sum over the range's k of a(m, k) b(n, k).</summary>
-    private void RowProducts(in ProductOperand a, int rows, in ProductOperand b, int columns, int depth, int range, float* output, int batches = 1)
+    private protected virtual void RowProducts(in ProductOperand a, int rows, in ProductOperand b, int columns, int depth, int range, float* output, int batches = 1)
     {
         string kernel = (a.ByDepth, b.ByDepth) switch
         {
@@ -24,7 +24,7 @@ internal sealed unsafe partial class CudaDevice
     /// How much of the depth a block takes: little where there are few tiles, and no more than keeps the sums accurate. The same for every GPU, so that
     /// results are too.
     /// </summary>
-    private static int ProductRange(int tiles, int depth)
+    private protected virtual int ProductRange(int tiles, int depth)
     {
         int ranges = Math.Max(Tiles(depth, LongestRange), Math.Min(Tiles(depth, ShortestRange), Tiles(EnoughBlocks, tiles)));
         return Math.Max(1, Tiles(Tiles(depth, ranges), 32)) * 32;
@@ -34,7 +34,7 @@ internal sealed unsafe partial class CudaDevice
     private void ScaledSum(float* terms, int count, float factor, float* loss) => Launch("row_products", "scaled_sum", 1, 256, 0, terms, count, factor, loss);
 
     /// <summary>A factor of a product: element (row, k) is at row x pitch + k, or where it is transposed at k x pitch + row.</summary>
-    private readonly struct ProductOperand(float* data, int pitch, bool transposed = false, long batch = 0)
+    private protected readonly struct ProductOperand(float* data, int pitch, bool transposed = false, long batch = 0)
     {
         public readonly float* Data = data;
         public readonly int Pitch = pitch;

@@ -3,7 +3,7 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda;
 
 // The kernels are lrn.cu's fast path.
-internal sealed partial class CudaDevice
+internal partial class CudaDevice
 {
     private const float UnitVectorEpsilon = 1e-10f;
 

@@ -1,0 +1,144 @@
+using CudaL2Net.Interop;
+using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
+
+namespace CudaL2Net.Devices.Cuda.Vendor;
+
+/// <summary>
+/// A GPU that trains with NVIDIA's kernels, to compare with: convolutions and batch normalization by cuDNN, matrix products of losses by cuBLAS; all else,
+/// describing too, is done as on any <see cref="CudaDevice"/>. Nothing is fused that cuDNN does not fuse. The fastest algorithms need not give the same bits
+/// again, nor be chosen again.
+/// </summary>
+internal sealed unsafe class VendorDevice : CudaDevice, IKernels
+{
+    private readonly VendorLibraries libraries;
+    private readonly Dictionary<Conv2dGeometry, VendorConvolution> convolutions = [];
+    private readonly VendorBatchNorms batchNorms;
+    private readonly Dictionary<int, TensorDescriptor> channels = [];
+
+    /// <summary>Opens a GPU.</summary>
+    /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
+    /// <exception cref="CudaLibraryException">cuBLAS or cuDNN is not there.</exception>
+    /// <exception cref="ArgumentException">The precision is bf16.</exception>
+    public VendorDevice(int ordinal, Precision precision)
+        : base(ordinal, precision)
+    {
+        try
+        {
+            if (precision == Precision.Bf16)
+            {
+                // cuDNN multiplies bfloat16 only where tensors are bfloat16, and those between the layers of a training are float32.
+                throw new ArgumentException("the vendor's kernels train in float32 and tf32; for bf16 compare the convolutions alone: cudal2net bench kernels");
+            }
+
+            libraries = new VendorLibraries(Stream);
+            batchNorms = new VendorBatchNorms(libraries);
+        }
+        catch
+        {
+            base.Dispose();
+            throw;
+        }
+    }
+
+    public override string Description => $"{base.Description}, cuDNN {CudaDnn.GetVersion()}, cuBLAS {CudaBlas.GetVersion()}";
+
+    public override KernelSet KernelSet => KernelSet.Vendor;
+
+    internal override IFusedKernels? FusedKernels => null;
+
+    /// <summary>The convolutions so far, whose algorithms tell how they are done.</summary>
+    internal IReadOnlyDictionary<Conv2dGeometry, VendorConvolution> Convolutions => convolutions;
+
+    void IKernels.Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
+    {
+        VendorConvolution convolution = Convolution(geometry, x, filters, y);
+        convolution.Run(CudaDnnConvolutionPass.Forward, (nint)x.Pointer, (nint)filters.Pointer, (nint)y.Pointer);
+        if (bias != null)
+        {
+            libraries.Dnn.AddTensor(Channels(geometry.OutChannels), (nint)bias.Pointer, convolution.Y, (nint)y.Pointer);
+        }
+    }
+
+    void IKernels.Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx) =>
+        Convolution(geometry, dx, filters, dy).Run(CudaDnnConvolutionPass.BackwardData, (nint)dx.Pointer, (nint)filters.Pointer, (nint)dy.Pointer);
+
+    void IKernels.Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias)
+    {
+        VendorConvolution convolution = Convolution(geometry, x, dFilters, dy);
+        convolution.Run(CudaDnnConvolutionPass.BackwardFilter, (nint)x.Pointer, (nint)dFilters.Pointer, (nint)dy.Pointer);
+        if (dBias != null)
+        {
+            libraries.Dnn.ConvolutionBackwardBias(convolution.Y, (nint)dy.Pointer, Channels(geometry.OutChannels), (nint)dBias.Pointer);
+        }
+    }
+
+    void IKernels.BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
+    {
+        RequireSameLength(x, y);
+        batchNorms.Forward(options, x, scale, shift, mean, inverseDeviation, runningMean, runningVariance, y);
+    }
+
+    void IKernels.BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
+    {
+        RequireSameLength(x, dy);
+        RequireSameLength(x, dx);
+        batchNorms.Backward(options, x, scale, mean, inverseDeviation, dy, dx, dScale, dShift, (nint)Scratch((nuint)x.Length * sizeof(float)));
+    }
+
+    public override void Dispose()
+    {
+        foreach (VendorConvolution convolution in convolutions.Values)
+        {
+            convolution.Dispose();
+        }
+
+        convolutions.Clear();
+        foreach (TensorDescriptor descriptor in channels.Values)
+        {
+            descriptor.Dispose();
+        }
+
+        channels.Clear();
+        libraries.Dispose();
+        base.Dispose();
+    }
+
+    // The losses' products are float32 in every precision, as this library's own are.
+    private protected override void RowProducts(
+        in ProductOperand a, int rows, in ProductOperand b, int columns, int depth, int range, float* output, int batches = 1)
+    {
+        VendorProduct.Factor Factor(in ProductOperand operand) => new((nint)operand.Data, operand.Pitch, !operand.ByDepth, operand.Batch);
+        new VendorProduct(libraries, rows, columns, depth).Run(Factor(a), Factor(b), (nint)output, batches);
+    }
+
+    // A sum is not cut into ranges: how to do it is the library's business.
+    private protected override int ProductRange(int tiles, int depth) => depth;
+
+    private VendorConvolution Convolution(in Conv2dGeometry g, Tensor<float> x, Tensor<float> filters, Tensor<float> y)
+    {
+        RequireLength(x, g.Batch * g.Height * g.Width * g.InChannels, "the convolution's input");
+        RequireLength(filters, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels, "the bank of filters");
+        RequireLength(y, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels, "the convolution's output");
+        if (!convolutions.TryGetValue(g, out VendorConvolution? convolution))
+        {
+            convolution = new VendorConvolution(libraries, g, Precision);
+            convolutions.Add(g, convolution);
+        }
+
+        return convolution;
+    }
+
+    private TensorDescriptor Channels(int count)
+    {
+        if (!channels.TryGetValue(count, out TensorDescriptor? descriptor))
+        {
+            descriptor = new TensorDescriptor(CudaDnnDataType.Float, 1, 1, 1, count);
+            channels.Add(count, descriptor);
+        }
+
+        return descriptor;
+    }
+}

@@ -1,0 +1,238 @@
+using System.Text.Json.Nodes;
+using CudaL2Net.Cli.Benchmarks;
+using CudaL2Net.Tests.Cli.Benchmarks;
+using CudaL2Net.Tests.Reference;
+using OpenCvSharp;
+
+namespace CudaL2Net.Tests.Cli;
+
+public sealed class BenchCommandTests
+{
+    private TemporaryFolder folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => folder = new TemporaryFolder();
+
+    [TearDown]
+    public void RemoveFolder() => folder.Dispose();
+
+    [Test]
+    public void EveryOperationOfTheCpuIsMeasuredAndRight()
+    {
+        CommandLine run = CommandLine.MustRun(
+            "bench", "kernels", "--device", "cpu", "--batch", "4", "--rounds", "1", "--json", "--out", folder["k.json"], "--plot", folder["k.png"]);
+        JsonNode report = JsonNode.Parse(run.Output)!;
+        JsonArray rows = report["rows"]!.AsArray();
+        string[] operations = [.. rows.Select(row => (string)row!["operation"]!).Distinct()];
+        using Mat picture = Cv2.ImRead(folder["k.png"]);
+        Assert.Multiple(() =>
+        {
+            Assert.That((string)report["kind"]!, Is.EqualTo("kernels"));
+            Assert.That((string)report["machine"]!["device"]!, Is.EqualTo("cpu"));
+            Assert.That(rows.Count(row => ((string)row!["operation"]!).StartsWith("conv2d", StringComparison.Ordinal)), Is.EqualTo(20), "7 + 6 + 7 passes");
+            Assert.That(operations, Is.SupersetOf(new[]
+            {
+                "batch norm forward", "gather and augment", "unit vector backward", "distance softmax (E1)", "correlation (E2)", "hardest negative", "triplet",
+                "adam", "nearest (Euclidean)", "nearest (Hamming)", "describe tower",
+            }));
+            foreach (JsonNode? row in rows)
+            {
+                Assert.That((double)row!["error"]!, Is.LessThan(1e-5), (string)row["name"]!);
+                Assert.That((double)row["bandwidthShare"]!, Is.Positive, (string)row["name"]!);
+            }
+
+            Assert.That(BenchReport.Read(folder["k.json"]).Rows, Has.Count.EqualTo(rows.Count));
+            Assert.That(picture.Width, Is.GreaterThan(1000));
+        });
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void EveryOperationOfTheGpuIsMeasuredAndRight()
+    {
+        CudaDriver.Require();
+        JsonNode report = Json("bench", "kernels", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", "bf16");
+        JsonArray rows = report["rows"]!.AsArray();
+        Assert.Multiple(() =>
+        {
+            Assert.That((bool)report["machine"]!["emulated"]!, Is.EqualTo(CudaDriver.Emulated));
+            Assert.That(report["peaks"]!.AsArray(), Has.Count.EqualTo(5));
+            string[] operations = ["conv2d forward fused", "conv2d backward data fused", "conv2d backward filter fused", "normalization sums", "describe tower"];
+            Assert.That(rows.Where(row => (string)row!["precision"]! == "bf16").Select(row => (string)row!["operation"]!), Is.SupersetOf(operations));
+            foreach (JsonNode? row in rows)
+            {
+                Assert.That((double)row!["error"]!, Is.LessThan((string)row["precision"]! == "bf16" ? 2e-2 : 1e-5), (string)row["name"]!);
+            }
+        });
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void AnOperationIsMeasuredInEachPrecision()
+    {
+        CudaDriver.Require();
+        JsonNode report = Json("bench", "kernels", "--device", "cuda", "--batch", "4", "--rounds", "1", "--filter", "conv2d forward fused, layer 3");
+        Assert.That(report["rows"]!.AsArray().Select(row => (string)row!["precision"]!), Is.EqualTo(new[] { "float32", "tf32", "bf16" }));
+        double[] errors = [.. report["rows"]!.AsArray().Select(row => (double)row!["error"]!)];
+        Assert.That(errors, Is.Ordered.Ascending);
+        Assert.That(errors[0], Is.LessThan(1e-6));
+        Assert.That(errors[2], Is.LessThan(1e-2));
+    }
+
+    [Test]
+    public void AFilterChoosesOperations()
+    {
+        JsonNode report = Json("bench", "kernels", "--device", "cpu", "--batch", "4", "6", "--rounds", "3", "--filter", "UNIT VECTOR");
+        Assert.That(report["rows"]!.AsArray().Select(row => (string)row!["name"]!), Is.EqualTo(new[]
+        {
+            "unit vector forward, 128 channels on 1x1, 4 patches, float32", "unit vector forward, 128 channels on 1x1, 6 patches, float32",
+            "unit vector backward, 128 channels on 1x1, 4 patches, float32", "unit vector backward, 128 channels on 1x1, 6 patches, float32",
+        }));
+        Assert.That(report["rows"]!.AsArray().Select(row => row!["seconds"]!.AsArray().Count), Is.All.EqualTo(3));
+    }
+
+    [Test]
+    public void ATableIsWrittenForPeople()
+    {
+        CommandLine run = CommandLine.MustRun("bench", "kernels", "--device", "cpu", "--batch", "4", "--rounds", "1", "--filter", "conv2d forward, layer 2");
+        Assert.That(run.Output, Does.Contain("conv2d forward, layer 2, 3x3 32-32 on 32x32").And.Contain("of arithmetic").And.Contain("peak, float32 multiply-adds")
+            .And.Contain("commit"));
+    }
+
+    [Test]
+    public void TrainingIsMeasuredForEachBatchAndNumberOfThreads()
+    {
+        JsonNode report = Json("bench", "train", "--device", "cpu", "--batch", "4", "8", "--threads", "1", "2", "--rounds", "2", "--preset", "l2net");
+        JsonArray rows = report["rows"]!.AsArray();
+        Assert.Multiple(() =>
+        {
+            Assert.That(rows.Select(row => (string)row!["name"]!), Is.EqualTo(new[]
+            {
+                "train l2net, 4 patches, 1 thread", "train l2net, 8 patches, 1 thread", "train l2net, 4 patches, 2 threads", "train l2net, 8 patches, 2 threads",
+            }));
+            Assert.That(rows.Select(row => (double)row!["patchesPerSecond"]!), Is.All.Positive);
+            Assert.That(rows.Select(row => (long)row!["operations"]!), Is.EqualTo(new[] { 4, 8, 4, 8 }.Select(patches => patches * 233_963_520L)));
+        });
+    }
+
+    [Test]
+    public void TheSplitOfAStepAddsUp()
+    {
+        JsonNode report = Json("bench", "train", "--device", "cpu", "--batch", "4", "--threads", "1", "--rounds", "1", "--split");
+        double[] shares = [.. report["rows"]!.AsArray().Select(row => (double?)row!["stepShare"]).OfType<double>()];
+        Assert.That(shares, Has.Length.GreaterThan(20));
+        Assert.That(shares.Sum(), Is.EqualTo(1).Within(1e-9));
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void TrainingOnAGpuTellsOfItsMemoryAndTheHostsPart()
+    {
+        CudaDriver.Require();
+        JsonNode report = Json("bench", "train", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", "tf32", "--split");
+        JsonNode row = report["rows"]![0]!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((string)row["name"]!, Is.EqualTo("train hardnet-200k, 4 patches, tf32"));
+            Assert.That((long)row["deviceBytes"]!, Is.GreaterThan(4 * 224 * 1024), "the activations of four patches");
+            Assert.That((double)row["hostMicroseconds"]!, Is.Positive);
+            Assert.That(report["rows"]!.AsArray().Select(part => (string)part!["operation"]!), Has.Some.StartsWith("Conv2dBackwardFilter, 3x3 32-32"));
+        });
+    }
+
+    [Test]
+    public void DescribingIsMeasuredBesideOnnxRuntime()
+    {
+        JsonNode report = Json("bench", "describe", "--device", "cpu", "--batch", "6", "--threads", "1", "--rounds", "1");
+        JsonNode row = report["rows"]!.AsArray().Single()!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((double)row["peer"]!["difference"]!, Is.LessThan(1e-5));
+            Assert.That((string)row["peer"]!["name"]!, Does.StartWith("ONNX Runtime"));
+            Assert.That((double)row["patchesPerSecond"]!, Is.EqualTo(6 / (double)row["seconds"]![0]!).Within(1e-6).Percent);
+        });
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void DescribingOnAGpuIsMeasuredFromBothMemories()
+    {
+        CudaDriver.Require();
+        JsonNode report = Json("bench", "describe", "--device", "cuda", "--batch", "3", "--rounds", "1", "--precision", "bf16");
+        Assert.Multiple(() =>
+        {
+            Assert.That(report["rows"]!.AsArray().Select(row => (string)row!["shape"]!), Is.EqualTo(new[] { "from host memory", "from device memory" }));
+            Assert.That(report["rows"]!.AsArray().Select(row => (double)row!["error"]!), Is.All.LessThan(2e-2));
+        });
+    }
+
+    [TestCase("cpu")]
+    [TestCase("cuda", Category = "Cuda")]
+    public void MatchingIsMeasuredAndRight(string device)
+    {
+        if (device != "cpu")
+        {
+            CudaDriver.Require();
+        }
+
+        foreach (string[] kind in new string[][] { [], ["--bits"] })
+        {
+            JsonNode row = Json(["bench", "match", "--device", device, "--count", "200", "--rounds", "1", .. kind])["rows"]!.AsArray().Single()!;
+            Assert.That((double)row["error"]!, Is.LessThan(1e-5));
+            Assert.That((long)row["operations"]!, Is.EqualTo(kind.Length == 0 ? 2 * 200 * 200 * 128 : 200 * 200 * 8));
+        }
+    }
+
+    [Test]
+    public void ComparingFailsOnlyWhenAsked()
+    {
+        BenchReportTests.Report("kernels", ("a", [10e-6]), ("b", [10e-6])).Write(folder["a.json"]);
+        BenchReportTests.Report("kernels", ("a", [10e-6]), ("b", [13e-6])).Write(folder["b.json"]);
+        CommandLine shown = CommandLine.MustRun("bench", "compare", folder["a.json"], folder["b.json"]);
+        CommandLine failed = CommandLine.Run("bench", "compare", folder["a.json"], folder["b.json"], "--fail-above", "20", "--json");
+        Assert.Multiple(() =>
+        {
+            Assert.That(shown.Output, Does.Contain("SLOWER").And.Contain("1 same, 1 slower"));
+            Assert.That((failed.Code, failed.Error), Is.EqualTo((1, $"1 slower by more than 20%, the first: b{Environment.NewLine}")));
+            Assert.That((double)JsonNode.Parse(failed.Output)!["rows"]![1]!["ratio"]!, Is.EqualTo(1.3).Within(1e-9));
+            Assert.That((string)JsonNode.Parse(failed.Output)!["rows"]![1]!["verdict"]!, Is.EqualTo("slower"));
+        });
+        CommandLine.MustRun("bench", "compare", folder["a.json"], folder["b.json"], "--fail-above", "40");
+        CommandLine.MustRun("bench", "compare", folder["b.json"], folder["a.json"], "--fail-above", "0");
+    }
+
+    [Test]
+    public void ReportsThatCannotBeComparedAreExplained()
+    {
+        BenchReportTests.Report("kernels", ("a", [1e-6])).Write(folder["a.json"]);
+        BenchReportTests.Report("train", ("a", [1e-6])).Write(folder["b.json"]);
+        CommandLine.Run("bench", "compare", folder["a.json"], folder["b.json"]).Explains(1, "kernels", "train");
+        CommandLine.Run("bench", "compare", folder["a.json"], folder["c.json"]).Explains(1, folder["c.json"], "--out");
+        CommandLine.Run("bench", "compare", folder["a.json"], folder["a.json"], "--fail-above", "-1").Explains(2, "--fail-above -1");
+    }
+
+    [TestCase("--batch 3", "--batch 3", "even")]
+    [TestCase("--batch 0", "--batch 0")]
+    [TestCase("--rounds 0", "--rounds 0")]
+    [TestCase("--threads -1", "--threads -1")]
+    [TestCase("--threads 1 2", "one number")]
+    [TestCase("--precision bf16", "float32", "GPU")]
+    [TestCase("--vendor", "--vendor", "GPU")]
+    [TestCase("--filter nothing", "--filter nothing")]
+    [TestCase("--out k.txt", "--out k.txt", "--out k.json")]
+    [TestCase("--plot k.jpg", "--plot k.jpg", "--plot k.png")]
+    public void BadArgumentsAreExplained(string arguments, params string[] words) =>
+        CommandLine.Run(["bench", "kernels", "--device", "cpu", .. arguments.Split(' ')]).Explains(2, words);
+
+    [Test]
+    public void OtherBadArgumentsAreExplained()
+    {
+        CommandLine.Run("bench", "train", "--device", "cpu", "--preset", "hardnet").Explains(2, "unknown preset 'hardnet'");
+        CommandLine.Run("bench", "train", "--device", "cpu", "--preset", "cs-l2net").Explains(2, "cs-l2net", "one tower");
+        CommandLine.Run("bench", "train", "--device", "cpu", "--kernels", "vendor").Explains(2, "--kernels vendor", "GPU");
+        CommandLine.Run("bench", "match", "--device", "cpu", "--count", "1").Explains(2, "--count 1");
+        CommandLine.Run("bench", "describe", "--device", "abacus").Explains(1, "abacus");
+    }
+
+    private static JsonNode Json(params string[] arguments) => JsonNode.Parse(CommandLine.MustRun([.. arguments, "--json"]).Output)!;
+}
