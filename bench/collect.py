@@ -5,6 +5,7 @@ usage: bench/collect.py PIECES OUT
 """
 import csv
 import glob
+import io
 import json
 import os
 import statistics
@@ -62,9 +63,13 @@ def trainings_table(pieces):
 def profile_rows(path):
     """ncu's csv (--page details), one row a launch: kernel and metrics."""
     with open(path, newline="", errors="replace") as file:
-        lines = [line for line in file if line.startswith('"')]
+        text = file.read()
+    # What ncu says of itself stands before and behind.
+    start = text.find('"ID"')
     launches = {}
-    for row in csv.DictReader(lines):
+    for row in csv.DictReader(io.StringIO(text[start:] if start >= 0 else "", newline="")):
+        if not row.get("Kernel Name"):
+            continue
         launch = launches.setdefault(row["ID"], {"kernel": row["Kernel Name"].split("(")[0]})
         name = PROFILED.get(row.get("Metric Name"))
         # Several sections have a metric of the same name; the first is Speed Of Light's.

@@ -3,7 +3,7 @@
 # compute-sanitizer, a profile, trainings in every precision. What is there is used: compute-sanitizer, ncu, nvcc, a Python with torch; no .NET is needed.
 #
 # usage: bench/run-on-gpu.sh [PART...]   all parts in their order, or some: info smoke tests kernels train describe match peers sanitizers profile trainings
-#                                        compilers peers-cpu
+#                                        compilers peers-cpu commands
 #        bench/run-on-gpu.sh pack        on a machine with the .NET SDK, before: artifacts/gpu.tar.xz, which goes with the checkout
 #
 #   LIMIT=460    seconds in all; every part has a limit of its own besides, and what is done is kept
@@ -17,14 +17,14 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 export CUDAL2NET_DRIVER=${CUDAL2NET_DRIVER:-libcuda.so.1}
 export TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 LC_ALL=C
-everything="info smoke tests kernels train describe match peers sanitizers profile trainings compilers peers-cpu"
+everything="info smoke tests kernels train describe match peers sanitizers profile trainings compilers peers-cpu commands"
 tests=$root/artifacts/tests
 tool=$tests/CudaL2Net.Cli
 tiny=${TINY:-}
-limit=${LIMIT:-460}
+limit=${LIMIT:-$([ -n "$tiny" ] && echo 7200 || echo 460)}
 sized() { [ -n "$tiny" ] || echo "$@"; } # arguments that the smallest sizes do without
 # The trainings' patches are made by `pack`, for that needs OpenCV.
-training=("$tool" train --data synthetic --points $([ -n "$tiny" ] && echo 40 || echo 3000) --preset quick)
+training=("$tool" train --data synthetic --points $([ -n "$tiny" ] && echo 40 || echo 1500) --preset quick)
 
 pack() {
     set -e
@@ -32,7 +32,7 @@ pack() {
     rm -rf artifacts/gpu artifacts/gpu.tar.xz
     CUDAL2NET_CACHE=$root/artifacts/gpu/cache "${training[@]}" --device cpu --steps 1 --out artifacts/gpu/run
     rm -rf artifacts/gpu/run
-    grep -hoE '\.entry [A-Za-z0-9_]+' artifacts/kernels/*.ptx | cut -d' ' -f2 | sort -u | grep -v '^peak_' >artifacts/gpu/kernels.txt
+    grep -hoE '\.entry [A-Za-z0-9_]+' artifacts/kernels/*.ptx | cut -d' ' -f2 | sort -u | grep -v '^bench_' >artifacts/gpu/kernels.txt
     # OpenCV needs libraries that a bare machine lacks; patches come from the cache.
     tar -C artifacts -cJf artifacts/gpu.tar.xz --exclude='libOpenCvSharpExtern*' --exclude='onnxruntime*.dll' --exclude='*.lib' --exclude='libmscordaccore.so' \
         --exclude='libmscordbi.so' --exclude='CudaL2Net*.xml' tests gpu
@@ -82,6 +82,7 @@ left() { echo $((limit - SECONDS)); }
 limited() { # SECONDS COMMAND...
     local seconds=$1 left code
     shift
+    [ -z "$tiny" ] || seconds=$((10 * seconds)) # the emulator takes its time
     left=$(left)
     [ "$seconds" -lt "$left" ] || seconds=$left
     if [ "$seconds" -lt 3 ]; then
@@ -177,14 +178,17 @@ peers() { # SECONDS NAME ARGUMENTS...
     local seconds=$1 name=$2
     shift 2
     [ -n "$python" ] || { echo "no Python with torch and numpy: not run"; return 0; }
-    limited $((seconds + 20)) "$python" bench/peers/compare.py --tool "$tool" --seconds "$seconds" --out "$work/$name" "$@"
+    limited $((seconds + 30)) "$python" bench/peers/compare.py --tool "$tool" --seconds "$seconds" --out "$work/$name" "$@"
 }
 
 part_peers() {
     if [ -n "$tiny" ]; then
         peers 600 peers --device cpu --describe 16 --train 16 --rounds 2 --samples 2
     else
-        peers 120 peers --device cuda --describe 2048 16384 --train 1024 256 --rounds 3 --samples 5
+        # As the last part it may take all the time that there is: compiling takes most of it.
+        local seconds=120
+        [[ $parts != *peers ]] || seconds=$(($(left) - 40))
+        peers $seconds peers --device cuda --describe 2048 16384 --train 1024 256 --rounds 3 --samples 5
     fi
 }
 
@@ -260,6 +264,15 @@ part_compilers() {
     done
     [ $compilers -gt 0 ] || echo "neither nvcc nor clang is here: the kernels in the library only"
     return $code
+}
+
+# Commands that read pictures, beside the CPU: where OpenCV was carried along and finds its libraries.
+part_commands() {
+    if [ ! -f "$tests/libOpenCvSharpExtern.so" ] || ldd "$tests/libOpenCvSharpExtern.so" | grep -q 'not found'; then
+        echo "OpenCV does not load here: not run"
+        return
+    fi
+    limited 60 tests/cli-on-emulator.sh "$tool" "$CUDAL2NET_DRIVER"
 }
 
 # Puts together what there is by now, so that it is kept if the script is stopped.

@@ -173,6 +173,16 @@ class Comparison:
                     self.leave_out("no time left", what=what, precision=precision)
                 else:
                     self.in_turn(what, precision, self.options.describe if what == "describe" else self.options.train)
+                    self.write()
+
+    def write(self):
+        """The report as it is by now, so that it is there if the rest takes too long."""
+        if self.options.out:
+            report = self.report()
+            for path, text in ((f"{self.options.out}.json", json.dumps(report, indent=1) + "\n"), (f"{self.options.out}.md", markdown(report))):
+                with open(path + ".tmp", "w") as file:
+                    file.write(text)
+                os.replace(path + ".tmp", path)
 
     def ratios(self):
         """Ours by the best of theirs. Describing, either side at the batch that it is fastest with; training, at the same batch."""
@@ -254,11 +264,6 @@ def main():
         comparison = Comparison(options, folder)
         comparison.run()
     report = comparison.report()
-    if options.out:
-        for path, text in ((f"{options.out}.json", json.dumps(report, indent=1) + "\n"), (f"{options.out}.md", markdown(report))):
-            with open(path + ".tmp", "w") as file:
-                file.write(text)
-            os.replace(path + ".tmp", path)
     print(markdown(report))
     return 0 if report["ratios"] else 1
 

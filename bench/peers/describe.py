@@ -34,8 +34,8 @@ VARIANTS = [
     Variant("frozen", channels_last=False, frozen=True),
     Variant("cuda graph", channels_last=False, captured=True),
     Variant("cuda graph, channels_last", captured=True),
-    Variant("compiled", compiled=True, takes_long=True),
     Variant("compiled, cuda graph", compiled=True, captured=True, takes_long=True),
+    Variant("compiled", compiled=True, takes_long=True),
 ]
 
 
