@@ -33,6 +33,7 @@ pack() {
     CUDAL2NET_CACHE=$root/artifacts/gpu/cache "${training[@]}" --device cpu --steps 1 --out artifacts/gpu/run
     rm -rf artifacts/gpu/run
     grep -hoE '\.entry [A-Za-z0-9_]+' artifacts/kernels/*.ptx | cut -d' ' -f2 | sort -u | grep -v '^bench_' >artifacts/gpu/kernels.txt
+    git rev-parse --short HEAD >artifacts/gpu/commit
     # OpenCV needs libraries that a bare machine lacks; patches come from the cache.
     tar -C artifacts -cJf artifacts/gpu.tar.xz --exclude='libOpenCvSharpExtern*' --exclude='onnxruntime*.dll' --exclude='*.lib' --exclude='libmscordaccore.so' \
         --exclude='libmscordbi.so' --exclude='CudaL2Net*.xml' tests gpu
@@ -56,7 +57,7 @@ if [ ! -x "$tests/CudaL2Net.Tests" ] || [ ! -d artifacts/gpu ]; then
 fi
 export CUDAL2NET_CACHE=$root/artifacts/gpu/cache
 
-commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+commit=$(git rev-parse --short HEAD 2>/dev/null || cat artifacts/gpu/commit 2>/dev/null || echo unknown)
 if command -v nvidia-smi >/dev/null; then
     device=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -1)
 else

@@ -152,14 +152,22 @@ class Comparison:
                         entry = mine.setdefault(key, {"samples": [], "medians": [], "row": row})
                         entry["samples"] += samples
                         entry["medians"].append(statistics.median(samples))
+                        if row.get("peer"):
+                            rival = entry.setdefault("rival", {"name": row["peer"]["name"], "samples": [], "medians": []})
+                            rival["samples"] += [key[1] / seconds for seconds in row["peer"]["seconds"]]
+                            rival["medians"].append(key[1] / statistics.median(row["peer"]["seconds"]))
                 except Exception as failure:
                     self.leave_out(reason(failure), what=what, precision=precision, side="ours")
                 for contender in contenders:
                     contender.measure(self.options.samples)
         for (where, batch), entry in mine.items():
             line = {"what": what, "where": where, "side": "ours", "precision": precision, "batch": batch, "error": error, "rounds": entry["medians"]}
-            more = {key: entry["row"][key] for key in ("hostMicroseconds", "deviceBytes", "arithmeticShare", "peer") if entry["row"].get(key) is not None}
+            more = {key: entry["row"][key] for key in ("hostMicroseconds", "deviceBytes", "arithmeticShare") if entry["row"].get(key) is not None}
             self.rows.append(emit(line, entry["samples"], **more))
+            if "rival" in entry:
+                # ONNX Runtime, which `bench describe` itself measures in turn with ours.
+                rival = dict(line, side="theirs", variant=f"{entry['rival']['name']}, by our bench", error=None, rounds=entry["rival"]["medians"])
+                self.rows.append(emit(rival, entry["rival"]["samples"]))
         for contender in contenders:
             size = self.options.samples
             medians = [statistics.median(contender.samples[first : first + size]) for first in range(0, len(contender.samples), size)]
@@ -219,7 +227,7 @@ def markdown(report):
     threads = f", {settings['threads']} threads" if settings["threads"] else ""
     cuda = f", CUDA {settings['cuda']}, cuDNN {settings['cudnn']}" if settings["cuda"] else ""
     onnx = f", ONNX Runtime for Python {report['onnxruntime']}" if report["onnxruntime"] else ""
-    lines = [f"# Beside PyTorch: {report['deviceName']}", "",
+    lines = [f"# Beside PyTorch and ONNX Runtime: {report['deviceName']}", "",
              f"{report['date']}, commit {report['commit']}; PyTorch {settings['torch']}{cuda}{onnx}, Python {report['python']}{threads}; load of the machine at "
              f"the end {report['load']:.1f}. Medians of {report['rounds']} rounds of {report['samples']} samples, ours and theirs in turn. Batches are in patches, two a "
              "pair. Errors are against the same network in double precision: the largest distance of a descriptor, or the difference of the loss of the given "
