@@ -21,7 +21,7 @@ def table(titles, rows):
     return lines + ["| " + " | ".join(str(value) for value in row) + " |" for row in rows] + [""]
 
 
-def number(value, form=",.4g"):
+def number(value, form=",.1f"):
     return "" if value is None else format(value, form)
 
 

@@ -30,7 +30,7 @@ pack() {
     set -e
     ./build.sh publish-tests
     rm -rf artifacts/gpu artifacts/gpu.tar.xz
-    CUDAL2NET_CACHE=$root/artifacts/gpu/cache "${training[@]}" --device cpu --steps 1 --out artifacts/gpu/run
+    CUDAL2NET_CACHE=$root/artifacts/gpu/cache "${training[@]}" --device cpu --batch 4 --steps 1 --out artifacts/gpu/run
     rm -rf artifacts/gpu/run
     grep -hoE '\.entry [A-Za-z0-9_]+' artifacts/kernels/*.ptx | cut -d' ' -f2 | sort -u | grep -v '^bench_' >artifacts/gpu/kernels.txt
     git rev-parse --short HEAD >artifacts/gpu/commit
@@ -234,12 +234,13 @@ part_trainings() {
         sed 's/.*"loss":\([^,]*\),.*/\1/' "$work/run-$place/metrics.jsonl" >"$work/losses-$place"
     done
     paste "$work/losses-cpu" "$work/losses-cuda" | awk '
-        { d = $1 - $2; d = d < 0 ? -d : d; if (d > worst) worst = d }
-        END { printf "losses on CPU and GPU: %d steps, at most %g apart\n", NR, worst; exit !(NR > 1 && worst < 1e-2) }' || code=1
+        # Differences of rounding grow from step to step; the first steps must agree.
+        { d = $1 - $2; d = d < 0 ? -d : d; if (d > worst) worst = d; if (NR <= 4) first = worst }
+        END { printf "losses on CPU and GPU: at most %g apart in 4 steps, %g in %d\n", first, worst, NR; exit !(NR >= 4 && first < 1e-3) }' || code=1
     for seed in 1 2 3; do
         for precision in bf16 float32 tf32; do
             run=$work/run-$precision-$seed
-            limited 20 "${training[@]}" --device cuda --precision $precision --seed $seed --steps $steps ${tiny:+--batch $batch} --json --out "$run" \
+            limited 20 "${training[@]}" --device cuda --precision $precision --seed $seed --steps $steps ${tiny:+--batch $batch --validation none} --json --out "$run" \
                 >"$work/training-$precision-$seed.json" || { rm -f "$work/training-$precision-$seed.json"; code=1; }
         done
     done
