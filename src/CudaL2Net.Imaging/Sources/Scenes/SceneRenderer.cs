@@ -11,7 +11,8 @@ namespace CudaL2Net.Imaging.Sources.Scenes;
 public sealed class SceneRenderer
 {
     private readonly ulong seed;
-    private readonly NoiseTiles noise;
+    // Made with the first scene: patches that are kept need neither it nor OpenCV.
+    private readonly Lazy<NoiseTiles> noise;
 
     /// <summary>Prepares the noise that the textures are made of.</summary>
     /// <param name="seed">Another seed gives other scenes.</param>
@@ -27,7 +28,7 @@ public sealed class SceneRenderer
 
         this.seed = seed;
         (Width, Height) = (width, height);
-        noise = new NoiseTiles(seed);
+        noise = new Lazy<NoiseTiles>(() => new NoiseTiles(seed));
     }
 
     /// <summary>Columns of a scene.</summary>
@@ -38,5 +39,5 @@ public sealed class SceneRenderer
 
     /// <summary>Draws scene <paramref name="index"/>.</summary>
     /// <returns>8 bits, one channel; the caller disposes of it.</returns>
-    public Mat Render(uint index) => new Scene(new PhiloxStream(seed, DrawPurpose.Scene, index), noise, Width, Height).Draw();
+    public Mat Render(uint index) => new Scene(new PhiloxStream(seed, DrawPurpose.Scene, index), noise.Value, Width, Height).Draw();
 }
