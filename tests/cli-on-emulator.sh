@@ -7,6 +7,7 @@ tool=${1:-$root/artifacts/cudal2net/cudal2net}
 export CUDAL2NET_DRIVER=${2:-$root/artifacts/emulator/libcuda-emulator.so}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+[[ $CUDAL2NET_DRIVER != *emulator* ]] || export CUDAL2NET_CUBLAS=$CUDAL2NET_DRIVER CUDAL2NET_CUDNN=$CUDAL2NET_DRIVER
 export LC_ALL=C XDG_CACHE_HOME=$work/cache
 cd "$work"
 

@@ -24,12 +24,11 @@
 #include <thread>
 #include <vector>
 #include "errors.h"
+#include "library.h"
 #include "memory.h"
 #include "ptx.h"
 #include "record.h"
 #include "scheduler.h"
-
-#define API extern "C" __attribute__((visibility("default")))
 
 namespace emu {
 namespace {
@@ -146,7 +145,7 @@ std::map<void*, std::shared_ptr<Graph>> g_executables;
 std::map<uintptr_t, size_t> g_pinned;
 std::vector<std::weak_ptr<Capture>> g_captures;
 struct {
-    long long launches, graph_launches, copies, leaks, damages;
+    long long launches, library_calls, library_objects, graph_launches, copies, leaks, damages;
 } g_count;
 std::string g_detail;
 thread_local Context* t_context;
@@ -1131,6 +1130,38 @@ API int cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz, unsi
     return submit(stream, [=] { run(context, Launch{kernel, {gx, gy, gz}, {bx, by, bz}, shared, arguments->pointers.data()}, kernel->name); });
 }
 
+// ---- for the stand-ins of libraries ----
+namespace emu {
+Error queue_library_call(void* handle, const char* call, const std::vector<Operand>& operands, std::function<void()> work) {
+    LOCK;
+    TRY(check_context());
+    StreamPointer stream;
+    TRY(find_stream(handle, &stream));
+    for (const Operand& operand : operands)
+        if (operand.bytes) TRY(check_device_range((uintptr_t)operand.address, operand.bytes, call));
+    Context* context = t_context;
+    return submit(stream, [=] {
+        for (const Operand& operand : operands) {
+            if (!operand.bytes || context->memory.find((uintptr_t)operand.address)) continue;
+            fault(context, CUDA_ERROR_ILLEGAL_ADDRESS, std::string(call) + ": its memory was freed before it was done");
+            return;
+        }
+        g_count.library_calls++;
+        work();
+    });
+}
+Error finish_library_calls(void* handle) { return (Error)cuStreamSynchronize(handle); }
+void count_library_object(int change) {
+    LOCK;
+    g_count.library_objects += change;
+}
+int refuse(int status, const char* call, const char* why) {
+    LOCK;
+    g_detail = std::string(call) + ": " + why;
+    return status;
+}
+}  // namespace emu
+
 // ---- for tests: what the device is, what is alive, what was done ----
 // memory (bytes), driver (12040 is 12.4), compute (80 is 8.0), devices. False where there is no such name.
 API int emulator_set(const char* name, long long value) {
@@ -1176,6 +1207,8 @@ API long long emulator_get(const char* name) {
         {"executables", (long long)g_executables.size()},
         {"pending", pending},
         {"launches", g_count.launches},
+        {"libraryCalls", g_count.library_calls},
+        {"libraryObjects", g_count.library_objects},
         {"graphLaunches", g_count.graph_launches},
         {"copies", g_count.copies},
         {"leaks", g_count.leaks},

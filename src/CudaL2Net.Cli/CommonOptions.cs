@@ -54,10 +54,13 @@ internal static class CommonOptions
     /// <param name="terminal">Where to say it.</param>
     /// <param name="otherwise">The device where the line names none.</param>
     /// <param name="otherwisePrecision">The precision where the line names none.</param>
+    /// <param name="kernels">Whose kernels train.</param>
     /// <exception cref="UsageException">The number of threads is out of range.</exception>
-    public static Device OpenDevice(ParseResult line, Terminal terminal, string otherwise = "auto", Precision otherwisePrecision = Operations.Precision.Float32)
+    public static Device OpenDevice(ParseResult line, Terminal terminal, string otherwise = "auto", Precision otherwisePrecision = Operations.Precision.Float32,
+        KernelSet kernels = KernelSet.Own)
     {
-        Device device = Devices.Device.Open(line.GetValue(Device) ?? otherwise, CheckedThreads(line), line.GetValue(Precision) ?? otherwisePrecision);
+        Device device = Devices.Device.Open(
+            line.GetValue(Device) ?? otherwise, CheckedThreads(line), line.GetValue(Precision) ?? otherwisePrecision, kernels);
         if (device.Note is { } note)
         {
             terminal.Say(note);

@@ -159,7 +159,8 @@ internal static partial class Program
             FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
             OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: close other programs that hold memory, or train with a smaller --batch"),
             CudaException { IsKernelFault: true } => (exception.Message, "hint: this is an error of the program; --device cpu does without"),
-            CudaException or ArgumentException or InvalidDataException or TrainingCollapsedException or IOException or NotSupportedException or InvalidOperationException =>
+            CudaException or CudaLibraryException or ArgumentException or InvalidDataException or TrainingCollapsedException or IOException
+                or NotSupportedException or InvalidOperationException =>
                 (ParameterName().Replace(exception.Message, string.Empty), null),
             _ => ($"unexpected {exception.GetType().Name}: {exception.Message}", "hint: run it again with --verbose to see where it happened"),
         };

@@ -16,9 +16,10 @@ namespace CudaL2Net.Cli;
 /// <param name="Options">The training's settings.</param>
 /// <param name="Device">The device it runs on, as <c>cuda:0</c>, where it is resumed, too, unless another is asked for.</param>
 /// <param name="Precision">What its matrix products multiply.</param>
+/// <param name="Kernels">Whose kernels it trains with.</param>
 internal sealed record TrainingRun(
     string Data, string Validation, int Points, double? Minutes, PairOptions Patches, TrainingOptions Options, string Device = "auto",
-    Precision Precision = Precision.Float32)
+    Precision Precision = Precision.Float32, KernelSet Kernels = KernelSet.Own)
 {
     private const string PatchPrefix = "patches.";
 
@@ -53,7 +54,8 @@ internal sealed record TrainingRun(
                 json["patches"]!.Deserialize<PairOptions>(Json)!,
                 TrainingOptions.FromJson(json["options"]!.ToJsonString()),
                 (string?)json["device"] ?? "auto",
-                Enum.Parse<Precision>((string?)json["precision"] ?? nameof(Precision.Float32), ignoreCase: true));
+                Enum.Parse<Precision>((string?)json["precision"] ?? nameof(Precision.Float32), ignoreCase: true),
+                Enum.Parse<KernelSet>((string?)json["kernels"] ?? nameof(KernelSet.Own), ignoreCase: true));
         }
         catch (Exception exception) when (exception is JsonException or NullReferenceException or ArgumentException or InvalidOperationException)
         {
@@ -86,6 +88,7 @@ internal sealed record TrainingRun(
             ["minutes"] = Minutes,
             ["device"] = Device,
             ["precision"] = Precision.ToString().ToLowerInvariant(),
+            ["kernels"] = Kernels.ToString().ToLowerInvariant(),
             ["patches"] = JsonSerializer.SerializeToNode(Patches, Json),
             ["options"] = JsonNode.Parse(Options.ToJson()),
         };

@@ -20,6 +20,8 @@ internal static class InfoCommand
 
     private sealed record Library(string Name, string Purpose, bool Loads, string? HowToGetIt);
 
+    private sealed record VendorsLibrary(string Name, string? Version, string? WhyNot);
+
     private sealed record Information(
         string Version,
         string Runtime,
@@ -30,7 +32,8 @@ internal static class InfoCommand
         string? WithoutGpu,
         IReadOnlyList<string> CudaTargets,
         BuiltInModel Model,
-        IReadOnlyList<Library> NativeLibraries);
+        IReadOnlyList<Library> NativeLibraries,
+        IReadOnlyList<VendorsLibrary> VendorsLibraries);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -59,7 +62,8 @@ internal static class InfoCommand
             without,
             Device.CudaTargets,
             new BuiltInModel(model.Architecture.ToString(), model.Dimension, model.Metadata),
-            NativeLibraries());
+            NativeLibraries(),
+            [Find("cuBLAS", CudaBlas.GetVersion), Find("cuDNN", CudaDnn.GetVersion)]);
         terminal.Result(information, console => Write(information, console));
         return 0;
     }
@@ -119,6 +123,18 @@ internal static class InfoCommand
         return new Library(name, purpose, loads, loads ? null : howToGetIt);
     }
 
+    private static VendorsLibrary Find(string name, Func<Version> version)
+    {
+        try
+        {
+            return new VendorsLibrary(name, version().ToString(), null);
+        }
+        catch (Exception exception) when (exception is CudaLibraryException or EntryPointNotFoundException)
+        {
+            return new VendorsLibrary(name, null, exception.Message);
+        }
+    }
+
     private static void Write(Information information, IAnsiConsole console)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("name", column => column.NoWrap()).AddColumn("value");
@@ -152,6 +168,11 @@ internal static class InfoCommand
         foreach (Library library in information.NativeLibraries)
         {
             Row($"library {library.Name}", library.Loads ? $"loads ({library.Purpose})" : $"MISSING ({library.Purpose}): {library.HowToGetIt}");
+        }
+
+        foreach (VendorsLibrary library in information.VendorsLibraries)
+        {
+            Row($"library {library.Name}", (library.Version ?? library.WhyNot!) + " (only for train --kernels vendor and the bench)");
         }
 
         console.Write(table);

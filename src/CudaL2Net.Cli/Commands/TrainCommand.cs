@@ -4,6 +4,7 @@ using CudaL2Net.Devices;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Models;
+using CudaL2Net.Operations;
 using CudaL2Net.Training;
 using Spectre.Console;
 
@@ -76,6 +77,13 @@ internal static class TrainCommand
 
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on with the training in --out, bit for bit as if it had not stopped." };
 
+    private static readonly Option<KernelSet?> Kernels = new("--kernels")
+    {
+        Description = "Whose kernels a GPU trains with: own (usual), or vendor, to compare with: convolutions and batch normalization by cuDNN, matrix products of "
+            + "losses by cuBLAS, which must be installed; in float32 or tf32.",
+        HelpName = "own|vendor",
+    };
+
     private static readonly Option<double> CheckpointSeconds = new("--checkpoint-seconds")
     {
         Description = "The time between checkpoints.",
@@ -85,6 +93,8 @@ internal static class TrainCommand
 
     private sealed record Outcome(
         bool Completed, int Steps, int TotalSteps, float? Loss, double? Fpr95, string? Model, string Checkpoint, int Patches, double TrainingSeconds);
+
+    static TrainCommand() => Kernels.AcceptOnlyFromAmong([.. Enum.GetNames<KernelSet>().Select(name => name.ToLowerInvariant())]);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -96,10 +106,11 @@ internal static class TrainCommand
             "cudal2net train --data images:my/photos --preset hardnet-200k --minutes 60 --out runs/photos",
             "cudal2net train --data brown:phototour/liberty --preset ral-200k+ --out runs/liberty",
             "cudal2net train --data images:my/photos --preset l2net --set loss.intermediateLayers=[7] --out runs/ablation",
+            "cudal2net train --data synthetic --device cuda --precision tf32 --kernels vendor --out runs/cudnn",
             "cudal2net train --out runs/photos --resume")
         {
             Data, Preset, Minutes, Steps, Epochs, Pairs, Batch, LearningRate, Seed, Set, Points, Validation, Init, Out, Resume, CheckpointSeconds,
-            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            CommonOptions.Device, CommonOptions.Precision, Kernels, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -129,7 +140,7 @@ internal static class TrainCommand
 
         ModelFile? initial = line.GetValue(Init) is { } path ? ModelFile.Read(CommonOptions.ModelPath(path)) : null;
         RequireInitialTower(run, initial, line.GetValue(Init), folder);
-        using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision);
+        using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision, run.Kernels);
         run = run with { Device = device.Name, Precision = device.Precision };
         run.Write(folder);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
@@ -152,6 +163,11 @@ internal static class TrainCommand
 
         var watch = Stopwatch.StartNew();
         TrainingResult result = Train(terminal, trainer, interrupt.Token);
+        foreach (string choice in device.ChosenAlgorithms)
+        {
+            terminal.Say(choice);
+        }
+
         var outcome = new Outcome(
             result.Completed,
             result.Steps,
@@ -206,6 +222,7 @@ internal static class TrainCommand
                 Points = line.GetValue(Points) ?? stored.Points,
                 Options = options,
                 Precision = line.GetValue(CommonOptions.Precision) ?? stored.Precision,
+                Kernels = line.GetValue(Kernels) ?? stored.Kernels,
             };
             wanted = Change(wanted, line);
             return wanted.IsSameAs(stored)
@@ -239,6 +256,7 @@ internal static class TrainCommand
         string validation = line.GetValue(Validation) ?? TrainingData.DefaultValidation;
         TrainingRun run = Change(new TrainingRun(source, validation, 0, minutes, new PairOptions(), preset), line);
         long pairs = minutes is null && run.Options.Steps is { } steps ? (long)steps * run.Options.Batch : run.Options.PairsPerEpoch;
+        run = run with { Kernels = line.GetValue(Kernels) ?? KernelSet.Own };
         return run with { Points = line.GetValue(Points) ?? (int)Math.Clamp(pairs, 4L * run.Options.Batch, MostPoints) };
     }
 

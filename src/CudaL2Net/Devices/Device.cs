@@ -25,6 +25,10 @@ public abstract unsafe class Device : IDisposable
     /// <summary>Whose kernels it trains with.</summary>
     public virtual KernelSet KernelSet => KernelSet.Own;
 
+    /// <summary>How the vendor's libraries were found to do their operations fastest, a line each; empty before they have done any, and with this library's own
+    /// kernels.</summary>
+    public virtual IReadOnlyList<string> ChosenAlgorithms => [];
+
     /// <summary>Why <see cref="Open"/> did not take a GPU, one line for people; null where it took one, or was asked for this device by name.</summary>
     public string? Note { get; private set; }
 

@@ -110,7 +110,7 @@ public sealed class Trainer : IDisposable
     /// <summary>The time between checkpoints.</summary>
     public TimeSpan CheckpointInterval { get; }
 
-    private string DeviceKind => device.Name.Split(':')[0];
+    private string DeviceKind => device.Name.Split(':')[0] + (device.KernelSet == KernelSet.Vendor ? " with the vendor's kernels" : "");
 
     private string CheckpointPath => Path.Combine(folder, "checkpoint.safetensors");
 

@@ -5,6 +5,9 @@ using static CudaL2Net.Tests.Reference.Closeness;
 
 namespace CudaL2Net.Tests.Operations;
 
+[TestFixture("cpu")]
+[TestFixture("cuda", Category = "Cuda")]
+[TestFixture(Vendor, Category = "Cuda")]
 public sealed class CorrelationTests(string device) : OperationTests(device)
 {
     [Test]

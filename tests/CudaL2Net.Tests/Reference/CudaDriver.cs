@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CudaL2Net.Interop;
 
 namespace CudaL2Net.Tests.Reference;
 
@@ -44,7 +45,8 @@ internal static class CudaDriver
         string? found = places.Select(folder => Path.GetFullPath(Path.Combine(folder, "libcuda-emulator.so"))).FirstOrDefault(File.Exists);
         if (found != null)
         {
-            Environment.SetEnvironmentVariable(Variable, found);
+            // The emulator has stand-ins for the libraries, too.
+            Array.ForEach([Variable, VendorLibrary.Cublas.Variable, VendorLibrary.Cudnn.Variable], name => Environment.SetEnvironmentVariable(name, found));
         }
     }
 }

@@ -45,10 +45,17 @@ internal sealed unsafe class VendorDevice : CudaDevice, IKernels
 
     public override KernelSet KernelSet => KernelSet.Vendor;
 
-    internal override IFusedKernels? FusedKernels => null;
+    public override IReadOnlyList<string> ChosenAlgorithms =>
+    [
+        .. from entry in convolutions
+           let g = entry.Key
+           from pass in Enum.GetValues<CudaDnnConvolutionPass>()
+           where entry.Value.Algorithm(pass) != null
+           select $"cuDNN, {g.KernelHeight}x{g.KernelWidth} convolution of {g.Batch}x{g.Height}x{g.Width}x{g.InChannels} to {g.OutChannels}, {pass}: "
+               + entry.Value.Algorithm(pass),
+    ];
 
-    /// <summary>The convolutions so far, whose algorithms tell how they are done.</summary>
-    internal IReadOnlyDictionary<Conv2dGeometry, VendorConvolution> Convolutions => convolutions;
+    internal override IFusedKernels? FusedKernels => null;
 
     void IKernels.Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
     {
