@@ -98,7 +98,7 @@ internal static class FusedOperations
         return Of(
             () => kernels.Conv2dForward(g, x, input?.Normalization, filters, null, y, options, mean, inverse, runningMean, runningVariance),
             () => [Plain.Conv2d(g, input?.Normalized() ?? Doubles(x), Doubles(filters), null)],
-            y) with { Vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.Forward) };
+            y).Beside(set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.Forward));
     }
 
     private static PreparedOperation BackwardData(TensorSet set, Conv2dGeometry g, bool normalizedInput, bool relu)
@@ -110,7 +110,7 @@ internal static class FusedOperations
         return Of(
             () => kernels.Conv2dBackwardData(g, output.Stored, gradient, filters, dInput, input?.Stored),
             () => [Plain.Conv2dBackwardData(g, output.InputGradient(gradient), Doubles(filters))],
-            dInput) with { Vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.BackwardData) };
+            dInput).Beside(set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.BackwardData));
     }
 
     private static PreparedOperation BackwardFilter(TensorSet set, Conv2dGeometry g, bool normalizedInput, bool relu)
@@ -123,7 +123,7 @@ internal static class FusedOperations
         return Of(
             () => kernels.Conv2dBackwardFilter(g, x, input?.Normalization, output.Stored, gradient, dFilters, null),
             () => [Plain.Conv2dBackwardFilter(g, input?.Normalized() ?? Doubles(x), output.InputGradient(gradient)).Filters],
-            dFilters) with { Vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.BackwardFilter) };
+            dFilters).Beside(set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.BackwardFilter));
     }
 
     private static PreparedOperation Normalize(TensorSet set, int patches, int side, int channels)

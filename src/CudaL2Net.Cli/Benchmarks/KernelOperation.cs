@@ -32,6 +32,9 @@ internal sealed record PreparedOperation(Action Run, Func<double[][]> Expected, 
     public static PreparedOperation Of(Action run, Func<double[][]> expected, params Tensor<float>[] results) =>
         new(run, expected, () => Array.ConvertAll(results, Doubles));
 
+    /// <summary>The same, with a vendor's way beside it.</summary>
+    public PreparedOperation Beside(VendorRun? vendor) => this with { Vendor = vendor };
+
     /// <summary>A tensor's values.</summary>
     public static double[] Doubles(Tensor<float> tensor) => Array.ConvertAll(tensor.ToArray(), value => (double)value);
 

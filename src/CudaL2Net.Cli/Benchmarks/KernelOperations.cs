@@ -88,7 +88,7 @@ internal static class KernelOperations
             KernelOperation Convolution(
                 string operation, CudaDnnConvolutionPass pass, Func<Conv2dGeometry, Work> cost, Func<TensorSet, Conv2dGeometry, PreparedOperation> prepare) =>
                 new(operation, L2NetLayers.Name(layer), patches => cost(At(patches)),
-                    (set, patches) => prepare(set, At(patches)) with { Vendor = set.Vendor?.Convolution(set, At(patches), pass) })
+                    (set, patches) => prepare(set, At(patches)).Beside(set.Vendor?.Convolution(set, At(patches), pass)))
                 {
                     ByPrecision = true,
                 };
@@ -113,7 +113,7 @@ internal static class KernelOperations
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.BatchNormForward(Normalization, x, null, null, mean, inverse, runningMean, runningVariance, y),
                     () => [Plain.BatchNorm(Normalization, Doubles(x), channels, null, null, new double[channels], new double[channels])],
-                    y) with { Vendor = set.Vendor?.BatchNorm(set, Normalization, x, backward: false) };
+                    y).Beside(set.Vendor?.BatchNorm(set, Normalization, x, backward: false));
             });
             yield return OnMaps("batch norm backward", side, channels, 20, 12, "reads x and dy twice, writes dx", (set, x) =>
             {
@@ -124,7 +124,7 @@ internal static class KernelOperations
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.BatchNormBackward(Normalization, x, null, null, mean, inverse, dy, dx, null, null),
                     () => [Plain.BatchNormGradient(Normalization, Doubles(x), channels, null, null, Doubles(dy)).X],
-                    dx) with { Vendor = set.Vendor?.BatchNorm(set, Normalization, x, backward: true) };
+                    dx).Beside(set.Vendor?.BatchNorm(set, Normalization, x, backward: true));
             });
         }
 
@@ -209,7 +209,7 @@ internal static class KernelOperations
         {
             Tensor<float> descriptors = set.UnitPairs(pairs, Dimension);
             return ValueAndGradient(set, descriptors, (loss, gradient) => set.Device.Kernels.DistanceSoftmax(1, descriptors, loss, gradient),
-                y => Plain.DistanceSoftmax(y, pairs)) with { Vendor = set.Vendor?.Products(set, OfGradient(pairs, Dimension)) };
+                y => Plain.DistanceSoftmax(y, pairs)).Beside(set.Vendor?.Products(set, OfGradient(pairs, Dimension)));
         });
         var correlation = new CorrelationOptions(FirstSideOnly: false, Exact: false);
         yield return OnPairs("correlation (E2)", Dimension, pairs => Work.OfDimensions(pairs, Dimension), (set, pairs) =>
@@ -225,7 +225,7 @@ internal static class KernelOperations
                 Tensor<float> features = set.Gaussian(2 * pairs, width);
                 return ValueAndGradient(set, features,
                     (loss, gradient) => set.Device.Kernels.IntermediateSoftmax(1f / width, 1, features, loss, gradient),
-                    y => Plain.IntermediateSoftmax(1.0 / width, y, pairs)) with { Vendor = set.Vendor?.Products(set, OfGradient(pairs, width)) };
+                    y => Plain.IntermediateSoftmax(1.0 / width, y, pairs)).Beside(set.Vendor?.Products(set, OfGradient(pairs, width)));
             });
         }
 
@@ -241,7 +241,7 @@ internal static class KernelOperations
                     return [near, far];
                 },
                 positive,
-                negative) with { Vendor = set.Vendor?.Products(set, (pairs, pairs, Dimension)) };
+                negative).Beside(set.Vendor?.Products(set, (pairs, pairs, Dimension)));
         });
         yield return OnPairs(
             "triplet",

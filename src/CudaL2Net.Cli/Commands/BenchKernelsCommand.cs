@@ -92,10 +92,11 @@ internal static class BenchKernelsCommand
             where point.Series is not null
             select new RooflinePoint(name, point.Series!, intensity, row.Operations / point.Seconds!.Value / 1e12);
         Peak memory = report.Peaks[0];
+        IEnumerable<Peak> levels = report.Peaks.Skip(1).Where(peak => report.Rows.Any(row => row.ArithmeticPeak == peak.Rate));
         return ResultPlots.Roofline(
             [.. points],
             memory.Rate / 1e12,
-            [.. report.Peaks.Skip(1).Select(peak => (peak.Name, peak.Rate / 1e12))],
+            [.. levels.Select(peak => (peak.Name, peak.Rate / 1e12))],
             $"Roofline: {report.Machine.Description}{(report.Machine.Emulated ? " (no GPU's times)" : string.Empty)}");
     }
 }

@@ -80,6 +80,37 @@ public sealed class BenchCommandTests
         Assert.That(errors[2], Is.LessThan(1e-2));
     }
 
+    [TestCase("conv2d backward filter", "layer 3", new[] { "float32", "tf32", "bf16" }, "cuDNN")]
+    [TestCase("conv2d forward fused", "layer 5", new[] { "float32", "tf32", "bf16" }, "cuDNN")]
+    [TestCase("batch norm backward", "128 channels", new[] { "float32" }, "cuDNN")]
+    [TestCase("hardest negative", "128 values", new[] { "float32" }, "cuBLAS")]
+    [TestCase("distance softmax (E1)", "128 values", new[] { "float32" }, "cuBLAS")]
+    [Category("Cuda")]
+    public void TheVendorIsMeasuredBeside(string operation, string shape, string[] precisions, string vendor)
+    {
+        CudaDriver.Require();
+        string[] arguments = ["bench", "kernels", "--device", "cuda", "--batch", "4", "--rounds", "2", "--vendor", "--filter", $"{operation}, {shape}"];
+        JsonArray rows = Json(arguments)["rows"]!.AsArray();
+        Assert.Multiple(() =>
+        {
+            Assert.That(rows.Select(row => (string)row!["precision"]!), Is.EqualTo(precisions));
+            Assert.That(rows.Select(row => (string)row!["peer"]!["name"]!), Is.All.StartsWith(vendor));
+            Assert.That(rows.Select(row => row!["peer"]!["seconds"]!.AsArray().Count), Is.All.EqualTo(2));
+            Assert.That(rows.Select(row => (double)row!["peerRatio"]!), Is.All.Positive);
+        });
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void TheVendorTrainsUnderTheSameNames()
+    {
+        CudaDriver.Require();
+        string[] arguments = ["bench", "train", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", "tf32"];
+        JsonNode own = Json([.. arguments, "--kernels", "own"])["rows"]![0]!, vendor = Json([.. arguments, "--kernels", "vendor"])["rows"]![0]!;
+        Assert.That((string)vendor["name"]!, Is.EqualTo((string)own["name"]!));
+        Assert.That((string)vendor["operation"]!, Does.Contain("cuDNN"));
+    }
+
     [Test]
     public void AFilterChoosesOperations()
     {
