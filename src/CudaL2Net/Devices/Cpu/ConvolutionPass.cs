@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace CudaL2Net.Devices.Cpu;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace CudaL2Net.Devices.Cpu;
 /// </summary>
 internal unsafe struct ConvolutionPass
 {
+    // Channels of all taps whose half panel (18 KB) stays in the first cache while all pixels of an image pass over it.
+    private const int NarrowDepth = 288;
+
     /// <summary>Output rows and columns.</summary>
     public int Rows, Columns;
 
@@ -41,7 +46,17 @@ internal unsafe struct ConvolutionPass
     /// <summary>Sweeps one image. <paramref name="source"/> must hold a margin of zeros wherever a tap reaches beyond the image.</summary>
     public readonly void Run(float* source, float* target)
     {
-        for (int n = 0; n < OutChannels; n += RegisterTile.Columns)
+        int first = 0;
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            for (; first + RegisterTile.Columns <= OutChannels; first += RegisterTile.Columns)
+            {
+                RunNarrow(source, target, first, 0);
+                RunNarrow(source, target, first, RegisterTile.NarrowColumns);
+            }
+        }
+
+        for (int n = first; n < OutChannels; n += RegisterTile.Columns)
         {
             float* panel = Panels + ((nint)n * Taps * Channels);
             float* bias = Bias == null ? null : Bias + n;
@@ -56,6 +71,34 @@ internal unsafe struct ConvolutionPass
                     RegisterTile.Multiply(from + (pixel * SourcePixelStride), SourcePixelStride, Offsets, Taps, Channels, panel, bias, false, Relu,
                         to + (pixel * TargetPixelStride), TargetPixelStride, pixels, columns);
                 }
+            }
+        }
+    }
+
+    /// <summary>Half a panel by tiles of six pixels, some taps after the other.</summary>
+    private readonly void RunNarrow(float* source, float* target, int n, int column)
+    {
+        float** from = stackalloc float*[RegisterTile.NarrowRows], to = stackalloc float*[RegisterTile.NarrowRows];
+        float* panel = Panels + ((nint)n * Taps * Channels) + column;
+        float* bias = Bias == null ? null : Bias + n + column;
+        int pieces = ((Taps * Channels) + NarrowDepth - 1) / NarrowDepth, piece = (Taps + pieces - 1) / pieces;
+        for (int tap = 0; tap < Taps; tap += piece)
+        {
+            int taps = Math.Min(piece, Taps - tap), pixels = Rows * Columns, y = 0, x = 0;
+            for (int pixel = 0; pixel < pixels; pixel += RegisterTile.NarrowRows)
+            {
+                for (int m = 0; m < RegisterTile.NarrowRows; m++)
+                {
+                    from[m] = source + (y * SourceRowStride) + (x * SourcePixelStride);
+                    to[m] = target + (y * TargetRowStride) + (x * TargetPixelStride) + n;
+                    if (pixel + m + 1 < pixels && ++x == Columns)
+                    {
+                        (x, y) = (0, y + 1);
+                    }
+                }
+
+                RegisterTile.Multiply6x16(from, Offsets + tap, taps, Channels, panel + ((nint)tap * Channels * RegisterTile.Columns), tap == 0 ? bias : null,
+                    tap > 0, Relu && tap + taps == Taps, to, column);
             }
         }
     }

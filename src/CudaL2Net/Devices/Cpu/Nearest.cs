@@ -16,7 +16,7 @@ internal sealed unsafe partial class CpuDevice
         (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
         int padded = InnerProducts.Panels(columns, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
         float* panels = Scratch(0, (nuint)padded * (nuint)width);
-        float* packed = Scratch(1, (nuint)pool.Threads * ProductScan.BlockRows * (nuint)width);
+        float* packed = Scratch(1, (nuint)(pool.Threads * ProductScan.BlockRows) * (nuint)width);
         float* squares = Scratch(2, (nuint)padded);
         PackPanels(new MatrixOperand(targets.Pointer, width, 1), columns, width, panels, InnerProducts.ColumnTile);
         for (int column = 0; column < padded; column++)

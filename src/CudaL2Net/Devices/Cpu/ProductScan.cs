@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace CudaL2Net.Devices.Cpu;
 
@@ -16,8 +17,8 @@ internal unsafe interface IScoreVisitor
 /// </summary>
 internal static unsafe class ProductScan
 {
-    /// <summary>Rows of a block: its packed form of depth 128 is 32 KB.</summary>
-    public const int BlockRows = 64;
+    /// <summary>Rows of a block, whole tiles: its packed form of depth 128 is 32 KB.</summary>
+    public static int BlockRows => 192;
 
     /// <summary>Scans one block of at most <see cref="BlockRows"/> rows in the order of the columns.</summary>
     /// <param name="rows">The rows.</param>
@@ -27,13 +28,14 @@ internal static unsafe class ProductScan
     /// <param name="terms">term_j, infinity up to a multiple of 32 columns.</param>
     /// <param name="columns">The number of columns.</param>
     /// <param name="depth">The length of rows and columns.</param>
-    /// <param name="packed">Room for the packed block: 64 x depth.</param>
+    /// <param name="packed">Room for the packed block: <see cref="BlockRows"/> x depth.</param>
     /// <param name="visitor">Called with row numbers from 0 within the block.</param>
     public static void Run<TVisitor>(in MatrixOperand rows, int firstRow, int count, float* panels, float* terms, int columns, int depth, float* packed,
         ref TVisitor visitor)
         where TVisitor : unmanaged, IScoreVisitor
     {
-        const int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
+        const int columnTile = InnerProducts.ColumnTile;
+        int rowTile = InnerProducts.RowTile;
         int rowPanels = InnerProducts.Panels(count, rowTile);
         for (int panel = 0; panel < rowPanels; panel++)
         {
@@ -48,6 +50,7 @@ internal static unsafe class ProductScan
         }
 
         float* tile = stackalloc float[rowTile * columnTile];
+        int ahead = ((columnTile * depth) + rowPanels - 1) / rowPanels;
         for (int column = 0; column < columns; column += columnTile)
         {
             Vector256<float> term0 = Vector256.Load(terms + column), term1 = Vector256.Load(terms + column + 8);
@@ -55,6 +58,7 @@ internal static unsafe class ProductScan
             Vector256<float> minusTwo = Vector256.Create(-2f);
             for (int panel = 0; panel < rowPanels; panel++)
             {
+                Prefetch(panels + ((long)(column + columnTile) * depth) + ((long)panel * ahead), column + columnTile < columns ? ahead : 0);
                 InnerProducts.Tile(packed + ((long)panel * rowTile * depth), panels + ((long)column * depth), depth, tile, add: false);
                 for (int r = 0; r < rowTile; r++)
                 {
@@ -74,6 +78,17 @@ internal static unsafe class ProductScan
                         visitor.Visit(row, column, scores, ref thresholds[row]);
                     }
                 }
+            }
+        }
+    }
+
+    private static void Prefetch(float* start, int length)
+    {
+        if (Sse.IsSupported)
+        {
+            for (int i = 0; i < length; i += 16)
+            {
+                Sse.Prefetch1(start + i);
             }
         }
     }
