@@ -62,7 +62,7 @@ internal sealed unsafe partial class CpuDevice
 
         int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
         nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
-        int* offsets = stackalloc int[taps];
+        int* offsets = stackalloc int[g.KernelHeight];
         ForwardOffsets(g, paddedColumns, offsets);
         var job = new ForwardJob
         {
@@ -239,23 +239,21 @@ internal sealed unsafe partial class CpuDevice
             SourcePixelStride = (nint)g.Stride * g.InChannels,
             TargetRowStride = targetRowStride,
             TargetPixelStride = targetPixelStride,
-            Taps = g.KernelHeight * g.KernelWidth,
+            Taps = g.KernelHeight,
             Offsets = offsets,
-            Channels = g.InChannels,
+            Channels = g.KernelWidth * g.InChannels,
             OutChannels = g.OutChannels,
             Panels = panels,
             Bias = bias,
             Relu = relu,
         };
 
+    /// <summary>Of each row of the filters, whose taps follow one another in the image.</summary>
     private static void ForwardOffsets(in Conv2dGeometry g, int paddedColumns, int* offsets)
     {
         for (int kh = 0; kh < g.KernelHeight; kh++)
         {
-            for (int kw = 0; kw < g.KernelWidth; kw++)
-            {
-                offsets[(kh * g.KernelWidth) + kw] = ((kh * paddedColumns) + kw) * g.InChannels;
-            }
+            offsets[kh] = kh * paddedColumns * g.InChannels;
         }
     }
 
@@ -279,7 +277,7 @@ internal sealed unsafe partial class CpuDevice
             Panels = panels
         });
 
-    /// <summary>Panels of the taps of one phase: [ceil(in / 32)][taps][out][32].</summary>
+    /// <summary>Panels of the taps of one phase: [panels of input channels][taps][out][channels of a panel].</summary>
     private static void PackBackward(in Conv2dGeometry g, int rowPhase, int columnPhase, int taps, float* filters, float* panels)
     {
         float* to = panels;

@@ -6,9 +6,10 @@ namespace CudaL2Net.Devices.Cpu;
 /// One sweep of a filter bank over one image: every output pixel is a sum over taps at fixed offsets from its source pixel. A forward convolution is
 /// one pass; the backward pass to the data is one for each residue of the input's coordinates modulo the stride.
 /// </summary>
+[System.Runtime.CompilerServices.SkipLocalsInit]
 internal unsafe struct ConvolutionPass
 {
-    // Channels of all taps whose half panel (18 KB) stays in the first cache while all pixels of an image pass over it.
+    // Channels of all taps whose panel (18 KB) stays in the first cache while all pixels of an image pass over it.
     private const int NarrowDepth = 288;
 
     /// <summary>Output rows and columns.</summary>
@@ -27,10 +28,10 @@ internal unsafe struct ConvolutionPass
     /// <summary>Channels of a tap, and of the output.</summary>
     public int Channels, OutChannels;
 
-    /// <summary>Packed filters: [ceil(OutChannels / 32)][Taps][Channels][32].</summary>
+    /// <summary>Packed filters: [panels of <see cref="RegisterTile.Columns"/> channels][Taps][Channels][channels of a panel].</summary>
     public float* Panels;
 
-    /// <summary>[OutChannels rounded up to 32], or null.</summary>
+    /// <summary>[OutChannels rounded up to whole panels], or null.</summary>
     public float* Bias;
 
     /// <summary>Whether ReLU follows.</summary>
@@ -51,8 +52,7 @@ internal unsafe struct ConvolutionPass
         {
             for (; first + RegisterTile.Columns <= OutChannels; first += RegisterTile.Columns)
             {
-                RunNarrow(source, target, first, 0);
-                RunNarrow(source, target, first, RegisterTile.NarrowColumns);
+                RunNarrow(source, target, first);
             }
         }
 
@@ -75,12 +75,12 @@ internal unsafe struct ConvolutionPass
         }
     }
 
-    /// <summary>Half a panel by tiles of six pixels, some taps after the other.</summary>
-    private readonly void RunNarrow(float* source, float* target, int n, int column)
+    /// <summary>A panel by tiles of six pixels, some taps after the other.</summary>
+    private readonly void RunNarrow(float* source, float* target, int n)
     {
         float** from = stackalloc float*[RegisterTile.NarrowRows], to = stackalloc float*[RegisterTile.NarrowRows];
-        float* panel = Panels + ((nint)n * Taps * Channels) + column;
-        float* bias = Bias == null ? null : Bias + n + column;
+        float* panel = Panels + ((nint)n * Taps * Channels);
+        float* bias = Bias == null ? null : Bias + n;
         int pieces = ((Taps * Channels) + NarrowDepth - 1) / NarrowDepth, piece = (Taps + pieces - 1) / pieces;
         for (int tap = 0; tap < Taps; tap += piece)
         {
@@ -90,7 +90,7 @@ internal unsafe struct ConvolutionPass
                 for (int m = 0; m < RegisterTile.NarrowRows; m++)
                 {
                     from[m] = source + (y * SourceRowStride) + (x * SourcePixelStride);
-                    to[m] = target + (y * TargetRowStride) + (x * TargetPixelStride) + n;
+                    to[m] = target + (y * TargetRowStride) + (x * TargetPixelStride);
                     if (pixel + m + 1 < pixels && ++x == Columns)
                     {
                         (x, y) = (0, y + 1);
@@ -98,7 +98,7 @@ internal unsafe struct ConvolutionPass
                 }
 
                 RegisterTile.Multiply6x16(from, Offsets + tap, taps, Channels, panel + ((nint)tap * Channels * RegisterTile.Columns), tap == 0 ? bias : null,
-                    tap > 0, Relu && tap + taps == Taps, to, column);
+                    tap > 0, Relu && tap + taps == Taps, to, n);
             }
         }
     }

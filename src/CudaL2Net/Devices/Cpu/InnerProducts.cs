@@ -13,7 +13,7 @@ internal readonly unsafe struct MatrixOperand(float* data, nint rowStride, nint 
 
 /// <summary>
 /// C[i][j] = sum_k A(i, k) B(j, k): the inner products of rows that the losses and the matching are made of. Both operands are first packed into panels
-/// [rows / width][depth][width], padded with zeros, so the register tile reads memory in order. A panel pair of depth 128 is 20 KB and stays in the first
+/// [rows / width][depth][width], padded with zeros, so the register tile reads memory in order. A panel pair of depth 128 is at most 20 KB and stays in the first
 /// cache.
 /// </summary>
 internal static unsafe class InnerProducts
@@ -22,7 +22,7 @@ internal static unsafe class InnerProducts
     public static int RowTile => RegisterTile.Rows;
 
     /// <summary>Columns of a tile: the width of B's panels.</summary>
-    public const int ColumnTile = RegisterTile.Columns;
+    public static int ColumnTile => RegisterTile.Columns;
 
     private const int LineLength = 16;
 
@@ -68,13 +68,12 @@ internal static unsafe class InnerProducts
         }
     }
 
-    /// <summary>The products of a panel of A with a panel of B into <paramref name="c"/>, [<see cref="RowTile"/>][32], overwritten or added to.</summary>
+    /// <summary>The products of a panel of A with a panel of B into <paramref name="c"/>, [<see cref="RowTile"/>][<see cref="ColumnTile"/>], overwritten or added to.</summary>
     public static void Tile(float* a, float* b, int depth, float* c, bool add)
     {
         if (!Vector512.IsHardwareAccelerated)
         {
             RegisterTile.Product6x16(a, b, depth, c, add);
-            RegisterTile.Product6x16(a, b + RegisterTile.NarrowColumns, depth, c + RegisterTile.NarrowColumns, add);
             return;
         }
 

@@ -63,24 +63,24 @@ internal readonly struct GradientImages
 
 /// <summary>
 /// The innermost loops of convolutions and matrix products: sums of a tile of pixels x channels held in registers. Pixels are broadcast from memory, channels
-/// come from a packed panel of 32 columns. With 512-bit vectors a tile is 8 x 32: a step of k costs 10 loads and 16 fused multiply-adds. With 256-bit vectors
-/// it is 6 x 16, 12 of the 16 registers, for 8 loads and 12 multiply-adds; its pixels may lie anywhere, so that tiles need not end where an image's rows do.
+/// come from a packed panel as wide as the tile. With 512-bit vectors a tile is 8 x 32: a step of k costs 10 loads and 16 fused multiply-adds. With 256-bit
+/// vectors it is 6 x 16, 12 of the 16 registers, for 8 loads and 12 multiply-adds; its pixels may lie anywhere, so that tiles need not end where an image's rows
+/// do.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class RegisterTile
 {
-    /// <summary>Channels of a tile, and columns of a packed panel.</summary>
-    public const int Columns = 32;
-
-    /// <summary>Pixels of <see cref="Multiply6x16"/> and <see cref="OuterProduct6x16"/>, and their channels: half a panel.</summary>
-    public const int NarrowRows = 6;
-
-    public const int NarrowColumns = 16;
+    /// <summary>Pixels and channels of <see cref="Multiply6x16"/> and its like.</summary>
+    public const int NarrowRows = 6, NarrowColumns = 16;
 
     /// <summary>Pixels of a tile.</summary>
     public static int Rows => Vector512.IsHardwareAccelerated ? 8 : NarrowRows;
 
+    /// <summary>Channels of a tile, and columns of a packed panel.</summary>
+    public static int Columns => Vector512.IsHardwareAccelerated ? 32 : NarrowColumns;
+
     /// <summary>
-    /// y[m][j] = sum over taps t and channels c of a[offsets[t] + m aStride + c] b[(t channels + c) 32 + j], plus bias[j] or, with
+    /// y[m][j] = sum over taps t and channels c of a[offsets[t] + m aStride + c] b[t channels + c][j], plus bias[j] or, with
     /// <paramref name="accumulate"/>, plus y[m][j]; then ReLU.
     /// </summary>
     /// <param name="a">The first pixel.</param>
@@ -88,14 +88,14 @@ internal static unsafe class RegisterTile
     /// <param name="offsets">[taps]: floats from a pixel to each tap's first channel.</param>
     /// <param name="taps">Taps.</param>
     /// <param name="channels">Channels of a tap.</param>
-    /// <param name="b">[taps][channels][32].</param>
-    /// <param name="bias">[32] or null.</param>
+    /// <param name="b">[taps][channels][<see cref="Columns"/>].</param>
+    /// <param name="bias">[<see cref="Columns"/>] or null.</param>
     /// <param name="accumulate">Whether to start from y.</param>
     /// <param name="relu">Whether to end with max(0, y).</param>
     /// <param name="y">The first output pixel.</param>
     /// <param name="yStride">Floats from output pixel to output pixel.</param>
     /// <param name="rows">Pixels, 1 to <see cref="Rows"/>.</param>
-    /// <param name="columns">Channels to write, 1 to 32.</param>
+    /// <param name="columns">Channels to write, 1 to <see cref="Columns"/>.</param>
     public static void Multiply(float* a, nint aStride, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y,
         nint yStride, int rows, int columns)
     {
@@ -117,7 +117,6 @@ internal static unsafe class RegisterTile
             }
 
             Multiply6x16(pixels, offsets, taps, channels, b, bias, accumulate, relu, targets, 0);
-            Multiply6x16(pixels, offsets, taps, channels, b + NarrowColumns, bias == null ? null : bias + NarrowColumns, accumulate, relu, targets, NarrowColumns);
             return;
         }
 
@@ -130,7 +129,15 @@ internal static unsafe class RegisterTile
                 new Span<float>(target, columns).CopyTo(new Span<float>(sums, Columns));
             }
 
-            Multiply1x32(a + (m * aStride), offsets, taps, channels, b, bias, accumulate, relu, sums);
+            if (Vector512.IsHardwareAccelerated)
+            {
+                Multiply1x32(a + (m * aStride), offsets, taps, channels, b, bias, accumulate, relu, sums);
+            }
+            else
+            {
+                Multiply1x16(a + (m * aStride), offsets, taps, channels, b, bias, accumulate, relu, sums);
+            }
+
             new Span<float>(sums, columns).CopyTo(new Span<float>(target, columns));
         }
     }
@@ -261,8 +268,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>
-    /// y[m][column + j] = sum over taps t and channels c of a[m][offsets[t] + c] b[(t channels + c) 32 + j] for six pixels and half a panel, plus bias or y, then
-    /// ReLU, as <see cref="Multiply"/> does. A pixel may appear more than once.
+    /// y[m][column + j] = sum over taps t and channels c of a[m][offsets[t] + c] b[t channels + c][j] for six pixels and 16 channels, plus bias or y, then ReLU, as
+    /// <see cref="Multiply"/> does. A pixel may appear more than once.
     /// </summary>
     public static void Multiply6x16(float** a, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float** y, nint column)
     {
@@ -315,7 +322,7 @@ internal static unsafe class RegisterTile
                 v = Vector256.Create(a5[k]);
                 c50 = Vector256.FusedMultiplyAdd(v, b0, c50);
                 c51 = Vector256.FusedMultiplyAdd(v, b1, c51);
-                b += Columns;
+                b += NarrowColumns;
             }
         }
 
@@ -360,6 +367,27 @@ internal static unsafe class RegisterTile
         Vector256.Store(Vector256.Max(c1, floor), y + 8);
         Vector256.Store(Vector256.Max(c2, floor), y + 16);
         Vector256.Store(Vector256.Max(c3, floor), y + 24);
+    }
+
+    private static void Multiply1x16(float* a, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float* y)
+    {
+        float* start = accumulate ? y : bias;
+        Vector256<float> c0 = start == null ? Vector256<float>.Zero : Vector256.Load(start);
+        Vector256<float> c1 = start == null ? Vector256<float>.Zero : Vector256.Load(start + 8);
+        for (int t = 0; t < taps; t++)
+        {
+            float* p = a + offsets[t];
+            for (int c = 0; c < channels; c++, b += NarrowColumns)
+            {
+                Vector256<float> v = Vector256.Create(p[c]);
+                c0 = Vector256.FusedMultiplyAdd(v, Vector256.Load(b), c0);
+                c1 = Vector256.FusedMultiplyAdd(v, Vector256.Load(b + 8), c1);
+            }
+        }
+
+        Vector256<float> floor = relu ? Vector256<float>.Zero : Vector256.Create(float.NegativeInfinity);
+        Vector256.Store(Vector256.Max(c0, floor), y);
+        Vector256.Store(Vector256.Max(c1, floor), y + 8);
     }
 
     private static void OuterProduct8x32(in GradientImages images, float* x, float* dy, float* y, nint yStride)
@@ -485,14 +513,13 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>
-    /// c[m][j] = sum over k of a[k][m] b[k][j] for packed panels [depth][6] and [depth][32], half of whose columns are used; with <paramref name="add"/> plus
-    /// c[m][j], which is [6][32].
+    /// c[m][j] = sum over k of a[k][m] b[k][j] for packed panels [depth][6] and [depth][16]; with <paramref name="add"/> plus c[m][j].
     /// </summary>
     public static void Product6x16(float* a, float* b, int depth, float* c, bool add)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00;
         Vector256<float> c51 = c00;
-        for (float* end = a + ((nint)depth * NarrowRows); a < end; a += NarrowRows, b += Columns)
+        for (float* end = a + ((nint)depth * NarrowRows); a < end; a += NarrowRows, b += NarrowColumns)
         {
             Vector256<float> b0 = Vector256.Load(b), b1 = Vector256.Load(b + 8);
             Vector256<float> v = Vector256.Create(a[0]);
@@ -519,30 +546,30 @@ internal static unsafe class RegisterTile
         {
             c00 += Vector256.Load(c);
             c01 += Vector256.Load(c + 8);
-            c10 += Vector256.Load(c + Columns);
-            c11 += Vector256.Load(c + Columns + 8);
-            c20 += Vector256.Load(c + (2 * Columns));
-            c21 += Vector256.Load(c + (2 * Columns) + 8);
-            c30 += Vector256.Load(c + (3 * Columns));
-            c31 += Vector256.Load(c + (3 * Columns) + 8);
-            c40 += Vector256.Load(c + (4 * Columns));
-            c41 += Vector256.Load(c + (4 * Columns) + 8);
-            c50 += Vector256.Load(c + (5 * Columns));
-            c51 += Vector256.Load(c + (5 * Columns) + 8);
+            c10 += Vector256.Load(c + NarrowColumns);
+            c11 += Vector256.Load(c + NarrowColumns + 8);
+            c20 += Vector256.Load(c + (2 * NarrowColumns));
+            c21 += Vector256.Load(c + (2 * NarrowColumns) + 8);
+            c30 += Vector256.Load(c + (3 * NarrowColumns));
+            c31 += Vector256.Load(c + (3 * NarrowColumns) + 8);
+            c40 += Vector256.Load(c + (4 * NarrowColumns));
+            c41 += Vector256.Load(c + (4 * NarrowColumns) + 8);
+            c50 += Vector256.Load(c + (5 * NarrowColumns));
+            c51 += Vector256.Load(c + (5 * NarrowColumns) + 8);
         }
 
         Vector256.Store(c00, c);
         Vector256.Store(c01, c + 8);
-        Vector256.Store(c10, c + Columns);
-        Vector256.Store(c11, c + Columns + 8);
-        Vector256.Store(c20, c + (2 * Columns));
-        Vector256.Store(c21, c + (2 * Columns) + 8);
-        Vector256.Store(c30, c + (3 * Columns));
-        Vector256.Store(c31, c + (3 * Columns) + 8);
-        Vector256.Store(c40, c + (4 * Columns));
-        Vector256.Store(c41, c + (4 * Columns) + 8);
-        Vector256.Store(c50, c + (5 * Columns));
-        Vector256.Store(c51, c + (5 * Columns) + 8);
+        Vector256.Store(c10, c + NarrowColumns);
+        Vector256.Store(c11, c + NarrowColumns + 8);
+        Vector256.Store(c20, c + (2 * NarrowColumns));
+        Vector256.Store(c21, c + (2 * NarrowColumns) + 8);
+        Vector256.Store(c30, c + (3 * NarrowColumns));
+        Vector256.Store(c31, c + (3 * NarrowColumns) + 8);
+        Vector256.Store(c40, c + (4 * NarrowColumns));
+        Vector256.Store(c41, c + (4 * NarrowColumns) + 8);
+        Vector256.Store(c50, c + (5 * NarrowColumns));
+        Vector256.Store(c51, c + (5 * NarrowColumns) + 8);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

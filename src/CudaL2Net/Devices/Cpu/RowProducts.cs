@@ -7,10 +7,11 @@ namespace CudaL2Net.Devices.Cpu;
 /// </remarks>
 internal sealed unsafe partial class CpuDevice
 {
-    private const int BlockWidth = 64;
     private const int BlockDepth = 256;
 
     private static int BlockHeight => 4 * InnerProducts.RowTile;
+
+    private static int BlockWidth => 2 * InnerProducts.ColumnTile;
 
     private void MultiplyRows(in MatrixOperand a, int rows, in MatrixOperand b, int columns, int depth, float* c, nint stride)
     {
@@ -56,8 +57,7 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            const int columnTile = InnerProducts.ColumnTile;
-            int rowTile = InnerProducts.RowTile;
+            int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
             int firstRow = index / Across * BlockHeight, endRow = Math.Min(firstRow + BlockHeight, Rows);
             int firstColumn = index % Across * BlockWidth, endColumn = Math.Min(firstColumn + BlockWidth, Columns);
             float* block = stackalloc float[BlockHeight * BlockWidth];
@@ -80,8 +80,7 @@ internal sealed unsafe partial class CpuDevice
 
         private readonly void CopyOut(float* tile, int firstRow, int endRow, int firstColumn, int endColumn)
         {
-            const int columnTile = InnerProducts.ColumnTile;
-            int rowTile = InnerProducts.RowTile;
+            int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
             for (int column = firstColumn; column < endColumn; column += columnTile)
             {
                 int width = Math.Min(columnTile, endColumn - column);
