@@ -486,7 +486,7 @@ internal sealed unsafe partial class CpuDevice
         private readonly void AddImagesNarrow(int count, float* packed, int channels, float* dy, float* sums)
         {
             int outChannels = Geometry.OutChannels, columns = Geometry.OutWidth, pixels = columns * Geometry.OutHeight;
-            int rows = Math.Clamp(NarrowPixels / columns, 1, Geometry.OutHeight), images = Math.Max(1, NarrowPixels / pixels);
+            int most = NarrowPixels / Geometry.Stride, rows = Math.Clamp(most / columns, 1, Geometry.OutHeight), images = Math.Max(1, most / pixels);
             nint rowStride = (nint)Geometry.Stride * (Geometry.Width + (2 * Geometry.Padding)) * channels;
             float* panel = stackalloc float[NarrowPixels * RegisterTile.NarrowColumns];
             for (int image = 0; image < count; image += images)

@@ -42,31 +42,37 @@ internal static unsafe class HammingScan
         }
     }
 
-    /// <summary>
-    /// The distances of two queries to a group's targets, two rows of 128 bytes; 255 stands for 255 and 256.
-    /// </summary>
-    public static void Distances(byte* first, byte* second, int width, byte* group, byte* distances)
+    /// <summary>The half bytes of a query, [2 width], for <see cref="Distances"/>.</summary>
+    public static void Split(byte* query, int width, byte* halves)
     {
-        Vector256<byte> a0 = Vector256<byte>.Zero, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
         for (int i = 0; i < width; i++)
         {
-            int a = first[i], b = second[i];
-            for (int half = 0; half < 2; half++, group += Group, a >>= 4, b >>= 4)
-            {
-                Vector256<byte> tableA = Vector256.Load(Tables + (32 * (a & 15))), tableB = Vector256.Load(Tables + (32 * (b & 15)));
-                Vector256<byte> target = Vector256.Load(group);
-                a0 = Avx2.AddSaturate(a0, Avx2.Shuffle(tableA, target));
-                b0 = Avx2.AddSaturate(b0, Avx2.Shuffle(tableB, target));
-                target = Vector256.Load(group + 32);
-                a1 = Avx2.AddSaturate(a1, Avx2.Shuffle(tableA, target));
-                b1 = Avx2.AddSaturate(b1, Avx2.Shuffle(tableB, target));
-                target = Vector256.Load(group + 64);
-                a2 = Avx2.AddSaturate(a2, Avx2.Shuffle(tableA, target));
-                b2 = Avx2.AddSaturate(b2, Avx2.Shuffle(tableB, target));
-                target = Vector256.Load(group + 96);
-                a3 = Avx2.AddSaturate(a3, Avx2.Shuffle(tableA, target));
-                b3 = Avx2.AddSaturate(b3, Avx2.Shuffle(tableB, target));
-            }
+            halves[2 * i] = (byte)(query[i] & 15);
+            halves[(2 * i) + 1] = (byte)(query[i] >> 4);
+        }
+    }
+
+    /// <summary>The distances of two split queries to a group's targets, two rows of 128 bytes; 255 stands for 255 and 256.</summary>
+    public static void Distances(byte* first, byte* second, int width, byte* group, byte* distances)
+    {
+        // Read first: the sums would not stay in registers over the initialization of statics.
+        byte* tables = Tables;
+        Vector256<byte> a0 = Vector256<byte>.Zero, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+        for (byte* end = first + (2 * width); first < end; first++, second++, group += Group)
+        {
+            Vector256<byte> tableA = Vector256.Load(tables + (32 * *first)), tableB = Vector256.Load(tables + (32 * *second));
+            Vector256<byte> target = Vector256.Load(group);
+            a0 = Avx2.AddSaturate(a0, Avx2.Shuffle(tableA, target));
+            b0 = Avx2.AddSaturate(b0, Avx2.Shuffle(tableB, target));
+            target = Vector256.Load(group + 32);
+            a1 = Avx2.AddSaturate(a1, Avx2.Shuffle(tableA, target));
+            b1 = Avx2.AddSaturate(b1, Avx2.Shuffle(tableB, target));
+            target = Vector256.Load(group + 64);
+            a2 = Avx2.AddSaturate(a2, Avx2.Shuffle(tableA, target));
+            b2 = Avx2.AddSaturate(b2, Avx2.Shuffle(tableB, target));
+            target = Vector256.Load(group + 96);
+            a3 = Avx2.AddSaturate(a3, Avx2.Shuffle(tableA, target));
+            b3 = Avx2.AddSaturate(b3, Avx2.Shuffle(tableB, target));
         }
 
         a0.Store(distances);

@@ -174,11 +174,17 @@ internal sealed unsafe partial class CpuDevice
             new Span<int>(Distance + (2L * firstRow), 2 * (endRow - firstRow)).Fill(int.MaxValue);
             if (Packed != null)
             {
+                byte* halves = stackalloc byte[HammingQueries * 2 * Width];
+                for (int row = firstRow; row < endRow; row++)
+                {
+                    HammingScan.Split(Queries + ((long)row * Width), Width, halves + ((row - firstRow) * 2 * Width));
+                }
+
                 for (int start = 0; start < Columns; start += HammingScan.Group)
                 {
                     for (int row = firstRow; row < endRow; row += 2)
                     {
-                        ScanGroup(row, Math.Min(row + 1, endRow - 1), start);
+                        ScanGroup(row, Math.Min(row + 1, endRow - 1), halves + ((row - firstRow) * 2 * Width), start);
                     }
                 }
 
@@ -196,10 +202,10 @@ internal sealed unsafe partial class CpuDevice
         }
 
         /// <summary>Two rows, or one that is named twice, against a packed group.</summary>
-        private readonly void ScanGroup(int row, int second, int start)
+        private readonly void ScanGroup(int row, int second, byte* halves, int start)
         {
             byte* distances = stackalloc byte[2 * HammingScan.Group];
-            HammingScan.Distances(Queries + ((long)row * Width), Queries + ((long)second * Width), Width,
+            HammingScan.Distances(halves, halves + ((second - row) * 2 * Width), Width,
                 Packed + ((nint)(start / HammingScan.Group) * HammingScan.GroupLength(Width)), distances);
             int count = Math.Min(HammingScan.Group, Columns - start);
             for (int r = row; r <= second; r++, distances += HammingScan.Group)
