@@ -13,8 +13,8 @@ internal readonly unsafe struct MatrixOperand(float* data, nint rowStride, nint 
 
 /// <summary>
 /// C[i][j] = sum_k A(i, k) B(j, k): the inner products of rows that the losses and the matching are made of. Both operands are first packed into panels
-/// [rows / width][depth][width], padded with zeros, so the register tile reads memory in order. A panel pair of depth 128 is at most 20 KB and stays in the first
-/// cache.
+/// [rows / width][depth][width], padded with zeros, so the register tile reads memory in order. A panel pair of depth 128 is at most 20 KB and stays in the
+/// first cache.
 /// </summary>
 internal static unsafe class InnerProducts
 {
@@ -68,7 +68,7 @@ internal static unsafe class InnerProducts
         }
     }
 
-    /// <summary>The products of a panel of A with a panel of B into <paramref name="c"/>, [<see cref="RowTile"/>][<see cref="ColumnTile"/>], overwritten or added to.</summary>
+    /// <summary>The products of a panel of A with a panel of B into <paramref name="c"/>, a tile that is overwritten or added to.</summary>
     public static void Tile(float* a, float* b, int depth, float* c, bool add)
     {
         if (!Vector512.IsHardwareAccelerated)

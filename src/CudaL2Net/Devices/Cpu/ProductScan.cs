@@ -6,7 +6,7 @@ namespace CudaL2Net.Devices.Cpu;
 /// <summary>What is done with a column whose score is below its row's threshold.</summary>
 internal unsafe interface IScoreVisitor
 {
-    /// <summary>Looks at <see cref="InnerProducts.ColumnTile"/> scores of one row, of which at least one is below the threshold, and may lower the threshold.</summary>
+    /// <summary>Looks at a panel's scores of one row, of which at least one is below the threshold, and may lower the threshold.</summary>
     void Visit(int row, int firstColumn, float* scores, ref float threshold);
 }
 

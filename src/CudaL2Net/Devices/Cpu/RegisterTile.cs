@@ -64,8 +64,8 @@ internal readonly struct GradientImages
 /// <summary>
 /// The innermost loops of convolutions and matrix products: sums of a tile of pixels x channels held in registers. Pixels are broadcast from memory, channels
 /// come from a packed panel as wide as the tile. With 512-bit vectors a tile is 8 x 32: a step of k costs 10 loads and 16 fused multiply-adds. With 256-bit
-/// vectors it is 6 x 16, 12 of the 16 registers, for 8 loads and 12 multiply-adds; its pixels may lie anywhere, so that tiles need not end where an image's rows
-/// do.
+/// vectors it is 6 x 16, 12 of the 16 registers, for 8 loads and 12 multiply-adds; its pixels may lie anywhere, so that tiles need not end where an image's
+/// rows do.
 /// </summary>
 [SkipLocalsInit]
 internal static unsafe class RegisterTile
@@ -268,8 +268,8 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>
-    /// y[m][column + j] = sum over taps t and channels c of a[m][offsets[t] + c] b[t channels + c][j] for six pixels and 16 channels, plus bias or y, then ReLU, as
-    /// <see cref="Multiply"/> does. A pixel may appear more than once.
+    /// y[m][column + j] = sum over taps t and channels c of a[m][offsets[t] + c] b[t channels + c][j] for six pixels and 16 channels, plus bias or y, then ReLU,
+    /// as <see cref="Multiply"/> does. A pixel may appear more than once.
     /// </summary>
     public static void Multiply6x16(float** a, int* offsets, int taps, int channels, float* b, float* bias, bool accumulate, bool relu, float** y, nint column)
     {
@@ -462,8 +462,8 @@ internal static unsafe class RegisterTile
     /// </summary>
     public static void OuterProduct6x16(in GradientImages images, float** x, float* dy, float** y)
     {
-        Vector256<float> c00 = Vector256<float>.Zero, c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00;
-        Vector256<float> c51 = c00;
+        Vector256<float> c00 = Vector256<float>.Zero, c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00;
+        Vector256<float> c50 = c00, c51 = c00;
         float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5];
         nint xStride = images.PixelStride, dyStride = images.GradientPixelStride;
         for (int image = 0; image < images.Count; image++)
@@ -517,8 +517,8 @@ internal static unsafe class RegisterTile
     /// </summary>
     public static void Product6x16(float* a, float* b, int depth, float* c, bool add)
     {
-        Vector256<float> c00 = Vector256<float>.Zero, c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00;
-        Vector256<float> c51 = c00;
+        Vector256<float> c00 = Vector256<float>.Zero, c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00;
+        Vector256<float> c50 = c00, c51 = c00;
         for (float* end = a + ((nint)depth * NarrowRows); a < end; a += NarrowRows, b += NarrowColumns)
         {
             Vector256<float> b0 = Vector256.Load(b), b1 = Vector256.Load(b + 8);
