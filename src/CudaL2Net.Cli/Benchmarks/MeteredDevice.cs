@@ -1,6 +1,7 @@
 using System.Reflection;
 using CudaL2Net.Devices;
 using CudaL2Net.Operations;
+using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Cli.Benchmarks;
 
@@ -17,8 +18,8 @@ internal sealed unsafe class MeteredDevice : Device
         Times = ((Meter)Kernels).Watch(device);
     }
 
-    /// <summary>What both interfaces offer.</summary>
-    internal interface IEveryKernel : IKernels, IFusedKernels;
+    /// <summary>What all interfaces offer.</summary>
+    internal interface IEveryKernel : IKernels, IImageKernels;
 
     /// <inheritdoc/>
     public override string Name => device.Name;
@@ -82,7 +83,9 @@ internal sealed unsafe class MeteredDevice : Device
             if (args is [Conv2dGeometry g, ..])
             {
                 name += $", {g.KernelHeight}x{g.KernelWidth} {g.InChannels}-{g.OutChannels} on {g.Height}x{g.Width}";
-                operations = 2 * g.MultiplyAdds;
+                // A backward pass may compute both gradients.
+                bool both = name.StartsWith(nameof(IImageKernels.Conv2dBackward) + ",", StringComparison.Ordinal) && args is [.., Tensor<ushort>, bool];
+                operations = targetMethod.Name.StartsWith("Conv2d", StringComparison.Ordinal) ? (both ? 4 : 2) * g.MultiplyAdds : 0;
             }
 
             (double seconds, long before) = times.GetValueOrDefault(name);

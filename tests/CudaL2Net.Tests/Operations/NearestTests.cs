@@ -63,6 +63,20 @@ public sealed class NearestTests(string device) : OperationTests(device)
     }
 
     [Test]
+    public void HammingTellsTheLargestDistancesApartAndEqualTargetsGoToTheLowerIndex()
+    {
+        // Of 256 bits: one differs in all, one in 255, and from target 200 on all differ in 254; target 300 and 301 are the query itself.
+        byte[] query = Bytes(1, 32), opposite = [.. query.Select(value => (byte)~value)], almost = [.. opposite], near = [.. opposite];
+        almost[31] ^= 128;
+        near[0] ^= 3;
+        byte[] far = [.. opposite, .. almost, .. Enumerable.Repeat(opposite, 198).SelectMany(row => row)];
+        Assert.That(Hamming(query, far, 32), Is.EqualTo(new[] { new[] { 1, 0 }, [255, 256] }));
+        byte[] nearer = [.. far, .. Enumerable.Repeat(near, 100).SelectMany(row => row)];
+        Assert.That(Hamming(query, nearer, 32), Is.EqualTo(new[] { new[] { 200, 201 }, [254, 254] }));
+        Assert.That(Hamming(query, [.. nearer, .. query, .. query, .. query], 32), Is.EqualTo(new[] { new[] { 300, 301 }, [0, 0] }));
+    }
+
+    [Test]
     public void DescriptorsOfDifferentLengthAndEmptyTargetsAreRefused()
     {
         using Device device = Open();

@@ -19,7 +19,9 @@ internal sealed unsafe partial class CpuDevice
     // Filter gradients are cut into this many pieces: ranges of input channels, and parts of the batch that are each summed in image order and then added in
     // order. The sum does not depend on the number of threads.
     private const int GradientPieces = 32;
-    private const int GradientChannels = 64;
+
+    // Pixels of a filter gradient whose input channels and 16 of whose gradients (24 KB) stay in the first cache while tiles of 256-bit vectors pass over them.
+    private const int NarrowPixels = 128;
 
     // A depth slice of a panel (64 KB) and the rows that pass over it stay in the L2 cache.
     private const int ProductDepth = 512;
@@ -32,6 +34,11 @@ internal sealed unsafe partial class CpuDevice
     // Pixels that a matrix product's gradient sums in registers: their channels are first copied side by side, since whole pixels lie far apart.
     private const int ProductPixels = 256;
     private const int ProductChannels = 128;
+
+    // Rows a power of two apart would evict one another from the first cache.
+    private const int NarrowProductStride = ProductChannels + 16;
+
+    private static int GradientChannels => Vector512.IsHardwareAccelerated ? 64 : 32;
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
     {
@@ -55,7 +62,7 @@ internal sealed unsafe partial class CpuDevice
 
         int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
         nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
-        int* offsets = stackalloc int[taps];
+        int* offsets = stackalloc int[g.KernelHeight];
         ForwardOffsets(g, paddedColumns, offsets);
         var job = new ForwardJob
         {
@@ -157,7 +164,7 @@ internal sealed unsafe partial class CpuDevice
         if (IsProduct(g))
         {
             sums = Scratch(GradientScratch, (nuint)partLength);
-            float* packed = Scratch(ImageScratch, (nuint)(ProductPixels * ProductChannels) * (nuint)pool.Threads);
+            float* packed = Scratch(ImageScratch, (nuint)(ProductPixels * NarrowProductStride) * (nuint)pool.Threads);
             pool.For((g.InChannels + ProductChannels - 1) / ProductChannels, new ProductGradientJob
             {
                 Geometry = g,
@@ -232,23 +239,21 @@ internal sealed unsafe partial class CpuDevice
             SourcePixelStride = (nint)g.Stride * g.InChannels,
             TargetRowStride = targetRowStride,
             TargetPixelStride = targetPixelStride,
-            Taps = g.KernelHeight * g.KernelWidth,
+            Taps = g.KernelHeight,
             Offsets = offsets,
-            Channels = g.InChannels,
+            Channels = g.KernelWidth * g.InChannels,
             OutChannels = g.OutChannels,
             Panels = panels,
             Bias = bias,
             Relu = relu,
         };
 
+    /// <summary>Of each row of the filters, whose taps follow one another in the image.</summary>
     private static void ForwardOffsets(in Conv2dGeometry g, int paddedColumns, int* offsets)
     {
         for (int kh = 0; kh < g.KernelHeight; kh++)
         {
-            for (int kw = 0; kw < g.KernelWidth; kw++)
-            {
-                offsets[(kh * g.KernelWidth) + kw] = ((kh * paddedColumns) + kw) * g.InChannels;
-            }
+            offsets[kh] = kh * paddedColumns * g.InChannels;
         }
     }
 
@@ -272,7 +277,7 @@ internal sealed unsafe partial class CpuDevice
             Panels = panels
         });
 
-    /// <summary>Panels of the taps of one phase: [ceil(in / 32)][taps][out][32].</summary>
+    /// <summary>Panels of the taps of one phase: [panels of input channels][taps][out][channels of a panel].</summary>
     private static void PackBackward(in Conv2dGeometry g, int rowPhase, int columnPhase, int taps, float* filters, float* panels)
     {
         float* to = panels;
@@ -434,7 +439,14 @@ internal sealed unsafe partial class CpuDevice
                     PackImage(X + ((n + i) * imageLength) + firstChannel, channels, packed + (i * PackedLength));
                 }
 
-                AddImages(count, packed, channels, Dy + (n * gradientLength), sums);
+                if (Vector512.IsHardwareAccelerated || Geometry.OutChannels % RegisterTile.NarrowColumns != 0)
+                {
+                    AddImages(count, packed, channels, Dy + (n * gradientLength), sums);
+                }
+                else
+                {
+                    AddImagesNarrow(count, packed, channels, Dy + (n * gradientLength), sums);
+                }
             }
         }
 
@@ -466,6 +478,76 @@ internal sealed unsafe partial class CpuDevice
             }
 
             new Span<float>(packed, marginRows).Clear();
+        }
+
+        /// <summary>
+        /// By tiles of six rows (a row is a channel of a tap) and 16 columns, over as many pixels as stay in the first cache.
+        /// </summary>
+        private readonly void AddImagesNarrow(int count, float* packed, int channels, float* dy, float* sums)
+        {
+            int outChannels = Geometry.OutChannels, columns = Geometry.OutWidth, pixels = columns * Geometry.OutHeight;
+            int most = NarrowPixels / Geometry.Stride, rows = Math.Clamp(most / columns, 1, Geometry.OutHeight), images = Math.Max(1, most / pixels);
+            nint rowStride = (nint)Geometry.Stride * (Geometry.Width + (2 * Geometry.Padding)) * channels;
+            float* panel = stackalloc float[NarrowPixels * RegisterTile.NarrowColumns];
+            for (int image = 0; image < count; image += images)
+            {
+                for (int row = 0; row < Geometry.OutHeight; row += rows)
+                {
+                    for (int column = 0; column < columns; column += NarrowPixels)
+                    {
+                        var layout = new GradientImages
+                        {
+                            Count = Math.Min(images, count - image),
+                            Rows = Math.Min(rows, Geometry.OutHeight - row),
+                            Columns = Math.Min(NarrowPixels, columns - column),
+                            ImageStride = PackedLength,
+                            RowStride = rowStride,
+                            PixelStride = (nint)Geometry.Stride * channels,
+                            GradientImageStride = (nint)pixels * outChannels,
+                            GradientRowStride = (nint)columns * outChannels,
+                            GradientPixelStride = outChannels,
+                        };
+                        float* from = packed + (image * PackedLength) + (row * rowStride) + (column * layout.PixelStride);
+                        float* gradient = dy + ((((((nint)image * Geometry.OutHeight) + row) * columns) + column) * outChannels);
+                        for (int o = 0; o < outChannels; o += RegisterTile.NarrowColumns)
+                        {
+                            AddColumns(layout.PackGradients(gradient + o, panel), from, channels, panel, sums + o);
+                        }
+                    }
+                }
+            }
+        }
+
+        private readonly void AddColumns(in GradientImages layout, float* from, int channels, float* panel, float* sums)
+        {
+            int outChannels = Geometry.OutChannels, rows = Geometry.KernelHeight * Geometry.KernelWidth * channels;
+            nint sumStride = (nint)Geometry.InChannels * outChannels, tapRow = (nint)(Geometry.Width + (2 * Geometry.Padding)) * channels;
+            float* unused = stackalloc float[RegisterTile.NarrowColumns];
+            float** x = stackalloc float*[RegisterTile.NarrowRows], y = stackalloc float*[RegisterTile.NarrowRows];
+            int channel = 0, tap = 0;
+            for (int row = 0; row < rows; row += RegisterTile.NarrowRows)
+            {
+                for (int m = 0; m < RegisterTile.NarrowRows; m++)
+                {
+                    if (row + m >= rows)
+                    {
+                        x[m] = from;
+                        y[m] = unused;
+                        continue;
+                    }
+
+                    x[m] = from + channel;
+                    y[m] = sums + ((nint)channel * outChannels);
+                    if (++channel == channels)
+                    {
+                        channel = 0;
+                        sums += sumStride;
+                        from += ++tap % Geometry.KernelWidth == 0 ? tapRow - ((Geometry.KernelWidth - 1) * channels) : channels;
+                    }
+                }
+
+                RegisterTile.OuterProduct6x16(layout, x, panel, y);
+            }
         }
 
         private readonly void AddImages(int count, float* packed, int channels, float* dy, float* sums)
@@ -571,19 +653,30 @@ internal sealed unsafe partial class CpuDevice
         {
             int inChannels = Geometry.InChannels, outChannels = Geometry.OutChannels, pixels = Geometry.Batch * Geometry.Height * Geometry.Width;
             int first = index * ProductChannels, channels = Math.Min(ProductChannels, inChannels - first);
-            float* packed = Packed + ((nint)worker * ProductPixels * ProductChannels);
+            float* packed = Packed + ((nint)worker * ProductPixels * NarrowProductStride);
+            bool narrow = !Vector512.IsHardwareAccelerated && outChannels % RegisterTile.NarrowColumns == 0;
             float* sums = Sums + ((nint)first * outChannels);
             new Span<float>(sums, channels * outChannels).Clear();
             for (int pixel = 0; pixel < pixels; pixel += ProductPixels)
             {
-                int count = Math.Min(ProductPixels, pixels - pixel);
+                int count = Math.Min(ProductPixels, pixels - pixel), stride = narrow ? NarrowProductStride : ProductChannels;
                 for (int i = 0; i < count; i++)
                 {
                     var from = new ReadOnlySpan<float>(X + ((nint)(pixel + i) * inChannels) + first, channels);
-                    from.CopyTo(new Span<float>(packed + (i * ProductChannels), channels));
+                    from.CopyTo(new Span<float>(packed + (i * stride), channels));
                 }
 
-                var layout = GradientImages.Matrices(count, ProductChannels, outChannels);
+                if (narrow)
+                {
+                    for (int done = 0; done < count; done += NarrowPixels)
+                    {
+                        AddNarrow(Math.Min(NarrowPixels, count - done), packed + (done * stride), channels, Dy + ((nint)(pixel + done) * outChannels), sums);
+                    }
+
+                    continue;
+                }
+
+                var layout = GradientImages.Matrices(count, stride, outChannels);
                 for (int o = 0; o < outChannels; o += RegisterTile.Columns)
                 {
                     float* dy = Dy + ((nint)pixel * outChannels) + o;
@@ -593,6 +686,27 @@ internal sealed unsafe partial class CpuDevice
                         int rows = Math.Min(RegisterTile.Rows, channels - c);
                         RegisterTile.OuterProduct(layout, packed + c, dy, sums + ((nint)c * outChannels) + o, outChannels, rows, columns);
                     }
+                }
+            }
+        }
+
+        private readonly void AddNarrow(int pixels, float* packed, int channels, float* dy, float* sums)
+        {
+            float* panel = stackalloc float[NarrowPixels * RegisterTile.NarrowColumns];
+            float* unused = stackalloc float[RegisterTile.NarrowColumns];
+            float** x = stackalloc float*[RegisterTile.NarrowRows], y = stackalloc float*[RegisterTile.NarrowRows];
+            for (int o = 0; o < Geometry.OutChannels; o += RegisterTile.NarrowColumns)
+            {
+                GradientImages layout = GradientImages.Matrices(pixels, NarrowProductStride, Geometry.OutChannels).PackGradients(dy + o, panel);
+                for (int c = 0; c < channels; c += RegisterTile.NarrowRows)
+                {
+                    for (int m = 0; m < RegisterTile.NarrowRows; m++)
+                    {
+                        x[m] = packed + Math.Min(c + m, channels - 1);
+                        y[m] = c + m < channels ? sums + ((nint)(c + m) * Geometry.OutChannels) + o : unused;
+                    }
+
+                    RegisterTile.OuterProduct6x16(layout, x, panel, y);
                 }
             }
         }

@@ -23,7 +23,7 @@ internal sealed unsafe partial class CpuDevice
         float* y = descriptors.Pointer;
         int padded = InnerProducts.Panels(pairs, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
         float* panels = Scratch(0, 2 * (nuint)padded * (nuint)width);
-        float* packed = Scratch(1, (nuint)pool.Threads * ProductScan.BlockRows * (nuint)width);
+        float* packed = Scratch(1, (nuint)(pool.Threads * ProductScan.BlockRows) * (nuint)width);
         float* squares = Scratch(2, 2 * (nuint)padded);
         float* best = Scratch(3, 4 * (nuint)pairs);
         int* bestIndex = (int*)(best + (2 * pairs));

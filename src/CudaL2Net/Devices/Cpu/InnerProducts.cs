@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace CudaL2Net.Devices.Cpu;
 
 /// <summary>Where a matrix's elements lie: element (row, depth) is at Data[row RowStride + depth DepthStride], depth being the index that a product sums
@@ -11,16 +13,16 @@ internal readonly unsafe struct MatrixOperand(float* data, nint rowStride, nint 
 
 /// <summary>
 /// C[i][j] = sum_k A(i, k) B(j, k): the inner products of rows that the losses and the matching are made of. Both operands are first packed into panels
-/// [rows / width][depth][width], padded with zeros, so the 8 x 32 register tile reads memory in order: 2 loads and 8 broadcasts for 16 fused multiply-adds.
-/// A panel pair of depth 128 is 20 KB and stays in the first cache.
+/// [rows / width][depth][width], padded with zeros, so the register tile reads memory in order. A panel pair of depth 128 is at most 20 KB and stays in the
+/// first cache.
 /// </summary>
 internal static unsafe class InnerProducts
 {
     /// <summary>Rows of a tile: the width of A's panels.</summary>
-    public const int RowTile = RegisterTile.Rows;
+    public static int RowTile => RegisterTile.Rows;
 
     /// <summary>Columns of a tile: the width of B's panels.</summary>
-    public const int ColumnTile = RegisterTile.Columns;
+    public static int ColumnTile => RegisterTile.Columns;
 
     private const int LineLength = 16;
 
@@ -66,9 +68,15 @@ internal static unsafe class InnerProducts
         }
     }
 
-    /// <summary>The products of a panel of A with a panel of B into <paramref name="c"/>, [8][32], overwritten or added to.</summary>
+    /// <summary>The products of a panel of A with a panel of B into <paramref name="c"/>, a tile that is overwritten or added to.</summary>
     public static void Tile(float* a, float* b, int depth, float* c, bool add)
     {
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            RegisterTile.Product6x16(a, b, depth, c, add);
+            return;
+        }
+
         if (!add)
         {
             new Span<float>(c, RowTile * ColumnTile).Clear();

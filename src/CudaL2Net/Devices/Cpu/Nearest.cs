@@ -1,22 +1,23 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using CudaL2Net.Tensors;
 
 namespace CudaL2Net.Devices.Cpu;
 
 // The nearest and second nearest row. Euclidean: smallest |b_j|^2 - 2 a_i . b_j, found by a scan over tiles of inner products at nearly the rate of the
 // multiply-adds (100,000 x 100,000 x 128: 2.6 TFLOP; the matrix of 40 GB never exists); the two winners' distances are then taken from the differences.
-// Hamming: population count of 64 bits at a time, blocks of targets kept in the cache.
+// Hamming: by tables for 128 targets at a time, or by population counts of 64 bits; groups of targets stay in the cache for a block of queries.
 internal sealed unsafe partial class CpuDevice
 {
     private const int HammingQueries = 64;
-    private const int HammingTargets = 1024;
+    private const int HammingTargets = 8 * HammingScan.Group;
 
     public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {
         (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
         int padded = InnerProducts.Panels(columns, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
         float* panels = Scratch(0, (nuint)padded * (nuint)width);
-        float* packed = Scratch(1, (nuint)pool.Threads * ProductScan.BlockRows * (nuint)width);
+        float* packed = Scratch(1, (nuint)(pool.Threads * ProductScan.BlockRows) * (nuint)width);
         float* squares = Scratch(2, (nuint)padded);
         PackPanels(new MatrixOperand(targets.Pointer, width, 1), columns, width, panels, InnerProducts.ColumnTile);
         for (int column = 0; column < padded; column++)
@@ -44,10 +45,19 @@ internal sealed unsafe partial class CpuDevice
     public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance)
     {
         (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        byte* packed = null;
+        if (HammingScan.Fits(width))
+        {
+            int groups = (columns + HammingScan.Group - 1) / HammingScan.Group;
+            packed = (byte*)Scratch(0, (nuint)groups * (nuint)HammingScan.GroupLength(width) / sizeof(float));
+            pool.For(groups, new HammingPackJob { Targets = targets.Pointer, Columns = columns, Width = width, Packed = packed });
+        }
+
         var job = new HammingJob
         {
             Queries = queries.Pointer,
             Targets = targets.Pointer,
+            Packed = packed,
             Rows = rows,
             Columns = columns,
             Width = width,
@@ -128,10 +138,29 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
+    private struct HammingPackJob : IParallelJob
+    {
+        public byte* Targets;
+        public int Columns;
+        public int Width;
+        public byte* Packed;
+
+        public readonly void Run(int index, int worker)
+        {
+            int first = index * HammingScan.Group;
+            HammingScan.Pack(Targets + ((nint)first * Width), Math.Min(HammingScan.Group, Columns - first), Width,
+                Packed + ((nint)index * HammingScan.GroupLength(Width)));
+        }
+    }
+
+    [SkipLocalsInit]
     private struct HammingJob : IParallelJob
     {
         public byte* Queries;
         public byte* Targets;
+
+        /// <summary>The targets as <see cref="HammingScan"/> takes them, or null.</summary>
+        public byte* Packed;
         public int Rows;
         public int Columns;
         public int Width;
@@ -143,12 +172,63 @@ internal sealed unsafe partial class CpuDevice
             int firstRow = index * HammingQueries, endRow = Math.Min(firstRow + HammingQueries, Rows);
             new Span<int>(Nearest + (2L * firstRow), 2 * (endRow - firstRow)).Fill(-1);
             new Span<int>(Distance + (2L * firstRow), 2 * (endRow - firstRow)).Fill(int.MaxValue);
+            if (Packed != null)
+            {
+                byte* halves = stackalloc byte[HammingQueries * 2 * Width];
+                for (int row = firstRow; row < endRow; row++)
+                {
+                    HammingScan.Split(Queries + ((long)row * Width), Width, halves + ((row - firstRow) * 2 * Width));
+                }
+
+                for (int start = 0; start < Columns; start += HammingScan.Group)
+                {
+                    for (int row = firstRow; row < endRow; row += 2)
+                    {
+                        ScanGroup(row, Math.Min(row + 1, endRow - 1), halves + ((row - firstRow) * 2 * Width), start);
+                    }
+                }
+
+                return;
+            }
+
             for (int start = 0; start < Columns; start += HammingTargets)
             {
                 int end = Math.Min(start + HammingTargets, Columns);
                 for (int row = firstRow; row < endRow; row++)
                 {
                     Scan(Queries + ((long)row * Width), start, end, Nearest + (2L * row), Distance + (2L * row));
+                }
+            }
+        }
+
+        /// <summary>Two rows, or one that is named twice, against a packed group.</summary>
+        private readonly void ScanGroup(int row, int second, byte* halves, int start)
+        {
+            byte* distances = stackalloc byte[2 * HammingScan.Group];
+            HammingScan.Distances(halves, halves + ((second - row) * 2 * Width), Width,
+                Packed + ((nint)(start / HammingScan.Group) * HammingScan.GroupLength(Width)), distances);
+            int count = Math.Min(HammingScan.Group, Columns - start);
+            for (int r = row; r <= second; r++, distances += HammingScan.Group)
+            {
+                int* indices = Nearest + (2L * r), best = Distance + (2L * r);
+                if (best[1] > byte.MaxValue)
+                {
+                    // A byte does not tell 256 from 255, nor from no distance at all.
+                    Scan(Queries + ((long)r * Width), start, start + count, indices, best);
+                    continue;
+                }
+
+                for (int first = 0; first < count; first += 32)
+                {
+                    uint below = best[1] == 0 ? 0 : HammingScan.Below(distances + first, best[1]);
+                    for (below &= count - first < 32 ? (1u << (count - first)) - 1 : uint.MaxValue; below != 0; below &= below - 1)
+                    {
+                        int target = first + BitOperations.TrailingZeroCount(below);
+                        if (distances[target] < best[1])
+                        {
+                            Insert(distances[target], start + target, indices, best);
+                        }
+                    }
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using CudaL2Net.Data;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -38,7 +39,7 @@ internal sealed unsafe partial class CpuDevice
         private const int BlockPatches = 512;
 
         // Tiles that a Winograd layer gathers, for whole register tiles and weights that are used more than once.
-        private const int WinogradTiles = 32;
+        private static int WinogradTiles => 4 * RegisterTile.Rows * (Vector512.IsHardwareAccelerated ? 1 : 2);
 
         private readonly CpuDevice device;
         private readonly FoldedNetwork network;
@@ -85,7 +86,7 @@ internal sealed unsafe partial class CpuDevice
                 }
                 else
                 {
-                    int* offsets = (int*)Allocate((nuint)(sizeof(int) * g.KernelHeight * g.KernelWidth));
+                    int* offsets = (int*)Allocate((nuint)(sizeof(int) * g.KernelHeight));
                     ForwardOffsets(g, padded, offsets);
                     planned.Direct = ForwardPass(g, padded, offsets, Packed(layer, out float* bias), bias, layer.Relu, g.OutChannels, (nint)next * g.OutChannels);
                 }

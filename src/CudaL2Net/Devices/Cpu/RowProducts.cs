@@ -1,15 +1,17 @@
 namespace CudaL2Net.Devices.Cpu;
 
-/// <summary>C[m][n] = sum_k A(i, k) B(j, k) for the losses' matrices, in blocks of 32 x 64 that the threads share.</summary>
+/// <summary>C[m][n] = sum_k A(i, k) B(j, k) for the losses' matrices, in blocks of 4 x 2 tiles that the threads share.</summary>
 /// <remarks>
 /// Both operands are packed whole (scratch 0 and 1). A block keeps its tiles in the first cache and walks the depth in pieces of 256, whose sums are added in
 /// order: that bounds what is streamed from the outer caches and also the rounding error of long sums.
 /// </remarks>
 internal sealed unsafe partial class CpuDevice
 {
-    private const int BlockHeight = 32;
-    private const int BlockWidth = 64;
     private const int BlockDepth = 256;
+
+    private static int BlockHeight => 4 * InnerProducts.RowTile;
+
+    private static int BlockWidth => 2 * InnerProducts.ColumnTile;
 
     private void MultiplyRows(in MatrixOperand a, int rows, in MatrixOperand b, int columns, int depth, float* c, nint stride)
     {
@@ -55,7 +57,7 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            const int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
+            int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
             int firstRow = index / Across * BlockHeight, endRow = Math.Min(firstRow + BlockHeight, Rows);
             int firstColumn = index % Across * BlockWidth, endColumn = Math.Min(firstColumn + BlockWidth, Columns);
             float* block = stackalloc float[BlockHeight * BlockWidth];
@@ -78,7 +80,7 @@ internal sealed unsafe partial class CpuDevice
 
         private readonly void CopyOut(float* tile, int firstRow, int endRow, int firstColumn, int endColumn)
         {
-            const int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
+            int rowTile = InnerProducts.RowTile, columnTile = InnerProducts.ColumnTile;
             for (int column = firstColumn; column < endColumn; column += columnTile)
             {
                 int width = Math.Min(columnTile, endColumn - column);

@@ -10,6 +10,7 @@ namespace CudaL2Net.Devices.Cpu;
 /// <remarks>
 /// Rounding errors grow by the size of the transforms' numbers, to 6e-6 of the largest output at 128 channels: for inference.
 /// </remarks>
+[SkipLocalsInit]
 internal unsafe struct WinogradPass
 {
     /// <summary>Output rows and columns of a tile.</summary>
@@ -17,16 +18,22 @@ internal unsafe struct WinogradPass
 
     private const int Patch = TileSide + 2, Points = Patch * Patch, Lanes = 16;
 
+    // Narrow vectors come with small caches: so many floats of transformed tiles, and the products of 32 output channels, pass through half a megabyte at once.
+    private const int NarrowLength = 100_000, NarrowSlice = 32;
+
+    // Floats between the values of two points, beyond the tiles' own, since the 36 values of a tile would else meet in a few sets of the cache.
+    private const int PointGap = 16;
+
     /// <summary>Rows and columns of the image, a multiple of 4.</summary>
     public int Side;
 
-    /// <summary>Input channels, a multiple of 16; output channels, a multiple of 32.</summary>
+    /// <summary>Input channels, a multiple of 16; output channels, a multiple of <see cref="RegisterTile.Columns"/>.</summary>
     public int InChannels, OutChannels;
 
     /// <summary>Floats between neighbouring output rows.</summary>
     public nint TargetRowStride;
 
-    /// <summary>Transformed filters: [36][out / 32][in][32].</summary>
+    /// <summary>Transformed filters: [36][panels][in][channels of a panel].</summary>
     public float* Filters;
 
     /// <summary>[out].</summary>
@@ -46,7 +53,25 @@ internal unsafe struct WinogradPass
     public readonly int Tiles => Side / TileSide * (Side / TileSide);
 
     /// <summary>Floats of scratch memory for <paramref name="images"/> images.</summary>
-    public readonly nuint ScratchLength(int images) => (nuint)Points * (nuint)(images * Tiles) * (nuint)(InChannels + OutChannels);
+    public readonly nuint ScratchLength(int images)
+    {
+        int tiles = TilesAtOnce(images * Tiles);
+        return (nuint)Points * (nuint)((tiles * (InChannels + ChannelsAtOnce)) + (2 * PointGap));
+    }
+
+    private readonly int ChannelsAtOnce => Vector512.IsHardwareAccelerated ? OutChannels : Math.Min(OutChannels, NarrowSlice);
+
+    /// <summary>Tiles that pass through the cache together: with narrow vectors about equal parts of whole register tiles.</summary>
+    private readonly int TilesAtOnce(int tiles)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return tiles;
+        }
+
+        int most = Math.Max(1, NarrowLength / Points / (InChannels + NarrowSlice)), parts = (tiles + most - 1) / most;
+        return Math.Min(tiles, ((tiles + parts - 1) / parts + RegisterTile.NarrowRows - 1) / RegisterTile.NarrowRows * RegisterTile.NarrowRows);
+    }
 
     /// <summary>G g G' for each pair of channels, in double precision. Filters [out][3][3][in].</summary>
     public static void TransformFilters(ReadOnlySpan<float> filters, int inChannels, int outChannels, float* transformed)
@@ -84,42 +109,95 @@ internal unsafe struct WinogradPass
     /// <param name="scratch"><see cref="ScratchLength"/> floats.</param>
     public readonly void Run(int images, float* source, nint sourceStride, float* target, nint targetStride, float* scratch)
     {
-        int tiles = images * Tiles, perRow = Side / TileSide;
-        float* products = scratch + ((nint)Points * tiles * InChannels);
-        nint row = (nint)(Side + 2) * InChannels;
+        int tiles = images * Tiles, atOnce = TilesAtOnce(tiles);
+        for (int first = 0; first < tiles; first += atOnce)
+        {
+            RunTiles(first, Math.Min(atOnce, tiles - first), source, sourceStride, target, targetStride, scratch);
+        }
+    }
+
+    private readonly void RunTiles(int first, int tiles, float* source, nint sourceStride, float* target, nint targetStride, float* scratch)
+    {
+        int perRow = Side / TileSide, slice = ChannelsAtOnce;
+        nint row = (nint)(Side + 2) * InChannels, pointStride = ((nint)tiles * InChannels) + PointGap, productStride = ((nint)tiles * slice) + PointGap;
+        float* products = scratch + (Points * pointStride);
         for (int tile = 0; tile < tiles; tile++)
         {
-            int image = tile / Tiles, y = tile % Tiles / perRow, x = tile % perRow;
+            int image = (first + tile) / Tiles, y = (first + tile) % Tiles / perRow, x = (first + tile) % perRow;
             float* from = source + (image * sourceStride) + (TileSide * ((y * row) + ((nint)x * InChannels)));
             for (int c = 0; c < InChannels; c += Lanes)
             {
-                TransformInput(from + c, row, InChannels, scratch + ((nint)tile * InChannels) + c, (nint)tiles * InChannels);
+                TransformInput(from + c, row, InChannels, scratch + ((nint)tile * InChannels) + c, pointStride);
             }
         }
 
-        int offset = 0;
-        for (int point = 0; point < Points; point++)
+        for (int firstChannel = 0; firstChannel < OutChannels; firstChannel += slice)
         {
-            float* a = scratch + ((nint)point * tiles * InChannels), y = products + ((nint)point * tiles * OutChannels);
-            for (int n = 0; n < OutChannels; n += RegisterTile.Columns)
+            if (Vector512.IsHardwareAccelerated)
             {
-                float* panel = Filters + ((((nint)point * OutChannels) + n) * InChannels);
-                for (int tile = 0; tile < tiles; tile += RegisterTile.Rows)
+                Multiply(tiles, firstChannel, slice, scratch, pointStride, products, productStride);
+            }
+            else
+            {
+                MultiplyNarrow(tiles, firstChannel, scratch, pointStride, products, productStride);
+            }
+
+            for (int tile = 0; tile < tiles; tile++)
+            {
+                int image = (first + tile) / Tiles, y = (first + tile) % Tiles / perRow, x = (first + tile) % perRow;
+                float* to = target + (image * targetStride) + (TileSide * ((y * TargetRowStride) + ((nint)x * OutChannels))) + firstChannel;
+                for (int c = 0; c < Math.Min(slice, OutChannels - firstChannel); c += Lanes)
                 {
-                    RegisterTile.Multiply(a + ((nint)tile * InChannels), InChannels, &offset, 1, InChannels, panel, null, false, false,
-                        y + ((nint)tile * OutChannels) + n, OutChannels, Math.Min(RegisterTile.Rows, tiles - tile), RegisterTile.Columns);
+                    TransformOutput(products + ((nint)tile * slice) + c, productStride, Vector512.Load(Bias + firstChannel + c), Relu, to + c, TargetRowStride,
+                        OutChannels);
                 }
             }
         }
+    }
 
-        for (int tile = 0; tile < tiles; tile++)
+    /// <summary>The products of each point: [tiles][in] by [in][channels].</summary>
+    private readonly void Multiply(int tiles, int firstChannel, int channels, float* transformed, nint pointStride, float* products, nint productStride)
+    {
+        int offset = 0;
+        for (int point = 0; point < Points; point++)
         {
-            int image = tile / Tiles, y = tile % Tiles / perRow, x = tile % perRow;
-            float* to = target + (image * targetStride) + (TileSide * ((y * TargetRowStride) + ((nint)x * OutChannels)));
-            for (int c = 0; c < OutChannels; c += Lanes)
+            float* a = transformed + (point * pointStride), y = products + (point * productStride);
+            for (int n = 0; n < channels; n += RegisterTile.Columns)
             {
-                TransformOutput(products + ((nint)tile * OutChannels) + c, (nint)tiles * OutChannels, Vector512.Load(Bias + c), Relu, to + c, TargetRowStride,
-                    OutChannels);
+                float* panel = Filters + ((((nint)point * OutChannels) + firstChannel + n) * InChannels);
+                for (int tile = 0; tile < tiles; tile += RegisterTile.Rows)
+                {
+                    RegisterTile.Multiply(a + ((nint)tile * InChannels), InChannels, &offset, 1, InChannels, panel, null, false, false,
+                        y + ((nint)tile * channels) + n, channels, Math.Min(RegisterTile.Rows, tiles - tile), RegisterTile.Columns);
+                }
+            }
+        }
+    }
+
+    /// <summary>The same of at most 32 channels. Where the rows lie is found once, for all points.</summary>
+    private readonly void MultiplyNarrow(int tiles, int firstChannel, float* transformed, nint pointStride, float* products, nint productStride)
+    {
+        int rows = (tiles + RegisterTile.NarrowRows - 1) / RegisterTile.NarrowRows * RegisterTile.NarrowRows;
+        float** from = stackalloc float*[rows], to = stackalloc float*[rows];
+        for (int row = 0; row < rows; row++)
+        {
+            from[row] = transformed + (Math.Min(row, tiles - 1) * (nint)InChannels);
+            to[row] = products + (Math.Min(row, tiles - 1) * (nint)ChannelsAtOnce);
+        }
+
+        int ahead = InChannels * RegisterTile.NarrowColumns / (rows / RegisterTile.NarrowRows);
+        for (int point = 0; point < Points; point++)
+        {
+            int offset = (int)(point * pointStride);
+            for (int column = 0; column < NarrowSlice && firstChannel + column < OutChannels; column += RegisterTile.NarrowColumns)
+            {
+                float* panel = Filters + ((((nint)point * OutChannels) + firstChannel + column) * InChannels);
+                float* next = panel + (point + 1 < Points ? (nint)OutChannels * InChannels : 0);
+                for (int row = 0; row < rows; row += RegisterTile.NarrowRows, next += ahead)
+                {
+                    Cache.Prefetch(next, ahead);
+                    RegisterTile.Multiply6x16(from + row, &offset, 1, InChannels, panel, null, false, false, to + row, (point * productStride) + column);
+                }
             }
         }
     }
