@@ -46,7 +46,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41)] int width)
+    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41, 257)] int width)
     {
         byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
         int[][] result = Hamming(a, b, width);
@@ -60,6 +60,15 @@ public sealed class NearestTests(string device) : OperationTests(device)
             Assert.That(result[1][2 * i], Is.EqualTo(sorted[0].Bits));
             Assert.That(result[1][(2 * i) + 1], Is.EqualTo(sorted[1].Bits));
         }
+    }
+
+    [Test]
+    public void EqualBitsGoToTheLowerIndex()
+    {
+        byte[] row = Bytes(1, 32);
+        int[][] result = Hamming([.. Enumerable.Repeat(row, 20).SelectMany(bits => bits)], [.. Enumerable.Repeat(row, 150).SelectMany(bits => bits)], 32);
+        Assert.That(result[0], Is.EqualTo(Enumerable.Range(0, 40).Select(i => i % 2)));
+        Assert.That(result[1], Is.All.Zero);
     }
 
     [Test]
