@@ -8,11 +8,13 @@
 // Fused: x may be stored unnormalized (applied after the load, padding stays zero); dy may be given as the gradient of the normalized output, and is finished
 // after the load from it, y and two sums a channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
 // before. A block never spans both sides of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
-// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums a thread (32 in the first), 16 to 64 registers of loads in flight, about 24 for the
-// channels' coefficients: 130 to 220 registers by count, so two to three blocks of 128 threads a multiprocessor; 22 to 35 KB of shared memory a block.
-// Operands are float32 in memory and are rounded and normalized on their way into shared memory, which cp.async cannot do: they pass through registers, a whole
-// depth step ahead. Neighbouring lanes load 64 or 128 neighbouring bytes of a pixel; the taps of a pixel meet in L1 and L2. Warps of 64 x 32 sums need
-// 12 ldmatrix (6 KB from shared memory) for 32 mma.sync a bf16 step.
+// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums a thread (32 in the first). Registers are kept at 128 to 168, so that a multiprocessor
+// holds three or four blocks of 128 threads or two of 256: half a stage's loads are under way at a time, the places of a tile's pixels and the coefficients of
+// backward-filter lie in shared memory, and so do (in memory, made before by conv2d_parts.cu) the coefficients of the other two, folded.
+// Activations are float32 in memory and are rounded and normalized on their way into shared memory, which cp.async cannot do: they pass through registers.
+// Filters on tensor cores (forward, backward-data) are rounded once a launch and fetched by cp.async, four stages deep. Neighbouring lanes load 64 or 128
+// neighbouring bytes of a pixel; the taps of a pixel meet in L1 and L2. Warps of 64 x 32 sums need 12 ldmatrix (6 KB from shared memory) for 32 mma.sync a
+// bf16 step.
 #pragma once
 #include "normalization.cuh"
 
@@ -267,7 +269,7 @@ template <int VECTORS, int LINES, bool WHOLE> struct TapRows {
   float* table;
   int height, width, channels, kernelWidth, stride, padding, rows, corner, end;
   Divider byChannels, byOutWidth, byOutPixels;
-  int dh[WHOLE ? 1 : 4], dw[WHOLE ? 1 : 4], c[WHOLE ? 1 : 4], at[VECTORS], line;
+  int place[WHOLE ? 1 : 4], offset[WHOLE ? 1 : 4], at[VECTORS], line;    // row and column from the output pixel's corner, and how far that is in memory
   unsigned inside;
   InputSource::Coefficients of;
 
@@ -288,9 +290,9 @@ template <int VECTORS, int LINES, bool WHOLE> struct TapRows {
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
       const int r = corner + row + j, tap = quotient(byChannels, r), a = small_quotient(tap, reciprocal);
-      c[j] = r - tap * channels;
-      dh[j] = r < rows ? a - padding : -(1 << 24);
-      dw[j] = tap - a * kernelWidth - padding;
+      const int dh = a - padding, dw = tap - a * kernelWidth - padding;
+      place[j] = (r < rows ? dh : -16384) * 65536 + (dw & 0xffff);
+      offset[j] = (dh * width + dw) * channels + r - tap * channels;
     }
   }
   VEC_MEMBER Raw load(int i, int k) {
@@ -300,9 +302,9 @@ template <int VECTORS, int LINES, bool WHOLE> struct TapRows {
     const int ow = pixel - oh * (int)byOutWidth.divisor;
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
-      const int h = oh * stride + dh[j], w = ow * stride + dw[j], bit = WHOLE ? i : 4 * i + j;
+      const int h = oh * stride + (place[j] >> 16), w = ow * stride + (int)(short)place[j], bit = WHOLE ? i : 4 * i + j;
       const bool in = k < end && (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
-      const int from = in ? ((n * height + h) * width + w) * channels + c[j] : 0;
+      const int from = in ? ((n * height + oh * stride) * width + ow * stride) * channels + offset[j] : 0;
       if (WHOLE) source.load4(r, from);
       else source.load1(r, j, from);
       inside = (inside & ~(1u << bit)) | (in ? 1u << bit : 0u);
@@ -317,7 +319,7 @@ template <int VECTORS, int LINES, bool WHOLE> struct TapRows {
     for (int j = 0; j < 4; j++) v.v[j] = in(i, j) ? source.given(r, j) : 0.f;
     return v.vector();
   }
-  VEC_MEMBER void step(int) { of = Lines::get(table, line); }
+  VEC_MEMBER void step(int) { of = Lines::get(table, fresh_thread() % (LINES / 4) * 4); }       // the line, which registers then need not hold
   VEC_MEMBER float4 finish(int i, int, const Raw& r) const {
     Four v;
     PRAGMA_UNROLL
@@ -333,7 +335,7 @@ template <int VECTORS, int LINES, bool WHOLE> struct GradientColumns {
   GradientSource source;
   float* table;
   int channels, corner, end;
-  int column, line, at[VECTORS];
+  int line, at[VECTORS];
   GradientSource::Coefficients of;
   Four bias;
 
@@ -345,13 +347,12 @@ template <int VECTORS, int LINES, bool WHOLE> struct GradientColumns {
     at[i] = k;
     if (i > 0) return;
     line = row;
-    column = corner + row;
     bias = four(zero4());
   }
-  VEC_MEMBER bool in(int i, int k, int j) const { return k + at[i] < end && column + j < channels; }
+  VEC_MEMBER bool in(int i, int k, int j) const { return k + at[i] < end && corner + line + j < channels; }
   VEC_MEMBER Raw load(int i, int k) {
     Raw r = {};
-    const int from = (k + at[i]) * channels + column;
+    const int from = (k + at[i]) * channels + corner + line;
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
       if (WHOLE) source.load4(r, in(i, k, 0) ? from : 0);
@@ -369,7 +370,7 @@ template <int VECTORS, int LINES, bool WHOLE> struct GradientColumns {
     }
     return v.vector();
   }
-  VEC_MEMBER void step(int) { of = Lines::get(table, line); }
+  VEC_MEMBER void step(int) { of = Lines::get(table, fresh_thread() % (LINES / 4) * 4); }       // the line, which registers then need not hold
   VEC_MEMBER float4 finish(int i, int k, const Raw& r) {
     Four v;
     PRAGMA_UNROLL
