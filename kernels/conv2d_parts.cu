@@ -80,8 +80,8 @@ VEC_D void put_rounded(unsigned char* row, int k, float v, int bf16) {
 extern "C" __global__ __launch_bounds__(256) void conv2d_round_forward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
   const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, length = g.roundedPitch / (bf16 ? 2 : 4);
   for (int k = blockIdx.x * 256 + threadIdx.x; k < length; k += gridDim.x * 256)
-    put_rounded(rounded + blockIdx.y * g.roundedPitch, k, (int)blockIdx.y < g.outChannels && k < depth ? __ldg(g.filters + (long long)blockIdx.y * depth + k) : 0.f,
-                bf16);
+    put_rounded(rounded + blockIdx.y * g.roundedPitch, k,
+                (int)blockIdx.y < g.outChannels && k < depth ? __ldg(g.filters + (long long)blockIdx.y * depth + k) : 0.f, bf16);
   if (blockIdx.x == 0 && blockIdx.y == 0) fill_tables(g, threadIdx.x, 256);
 }
 KERNEL(conv2d_round_forward);
@@ -93,7 +93,8 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_round_backward(const Co
   const int lane = threadIdx.x % 32, line = threadIdx.x / 32, taps = g.kernelHeight * g.kernelWidth;
   const int kh = blockIdx.z / g.kernelWidth, kw = blockIdx.z - kh * g.kernelWidth, o0 = blockIdx.x * 32, c0 = blockIdx.y * 32;
   for (int o = line; o < 32; o += 8)
-    tile[o][lane] = o0 + o < g.outChannels && c0 + lane < g.inChannels ? __ldg(g.filters + ((long long)(o0 + o) * taps + blockIdx.z) * g.inChannels + c0 + lane) : 0.f;
+    tile[o][lane] = o0 + o < g.outChannels && c0 + lane < g.inChannels
+                        ? __ldg(g.filters + ((long long)(o0 + o) * taps + blockIdx.z) * g.inChannels + c0 + lane) : 0.f;
   __syncthreads();
   // The class whose pixels meet this tap, and which of its taps it is.
   const int ph = (kh + g.classRows - g.padding % g.classRows) % g.classRows, pw = (kw + g.classColumns - g.padding % g.classColumns) % g.classColumns;

@@ -564,8 +564,8 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_filter
   const int begin = side * pixels + part * g.partDepth, end = min((side + 1) * pixels, begin + g.partDepth);
   float* rowTable = reinterpret_cast<float*>(shared + Gemm::SHARED_BYTES);
   float* columnTable = rowTable + LineCoefficients<InputSource, Gemm::ROWS>::BYTES / 4;
-  TapRows<Gemm::A_VECTORS, Gemm::ROWS, WHOLE> a = {input_source(g, side), rowTable, g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding, rows, m0, end,
-                                       g.byIn, g.byOutWidth, g.byOutPixels};
+  TapRows<Gemm::A_VECTORS, Gemm::ROWS, WHOLE> a = {input_source(g, side), rowTable, g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding,
+                                                   rows, m0, end, g.byIn, g.byOutWidth, g.byOutPixels};
   GradientColumns<Gemm::B_VECTORS, N, WHOLE> b = {gradient_source(g, side), columnTable, g.outChannels, n0, end};
   a.fill();
   b.fill();

@@ -54,7 +54,8 @@ internal sealed unsafe partial class CudaDevice
         }
         else
         {
-            Launch("matching", "nearest_scan_float32", grid, 128, 0, queries, targets, querySquares, targetSquares, keys, rows, columns, width, span, slack, up);
+            Launch("matching", "nearest_scan_float32", grid, 128, 0, queries, targets, querySquares, targetSquares, keys, rows, columns, width, span, slack,
+                up);
         }
 
         Launch("matching", "nearest_finish", Blocks(2L * rows), 256, 0, keys, nearest, distance, 2 * rows);
@@ -75,8 +76,8 @@ internal sealed unsafe partial class CudaDevice
         uint* queryWords = (uint*)(targetOnes + paddedColumns), targetWords = queryWords + ((long)paddedRows * words);
         Launch("matching", "hamming_start", Tiles(paddedRows, 8), 256, 0, queries, rows, paddedRows, width, words, queryOnes, queryWords, keys);
         Launch("matching", "hamming_start", Tiles(paddedColumns, 8), 256, 0, targets, columns, paddedColumns, width, words, targetOnes, targetWords, 0L);
-        Launch("matching", "hamming_scan", new Grid(blocks, Tiles(columns, span)), 256, ScanBytes(sizeof(uint) * words, BitBytesAtOnce), queryWords, targetWords,
-            queryOnes, targetOnes, keys, rows, columns, words, span);
+        Launch("matching", "hamming_scan", new Grid(blocks, Tiles(columns, span)), 256, ScanBytes(sizeof(uint) * words, BitBytesAtOnce), queryWords,
+            targetWords, queryOnes, targetOnes, keys, rows, columns, words, span);
         Launch("matching", "hamming_finish", Blocks(2L * rows), 256, 0, keys, nearest, distance, 2 * rows);
     }
 
