@@ -3,6 +3,8 @@
 //   conv2d_sum           y = bias + sum of parts [parts][pixels][out], with ReLU where it is wanted
 //   conv2d_filter_sum    dw [out][taps in] = sum of parts [parts][taps in][out]; eight threads a sum, eight sums a thread, so that 64 loads are in flight
 //   conv2d_small_filter  parts of dw: lanes are output channels, warps pixels, all elements of a channel in registers; float32 in every precision
+//   conv2d_coefficients  the tables of the normalizations before and behind a convolution (InputSource, GradientSource of convolution.cuh)
+//   conv2d_round_*       filters for the tensor cores, rounded to tf32 or bf16, k contiguous, so that cp.async can fetch them; and those tables
 // All are bound by memory: every number is read once, neighbouring lanes beside each other; the second turns its tile in shared memory before it writes.
 #include "convolution.cuh"
 
@@ -41,6 +43,70 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_filter_sum(const float*
 }
 KERNEL(conv2d_filter_sum);
 
+// One channel of one side a thread.
+VEC_D void fill_tables(const Convolution& g, int thread, int threads) {
+  if (g.input.present() && g.inputTable != nullptr) {             // backward-data has the normalization for its epilogue only
+    for (int i = thread; i < g.sides * g.inChannels; i += threads) {
+      const int side = i / g.inChannels, c = i - side * g.inChannels;
+      float* to = g.inputTable + side * InputSource::COEFFICIENTS * g.inChannels + c;
+      to[0] = g.input.mean[i];
+      to[g.inChannels] = g.input.inverseDeviation[i] * channel_of(g.input.scale, c, 1.f);
+      to[2 * g.inChannels] = channel_of(g.input.shift, c, 0.f);
+    }
+  }
+  if (g.output.present()) {
+    const float share = 1.f / ((float)g.side_images() * g.outHeight * g.outWidth);
+    for (int i = thread; i < g.sides * g.outChannels; i += threads) {
+      const int side = i / g.outChannels, c = i - side * g.outChannels;
+      const float *sums = g.sums + side * 2 * g.outChannels + c, inverse = g.output.inverseDeviation[i], factor = inverse * channel_of(g.output.scale, c, 1.f);
+      float* to = g.outputTable + side * GradientSource::COEFFICIENTS * g.outChannels + c;
+      to[0] = g.output.mean[i];
+      to[g.outChannels] = factor;
+      to[2 * g.outChannels] = channel_of(g.output.shift, c, 0.f);
+      to[3 * g.outChannels] = -share * sums[g.outChannels] * inverse * factor;
+      to[4 * g.outChannels] = -share * sums[0] * factor;
+    }
+  }
+}
+extern "C" __global__ __launch_bounds__(256) void conv2d_coefficients(const Convolution g) { fill_tables(g, threadIdx.x, 256); }
+KERNEL(conv2d_coefficients);
+
+VEC_D void put_rounded(unsigned char* row, int k, float v, int bf16) {
+  if (bf16) reinterpret_cast<unsigned short*>(row)[k] = (unsigned short)pack_bf16(v, 0.f);
+  else reinterpret_cast<uint32_t*>(row)[k] = round_tf32(v);
+}
+
+// [out][tap, in] as it lies, zeros up to roundedRows and roundedPitch. One row a block (y).
+extern "C" __global__ __launch_bounds__(256) void conv2d_round_forward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
+  const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, length = g.roundedPitch / (bf16 ? 2 : 4);
+  for (int k = blockIdx.x * 256 + threadIdx.x; k < length; k += gridDim.x * 256)
+    put_rounded(rounded + blockIdx.y * g.roundedPitch, k,
+                (int)blockIdx.y < g.outChannels && k < depth ? __ldg(g.filters + (long long)blockIdx.y * depth + k) : 0.f, bf16);
+  if (blockIdx.x == 0 && blockIdx.y == 0) fill_tables(g, threadIdx.x, 256);
+}
+KERNEL(conv2d_round_forward);
+
+// [class][in][tap of the class, out] of backward-data. One tile of 32 output (x) x 32 input channels (y), turned, a block and tap (z). Where out is no multiple
+// of a stage's depth the memory is zeros before.
+extern "C" __global__ __launch_bounds__(256) void conv2d_round_backward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
+  __shared__ float tile[32][33];
+  const int lane = threadIdx.x % 32, line = threadIdx.x / 32, taps = g.kernelHeight * g.kernelWidth;
+  const int kh = blockIdx.z / g.kernelWidth, kw = blockIdx.z - kh * g.kernelWidth, o0 = blockIdx.x * 32, c0 = blockIdx.y * 32;
+  for (int o = line; o < 32; o += 8)
+    tile[o][lane] = o0 + o < g.outChannels && c0 + lane < g.inChannels
+                        ? __ldg(g.filters + ((long long)(o0 + o) * taps + blockIdx.z) * g.inChannels + c0 + lane) : 0.f;
+  __syncthreads();
+  // The class whose pixels meet this tap, and which of its taps it is.
+  const int ph = (kh + g.classRows - g.padding % g.classRows) % g.classRows, pw = (kw + g.classColumns - g.padding % g.classColumns) % g.classColumns;
+  const int a = kh / g.classRows, b = kw / g.classColumns, tapColumns = (g.kernelWidth - kw % g.classColumns + g.classColumns - 1) / g.classColumns;
+  unsigned char* to = rounded + ((long long)(ph * g.classColumns + pw) * g.roundedRows + c0) * g.roundedPitch;
+  if (o0 + lane < g.outChannels)
+    for (int c = line; c < 32; c += 8)
+      put_rounded(to + c * g.roundedPitch, (a * tapColumns + b) * g.outChannels + o0 + lane, tile[lane][c], bf16);
+  if (blockIdx.x + blockIdx.y + blockIdx.z == 0) fill_tables(g, threadIdx.x, 256);
+}
+KERNEL(conv2d_round_backward);
+
 constexpr int SMALL = 16, WARPS = 16;                                  // filter elements an output channel, at most; pixels at a time
 
 // 32 output channels (y), part (z) of a side.
@@ -61,7 +127,7 @@ extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Conv
   const InputSource input = input_source(g, side);
   const GradientSource source = gradient_source(g, side);
   GradientSource::Coefficients of = {};
-  if (!source.plain()) source.one(of, 0, min(o, g.outChannels - 1));
+  if (!source.plain()) coefficient_of(source, of, 0, min(o, g.outChannels - 1));
   float own[SMALL], bias = 0.f;
   PRAGMA_UNROLL
   for (int r = 0; r < SMALL; r++) own[r] = 0.f;
@@ -69,7 +135,7 @@ extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Conv
     float d = 0.f;
     if (o < g.outChannels) {
       GradientSource::Raw raw = {};
-      source.load1(raw, 0, (long long)p * g.outChannels + o);
+      source.load1(raw, 0, p * g.outChannels + o);
       d = source.plain() ? source.given(raw, 0) : source.value(raw, of, 0);
     }
     bias += d;
@@ -81,11 +147,11 @@ extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Conv
       const int h = top + *(const volatile int*)&dh[r], w = left + *(const volatile int*)&dw[r], c = *(const volatile int*)&channel[r];
       if (r >= rows || (unsigned)h >= (unsigned)g.height || (unsigned)w >= (unsigned)g.width) continue;        // the same in all lanes
       InputSource::Raw x = {};
-      input.load1(x, 0, ((long long)(n * g.height + h) * g.width + w) * g.inChannels + c);
+      input.load1(x, 0, ((n * g.height + h) * g.width + w) * g.inChannels + c);
       float v = input.given(x, 0);
       if (!input.plain()) {
         InputSource::Coefficients k = {};
-        input.one(k, 0, c);
+        coefficient_of(input, k, 0, c);
         v = input.value(x, k, 0);
       }
       own[r] = fmaf(v, d, own[r]);

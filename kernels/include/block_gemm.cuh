@@ -9,8 +9,10 @@
 //
 // Float32: FMA register tiles (64 sums a thread: 4 shared 16-byte loads for 64 FMAs). Tf32, Bf16: mma.sync, fragments by ldmatrix (.trans where an operand
 // lies with m or n contiguous). Operands are rounded to nearest on their way into shared memory.
-// A loader hands out four neighbours of the contiguous index at a time: load() issues the global loads of the next depth step before the arithmetic of this
-// one, finish() transforms what came after it; two stages of shared memory, one barrier a step.
+// A loader hands out four neighbours of the contiguous index at a time: load() issues the global loads of the next depth step before half of the arithmetic of
+// this one, finish() transforms what came after it; the other half hides the other loads, so that their registers are free for more blocks a multiprocessor.
+// Two stages of shared memory, one barrier a step. On tensor cores B may instead be a matrix that is rounded
+// already (run_rounded): cp.async fetches it, without registers, RING stages ahead.
 // Shared memory is free of bank conflicts for the fragment loads: rows of 64 bytes with 16-byte chunks XORed by the row (K-contiguous), or rows padded by
 // 8 elements; Float32 keeps [k][m] with m XORed by 8 (k / 4), so that the transposing stores of K-contiguous operands do not collide either.
 #pragma once
@@ -57,7 +59,8 @@ template <Precision P, int ROWS, int DEPTH, bool K_CONTIGUOUS> struct OperandTil
   template <bool IS_A> static VEC_MEMBER void fragment(const unsigned char* tile, int row, int step, int lane, uint32_t (&r)[4]) {
     const int low = lane >> 3 & 1, high = lane >> 4;
     if constexpr (K_CONTIGUOUS) {
-      ldmatrix_x4(r, chunk(tile, row + (lane & 7) + (IS_A ? low : high) * 8, 2 * step + (IS_A ? high : low)));
+      const int at = row + (lane & 7) + (IS_A ? low : high) * 8, index = (IS_A ? high : low) ^ (at >> 1 & 3);
+      ldmatrix_x4(r, tile, at * 64 + (index << 4 ^ step * 32));
     } else if constexpr (P == Bf16) {
       ldmatrix_x4_trans(r, tile + (16 * step + (lane & 7) + (IS_A ? high : low) * 8) * PITCH + (row + (IS_A ? low : high) * 8) * 2);
     } else {
@@ -74,12 +77,13 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
   typedef OperandTile<P, BLOCK_M, DEPTH, A_K_CONTIGUOUS> TileA;
   typedef OperandTile<P, BLOCK_N, DEPTH, B_K_CONTIGUOUS> TileB;
   static constexpr int A_VECTORS = BLOCK_M * DEPTH / 4 / THREADS, B_VECTORS = BLOCK_N * DEPTH / 4 / THREADS;   // float4 a thread and stage
-  static constexpr int STAGE = TileA::BYTES + TileB::BYTES;
+  static constexpr int STAGE = TileA::BYTES + TileB::BYTES, RING = 4;
 
   // rows(): PASS rows at a time; each thread has the four columns column() and the rows row() + i ROW_STEP, i < ROW_COUNT, of a pass.
   static constexpr int PASS = BLOCK_M < 64 ? BLOCK_M : 64, PITCH = BLOCK_N + 8;
   static constexpr int ROW_STEP = THREADS / (BLOCK_N / 4), ROW_COUNT = PASS / ROW_STEP;
-  static constexpr int SHARED_BYTES = 2 * STAGE > PASS * PITCH * 4 ? 2 * STAGE : PASS * PITCH * 4;
+  static constexpr int STAGES_BYTES = 2 * TileA::BYTES + (P == Float32 || !B_K_CONTIGUOUS ? 2 : RING) * TileB::BYTES;
+  static constexpr int SHARED_BYTES = STAGES_BYTES > PASS * PITCH * 4 ? STAGES_BYTES : PASS * PITCH * 4;
 
   static constexpr int M_TILES = P == Float32 ? WARP_M / 8 : WARP_M / 16, N_TILES = P == Float32 ? WARP_N / 4 : WARP_N / 8;
   static constexpr int PART = P == Float32 ? 1 : 4;
@@ -89,12 +93,13 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
 
   // The rows of this thread's vector i of an operand, and its depth.
   template <int SIZE, bool K_CONTIGUOUS> static VEC_MEMBER int vector_row(int i) {
-    const int v = threadIdx.x + i * THREADS;
-    return K_CONTIGUOUS ? v / (DEPTH / 4) : v % (SIZE / 4) * 4;
+    static_assert(THREADS % (DEPTH / 4) == 0 && THREADS % (SIZE / 4) == 0, "a thread's vectors have the same depth, or the same rows");
+    const int t = threadIdx.x;
+    return K_CONTIGUOUS ? t / (DEPTH / 4) + i * (THREADS / (DEPTH / 4)) : t % (SIZE / 4) * 4;
   }
   template <int SIZE, bool K_CONTIGUOUS> static VEC_MEMBER int vector_depth(int i) {
-    const int v = threadIdx.x + i * THREADS;
-    return K_CONTIGUOUS ? v % (DEPTH / 4) * 4 : v / (SIZE / 4);
+    const int t = threadIdx.x;
+    return K_CONTIGUOUS ? t % (DEPTH / 4) * 4 : t / (SIZE / 4) + i * (THREADS / (SIZE / 4));
   }
   static VEC_MEMBER int a_row(int i) { return vector_row<BLOCK_M, A_K_CONTIGUOUS>(i); }
   static VEC_MEMBER int a_depth(int i) { return vector_depth<BLOCK_M, A_K_CONTIGUOUS>(i); }
@@ -105,8 +110,102 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
 
   // Sums over k from begin to end (a multiple of DEPTH apart but for the last), in order. Loaders give 0 outside their matrix and from end on:
   //   a.start(i, row, depth)   once: vector i begins at this row of the tile and this depth from k
-  //   a.load(i, k) -> Raw      the global loads;   a.finish(i, k, raw) -> float4   what is multiplied;   a.step(k)   once before the vectors of k finish
+  //   a.load(i, k) -> Raw      the global loads
+  //   a.plain()                whether what was loaded is multiplied as it is: a.given(i, k, raw) -> float4
+  //   a.step(k)                else, once before the vectors of k finish, a.finish(i, k, raw) -> float4
   template <class A, class B> static VEC_MEMBER void run(A& a, B& b, int begin, int end, unsigned char* shared, Accumulators& sums) {
+    clear(sums);
+    constexpr int A0 = (A_VECTORS + 1) / 2, A1 = A_VECTORS / 2, B0 = (B_VECTORS + 1) / 2, B1 = B_VECTORS / 2;
+    typename A::Raw rawA[A0];
+    typename B::Raw rawB[B0];
+    PRAGMA_UNROLL
+    for (int i = 0; i < A_VECTORS; i++) a.start(i, a_row(i), a_depth(i));
+    PRAGMA_UNROLL
+    for (int i = 0; i < B_VECTORS; i++) b.start(i, b_row(i), b_depth(i));
+    load<A0, 0>(a, begin, rawA);
+    load<B0, 0>(b, begin, rawB);
+    put<TileA, A0, 0, BLOCK_M, A_K_CONTIGUOUS>(a, begin, rawA, shared);
+    put<TileB, B0, 0, BLOCK_N, B_K_CONTIGUOUS>(b, begin, rawB, shared + TileA::BYTES);
+    load<A1, A0>(a, begin, rawA);
+    load<B1, B0>(b, begin, rawB);
+    put<TileA, A1, A0, BLOCK_M, A_K_CONTIGUOUS>(a, begin, rawA, shared);
+    put<TileB, B1, B0, BLOCK_N, B_K_CONTIGUOUS>(b, begin, rawB, shared + TileA::BYTES);
+    __syncthreads();
+    int stage = 0;
+    for (int k = begin; k < end; k += DEPTH) {
+      const bool more = k + DEPTH < end;
+      const unsigned char* now = shared + stage * STAGE;
+      stage ^= 1;
+      unsigned char* next = shared + stage * STAGE;
+      if (more) {
+        load<A0, 0>(a, k + DEPTH, rawA);
+        load<B0, 0>(b, k + DEPTH, rawB);
+      }
+      multiply<0>(now, now + TileA::BYTES, sums);
+      if (more) {
+        put<TileA, A0, 0, BLOCK_M, A_K_CONTIGUOUS>(a, k + DEPTH, rawA, next);
+        put<TileB, B0, 0, BLOCK_N, B_K_CONTIGUOUS>(b, k + DEPTH, rawB, next + TileA::BYTES);
+        load<A1, A0>(a, k + DEPTH, rawA);
+        load<B1, B0>(b, k + DEPTH, rawB);
+      }
+      multiply<1>(now, now + TileA::BYTES, sums);
+      if (more) {
+        put<TileA, A1, A0, BLOCK_M, A_K_CONTIGUOUS>(a, k + DEPTH, rawA, next);
+        put<TileB, B1, B0, BLOCK_N, B_K_CONTIGUOUS>(b, k + DEPTH, rawB, next + TileA::BYTES);
+      }
+      __syncthreads();
+    }
+  }
+
+  // The same with B in memory as it lies in shared memory, rounded, k contiguous: pitch bytes from row to row, zeros from end to the next multiple of DEPTH.
+  template <class A>
+  static VEC_MEMBER void run_rounded(A& a, const unsigned char* b, int pitch, int begin, int end, unsigned char* shared, Accumulators& sums) {
+    static_assert(P != Float32 && B_K_CONTIGUOUS, "as it lies in shared memory");
+    unsigned char* ring = shared + 2 * TileA::BYTES;
+    clear(sums);
+    constexpr int HALF = A_VECTORS / 2;
+    typename A::Raw raw[HALF];
+    PRAGMA_UNROLL
+    for (int i = 0; i < A_VECTORS; i++) a.start(i, a_row(i), a_depth(i));
+    PRAGMA_UNROLL
+    for (int i = 0; i < RING - 1; i++) fetch(ring + i * TileB::BYTES, b, pitch, begin + i * DEPTH, end);
+    load<HALF, 0>(a, begin, raw);
+    put<TileA, HALF, 0, BLOCK_M, A_K_CONTIGUOUS>(a, begin, raw, shared);
+    load<HALF, HALF>(a, begin, raw);
+    put<TileA, HALF, HALF, BLOCK_M, A_K_CONTIGUOUS>(a, begin, raw, shared);
+    int stage = 0;
+    for (int k = begin; k < end; k += DEPTH) {
+      const bool more = k + DEPTH < end;
+      cp_async_wait<RING - 2>();
+      __syncthreads();
+      fetch(ring + (stage + RING - 1) % RING * TileB::BYTES, b, pitch, k + (RING - 1) * DEPTH, end);
+      const unsigned char *nowA = shared + stage % 2 * TileA::BYTES, *nowB = ring + stage * TileB::BYTES;
+      stage = (stage + 1) % RING;
+      unsigned char* next = shared + stage % 2 * TileA::BYTES;
+      if (more) load<HALF, 0>(a, k + DEPTH, raw);
+      multiply<0>(nowA, nowB, sums);
+      if (more) {
+        put<TileA, HALF, 0, BLOCK_M, A_K_CONTIGUOUS>(a, k + DEPTH, raw, next);
+        load<HALF, HALF>(a, k + DEPTH, raw);
+      }
+      multiply<1>(nowA, nowB, sums);
+      if (more) put<TileA, HALF, HALF, BLOCK_M, A_K_CONTIGUOUS>(a, k + DEPTH, raw, next);
+    }
+    cp_async_wait<0>();
+    __syncthreads();
+  }
+  static VEC_MEMBER void fetch(unsigned char* tile, const unsigned char* b, int pitch, int k, int end) {
+    if (k < end) {
+      PRAGMA_UNROLL
+      for (int i = 0; i < BLOCK_N * 4 / THREADS; i++) {
+        const int t = threadIdx.x, row = t / 4 + i * (THREADS / 4), index = t % 4;
+        cp_async16(const_cast<unsigned char*>(TileB::chunk(tile, row, index)), b + (unsigned)(row * pitch + k * TileB::ELEMENT + index * 16));
+      }
+    }
+    cp_async_commit();
+  }
+
+  static VEC_MEMBER void clear(Accumulators& sums) {
     PRAGMA_UNROLL
     for (int i = 0; i < M_TILES; i++) {
       PRAGMA_UNROLL
@@ -115,52 +214,38 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
         for (int e = 0; e < PART; e++) sums.v[i][j][e] = 0.f;
       }
     }
-    typename A::Raw rawA[A_VECTORS];
-    typename B::Raw rawB[B_VECTORS];
+  }
+
+  // Of a thread's vectors those from FIRST on.
+  template <int COUNT, int FIRST, class Loader, class Raw, int SIZE> static VEC_MEMBER void load(Loader& loader, int k, Raw (&raw)[SIZE]) {
     PRAGMA_UNROLL
-    for (int i = 0; i < A_VECTORS; i++) a.start(i, a_row(i), a_depth(i));
-    PRAGMA_UNROLL
-    for (int i = 0; i < B_VECTORS; i++) b.start(i, b_row(i), b_depth(i));
-    load(a, b, begin, rawA, rawB);
-    store(a, b, begin, rawA, rawB, shared);
-    __syncthreads();
-    int stage = 0;
-    for (int k = begin; k < end; k += DEPTH) {
-      const bool more = k + DEPTH < end;
-      if (more) load(a, b, k + DEPTH, rawA, rawB);
-      multiply(shared + stage * STAGE, sums);
-      stage ^= 1;
-      if (more) store(a, b, k + DEPTH, rawA, rawB, shared + stage * STAGE);
-      __syncthreads();
+    for (int i = 0; i < COUNT; i++) raw[i] = loader.load(FIRST + i, k);
+  }
+  template <class Tile, int COUNT, int FIRST, int SIZE, bool K_CONTIGUOUS, class Loader, class Raw, int RAWS>
+  static VEC_MEMBER void put(Loader& loader, int k, Raw (&raw)[RAWS], unsigned char* tile) {
+    if (COUNT == 0) return;
+    if (loader.plain()) {
+      PRAGMA_UNROLL
+      for (int i = 0; i < COUNT; i++)
+        Tile::put(tile, vector_row<SIZE, K_CONTIGUOUS>(FIRST + i), vector_depth<SIZE, K_CONTIGUOUS>(FIRST + i), loader.given(FIRST + i, k, raw[i]));
+    } else {
+      loader.step(k);
+      PRAGMA_UNROLL
+      for (int i = 0; i < COUNT; i++)
+        Tile::put(tile, vector_row<SIZE, K_CONTIGUOUS>(FIRST + i), vector_depth<SIZE, K_CONTIGUOUS>(FIRST + i), loader.finish(FIRST + i, k, raw[i]));
     }
   }
 
-  template <class A, class B>
-  static VEC_MEMBER void load(A& a, B& b, int k, typename A::Raw (&rawA)[A_VECTORS], typename B::Raw (&rawB)[B_VECTORS]) {
-    PRAGMA_UNROLL
-    for (int i = 0; i < A_VECTORS; i++) rawA[i] = a.load(i, k);
-    PRAGMA_UNROLL
-    for (int i = 0; i < B_VECTORS; i++) rawB[i] = b.load(i, k);
-  }
-  template <class A, class B>
-  static VEC_MEMBER void store(A& a, B& b, int k, typename A::Raw (&rawA)[A_VECTORS], typename B::Raw (&rawB)[B_VECTORS], unsigned char* stage) {
-    a.step(k);
-    b.step(k);
-    PRAGMA_UNROLL
-    for (int i = 0; i < A_VECTORS; i++) TileA::put(stage, a_row(i), a_depth(i), a.finish(i, k, rawA[i]));
-    PRAGMA_UNROLL
-    for (int i = 0; i < B_VECTORS; i++) TileB::put(stage + TileA::BYTES, b_row(i), b_depth(i), b.finish(i, k, rawB[i]));
-  }
-
-  static VEC_MEMBER void multiply(const unsigned char* stage, Accumulators& sums) {
+  // One half of a stage's depth.
+  template <int HALF> static VEC_MEMBER void multiply(const unsigned char* stageA, const unsigned char* stageB, Accumulators& sums) {
     const int lane = threadIdx.x & 31;
     if constexpr (P == Float32) {
       // Lanes lie 8 x 4 over the warp's tile, each with 4 x 4 numbers every 32 rows and 16 columns.
-      const float* tileA = reinterpret_cast<const float*>(stage);
-      const float* tileB = reinterpret_cast<const float*>(stage + TileA::BYTES);
+      const float* tileA = reinterpret_cast<const float*>(stageA);
+      const float* tileB = reinterpret_cast<const float*>(stageB);
       const int m = warp_row() + (lane >> 2) * 4, n = warp_column() + (lane & 3) * 4;
       PRAGMA_UNROLL
-      for (int k = 0; k < DEPTH; k++) {
+      for (int k = HALF * DEPTH / 2; k < (HALF + 1) * DEPTH / 2; k++) {
         float a[M_TILES], b[N_TILES];
         PRAGMA_UNROLL
         for (int i = 0; i < M_TILES; i += 4) {
@@ -179,20 +264,17 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
         }
       }
     } else {
+      uint32_t b[N_TILES / 2][4];
       PRAGMA_UNROLL
-      for (int step = 0; step < 2; step++) {
-        uint32_t b[N_TILES / 2][4];
+      for (int j = 0; j < N_TILES / 2; j++) TileB::template fragment<false>(stageB, warp_column() + 16 * j, HALF, lane, b[j]);
+      PRAGMA_UNROLL
+      for (int i = 0; i < M_TILES; i++) {
+        uint32_t a[4];
+        TileA::template fragment<true>(stageA, warp_row() + 16 * i, HALF, lane, a);
         PRAGMA_UNROLL
-        for (int j = 0; j < N_TILES / 2; j++) TileB::template fragment<false>(stage + TileA::BYTES, warp_column() + 16 * j, step, lane, b[j]);
-        PRAGMA_UNROLL
-        for (int i = 0; i < M_TILES; i++) {
-          uint32_t a[4];
-          TileA::template fragment<true>(stage, warp_row() + 16 * i, step, lane, a);
-          PRAGMA_UNROLL
-          for (int j = 0; j < N_TILES; j++) {
-            if constexpr (P == Tf32) mma_tf32_1688(sums.v[i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
-            else mma_bf16_16816(sums.v[i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
-          }
+        for (int j = 0; j < N_TILES; j++) {
+          if constexpr (P == Tf32) mma_tf32_1688(sums.v[i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+          else mma_bf16_16816(sums.v[i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
         }
       }
     }
@@ -281,6 +363,8 @@ template <int VECTORS> struct MatrixRows {
     }
     return v;
   }
+  VEC_MEMBER bool plain() const { return true; }
+  VEC_MEMBER float4 given(int, int, float4 v) const { return v; }
   VEC_MEMBER void step(int) const {}
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
 
@@ -323,6 +407,8 @@ template <int VECTORS> struct MatrixColumns {
     }
     return v;
   }
+  VEC_MEMBER bool plain() const { return true; }
+  VEC_MEMBER float4 given(int, int, float4 v) const { return v; }
   VEC_MEMBER void step(int) const {}
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
 

@@ -8,11 +8,13 @@
 // Fused: x may be stored unnormalized (applied after the load, padding stays zero); dy may be given as the gradient of the normalized output, and is finished
 // after the load from it, y and two sums a channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
 // before. A block never spans both sides of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
-// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums a thread (32 in the first), 16 to 64 registers of loads in flight, about 24 for the
-// channels' coefficients: 130 to 220 registers by count, so two to three blocks of 128 threads a multiprocessor; 22 to 35 KB of shared memory a block.
-// Operands are float32 in memory and are rounded and normalized on their way into shared memory, which cp.async cannot do: they pass through registers, a whole
-// depth step ahead. Neighbouring lanes load 64 or 128 neighbouring bytes of a pixel; the taps of a pixel meet in L1 and L2. Warps of 64 x 32 sums need
-// 12 ldmatrix (6 KB from shared memory) for 32 mma.sync a bf16 step.
+// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums a thread (32 in the first). Registers are kept at 128 to 168, so that a multiprocessor
+// holds three or four blocks of 128 threads or two of 256: half a stage's loads are under way at a time, the places of a tile's pixels and the coefficients of
+// backward-filter lie in shared memory, and so do (in memory, made before by conv2d_parts.cu) the coefficients of the other two, folded.
+// Activations are float32 in memory and are rounded and normalized on their way into shared memory, which cp.async cannot do: they pass through registers.
+// Filters on tensor cores (forward, backward-data) are rounded once a launch and fetched by cp.async, four stages deep. Neighbouring lanes load 64 or 128
+// neighbouring bytes of a pixel; the taps of a pixel meet in L1 and L2. Warps of 64 x 32 sums need 12 ldmatrix (6 KB from shared memory) for 32 mma.sync a
+// bf16 step.
 #pragma once
 #include "normalization.cuh"
 
@@ -29,80 +31,77 @@ struct Convolution {
   float* result;                       // y, dx or parts
   float* tiles;                        // [sides][tiles][2][c] of the epilogue, or the bias's parts; null where not wanted
   Normalization input, output;
+  float *inputTable, *outputTable;     // [sides][coefficient][channels] of the normalizations that are there: InputSource, GradientSource
+  // Tensor cores, forward and backward-data: the filters, rounded, k contiguous: [class][roundedRows][roundedPitch bytes], see conv2d_parts.cu.
+  const unsigned char* rounded;
+  int roundedRows, roundedPitch;
   VEC_MEMBER int side_images() const { return batch / sides; }
 };
 
 // n / divisor for n < 2^20, by the divisor's reciprocal.
 VEC_D int small_quotient(int n, float reciprocal) { return (int)(((float)n + 0.5f) * reciprocal); }
 
-// What is multiplied, from where it lies: x, normalized if need be ...
+// What is multiplied, from where it lies: x, normalized if need be ... A table has each channel's coefficients, [coefficient][channel], from conv2d_parts.cu:
+// mean, factor = inverseDeviation scale, shift.
 struct InputSource {
   struct Raw { Four x; };
-  struct Coefficients { Four mean, inverse, scale, shift; };
-  const float* x;
-  Normalization n;
-  VEC_MEMBER void load4(Raw& r, long long at) const { r.x = four(ldg_f4(x + at)); }
-  VEC_MEMBER void load1(Raw& r, int j, long long at) const { r.x.v[j] = __ldg(x + at); }
-  VEC_MEMBER bool plain() const { return !n.present(); }
+  static constexpr int COEFFICIENTS = 3;
+  struct Coefficients { Four mean, factor, shift; };
+  const float *x, *table;                                              // table: of this side, null where x is multiplied as it is
+  int channels;
+  float floor;                                                         // of the ReLU, or -infinity
+  VEC_MEMBER void load4(Raw& r, int at) const { r.x = four(ldg_f4(x + (unsigned)at)); }
+  VEC_MEMBER void load1(Raw& r, int j, int at) const { r.x.v[j] = __ldg(x + (unsigned)at); }
+  VEC_MEMBER bool plain() const { return table == nullptr; }
   VEC_MEMBER float given(const Raw& r, int j) const { return r.x.v[j]; }
-  VEC_MEMBER Coefficients whole(int c) const {
-    return Coefficients{channels_of<true>(n.mean, c, 0, 0.f), channels_of<true>(n.inverseDeviation, c, 0, 0.f), channels_of<true>(n.scale, c, 0, 1.f),
-                        channels_of<true>(n.shift, c, 0, 0.f)};
-  }
-  VEC_MEMBER void one(Coefficients& k, int j, int c) const {
-    k.mean.v[j] = __ldg(n.mean + c);
-    k.inverse.v[j] = __ldg(n.inverseDeviation + c);
-    k.scale.v[j] = channel_of(n.scale, c, 1.f);
-    k.shift.v[j] = channel_of(n.shift, c, 0.f);
-  }
   VEC_MEMBER float value(const Raw& r, const Coefficients& k, int j) const {
-    return activated(standardized(r.x.v[j], k.mean.v[j], k.inverse.v[j]), k.scale.v[j], k.shift.v[j], n.relu);
+    return fmaxf(fmaf(r.x.v[j] - k.mean.v[j], k.factor.v[j], k.shift.v[j]), floor);
   }
 };
-// ... and the gradient of the convolution's output, from that of its normalization's output.
+// ... and the gradient of the convolution's output, from that of its normalization's output: with m = masked gradient
+//   inverseDeviation scale (m - share sum m - xhat share sum m xhat) = factor m + slope (y - mean) + offset.
 struct GradientSource {
   struct Raw { Four g, y; };
-  struct Coefficients { Four mean, inverse, scale, shift, m, product; };
-  const float *gradient, *y, *sums;                                    // sums of this side
-  float share;                                                         // 1 / values a channel
-  Normalization n;
-  VEC_MEMBER void load4(Raw& r, long long at) const {
-    r.g = four(ldg_f4(gradient + at));
-    if (n.present()) r.y = four(ldg_f4(y + at));
+  static constexpr int COEFFICIENTS = 5;
+  struct Coefficients { Four mean, factor, shift, slope, offset; };
+  const float *gradient, *y, *table;                                   // y: the gradient itself where there is no normalization
+  int channels;
+  float floor;
+  VEC_MEMBER void load4(Raw& r, int at) const {
+    r.g = four(ldg_f4(gradient + (unsigned)at));
+    r.y = four(ldg_f4(y + (unsigned)at));
   }
-  VEC_MEMBER void load1(Raw& r, int j, long long at) const {
-    r.g.v[j] = __ldg(gradient + at);
-    if (n.present()) r.y.v[j] = __ldg(y + at);
+  VEC_MEMBER void load1(Raw& r, int j, int at) const {
+    r.g.v[j] = __ldg(gradient + (unsigned)at);
+    r.y.v[j] = __ldg(y + (unsigned)at);
   }
-  VEC_MEMBER bool plain() const { return !n.present(); }
+  VEC_MEMBER bool plain() const { return table == nullptr; }
   VEC_MEMBER float given(const Raw& r, int j) const { return r.g.v[j]; }
-  VEC_MEMBER Coefficients whole(int c) const {
-    return Coefficients{channels_of<true>(n.mean, c, 0, 0.f), channels_of<true>(n.inverseDeviation, c, 0, 0.f), channels_of<true>(n.scale, c, 0, 1.f),
-                        channels_of<true>(n.shift, c, 0, 0.f), channels_of<true>(sums, c, 0, 0.f), channels_of<true>(sums + n.channels, c, 0, 0.f)};
-  }
-  VEC_MEMBER void one(Coefficients& k, int j, int c) const {
-    k.mean.v[j] = __ldg(n.mean + c);
-    k.inverse.v[j] = __ldg(n.inverseDeviation + c);
-    k.scale.v[j] = channel_of(n.scale, c, 1.f);
-    k.shift.v[j] = channel_of(n.shift, c, 0.f);
-    k.m.v[j] = __ldg(sums + c);
-    k.product.v[j] = __ldg(sums + n.channels + c);
-  }
   VEC_MEMBER float value(const Raw& r, const Coefficients& k, int j) const {
-    const float xhat = standardized(r.y.v[j], k.mean.v[j], k.inverse.v[j]), m = masked(r.g.v[j], xhat, k.scale.v[j], k.shift.v[j], n.relu);
-    return k.inverse.v[j] * k.scale.v[j] * (m - share * k.m.v[j] - xhat * (share * k.product.v[j]));
+    const float d = r.y.v[j] - k.mean.v[j], m = fmaf(d, k.factor.v[j], k.shift.v[j]) > floor ? r.g.v[j] : 0.f;
+    return fmaf(m, k.factor.v[j], fmaf(d, k.slope.v[j], k.offset.v[j]));
   }
 };
+// The coefficients of channels c to c + 3, which exist and begin at a multiple of 4; of one channel c, as the j-th.
+template <class Source> VEC_D typename Source::Coefficients coefficients_of(const Source& source, int c) {
+  typename Source::Coefficients k;
+  PRAGMA_UNROLL
+  for (int i = 0; i < Source::COEFFICIENTS; i++) reinterpret_cast<Four*>(&k)[i] = four(ldg_f4(source.table + (unsigned)(i * source.channels + c)));
+  return k;
+}
+template <class Source> VEC_D void coefficient_of(const Source& source, typename Source::Coefficients& k, int j, int c) {
+  PRAGMA_UNROLL
+  for (int i = 0; i < Source::COEFFICIENTS; i++) reinterpret_cast<Four*>(&k)[i].v[j] = __ldg(source.table + (unsigned)(i * source.channels + c));
+}
+VEC_D float relu_floor(const Normalization& n) { return n.relu ? 0.f : __uint_as_float(0xff800000u); }
 VEC_D InputSource input_source(const Convolution& g, int side) {
-  InputSource s = {g.x, g.input};
-  s.n.use_side(side);
-  return s;
+  const float* table = g.input.present() ? g.inputTable + side * InputSource::COEFFICIENTS * g.inChannels : nullptr;
+  return InputSource{g.x, table, g.inChannels, relu_floor(g.input)};
 }
 VEC_D GradientSource gradient_source(const Convolution& g, int side) {
-  GradientSource s = {g.gradient, g.y, nullptr, 1.f / ((float)g.side_images() * g.outHeight * g.outWidth), g.output};
-  s.n.use_side(side);
-  if (s.n.present()) s.sums = g.sums + side * 2 * g.outChannels;
-  return s;
+  const bool fused = g.output.present();
+  const float* table = fused ? g.outputTable + side * GradientSource::COEFFICIENTS * g.outChannels : nullptr;
+  return GradientSource{g.gradient, fused ? g.y : g.gradient, table, g.outChannels, relu_floor(g.output)};
 }
 
 // Pixels i of a grid in each image: row r is image r / (rows columns), grid place (r / columns) % rows, r % columns; it looks at (place step + offset).
@@ -125,27 +124,35 @@ struct PixelGrid {
 // Rows are pixels, k is (tap, channel): for an image [n][height][width][channels] that is looked at with taps (a, b) at (row + sign a, column + sign b).
 // All vectors of a thread have the same k, so the channels' coefficients are loaded once a step. What lies outside is read at offset 0 and replaced by zeros:
 // no branches between the loads.
+constexpr int TILE_ROWS = 128;
 template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
   typedef typename Source::Raw Raw;
   Source source;
   PixelGrid grid;
   int height, width, channels, tapColumns, sign, depth;
   Divider byChannels;
-  int pixel[VECTORS], place[VECTORS], first;
+  int2* pixels;                                                        // of the tile's rows, in shared memory: offset of the pixel, row and column
+  int rows[VECTORS], first;
   unsigned inside;
   float reciprocal;
   typename Source::Coefficients of;
 
+  // Every thread, before a barrier.
+  VEC_MEMBER void fill() const {
+    for (int row = threadIdx.x; row < TILE_ROWS; row += blockDim.x) {
+      int n = 0, h = 0, w = 0;
+      const bool valid = grid.at(row, n, h, w);
+      h = valid ? h * grid.step + grid.offsetRow : -16384;
+      w = w * grid.step + grid.offsetColumn;
+      pixels[row] = make_int2((n * height + h) * width + w, h * 65536 + (w & 0xffff));
+    }
+  }
+
   VEC_MEMBER void start(int i, int row, int k) {
+    rows[i] = row;
     first = k;
     inside = 0;
     reciprocal = 1.f / (float)tapColumns;
-    int n = 0, h = 0, w = 0;
-    const bool valid = grid.at(row, n, h, w);
-    h = valid ? h * grid.step + grid.offsetRow : -16384;
-    w = w * grid.step + grid.offsetColumn;
-    pixel[i] = (n * height + h) * width + w;
-    place[i] = h * 65536 + (w & 0xffff);
   }
   VEC_MEMBER void split(int k, int& a, int& b, int& c) const {
     const int tap = quotient(byChannels, k);
@@ -153,16 +160,16 @@ template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
     a = small_quotient(tap, reciprocal);
     b = tap - a * tapColumns;
   }
-  VEC_MEMBER bool find(int i, int a, int b, int c, long long& at) const {
-    const int h = (place[i] >> 16) + sign * a, w = (int)(short)place[i] + sign * b;
-    at = (long long)(pixel[i] + sign * (a * width + b)) * channels + c;
+  VEC_MEMBER bool find(int i, int a, int b, int c, int& at) const {
+    const int2 pixel = pixels[rows[i]];
+    const int h = (pixel.y >> 16) + sign * a, w = (int)(short)pixel.y + sign * b;
+    at = (pixel.x + sign * (a * width + b)) * channels + c;
     return (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
   }
   VEC_MEMBER Raw load(int i, int k) {
     Raw r = {};
     k += first;
-    int a, b, c;
-    long long at;
+    int a, b, c, at;
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
       split(k + j, a, b, c);
@@ -175,28 +182,30 @@ template <int VECTORS, bool WHOLE, class Source> struct PixelRows {
     }
     return r;
   }
+  VEC_MEMBER bool plain() const { return source.plain(); }
+  VEC_MEMBER bool in(int i, int j) const { return inside >> (WHOLE ? i : 4 * i + j) & 1; }
+  VEC_MEMBER float4 given(int i, int, const Raw& r) const {
+    Four v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) v.v[j] = in(i, j) ? source.given(r, j) : 0.f;
+    return v.vector();
+  }
   VEC_MEMBER void step(int k) {
-    if (!WHOLE || source.plain()) return;
+    if (!WHOLE) return;
     int a, b, c;
     split(k + first, a, b, c);
-    of = source.whole(c);
+    of = coefficients_of(source, c);
   }
   VEC_MEMBER float4 finish(int i, int k, const Raw& r) {
     Four v;
     PRAGMA_UNROLL
     for (int j = 0; j < 4; j++) {
-      const bool in = inside >> (WHOLE ? i : 4 * i + j) & 1;
-      if (source.plain()) {
-        v.v[j] = source.given(r, j);
-      } else {
-        if (!WHOLE) {
-          int a, b, c;
-          split(k + first + j, a, b, c);
-          source.one(of, j, c);
-        }
-        v.v[j] = source.value(r, of, j);
+      if (!WHOLE) {
+        int a, b, c;
+        split(k + first + j, a, b, c);
+        coefficient_of(source, of, j, c);
       }
-      v.v[j] = in ? v.v[j] : 0.f;
+      v.v[j] = in(i, j) ? source.value(r, of, j) : 0.f;
     }
     return v.vector();
   }
@@ -216,6 +225,8 @@ template <int VECTORS, bool WHOLE> struct TransposedFilters {
     at[i] = k;
     reciprocal = 1.f / (float)tapColumns;
   }
+  VEC_MEMBER bool plain() const { return true; }
+  VEC_MEMBER float4 given(int, int, float4 v) const { return v; }
   VEC_MEMBER void step(int) const {}
   VEC_MEMBER float4 load(int i, int k) const {
     float4 v = zero4();
@@ -233,32 +244,57 @@ template <int VECTORS, bool WHOLE> struct TransposedFilters {
   VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
 };
 
-// Rows are (tap, input channel), k is the output pixel. A thread's rows are the same all the time, and so are the channels' coefficients.
-template <int VECTORS, bool WHOLE> struct TapRows {
+// Coefficients of the LINES rows or columns of a tile of backward-filter, [coefficient][line] in shared memory: a thread's lines are the same all the time, but
+// reading their coefficients anew every step costs less than keeping them in registers.
+template <class Source, int LINES> struct LineCoefficients {
+  static constexpr int BYTES = Source::COEFFICIENTS * LINES * 4;
+  typedef typename Source::Coefficients Coefficients;
+  VEC_MEMBER static void set(float* table, const Source& source, int line, int c) {
+    PRAGMA_UNROLL
+    for (int i = 0; i < Source::COEFFICIENTS; i++) table[i * LINES + line] = __ldg(source.table + (unsigned)(i * source.channels + c));
+  }
+  VEC_MEMBER static Coefficients get(const float* table, int line) {
+    Coefficients k;
+    PRAGMA_UNROLL
+    for (int i = 0; i < Source::COEFFICIENTS; i++) reinterpret_cast<Four*>(&k)[i] = four(ld_f4(table + i * LINES + line));
+    return k;
+  }
+};
+
+// Rows are (tap, input channel), k is the output pixel.
+template <int VECTORS, int LINES, bool WHOLE> struct TapRows {
   typedef InputSource::Raw Raw;
+  typedef LineCoefficients<InputSource, LINES> Lines;
   InputSource source;
+  float* table;
   int height, width, channels, kernelWidth, stride, padding, rows, corner, end;
   Divider byChannels, byOutWidth, byOutPixels;
-  int dh[WHOLE ? 1 : 4], dw[WHOLE ? 1 : 4], c[WHOLE ? 1 : 4], at[VECTORS];
+  int place[WHOLE ? 1 : 4], offset[WHOLE ? 1 : 4], at[VECTORS], line;    // row and column from the output pixel's corner, and how far that is in memory
   unsigned inside;
   InputSource::Coefficients of;
 
+  // Every thread, before a barrier.
+  VEC_MEMBER void fill() const {
+    if (source.plain()) return;
+    for (int i = threadIdx.x; i < LINES; i += blockDim.x) {
+      const int r = min(corner + i, rows - 1);
+      Lines::set(table, source, i, r - quotient(byChannels, r) * channels);
+    }
+  }
   VEC_MEMBER void start(int i, int row, int k) {
     at[i] = k;
     if (i > 0) return;
+    line = row;
     inside = 0;
     const float reciprocal = 1.f / (float)kernelWidth;
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
       const int r = corner + row + j, tap = quotient(byChannels, r), a = small_quotient(tap, reciprocal);
-      c[j] = r - tap * channels;
-      dh[j] = r < rows ? a - padding : -(1 << 24);
-      dw[j] = tap - a * kernelWidth - padding;
-      if (!WHOLE && !source.plain()) source.one(of, j, c[j]);
+      const int dh = a - padding, dw = tap - a * kernelWidth - padding;
+      place[j] = (r < rows ? dh : -16384) * 65536 + (dw & 0xffff);
+      offset[j] = (dh * width + dw) * channels + r - tap * channels;
     }
-    if (WHOLE && !source.plain()) of = source.whole(c[0]);
   }
-  VEC_MEMBER void step(int) const {}
   VEC_MEMBER Raw load(int i, int k) {
     Raw r = {};
     k += at[i];
@@ -266,67 +302,80 @@ template <int VECTORS, bool WHOLE> struct TapRows {
     const int ow = pixel - oh * (int)byOutWidth.divisor;
     PRAGMA_UNROLL
     for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
-      const int h = oh * stride + dh[j], w = ow * stride + dw[j], bit = WHOLE ? i : 4 * i + j;
+      const int h = oh * stride + (place[j] >> 16), w = ow * stride + (int)(short)place[j], bit = WHOLE ? i : 4 * i + j;
       const bool in = k < end && (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
-      const long long from = in ? ((long long)(n * height + h) * width + w) * channels + c[j] : 0;
+      const int from = in ? ((n * height + oh * stride) * width + ow * stride) * channels + offset[j] : 0;
       if (WHOLE) source.load4(r, from);
       else source.load1(r, j, from);
       inside = (inside & ~(1u << bit)) | (in ? 1u << bit : 0u);
     }
     return r;
   }
+  VEC_MEMBER bool plain() const { return source.plain(); }
+  VEC_MEMBER bool in(int i, int j) const { return inside >> (WHOLE ? i : 4 * i + j) & 1; }
+  VEC_MEMBER float4 given(int i, int, const Raw& r) const {
+    Four v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) v.v[j] = in(i, j) ? source.given(r, j) : 0.f;
+    return v.vector();
+  }
+  VEC_MEMBER void step(int) { of = Lines::get(table, fresh_thread() % (LINES / 4) * 4); }       // the line, which registers then need not hold
   VEC_MEMBER float4 finish(int i, int, const Raw& r) const {
     Four v;
     PRAGMA_UNROLL
-    for (int j = 0; j < 4; j++) {
-      v.v[j] = source.plain() ? source.given(r, j) : source.value(r, of, j);
-      v.v[j] = inside >> (WHOLE ? i : 4 * i + j) & 1 ? v.v[j] : 0.f;
-    }
+    for (int j = 0; j < 4; j++) v.v[j] = in(i, j) ? source.value(r, of, j) : 0.f;
     return v.vector();
   }
 };
 
 // Columns are output channels, k is the output pixel; sums up the bias's gradient on the way.
-template <int VECTORS, bool WHOLE> struct GradientColumns {
+template <int VECTORS, int LINES, bool WHOLE> struct GradientColumns {
   typedef GradientSource::Raw Raw;
+  typedef LineCoefficients<GradientSource, LINES> Lines;
   GradientSource source;
+  float* table;
   int channels, corner, end;
-  int column, at[VECTORS];
+  int line, at[VECTORS];
   GradientSource::Coefficients of;
   Four bias;
 
+  VEC_MEMBER void fill() const {
+    if (source.plain()) return;
+    for (int i = threadIdx.x; i < LINES; i += blockDim.x) Lines::set(table, source, i, min(corner + i, channels - 1));
+  }
   VEC_MEMBER void start(int i, int row, int k) {
     at[i] = k;
     if (i > 0) return;
-    column = corner + row;
+    line = row;
     bias = four(zero4());
-    if (source.plain()) return;
-    if (WHOLE) {
-      of = source.whole(column < channels ? column : 0);
-    } else {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) source.one(of, j, column + j < channels ? column + j : 0);
-    }
   }
-  VEC_MEMBER void step(int) const {}
-  VEC_MEMBER bool in(int i, int k, int j) const { return k + at[i] < end && column + j < channels; }
-  VEC_MEMBER Raw load(int i, int k) const {
+  VEC_MEMBER bool in(int i, int k, int j) const { return k + at[i] < end && corner + line + j < channels; }
+  VEC_MEMBER Raw load(int i, int k) {
     Raw r = {};
-    const long long from = (long long)(k + at[i]) * channels + column;
-    if (WHOLE) {
-      source.load4(r, in(i, k, 0) ? from : 0);
-    } else {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) source.load1(r, j, in(i, k, j) ? from + j : 0);
+    const int from = (k + at[i]) * channels + corner + line;
+    PRAGMA_UNROLL
+    for (int j = 0; j < (WHOLE ? 1 : 4); j++) {
+      if (WHOLE) source.load4(r, in(i, k, 0) ? from : 0);
+      else source.load1(r, j, in(i, k, j) ? from + j : 0);
     }
     return r;
   }
+  VEC_MEMBER bool plain() const { return source.plain(); }
+  VEC_MEMBER float4 given(int i, int k, const Raw& r) {
+    Four v;
+    PRAGMA_UNROLL
+    for (int j = 0; j < 4; j++) {
+      v.v[j] = in(i, k, WHOLE ? 0 : j) ? source.given(r, j) : 0.f;
+      bias.v[j] += v.v[j];
+    }
+    return v.vector();
+  }
+  VEC_MEMBER void step(int) { of = Lines::get(table, fresh_thread() % (LINES / 4) * 4); }       // the line, which registers then need not hold
   VEC_MEMBER float4 finish(int i, int k, const Raw& r) {
     Four v;
     PRAGMA_UNROLL
     for (int j = 0; j < 4; j++) {
-      v.v[j] = source.plain() ? source.given(r, j) : source.value(r, of, j);
-      v.v[j] = in(i, k, WHOLE ? 0 : j) ? v.v[j] : 0.f;
+      v.v[j] = in(i, k, WHOLE ? 0 : j) ? source.value(r, of, j) : 0.f;
       bias.v[j] += v.v[j];
     }
     return v.vector();
@@ -350,10 +399,16 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_forward(const C
   const int begin = blockIdx.z * g.partDepth, end = min(depth, begin + g.partDepth);
   PixelRows<Gemm::A_VECTORS, WHOLE, InputSource> a = {input_source(g, side),
       PixelGrid{g.outHeight, g.outWidth, g.stride, -g.padding, -g.padding, side * g.side_images(), tile * Gemm::ROWS, count},
-      g.height, g.width, g.inChannels, g.kernelWidth, 1, depth, g.byIn};
-  MatrixRows<Gemm::B_VECTORS> b = {g.filters + (long long)n0 * depth, g.outChannels - n0, depth, depth, WHOLE};
+      g.height, g.width, g.inChannels, g.kernelWidth, 1, depth, g.byIn, reinterpret_cast<int2*>(shared + Gemm::SHARED_BYTES)};
+  a.fill();
+  __syncthreads();
   typename Gemm::Accumulators sums;
-  Gemm::run(a, b, begin, end, shared, sums);
+  if constexpr (P == Float32) {
+    MatrixRows<Gemm::B_VECTORS> b = {g.filters + (long long)n0 * depth, g.outChannels - n0, depth, depth, WHOLE};
+    Gemm::run(a, b, begin, end, shared, sums);
+  } else {
+    Gemm::run_rounded(a, g.rounded + (long long)n0 * g.roundedPitch, g.roundedPitch, begin, end, shared, sums);
+  }
 
   const int column = n0 + Gemm::column(), columns = g.outChannels - column;
   const bool parts = gridDim.z > 1, statistics = g.tiles != nullptr && !parts;
@@ -420,7 +475,7 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_forward(const C
 }
 
 template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_data(const Convolution& g) {
-  typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, true, false> Gemm;
+  typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, true, P != Float32> Gemm;
   DYN_SHARED(unsigned char, shared);
   const int side = blockIdx.x / g.tilesOfSide, tile = blockIdx.x - side * g.tilesOfSide, n0 = blockIdx.y * N;
   const int ph = blockIdx.z / g.classColumns, pw = blockIdx.z - ph * g.classColumns;               // the class: rows ph + i classRows, columns likewise
@@ -432,46 +487,52 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_data(c
   const PixelGrid grid = {rows, columns, 1, (ph + g.padding - kh) / g.classRows, (pw + g.padding - kw) / g.classColumns, side * g.side_images(),
                           tile * Gemm::ROWS, count};
   PixelRows<Gemm::A_VECTORS, WHOLE, GradientSource> a = {gradient_source(g, side), grid, g.outHeight, g.outWidth, g.outChannels, max(1, tapColumns), -1, depth,
-                                                         g.byOut};
-  TransposedFilters<Gemm::B_VECTORS, WHOLE> b = {g.filters, g.kernelHeight * g.kernelWidth, g.kernelWidth, g.inChannels, kh, kw, g.classRows, g.classColumns,
-                                                 max(1, tapColumns), depth, n0, g.byOut};
+                                                         g.byOut, reinterpret_cast<int2*>(shared + Gemm::SHARED_BYTES)};
+  a.fill();
+  __syncthreads();
   typename Gemm::Accumulators products;
-  Gemm::run(a, b, 0, depth, shared, products);
+  if constexpr (P == Float32) {
+    TransposedFilters<Gemm::B_VECTORS, WHOLE> b = {g.filters, g.kernelHeight * g.kernelWidth, g.kernelWidth, g.inChannels, kh, kw, g.classRows,
+                                                   g.classColumns, max(1, tapColumns), depth, n0, g.byOut};
+    Gemm::run(a, b, 0, depth, shared, products);
+  } else {
+    Gemm::run_rounded(a, g.rounded + ((long long)blockIdx.z * g.roundedRows + n0) * g.roundedPitch, g.roundedPitch, 0, depth, shared, products);
+  }
 
   const int column = n0 + Gemm::column(), left = g.inChannels - column;
   const bool gather = g.tiles != nullptr;
-  InputSource of = input_source(g, side);
-  InputSource::Coefficients k = {};
-  if (gather) {
-    PRAGMA_UNROLL
-    for (int j = 0; j < 4; j++) if (j < left) of.one(k, j, column + j);
-  }
+  const InputSource source = input_source(g, side);
+  Normalization of = g.input;
+  of.use_side(side);
+  const Four mean = channels_of<false>(gather ? of.mean : nullptr, column, g.inChannels, 0.f);
+  const Four inverse = channels_of<false>(gather ? of.inverseDeviation : nullptr, column, g.inChannels, 0.f);
+  const Four scale = channels_of<false>(of.scale, column, g.inChannels, 1.f), shift = channels_of<false>(of.shift, column, g.inChannels, 0.f);
   Four m = four(zero4()), product = m;
   Gemm::rows(products, shared, [&](int row, float4 (&values)[Gemm::ROW_COUNT]) {
     PRAGMA_UNROLL
     for (int i = 0; i < Gemm::ROW_COUNT; i++) {
       const int r = tile * Gemm::ROWS + row + i * Gemm::ROW_STEP;
       if (r >= count) continue;
-      long long pixel = (long long)side * count + r;                     // all pixels in one class: they lie in order
+      int pixel = side * count + r;                                      // all pixels in one class: they lie in order
       if (gridDim.z > 1) {
         int image = 0, h = 0, w = 0;
         grid.at(row + i * Gemm::ROW_STEP, image, h, w);
-        pixel = (long long)(image * g.height + ph + h * g.classRows) * g.width + pw + w * g.classColumns;
+        pixel = (image * g.height + ph + h * g.classRows) * g.width + pw + w * g.classColumns;
       }
       const Four v = four(values[i]);
-      const long long at = pixel * g.inChannels + column;
-      store_columns(g.result + at, v, left);
+      const int at = pixel * g.inChannels + column;
+      store_columns(g.result + (unsigned)at, v, left);
       if (!gather) continue;
       InputSource::Raw x = {};
       if (WHOLE) {
-        if (left > 0) of.load4(x, at);
+        if (left > 0) source.load4(x, at);
       } else {
         PRAGMA_UNROLL
-        for (int j = 0; j < 4; j++) if (j < left) of.load1(x, j, at + j);
+        for (int j = 0; j < 4; j++) if (j < left) source.load1(x, j, at + j);
       }
       PRAGMA_UNROLL
       for (int j = 0; j < 4; j++) {
-        const float xhat = standardized(x.x.v[j], k.mean.v[j], k.inverse.v[j]), d = masked(v.v[j], xhat, k.scale.v[j], k.shift.v[j], of.n.relu);
+        const float xhat = standardized(x.x.v[j], mean.v[j], inverse.v[j]), d = masked(v.v[j], xhat, scale.v[j], shift.v[j], of.relu);
         m.v[j] += d;
         product.v[j] = fmaf(d, xhat, product.v[j]);
       }
@@ -501,9 +562,14 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_filter
   const int side = blockIdx.z / g.partsOfSide, part = blockIdx.z - side * g.partsOfSide, n0 = blockIdx.y * N, m0 = blockIdx.x * Gemm::ROWS;
   const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.side_images() * g.outHeight * g.outWidth;
   const int begin = side * pixels + part * g.partDepth, end = min((side + 1) * pixels, begin + g.partDepth);
-  TapRows<Gemm::A_VECTORS, WHOLE> a = {input_source(g, side), g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding, rows, m0, end,
-                                       g.byIn, g.byOutWidth, g.byOutPixels};
-  GradientColumns<Gemm::B_VECTORS, WHOLE> b = {gradient_source(g, side), g.outChannels, n0, end};
+  float* rowTable = reinterpret_cast<float*>(shared + Gemm::SHARED_BYTES);
+  float* columnTable = rowTable + LineCoefficients<InputSource, Gemm::ROWS>::BYTES / 4;
+  TapRows<Gemm::A_VECTORS, Gemm::ROWS, WHOLE> a = {input_source(g, side), rowTable, g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding,
+                                                   rows, m0, end, g.byIn, g.byOutWidth, g.byOutPixels};
+  GradientColumns<Gemm::B_VECTORS, N, WHOLE> b = {gradient_source(g, side), columnTable, g.outChannels, n0, end};
+  a.fill();
+  b.fill();
+  __syncthreads();
   typename Gemm::Accumulators sums;
   Gemm::run(a, b, begin, end, shared, sums);
 
@@ -529,11 +595,15 @@ template <Precision P, int N, bool WHOLE> VEC_D void convolution_backward_filter
   g.tiles[(long long)blockIdx.z * g.outChannels + c] = bias;
 }
 
-// The kernels of one precision: columns of a tile, threads, name; "any" takes any number of channels.
-#define CONVOLUTION_KERNELS(P, N, WHOLE, THREADS, NAME)                                                                                                   \
-  extern "C" __global__ __launch_bounds__(THREADS) void conv2d_forward_##NAME(const Convolution g) { convolution_forward<P, N, WHOLE>(g); }               \
-  KERNEL(conv2d_forward_##NAME);                                                                                                                          \
-  extern "C" __global__ __launch_bounds__(THREADS) void conv2d_backward_data_##NAME(const Convolution g) { convolution_backward_data<P, N, WHOLE>(g); }   \
-  KERNEL(conv2d_backward_data_##NAME);                                                                                                                    \
-  extern "C" __global__ __launch_bounds__(THREADS) void conv2d_backward_filter_##NAME(const Convolution g) { convolution_backward_filter<P, N, WHOLE>(g); } \
+// The kernels of one precision: columns of a tile, threads, blocks of each kernel that a multiprocessor is to hold, name; "any" takes any number of channels.
+#define CONVOLUTION_KERNELS(P, N, WHOLE, THREADS, FORWARD, DATA, FILTER, NAME)                                                                             \
+  extern "C" __global__ __launch_bounds__(THREADS, FORWARD) void conv2d_forward_##NAME(const Convolution g) { convolution_forward<P, N, WHOLE>(g); }       \
+  KERNEL(conv2d_forward_##NAME);                                                                                                                           \
+  extern "C" __global__ __launch_bounds__(THREADS, DATA) void conv2d_backward_data_##NAME(const Convolution g) {                                           \
+    convolution_backward_data<P, N, WHOLE>(g);                                                                                                             \
+  }                                                                                                                                                        \
+  KERNEL(conv2d_backward_data_##NAME);                                                                                                                     \
+  extern "C" __global__ __launch_bounds__(THREADS, FILTER) void conv2d_backward_filter_##NAME(const Convolution g) {                                       \
+    convolution_backward_filter<P, N, WHOLE>(g);                                                                                                           \
+  }                                                                                                                                                        \
   KERNEL(conv2d_backward_filter_##NAME)

@@ -24,6 +24,10 @@ public sealed class Conv2dPrecisionTests(Precision precision)
         new(5, 8, 8, 128, 128, 8, 8, 1, 0),
         new(3, 5, 6, 5, 33, 2, 5, 3, 2),
         new(2, 5, 4, 36, 132, 3, 3, 1, 1),
+        new(1, 41, 25, 3, 7, 1, 1, 1, 0),
+        new(1, 3, 3, 1025, 34, 1, 1, 1, 0),
+        new(3, 4, 2, 20, 1025, 1, 1, 2, 1),
+        new(5, 7, 9, 33, 20, 3, 2, 3, 1),
     ];
 
     [OneTimeSetUp]

@@ -55,6 +55,7 @@ public sealed class ConvolutionStageTests(string device) : OperationTests(device
 
         Check(new Stages(6, 2, 8, [4, 32, 64], 3, 2, 1, Relu: false, Learned: true, Tapped: true), precision);
         Check(new Stages(6, 2, 8, [5, 128, 33], 8, 1, 0, Relu: false, Learned: false, Tapped: false), precision);
+        Check(new Stages(3, 1, 5, [3, 33, 70], 3, 1, 1, Relu: false, Learned: true, Tapped: false), precision);
     }
 
     private void Check(Stages stages, Precision precision)

@@ -12,7 +12,7 @@ public sealed class NearestFilterTests
     public void RequireDevice() => CudaDriver.Require();
 
     [Test]
-    public void EitherPrecisionFindsTheExactAnswerAmongNearDuplicates([Values(24, 33, 128)] int width)
+    public void EitherPrecisionFindsTheExactAnswerAmongNearDuplicates([Values(24, 33, 128, 130)] int width)
     {
         // Targets crowd around the queries at distances that differ by less than what bf16 tells apart, some of them twice: 17 spans of 2,048 would be
         // too slow to emulate, so it is two.
@@ -42,6 +42,18 @@ public sealed class NearestFilterTests
 
             Assert.That(distances[2 * i] < distances[(2 * i) + 1] || indices[2 * i] < indices[(2 * i) + 1], Is.True, "ties go to the lower index");
         }
+    }
+
+    [Test]
+    public void MoreCandidatesThanTheQueueHoldsAreAllMeasured([Values(0, long.MaxValue)] long tensorCoreMatches)
+    {
+        // All distances are equal: none can be left out.
+        const int queries = 129, targets = 140, width = 8;
+        float[] a = Samples.UnitRows(1, 1, width), b = Samples.UnitRows(2, 1, width);
+        (int[] indices, float[] distances) = Run(
+            [.. Enumerable.Repeat(a, queries).SelectMany(row => row)], [.. Enumerable.Repeat(b, targets).SelectMany(row => row)], width, tensorCoreMatches);
+        Assert.That(indices, Is.EqualTo(Enumerable.Range(0, 2 * queries).Select(i => i % 2)));
+        Assert.That(distances, Is.All.EqualTo(distances[0]).And.All.EqualTo(Distance(a, b, width, 0, 0)).Within(1e-6));
     }
 
     [Test]

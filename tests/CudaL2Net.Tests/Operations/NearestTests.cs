@@ -46,7 +46,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41)] int width)
+    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41, 257)] int width)
     {
         byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
         int[][] result = Hamming(a, b, width);
@@ -74,6 +74,15 @@ public sealed class NearestTests(string device) : OperationTests(device)
         byte[] nearer = [.. far, .. Enumerable.Repeat(near, 100).SelectMany(row => row)];
         Assert.That(Hamming(query, nearer, 32), Is.EqualTo(new[] { new[] { 200, 201 }, [254, 254] }));
         Assert.That(Hamming(query, [.. nearer, .. query, .. query, .. query], 32), Is.EqualTo(new[] { new[] { 300, 301 }, [0, 0] }));
+    }
+
+    [Test]
+    public void EqualBitsGoToTheLowerIndex()
+    {
+        byte[] row = Bytes(1, 32);
+        int[][] result = Hamming([.. Enumerable.Repeat(row, 20).SelectMany(bits => bits)], [.. Enumerable.Repeat(row, 150).SelectMany(bits => bits)], 32);
+        Assert.That(result[0], Is.EqualTo(Enumerable.Range(0, 40).Select(i => i % 2)));
+        Assert.That(result[1], Is.All.Zero);
     }
 
     [Test]

@@ -12,11 +12,17 @@ internal unsafe partial class CudaDevice : IFusedKernels
     private const int LeastPartDepth = 256;
     private const int LeastPartPixels = 128;
 
+    // Of a row of an operand in one stage of shared memory.
+    private const int StageBytes = 64;
+
     // The kernels keep a pixel's row and column in 16 bits each.
     private const int LargestSide = 16000;
 
     // Filter elements an output channel, at most, of the kernel that keeps them in registers.
     private const int SmallFilter = 16;
+
+    // Of a filter's number as tensor cores take it; 0 where they are not used.
+    private int RoundedBytes => Precision switch { Precision.Bf16 => 2, Precision.Tf32 => 4, _ => 0 };
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y) =>
         Forward(geometry, x, null, filters, bias, y, 1, Epilogue.None);
@@ -73,7 +79,11 @@ internal unsafe partial class CudaDevice : IFusedKernels
         int partDepth = RoundUp((depth + parts - 1) / parts, 32);
         parts = (depth + partDepth - 1) / partDepth;
 
-        float* scratch = (float*)Scratch((nuint)((parts > 1 ? (long)parts * y.Length : 2L * sides * tiles * g.OutChannels) * sizeof(float)));
+        (int roundedRows, int roundedPitch) = (columnTiles * columns, RoundUp(depth * RoundedBytes, StageBytes));
+        long rounded = (long)roundedRows * roundedPitch, table = TableLength(sides, g.InChannels, input, 0, null);
+        byte* prepared = (byte*)Scratch((nuint)(rounded
+            + ((table + (parts > 1 ? (long)parts * y.Length : 2L * sides * tiles * g.OutChannels)) * sizeof(float))));
+        float* scratch = (float*)(prepared + rounded) + table;
         var arguments = new ConvolutionArguments(g, sides)
         {
             TilesOfSide = tiles,
@@ -85,7 +95,21 @@ internal unsafe partial class CudaDevice : IFusedKernels
             Tiles = epilogue == Epilogue.Statistics && parts == 1 ? scratch : null,
             Relu = epilogue == Epilogue.FoldedRelu ? 1 : 0,
             Input = new NormalizationArguments(input),
+            InputTable = (float*)(prepared + rounded),
+            Rounded = prepared,
+            RoundedRows = roundedRows,
+            RoundedPitch = roundedPitch,
         };
+        if (RoundedBytes > 0)
+        {
+            var grid = new Grid((roundedPitch + 1023) / 1024, roundedRows);
+            Launch("conv2d_parts", "conv2d_round_forward", grid, 256, 0, KernelArgument.Structure(&arguments), Precision == Precision.Bf16, prepared);
+        }
+        else
+        {
+            FillTables(arguments, table);
+        }
+
         Launch("forward", columns, whole, new Grid(sides * tiles, columnTiles, parts), arguments);
         if (parts > 1)
         {
@@ -115,6 +139,12 @@ internal unsafe partial class CudaDevice : IFusedKernels
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0 && g.OutChannels % 4 == 0;
         int columns = TileColumns(g.InChannels, whole), columnTiles = (g.InChannels + columns - 1) / columns;
+        int taps = (g.KernelHeight + classRows - 1) / classRows * ((g.KernelWidth + classColumns - 1) / classColumns);
+        (int roundedRows, int roundedPitch) = (columnTiles * columns, RoundUp(taps * g.OutChannels * RoundedBytes, StageBytes));
+        long rounded = (long)classes * roundedRows * roundedPitch, table = TableLength(sides, 0, null, g.OutChannels, output);
+        byte* prepared = (byte*)Scratch((nuint)(rounded
+            + ((table + (input == null ? 0 : 2L * sides * classes * tiles * g.InChannels)) * sizeof(float))));
+        float* outputTable = (float*)(prepared + rounded);
         var arguments = new ConvolutionArguments(g, sides)
         {
             TilesOfSide = tiles,
@@ -126,10 +156,23 @@ internal unsafe partial class CudaDevice : IFusedKernels
             Gradient = gradient.Pointer,
             Sums = output == null ? null : output.Sums.Pointer,
             Result = dx.Pointer,
-            Tiles = input == null ? null : (float*)Scratch((nuint)(2L * sides * classes * tiles * g.InChannels * sizeof(float))),
+            Tiles = input == null ? null : outputTable + table,
             Input = new NormalizationArguments(input?.Normalization),
             Output = new NormalizationArguments(output?.Normalization),
+            OutputTable = outputTable,
+            Rounded = prepared,
+            RoundedRows = roundedRows,
+            RoundedPitch = roundedPitch,
         };
+        if (RoundedBytes > 0)
+        {
+            RoundBackward(arguments, rounded);
+        }
+        else
+        {
+            FillTables(arguments, table);
+        }
+
         Launch("backward_data", columns, whole, new Grid(sides * tiles, columnTiles, classes), arguments);
         if (input != null)
         {
@@ -152,7 +195,8 @@ internal unsafe partial class CudaDevice : IFusedKernels
         parts = (pixels + partPixels - 1) / partPixels;
 
         long filterLength = (long)sides * parts * rows * g.OutChannels, biasLength = (long)sides * parts * g.OutChannels;
-        float* scratch = (float*)Scratch((nuint)((filterLength + biasLength) * sizeof(float)));
+        long table = TableLength(sides, g.InChannels, input, g.OutChannels, output);
+        float* tables = (float*)Scratch((nuint)((table + filterLength + biasLength) * sizeof(float))), scratch = tables + table;
         var arguments = new ConvolutionArguments(g, sides)
         {
             PartDepth = partPixels,
@@ -165,7 +209,10 @@ internal unsafe partial class CudaDevice : IFusedKernels
             Tiles = dBias == null ? null : scratch + filterLength,
             Input = new NormalizationArguments(input),
             Output = new NormalizationArguments(output?.Normalization),
+            InputTable = tables,
+            OutputTable = tables + TableLength(sides, g.InChannels, input, 0, null),
         };
+        FillTables(arguments, table);
         if (rows <= SmallFilter)
         {
             Launch("conv2d_parts", "conv2d_small_filter", new Grid(1, (g.OutChannels + 31) / 32, sides * parts), 512, 0,
@@ -196,10 +243,39 @@ internal unsafe partial class CudaDevice : IFusedKernels
             _ => ("conv2d", "float32"),
         };
 
-        // Two stages of both operands, at most 64 bytes and a margin of 8 elements a row; or half the sums, for the epilogue.
-        int sharedBytes = Math.Max(2 * 64 * (TileRows + columns + 16), TileRows / 2 * (columns + 8) * sizeof(float));
+        // Stages of both operands, of 64 bytes and a margin of 8 elements a row, the columns' four deep where they are rounded before; or half the sums, for
+        // the epilogue. Then 8 bytes a row: where its pixel is; or coefficients of rows and columns.
+        int stages = StageBytes * (pass == "backward_filter" || RoundedBytes == 0 ? 2 * (TileRows + columns + 16) : (2 * TileRows) + (4 * columns));
+        int tables = pass == "backward_filter" ? sizeof(float) * ((3 * TileRows) + (5 * columns)) : 8 * TileRows;
+        int sharedBytes = Math.Max(stages, TileRows / 2 * (columns + 8) * sizeof(float)) + tables;
         Launch(file, $"conv2d_{pass}_{name}_{(whole ? columns : "any")}", grid, columns == 128 ? 256 : 128, sharedBytes, KernelArgument.Structure(&arguments));
     }
+
+    /// <summary>Rounds the filters for backward-data and fills the tables.</summary>
+    private void RoundBackward(ConvolutionArguments arguments, long bytes)
+    {
+        const int Tile = 32;
+        (int inTiles, int outTiles) = ((arguments.InChannels + Tile - 1) / Tile, (arguments.OutChannels + Tile - 1) / Tile);
+        if (inTiles * Tile < arguments.RoundedRows || arguments.OutChannels * RoundedBytes % StageBytes != 0)
+        {
+            Clear(arguments.Rounded, (nuint)bytes);
+        }
+
+        var grid = new Grid(outTiles, inTiles, arguments.KernelHeight * arguments.KernelWidth);
+        Launch("conv2d_parts", "conv2d_round_backward", grid, 256, 0, KernelArgument.Structure(&arguments), Precision == Precision.Bf16, arguments.Rounded);
+    }
+
+    private void FillTables(ConvolutionArguments arguments, long length)
+    {
+        if (length > 0)
+        {
+            Launch("conv2d_parts", "conv2d_coefficients", 1, 256, 0, KernelArgument.Structure(&arguments));
+        }
+    }
+
+    /// <summary>Numbers in the tables of coefficients of a convolution's normalizations, rounded up so that what follows is aligned.</summary>
+    private static long TableLength(int sides, int inChannels, Normalization? input, int outChannels, NormalizedActivation? output) =>
+        (long)sides * ((input == null ? 0 : 3 * RoundUp(inChannels, 4)) + (output == null ? 0 : 5 * RoundUp(outChannels, 4)));
 
     private static int TileColumns(int channels, bool whole) => !whole || channels <= 32 ? 32 : channels <= 64 ? 64 : 128;
 
@@ -251,5 +327,8 @@ internal unsafe partial class CudaDevice : IFusedKernels
         public Divider ByIn = new(g.InChannels), ByOut = new(g.OutChannels), ByOutWidth = new(g.OutWidth), ByOutPixels = new(g.OutHeight * g.OutWidth);
         public float* X, Filters, Bias, Y, Gradient, Sums, Result, Tiles;
         public NormalizationArguments Input, Output;
+        public float* InputTable, OutputTable;
+        public byte* Rounded;
+        public int RoundedRows, RoundedPitch;
     }
 }
