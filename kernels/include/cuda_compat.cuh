@@ -34,9 +34,11 @@
 
 #if defined(CUDA_EMU) && !defined(__clang__)
 #define PRAGMA_UNROLL _Pragma("GCC unroll 64")
+#define PRAGMA_UNROLL_2 _Pragma("GCC unroll 2")
 #define PRAGMA_ROLLED _Pragma("GCC unroll 1")
 #else
 #define PRAGMA_UNROLL _Pragma("unroll")
+#define PRAGMA_UNROLL_2 _Pragma("unroll 2")
 #define PRAGMA_ROLLED _Pragma("unroll 1")
 #endif
 

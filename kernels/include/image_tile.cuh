@@ -142,7 +142,8 @@ template <int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProdu
       const int shift = taps.shift(t);
       // The filters of the next step; behind the last one once more those of the first.
       const uint4* next = fragment + taps.filter(t + 1 < count ? t + 1 : 0) * (IN / 16 * STEP);
-      PRAGMA_UNROLL
+      // Two steps a turn, so that registers take turns, too; more of them spill.
+      PRAGMA_UNROLL_2
       for (int c = 0; c < IN / 16; c++) {
         const uint4* ahead = c + 1 < IN / 16 ? tap + (c + 1) * STEP : next;
         uint4 following[2];

@@ -73,7 +73,7 @@ public sealed partial class PtxLintTests
     }
 
     [Test]
-    public void NoMoreThanFourRegistersAreSpilled()
+    public void NoMoreThanNineRegistersAreSpilled()
     {
         string folder = Path.Combine(Root(), "artifacts", "kernels");
         string[] reports = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.ptxas") : [];
@@ -82,8 +82,9 @@ public sealed partial class PtxLintTests
             Assert.Ignore("no report of ptxas: it was not on PATH when the kernels were compiled");
         }
 
-        // The assembler parks a register or two in kernels that it squeezes under the limit for one more block.
-        var spilling = reports.SelectMany(File.ReadLines).Where(line => Spill().Match(line) is { Success: true } spill && int.Parse(spill.Groups[1].Value) > 16);
+        // The assembler parks some in kernels that it squeezes under the limit for one more block: up to 4 of clang's PTX, up to 9 of nvcc's.
+        const int Most = 9 * sizeof(uint);
+        var spilling = reports.SelectMany(File.ReadLines).Where(line => Spill().Match(line) is { Success: true } spill && int.Parse(spill.Groups[1].Value) > Most);
         Assert.That(spilling, Is.Empty);
     }
 
