@@ -61,7 +61,8 @@ internal static class ImageOperations
             Tensor<float> patches = set.Gaussian(g.Batch, g.Height, g.Width, 1);
             return new PreparedOperation(
                 () => kernels.Conv2dForward(g, patches, filters, null, y, options, mean, inverse, runningMean, runningVariance),
-                () => [Plain.Conv2d(g, Doubles(patches), Doubles(filters), null)], Actual) { Vendor = vendor };
+                () => [Plain.Conv2d(g, Doubles(patches), Doubles(filters), null)], Actual)
+            { Vendor = vendor };
         }
 
         Bfloat16Activation x = Activation(set, g.Batch, g.Height, g.InChannels);
@@ -72,7 +73,8 @@ internal static class ImageOperations
                 kernels.PackFilters(g, filters, packed);
                 kernels.Conv2dForward(g, x, packed, null, y, options, mean, inverse, runningMean, runningVariance);
             },
-            () => [Plain.Conv2d(g, Normalized(x), Doubles(filters), null)], Actual) { Vendor = vendor };
+            () => [Plain.Conv2d(g, Normalized(x), Doubles(filters), null)], Actual)
+        { Vendor = vendor };
     }
 
     private static PreparedOperation Backward(IImageKernels kernels, TensorSet set, Conv2dGeometry g, bool both)
@@ -96,7 +98,8 @@ internal static class ImageOperations
             return Of(
                 () => kernels.Conv2dBackward(g, patches, output, parts, dFilters),
                 () => [Plain.Conv2dBackwardFilter(g, Doubles(patches), Dy()).Filters],
-                dFilters) with { Vendor = vendor };
+                dFilters) with
+            { Vendor = vendor };
         }
 
         Bfloat16Activation x = Activation(set, g.Batch, g.Height, g.InChannels);
