@@ -511,12 +511,21 @@ int Sanitize()
         ([races], "races within blocks"),
         ([races, "--blocks"], "races between blocks"),
     ];
-    int worst = 0;
-    foreach ((string[] command, string what) in detectors)
+    // Each runs on one core.
+    var reports = new List<string>[detectors.Length];
+    var codes = new int[detectors.Length];
+    Parallel.For(0, detectors.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
     {
-        Console.WriteLine($"sanitize: {what}");
-        worst = Math.Max(worst, Run("setarch", [.. layout, .. command, launches]));
+        reports[i] = [];
+        codes[i] = Run("setarch", [.. layout, .. detectors[i].Command, launches], onLine: reports[i].Add, echo: false);
+    });
+    for (int i = 0; i < detectors.Length; i++)
+    {
+        Console.WriteLine($"sanitize: {detectors[i].What}");
+        reports[i].ForEach(Console.WriteLine);
     }
+
+    int worst = codes.Max();
 
     // What the detectors are worth: they must find the faults that were planted.
     foreach (string[] command in Planted(address, races))
@@ -599,8 +608,8 @@ void Must(string program, string[] arguments, string failure)
     }
 }
 
-// Runs a program to its end. With onLine, its output passes through us line by line; quiet shows none of it.
-int Run(string program, string[] arguments, string? folder = null, Action<string>? onLine = null, bool quiet = false)
+// Runs a program to its end. With onLine, its output passes through us line by line, and is shown if echo says so; quiet shows neither output nor errors.
+int Run(string program, string[] arguments, string? folder = null, Action<string>? onLine = null, bool quiet = false, bool echo = true)
 {
     bool captured = onLine is not null || quiet;
     var start = new ProcessStartInfo(program, arguments)
@@ -623,7 +632,7 @@ int Run(string program, string[] arguments, string? folder = null, Action<string
                 }
 
                 onLine?.Invoke(line);
-                if (!quiet)
+                if (!quiet && echo)
                 {
                     Console.WriteLine(line);
                 }

@@ -15,7 +15,7 @@ using namespace emu;
 
 namespace {
 // Of a kernel that has run for so long no more launches are run: a detector slows products down a hundredfold.
-constexpr double MostSeconds = 10;
+constexpr double MostSeconds = 1.5;
 
 struct Region {
     uintptr_t recorded;
