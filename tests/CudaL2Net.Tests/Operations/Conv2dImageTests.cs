@@ -3,6 +3,7 @@ using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
+using CudaL2Net.Tests.Interop;
 using CudaL2Net.Tests.Reference;
 using static CudaL2Net.Tests.Reference.Closeness;
 
@@ -169,6 +170,39 @@ public sealed class Conv2dImageTests
         Assert.That(tape.Parameters[0].Gradient!.ToArray(), Has.Some.Not.Zero.And.All.Matches<float>(float.IsFinite));
         Assert.That(Widen(first.RoundedGradient!), Has.Some.Not.Zero);
         Assert.That(first.Gradient!.ToArray(), Has.Some.Not.Zero);
+    }
+
+    /// <summary>Compute capability 8.6 has 99 KB of shared memory for a block: two stages of filters' operands do not fit.</summary>
+    [TestCase(32, 32, 64, 2)]
+    [TestCase(8, 128, 128, 1)]
+    public void DevicesWithLessSharedMemoryGiveTheSameBits(int side, int inChannels, int outChannels, int stride)
+    {
+        var layer = new Layer(2, 2, side, inChannels, outChannels, stride, Learned: false, Relu: true);
+        using var emulated = new EmulatedDevice();
+        float[][] larger = Run();
+        emulated["compute"] = 86;
+        float[][] smaller = Run();
+        for (int i = 0; i < larger.Length; i++)
+        {
+            Assert.That(smaller[i], Is.EqualTo(larger[i]));
+        }
+
+        float[][] Run()
+        {
+            Conv2dGeometry g = layer.Geometry;
+            var output = new Activation(20, 2, 2, g.OutHeight, outChannels, Learned: false, Relu: true);
+            double[] gradient = RoundedSamples(30, output.Length);
+            using CudaDevice device = Open(0);
+            Tensor<ushort> y = Allocate<ushort>(device, 2, g.OutHeight, g.OutWidth, outChannels), dInput = Allocate<ushort>(device, 2, side, side, inChannels);
+            Tensor<float> mean = Allocate<float>(device, 2, outChannels), inverse = Allocate<float>(device, 2, outChannels);
+            Tensor<float> running = Allocate<float>(device, outChannels), dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
+            Bfloat16Activation input = layer.Input(device);
+            Tensor<ushort> packed = layer.Pack(device);
+            device.Conv2dForward(g, input, packed, null, y, new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true), mean, inverse, running, running);
+            device.Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null), dFilters,
+                dInput, gatherSums: true);
+            return [Widen(y), mean.ToArray(), inverse.ToArray(), dFilters.ToArray(), Widen(dInput), input.Sums.ToArray()];
+        }
     }
 
     [Test]

@@ -3,6 +3,7 @@ using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Models;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
+using CudaL2Net.Tests.Interop;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Operations;
@@ -69,6 +70,25 @@ public sealed class DescribeTests
         var signs = new byte[3 * 16];
         plan.DescribeSigns(patches, signs, 16);
         Assert.That(signs, Is.EqualTo(L2Net.Binarize(planned)));
+    }
+
+    /// <summary>Compute capability 8.6 has 99 KB of shared memory for a block.</summary>
+    [Test]
+    public void ADeviceWithLessSharedMemoryDescribesLayerByLayer()
+    {
+        FoldedNetwork network = Network(PatchNormalization.PerPatch);
+        byte[] patches = Bytes(2);
+        float[] expected = Describe(network, patches), planned = new float[2 * 128];
+        using var emulated = new EmulatedDevice();
+        emulated["compute"] = 86;
+        using var device = new CudaDevice(0, Precision.Bf16);
+        using INetworkPlan plan = device.Kernels.Plan(network);
+        plan.Describe(patches, planned, 128);
+        for (int row = 0; row < 2; row++)
+        {
+            double square = Enumerable.Range(128 * row, 128).Sum(k => Math.Pow(planned[k] - expected[k], 2));
+            Assert.That(Math.Sqrt(square), Is.LessThan(2e-2));
+        }
     }
 
     [Test]

@@ -53,6 +53,9 @@ internal unsafe partial class CudaDevice
             network.Layers.Select(layer => (layer.Kernel, layer.Stride, layer.Padding, layer.InChannels, layer.OutChannels)).SequenceEqual(Shape)
                 && network.Layers.Select(layer => layer.Relu).SequenceEqual([true, true, true, true, true, true, false]);
 
+        /// <summary>Whether a block may have as much shared memory: on compute capability 8.6 and 8.9 it may not.</summary>
+        public static bool HasRoom(CudaDevice device) => device.properties.SharedMemoryPerBlockOptin >= TowerSharedBytes;
+
         /// <inheritdoc/>
         public int BytesPerPatch => Features * sizeof(ushort);
 

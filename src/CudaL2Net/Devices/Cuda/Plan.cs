@@ -51,7 +51,8 @@ internal unsafe partial class CudaDevice
         {
             this.device = device;
             this.network = network;
-            tower = device.Precision == Precision.Bf16 && FusedTower.Fits(network) ? new FusedTower(device, network) : new LayeredTower(device, network);
+            bool fused = device.Precision == Precision.Bf16 && FusedTower.Fits(network) && FusedTower.HasRoom(device);
+            tower = fused ? new FusedTower(device, network) : new LayeredTower(device, network);
             uploads = new CudaStream(device.context);
             slots = [new Slot(device), new Slot(device)];
         }
