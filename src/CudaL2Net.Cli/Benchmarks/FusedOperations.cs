@@ -90,7 +90,7 @@ internal static class FusedOperations
     {
         Activation? input = normalizedInput ? Activation.Random(set, g.Batch, g.Height, g.Width, g.InChannels, relu: true) : null;
         Tensor<float> x = input?.X ?? set.Gaussian(g.Batch, g.Height, g.Width, g.InChannels);
-        Tensor<float> filters = Filters(set, g), y = set.Empty<float>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
+        Tensor<float> filters = set.Filters(g), y = set.Empty<float>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
         Tensor<float> mean = set.Empty<float>(Sides, g.OutChannels), inverse = set.Empty<float>(Sides, g.OutChannels);
         Tensor<float> runningMean = set.Empty<float>(g.OutChannels), runningVariance = set.Empty<float>(g.OutChannels);
         IFusedKernels kernels = Kernels(set);
@@ -105,7 +105,7 @@ internal static class FusedOperations
     {
         Activation output = Activation.Random(set, g.Batch, g.OutHeight, g.OutWidth, g.OutChannels, relu);
         Activation? input = normalizedInput ? Activation.Random(set, g.Batch, g.Height, g.Width, g.InChannels, relu: true) : null;
-        Tensor<float> gradient = Gradient(set, output), filters = Filters(set, g), dInput = set.Empty<float>(g.Batch, g.Height, g.Width, g.InChannels);
+        Tensor<float> gradient = Gradient(set, output), filters = set.Filters(g), dInput = set.Empty<float>(g.Batch, g.Height, g.Width, g.InChannels);
         IFusedKernels kernels = Kernels(set);
         return Of(
             () => kernels.Conv2dBackwardData(g, output.Stored, gradient, filters, dInput, input?.Stored),
@@ -141,8 +141,6 @@ internal static class FusedOperations
         IFusedKernels kernels = Kernels(set);
         return Of(() => kernels.NormalizationSums(activation.Stored, gradient), () => [activation.GradientSums(gradient)], activation.Stored.Sums);
     }
-
-    private static Tensor<float> Filters(TensorSet set, Conv2dGeometry g) => set.Gaussian(g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
 
     /// <summary>A random gradient of an activation, whose sums are made complete.</summary>
     private static Tensor<float> Gradient(TensorSet set, Activation activation)

@@ -51,7 +51,7 @@ internal static class ImageOperations
     private static PreparedOperation Forward(IImageKernels kernels, TensorSet set, Conv2dGeometry g)
     {
         Tensor<ushort> y = set.Empty<ushort>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
-        Tensor<float> mean = set.Empty<float>(Sides, g.OutChannels), inverse = set.Empty<float>(Sides, g.OutChannels), filters = Filters(set, g);
+        Tensor<float> mean = set.Empty<float>(Sides, g.OutChannels), inverse = set.Empty<float>(Sides, g.OutChannels), filters = set.Filters(g);
         Tensor<float> runningMean = set.Empty<float>(g.OutChannels), runningVariance = set.Empty<float>(g.OutChannels);
         var options = new BatchNormOptions(Sides, 1e-5f, 0.1f, Relu: true);
         double[][] Actual() => [Doubles(y)];
@@ -88,7 +88,7 @@ internal static class ImageOperations
                 Doubles(output.Normalization.InverseDeviation), Sides, relu: true, Doubles(gradient)), value => (float)value));
         }
 
-        Tensor<float> filters = Filters(set, g), dFilters = set.Empty<float>(filters.Shape);
+        Tensor<float> filters = set.Filters(g), dFilters = set.Empty<float>(filters.Shape);
         VendorRun? vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.BackwardFilter);
         double[] Dy() => Plain.NormalizationGradient(Doubles(output.X), Doubles(output.Normalization.Mean), Doubles(output.Normalization.InverseDeviation), Sides,
             relu: true, Doubles(gradient));
@@ -125,8 +125,6 @@ internal static class ImageOperations
                 () => $"{vendor.Name()}; {other.Name()}"),
         };
     }
-
-    private static Tensor<float> Filters(TensorSet set, Conv2dGeometry g) => set.Gaussian(g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
 
     private static Bfloat16Activation Activation(TensorSet set, int patches, int side, int channels)
     {

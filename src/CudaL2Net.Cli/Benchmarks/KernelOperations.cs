@@ -57,7 +57,7 @@ internal static class KernelOperations
 
             yield return Convolution("conv2d forward", CudaDnnConvolutionPass.Forward, g => Work.Forward(g, arithmetic), (set, g) =>
             {
-                Tensor<float> x = X(set, g), filters = Filters(set, g), y = set.Empty<float>(Y(g));
+                Tensor<float> x = X(set, g), filters = set.Filters(g), y = set.Empty<float>(Y(g));
                 return PreparedOperation.Of(
                     () => set.Device.Kernels.Conv2dForward(g, x, filters, null, y),
                     () => [Plain.Conv2d(g, Doubles(x), Doubles(filters), null)],
@@ -67,7 +67,7 @@ internal static class KernelOperations
             {
                 yield return Convolution("conv2d backward data", CudaDnnConvolutionPass.BackwardData, g => Work.BackwardData(g, arithmetic), (set, g) =>
                 {
-                    Tensor<float> dy = set.Gaussian(Y(g)), filters = Filters(set, g), dx = set.Empty<float>(g.Batch, g.Height, g.Width, g.InChannels);
+                    Tensor<float> dy = set.Gaussian(Y(g)), filters = set.Filters(g), dx = set.Empty<float>(g.Batch, g.Height, g.Width, g.InChannels);
                     return PreparedOperation.Of(
                         () => set.Device.Kernels.Conv2dBackwardData(g, dy, filters, dx),
                         () => [Plain.Conv2dBackwardData(g, Doubles(dy), Doubles(filters))],
@@ -95,8 +95,6 @@ internal static class KernelOperations
         }
 
         static Tensor<float> X(TensorSet set, Conv2dGeometry g) => set.Gaussian(g.Batch, g.Height, g.Width, g.InChannels);
-
-        static Tensor<float> Filters(TensorSet set, Conv2dGeometry g) => set.Gaussian(g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
 
         static int[] Y(Conv2dGeometry g) => [g.Batch, g.OutHeight, g.OutWidth, g.OutChannels];
     }

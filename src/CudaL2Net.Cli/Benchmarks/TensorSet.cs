@@ -49,7 +49,10 @@ internal sealed class TensorSet(Device device) : IDisposable
         return tensor;
     }
 
-    /// <summary>The same, cut off to bf16.</summary>
+    /// <summary>Such draws as a convolution's filters.</summary>
+    public Tensor<float> Filters(in Conv2dGeometry g) => Gaussian(g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
+
+    /// <summary>Draws as by <see cref="Gaussian"/>, cut off to bf16.</summary>
     public Tensor<ushort> Bfloat16(params ReadOnlySpan<int> shape)
     {
         Tensor<ushort> tensor = Empty<ushort>(shape);
