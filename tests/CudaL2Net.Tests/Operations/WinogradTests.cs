@@ -44,7 +44,21 @@ public sealed unsafe class WinogradTests
         }
 
         float* transformed = (float*)NativeMemory.Alloc(WinogradPass.FilterLength(g.InChannels, g.OutChannels), sizeof(float));
-        WinogradPass.TransformFilters(filters, g.InChannels, g.OutChannels, transformed);
+        int columns = RegisterTile.Columns, depth = 9 * g.InChannels;
+        float[] panel = new float[depth * columns];
+        for (int first = 0; first < g.OutChannels; first += columns)
+        {
+            for (int i = 0; i < panel.Length; i++)
+            {
+                panel[i] = filters[((first + (i % columns)) * depth) + (i / columns)];
+            }
+
+            fixed (float* packed = panel)
+            {
+                WinogradPass.TransformFilters(packed, g.InChannels, g.OutChannels, false, transformed + (first * g.InChannels));
+            }
+        }
+
         fixed (float* from = source)
         fixed (float* to = y)
         fixed (float* b = bias)

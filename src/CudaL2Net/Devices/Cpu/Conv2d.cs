@@ -54,6 +54,12 @@ internal sealed unsafe partial class CpuDevice
         }
 
         PackForward(g, filters.Pointer, panels);
+        if (FitsWinograd(g, g.InChannels, g.OutChannels))
+        {
+            Winograd(g, g.InChannels, g.OutChannels, x.Pointer, panels, paddedBias, false, y.Pointer);
+            return;
+        }
+
         if (IsProduct(g))
         {
             MatrixProduct(g.Batch * g.Height * g.Width, g.OutChannels, g.InChannels, x.Pointer, panels, paddedBias, y.Pointer);
@@ -79,6 +85,7 @@ internal sealed unsafe partial class CpuDevice
     public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx)
     {
         Conv2dGeometry g = Collapse(geometry);
+        int taps = g.KernelHeight * g.KernelWidth;
         if (IsProduct(g))
         {
             float* product = Scratch(PanelScratch, ConvolutionPass.PanelLength(1, g.OutChannels, g.InChannels));
@@ -92,9 +99,17 @@ internal sealed unsafe partial class CpuDevice
             return;
         }
 
+        if (FitsWinograd(g, g.OutChannels, g.InChannels))
+        {
+            float* packed = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.OutChannels, g.InChannels));
+            PackBackward(g, 0, 0, taps, filters.Pointer, packed);
+            Winograd(g, g.OutChannels, g.InChannels, dy.Pointer, packed, null, true, dx.Pointer);
+            return;
+        }
+
         // Input row iy = stride u + r takes filter row kh from output row (iy + padding - kh) / stride, for the kh that divide: offset (r + padding - kh) /
         // stride from u.
-        int stride = g.Stride, phases = stride * stride, taps = g.KernelHeight * g.KernelWidth;
+        int stride = g.Stride, phases = stride * stride;
         int first = FirstOffset(g), lastRow = ((g.Height - 1) / stride) + LastOffset(g), lastColumn = ((g.Width - 1) / stride) + LastOffset(g);
         int margin = Math.Max(0, -first);
         int paddedRows = Math.Max(g.OutHeight, lastRow + 1) + margin, paddedColumns = Math.Max(g.OutWidth, lastColumn + 1) + margin;
@@ -161,7 +176,12 @@ internal sealed unsafe partial class CpuDevice
         nint partLength = (nint)taps * g.InChannels * g.OutChannels;
         float* sums;
         int parts = 1;
-        if (IsProduct(g))
+        if (FitsWinograd(g, g.InChannels, g.OutChannels))
+        {
+            sums = Scratch(GradientScratch, (nuint)partLength);
+            WinogradFilterGradient(g, x.Pointer, dy.Pointer, sums);
+        }
+        else if (IsProduct(g))
         {
             sums = Scratch(GradientScratch, (nuint)partLength);
             float* packed = Scratch(ImageScratch, (nuint)(ProductPixels * NarrowProductStride) * (nuint)pool.Threads);
@@ -436,7 +456,8 @@ internal sealed unsafe partial class CpuDevice
                 int count = Math.Min(Group, end - n);
                 for (int i = 0; i < count; i++)
                 {
-                    PackImage(X + ((n + i) * imageLength) + firstChannel, channels, packed + (i * PackedLength));
+                    ConvolutionPass.Pad(X + ((n + i) * imageLength) + firstChannel, Geometry.InChannels, Geometry.Height, Geometry.Width, channels,
+                        Geometry.Padding, packed + (i * PackedLength));
                 }
 
                 if (Vector512.IsHardwareAccelerated || Geometry.OutChannels % RegisterTile.NarrowColumns != 0)
@@ -448,36 +469,6 @@ internal sealed unsafe partial class CpuDevice
                     AddImagesNarrow(count, packed, channels, Dy + (n * gradientLength), sums);
                 }
             }
-        }
-
-        /// <summary>Copies channels of an image into the middle of a margin of zeros.</summary>
-        private readonly void PackImage(float* image, int channels, float* packed)
-        {
-            int padding = Geometry.Padding, paddedColumns = Geometry.Width + (2 * padding);
-            if (channels == Geometry.InChannels)
-            {
-                int paddedRows = Geometry.Height + (2 * padding);
-                ConvolutionPass.Pad(image, Geometry.Height, Geometry.Width, channels, padding, padding, paddedRows, paddedColumns, packed);
-                return;
-            }
-
-            int margin = padding * channels, marginRows = padding * paddedColumns * channels;
-            new Span<float>(packed, marginRows).Clear();
-            packed += marginRows;
-            for (int row = 0; row < Geometry.Height; row++)
-            {
-                new Span<float>(packed, margin).Clear();
-                packed += margin;
-                for (int column = 0; column < Geometry.Width; column++, image += Geometry.InChannels, packed += channels)
-                {
-                    new ReadOnlySpan<float>(image, channels).CopyTo(new Span<float>(packed, channels));
-                }
-
-                new Span<float>(packed, margin).Clear();
-                packed += margin;
-            }
-
-            new Span<float>(packed, marginRows).Clear();
         }
 
         /// <summary>

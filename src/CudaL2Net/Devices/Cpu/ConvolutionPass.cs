@@ -119,4 +119,33 @@ internal unsafe struct ConvolutionPass
 
         new Span<float>(to, (int)((paddedRows - top - rows) * paddedLength)).Clear();
     }
+
+    /// <summary>Copies some channels of an image of rows x columns x <paramref name="pixelStride"/> into the middle of a margin of zeros.</summary>
+    public static void Pad(float* image, int pixelStride, int rows, int columns, int channels, int padding, float* padded)
+    {
+        int paddedColumns = columns + (2 * padding);
+        if (channels == pixelStride)
+        {
+            Pad(image, rows, columns, channels, padding, padding, rows + (2 * padding), paddedColumns, padded);
+            return;
+        }
+
+        int margin = padding * channels, marginRows = padding * paddedColumns * channels;
+        new Span<float>(padded, marginRows).Clear();
+        padded += marginRows;
+        for (int row = 0; row < rows; row++)
+        {
+            new Span<float>(padded, margin).Clear();
+            padded += margin;
+            for (int column = 0; column < columns; column++, image += pixelStride, padded += channels)
+            {
+                new ReadOnlySpan<float>(image, channels).CopyTo(new Span<float>(padded, channels));
+            }
+
+            new Span<float>(padded, margin).Clear();
+            padded += margin;
+        }
+
+        new Span<float>(padded, marginRows).Clear();
+    }
 }

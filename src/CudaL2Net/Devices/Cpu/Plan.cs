@@ -38,9 +38,6 @@ internal sealed unsafe partial class CpuDevice
         // Patches whose last feature maps wait for the matrix product: 512 x 32 KB.
         private const int BlockPatches = 512;
 
-        // Tiles that a Winograd layer gathers, for whole register tiles and weights that are used more than once.
-        private static int WinogradTiles => 4 * RegisterTile.Rows * (Vector512.IsHardwareAccelerated ? 1 : 2);
-
         private readonly CpuDevice device;
         private readonly FoldedNetwork network;
         private readonly List<nint> memory = [];
@@ -81,7 +78,7 @@ internal sealed unsafe partial class CpuDevice
                 if (planned.ByWinograd)
                 {
                     planned.Winograd = Winograd(layer, g.Height, (nint)next * g.OutChannels);
-                    group = Math.Max(group, (WinogradTiles + planned.Winograd.Tiles - 1) / planned.Winograd.Tiles);
+                    group = Math.Max(group, planned.Winograd.ImagesAtOnce);
                     winogradLength = Math.Max(winogradLength, planned.Winograd.ScratchLength(group));
                 }
                 else
@@ -172,10 +169,9 @@ internal sealed unsafe partial class CpuDevice
 
         private WinogradPass Winograd(FoldedLayer layer, int side, nint targetRowStride)
         {
+            float* panels = Packed(layer, out float* bias);
             float* filters = (float*)Allocate(WinogradPass.FilterLength(layer.InChannels, layer.OutChannels) * sizeof(float));
-            WinogradPass.TransformFilters(layer.Filters, layer.InChannels, layer.OutChannels, filters);
-            float* bias = (float*)Allocate((nuint)layer.OutChannels * sizeof(float));
-            layer.Bias.CopyTo(new Span<float>(bias, layer.OutChannels));
+            device.TransformFilters(panels, layer.InChannels, layer.OutChannels, false, filters);
             return new WinogradPass
             {
                 Side = side,

@@ -8,7 +8,7 @@ namespace CudaL2Net.Devices.Cpu;
 /// pixels. A tile costs 36 multiplications a pair of channels instead of 144. The sums over input channels are 36 matrix products, [tiles][in] by [in][out].
 /// </summary>
 /// <remarks>
-/// Rounding errors grow by the size of the transforms' numbers, to 6e-6 of the largest output at 128 channels: for inference.
+/// Rounding errors grow by the size of the transforms' numbers, to 6e-6 of the largest output at 128 channels.
 /// </remarks>
 [SkipLocalsInit]
 internal unsafe struct WinogradPass
@@ -16,7 +16,8 @@ internal unsafe struct WinogradPass
     /// <summary>Output rows and columns of a tile.</summary>
     public const int TileSide = 4;
 
-    private const int Patch = TileSide + 2, Points = Patch * Patch, Lanes = 16;
+    /// <summary>Rows and columns of a tile's input, values of a transformed tile, and channels that are transformed together.</summary>
+    public const int Patch = TileSide + 2, Points = Patch * Patch, Lanes = 16;
 
     // Narrow vectors come with small caches: so many floats of transformed tiles, and the products of 32 output channels, pass through half a megabyte at once.
     private const int NarrowLength = 100_000, NarrowSlice = 32;
@@ -36,7 +37,7 @@ internal unsafe struct WinogradPass
     /// <summary>Transformed filters: [36][panels][in][channels of a panel].</summary>
     public float* Filters;
 
-    /// <summary>[out].</summary>
+    /// <summary>[out], or null.</summary>
     public float* Bias;
 
     /// <summary>Whether ReLU follows.</summary>
@@ -52,12 +53,25 @@ internal unsafe struct WinogradPass
     /// <summary>Tiles of an image.</summary>
     public readonly int Tiles => Side / TileSide * (Side / TileSide);
 
+    /// <summary>Images to gather for whole register tiles, and for filters that are used more than once.</summary>
+    public readonly int ImagesAtOnce
+    {
+        get
+        {
+            int least = 4 * RegisterTile.Rows * (Vector512.IsHardwareAccelerated ? 1 : 2);
+            return (least + Tiles - 1) / Tiles;
+        }
+    }
+
     /// <summary>Floats of scratch memory for <paramref name="images"/> images.</summary>
     public readonly nuint ScratchLength(int images)
     {
-        int tiles = TilesAtOnce(images * Tiles);
+        // Fewer images may be cut into larger parts.
+        int tiles = Vector512.IsHardwareAccelerated ? images * Tiles : Math.Min(images * Tiles, MostTiles + RegisterTile.NarrowRows);
         return (nuint)Points * (nuint)((tiles * (InChannels + ChannelsAtOnce)) + (2 * PointGap));
     }
+
+    private readonly int MostTiles => Math.Max(1, NarrowLength / Points / (InChannels + NarrowSlice));
 
     private readonly int ChannelsAtOnce => Vector512.IsHardwareAccelerated ? OutChannels : Math.Min(OutChannels, NarrowSlice);
 
@@ -69,33 +83,33 @@ internal unsafe struct WinogradPass
             return tiles;
         }
 
-        int most = Math.Max(1, NarrowLength / Points / (InChannels + NarrowSlice)), parts = (tiles + most - 1) / most;
+        int parts = (tiles + MostTiles - 1) / MostTiles;
         return Math.Min(tiles, ((tiles + parts - 1) / parts + RegisterTile.NarrowRows - 1) / RegisterTile.NarrowRows * RegisterTile.NarrowRows);
     }
 
-    /// <summary>G g G' for each pair of channels, in double precision. Filters [out][3][3][in].</summary>
-    public static void TransformFilters(ReadOnlySpan<float> filters, int inChannels, int outChannels, float* transformed)
+    /// <summary>G g G' of a panel's filters.</summary>
+    /// <param name="panel">Packed filters: [taps][in][channels of a panel].</param>
+    /// <param name="inChannels">Channels of a tap.</param>
+    /// <param name="outChannels">Channels of all panels.</param>
+    /// <param name="turned">Whether the taps go from last to first, as they do for the gradient of the input.</param>
+    /// <param name="transformed">The panel's place within the first of the 36 points, which lie in * out apart.</param>
+    public static void TransformFilters(float* panel, int inChannels, int outChannels, bool turned, float* transformed)
     {
-        ReadOnlySpan<double> g = [1 / 4.0, 0, 0, -1 / 6.0, -1 / 6.0, -1 / 6.0, -1 / 6.0, 1 / 6.0, -1 / 6.0, 1 / 24.0, 1 / 12.0, 1 / 6.0, 1 / 24.0, -1 / 12.0, 1 / 6.0, 0, 0, 1];
-        for (int o = 0; o < outChannels; o++)
+        Vector512<float>* half = stackalloc Vector512<float>[3 * Patch];
+        nint length = (nint)inChannels * RegisterTile.Columns, pointStride = (nint)inChannels * outChannels, tapStride = turned ? -length : length;
+        float* firstTap = turned ? panel + (8 * length) : panel;
+        for (nint i = 0; i < length; i += Lanes)
         {
-            for (int i = 0; i < inChannels; i++)
+            for (int column = 0; column < 3; column++)
             {
-                for (int row = 0; row < Patch; row++)
-                {
-                    for (int column = 0; column < Patch; column++)
-                    {
-                        double sum = 0;
-                        for (int tap = 0; tap < 9; tap++)
-                        {
-                            sum += g[(row * 3) + (tap / 3)] * g[(column * 3) + (tap % 3)] * filters[(((o * 9) + tap) * inChannels) + i];
-                        }
+                float* from = firstTap + (column * tapStride) + i;
+                FilterPoints(Vector512.Load(from), Vector512.Load(from + (3 * tapStride)), Vector512.Load(from + (6 * tapStride)), half + column, 3);
+            }
 
-                        int point = (row * Patch) + column, panel = o / RegisterTile.Columns;
-                        transformed[((((nint)point * (outChannels / RegisterTile.Columns)) + panel) * inChannels * RegisterTile.Columns)
-                            + (i * RegisterTile.Columns) + (o % RegisterTile.Columns)] = (float)sum;
-                    }
-                }
+            for (int row = 0; row < Patch; row++)
+            {
+                Vector512<float>* from = half + (3 * row);
+                FilterPoints(from[0], from[1], from[2], (Vector512<float>*)(transformed + (row * Patch * pointStride) + i), pointStride / Lanes);
             }
         }
     }
@@ -148,8 +162,8 @@ internal unsafe struct WinogradPass
                 float* to = target + (image * targetStride) + (TileSide * ((y * TargetRowStride) + ((nint)x * OutChannels))) + firstChannel;
                 for (int c = 0; c < Math.Min(slice, OutChannels - firstChannel); c += Lanes)
                 {
-                    TransformOutput(products + ((nint)tile * slice) + c, productStride, Vector512.Load(Bias + firstChannel + c), Relu, to + c, TargetRowStride,
-                        OutChannels);
+                    Vector512<float> bias = Bias == null ? Vector512<float>.Zero : Vector512.Load(Bias + firstChannel + c);
+                    TransformOutput(products + ((nint)tile * slice) + c, productStride, bias, Relu, to + c, TargetRowStride, OutChannels);
                 }
             }
         }
@@ -203,7 +217,7 @@ internal unsafe struct WinogradPass
     }
 
     /// <summary>B' d B of 16 channels of a 6 x 6 patch; the 36 results go to <paramref name="target"/>, <paramref name="pointStride"/> apart.</summary>
-    private static void TransformInput(float* source, nint rowStride, nint pixelStride, float* target, nint pointStride)
+    public static void TransformInput(float* source, nint rowStride, nint pixelStride, float* target, nint pointStride)
     {
         Vector512<float>* half = stackalloc Vector512<float>[Points];
         for (int column = 0; column < Patch; column++)
@@ -254,6 +268,19 @@ internal unsafe struct WinogradPass
             Vector512.Max(y2 + bias, least).Store(to + (2 * pixelStride));
             Vector512.Max(y3 + bias, least).Store(to + (3 * pixelStride));
         }
+    }
+
+    /// <summary>G times three values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FilterPoints(Vector512<float> g0, Vector512<float> g1, Vector512<float> g2, Vector512<float>* target, nint stride)
+    {
+        Vector512<float> sixth = Vector512.Create(-1 / 6f), ends = g0 + g2, outer = Vector512.FusedMultiplyAdd(g0, Vector512.Create(0.25f), g2);
+        target[0] = g0 * Vector512.Create(0.25f);
+        target[stride] = (ends + g1) * sixth;
+        target[2 * stride] = (ends - g1) * sixth;
+        target[3 * stride] = Vector512.FusedMultiplyAdd(g1, Vector512.Create(0.5f), outer) * Vector512.Create(1 / 6f);
+        target[4 * stride] = Vector512.FusedMultiplyAdd(g1, Vector512.Create(-0.5f), outer) * Vector512.Create(1 / 6f);
+        target[5 * stride] = g2;
     }
 
     /// <summary>B' times six values.</summary>
