@@ -14,12 +14,20 @@ internal sealed unsafe class MeteredDevice : Device
     public MeteredDevice(Device device)
     {
         this.device = device;
-        Kernels = device.FusedKernels is not null ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
+        Kernels = device.FusedKernels switch
+        {
+            IImageKernels => DispatchProxy.Create<IAllAndImageKernels, Meter>(),
+            not null => DispatchProxy.Create<IAllKernels, Meter>(),
+            null => DispatchProxy.Create<IKernels, Meter>(),
+        };
         Times = ((Meter)Kernels).Watch(device);
     }
 
-    /// <summary>What all interfaces offer.</summary>
-    internal interface IEveryKernel : IKernels, IImageKernels;
+    /// <summary>What a device with fused kernels offers.</summary>
+    internal interface IAllKernels : IKernels, IFusedKernels;
+
+    /// <summary>What a device that also keeps activations as bf16 offers.</summary>
+    internal interface IAllAndImageKernels : IKernels, IImageKernels;
 
     /// <inheritdoc/>
     public override string Name => device.Name;

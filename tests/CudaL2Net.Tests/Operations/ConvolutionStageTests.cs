@@ -21,6 +21,7 @@ public sealed class ConvolutionStageTests(string device) : OperationTests(device
         new object[] { 6, 2, 5, new[] { 33, 1, 5 }, 3, 1, 1 },
         new object[] { 6, 2, 9, new[] { 4, 32, 64 }, 3, 2, 1 },
         new object[] { 2, 2, 12, new[] { 8, 64, 128 }, 3, 1, 1 },
+        new object[] { 26, 2, 8, new[] { 32, 32, 64 }, 3, 1, 1 },
         new object[] { 10, 2, 8, new[] { 4, 132, 36 }, 8, 1, 0 },
         new object[] { 10, 2, 4, new[] { 3, 5, 6 }, 4, 1, 0 },
         new object[] { 4, 1, 6, new[] { 4, 8, 12 }, 2, 3, 2 },

@@ -43,6 +43,52 @@ internal sealed unsafe partial class CpuDevice
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
     {
         Conv2dGeometry g = Collapse(geometry);
+        Forward(g, Images(g, x.Pointer, 1), filters, bias, y.Pointer, default);
+    }
+
+    public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        BackwardData(g, OutputImages(g, dy.Pointer, 1), filters, dx.Pointer, default);
+    }
+
+    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        BackwardFilter(g, Images(g, x.Pointer, 1), OutputImages(g, dy.Pointer, 1), dFilters);
+        if (dBias != null)
+        {
+            int pixels = geometry.OutHeight * geometry.OutWidth;
+            double* biasSums = (double*)Scratch(GradientScratch, (nuint)geometry.OutChannels * 2);
+            new Span<double>(biasSums, geometry.OutChannels).Clear();
+            for (nint row = 0; row < (nint)geometry.Batch * pixels; row++)
+            {
+                for (int o = 0; o < geometry.OutChannels; o++)
+                {
+                    biasSums[o] += dy.Pointer[(row * geometry.OutChannels) + o];
+                }
+            }
+
+            for (int o = 0; o < geometry.OutChannels; o++)
+            {
+                dBias.Pointer[o] = (float)biasSums[o];
+            }
+        }
+    }
+
+    private static ImageReader Images(in Conv2dGeometry g, float* x, int sides) =>
+        new() { X = x, Rows = g.Height, Columns = g.Width, Channels = g.InChannels, Count = g.Batch, ImagesPerSide = g.Batch / sides };
+
+    private static ImageReader OutputImages(in Conv2dGeometry g, float* y, int sides) =>
+        new() { X = y, Rows = g.OutHeight, Columns = g.OutWidth, Channels = g.OutChannels, Count = g.Batch, ImagesPerSide = g.Batch / sides };
+
+    /// <summary>Images that a job goes through at a time, all of one side.</summary>
+    private static int ImagesOfJob(in Conv2dGeometry g, int inChannels, int outChannels, int imagesPerSide) =>
+        FitsWinograd(g, inChannels, outChannels) ? Math.Min(WinogradPass.ImagesAtOnce(g.Height), imagesPerSide) : 1;
+
+    /// <summary>The convolution of images; sums are taken of blocks of <see cref="ImagesOfJob"/> images. A product takes plain images and no sums.</summary>
+    private void Forward(in Conv2dGeometry g, in ImageReader images, Tensor<float> filters, Tensor<float>? bias, float* y, in BlockSums sums)
+    {
         int taps = g.KernelHeight * g.KernelWidth;
         float* panels = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.InChannels,
             g.OutChannels) + (nuint)ConvolutionPass.PaddedColumns(g.OutChannels));
@@ -56,13 +102,13 @@ internal sealed unsafe partial class CpuDevice
         PackForward(g, filters.Pointer, panels);
         if (FitsWinograd(g, g.InChannels, g.OutChannels))
         {
-            Winograd(g, g.InChannels, g.OutChannels, x.Pointer, panels, paddedBias, false, y.Pointer);
+            Winograd(images, g.OutChannels, panels, paddedBias, false, y, sums);
             return;
         }
 
         if (IsProduct(g))
         {
-            MatrixProduct(g.Batch * g.Height * g.Width, g.OutChannels, g.InChannels, x.Pointer, panels, paddedBias, y.Pointer);
+            MatrixProduct(g.Batch * g.Height * g.Width, g.OutChannels, g.InChannels, images.X, panels, paddedBias, y);
             return;
         }
 
@@ -73,18 +119,19 @@ internal sealed unsafe partial class CpuDevice
         var job = new ForwardJob
         {
             Geometry = g,
-            X = x.Pointer,
-            Y = y.Pointer,
+            Images = images,
+            Sums = sums,
+            Y = y,
             PaddedLength = imageLength,
-            Padded = g.Padding == 0 ? null : Scratch(ImageScratch, (nuint)imageLength * (nuint)pool.Threads),
+            Padded = g.Padding == 0 && images.Coefficients == null ? null : Scratch(ImageScratch, (nuint)imageLength * (nuint)pool.Threads),
             Pass = ForwardPass(g, paddedColumns, offsets, panels, paddedBias, false, g.OutChannels, (nint)g.OutWidth * g.OutChannels),
         };
         pool.For(g.Batch, job);
     }
 
-    public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx)
+    /// <summary>The gradient of the convolution's input from that of its output; as <see cref="Forward"/>.</summary>
+    private void BackwardData(in Conv2dGeometry g, in ImageReader gradients, Tensor<float> filters, float* dx, in BlockSums sums)
     {
-        Conv2dGeometry g = Collapse(geometry);
         int taps = g.KernelHeight * g.KernelWidth;
         if (IsProduct(g))
         {
@@ -95,7 +142,7 @@ internal sealed unsafe partial class CpuDevice
                 Filters = filters.Pointer,
                 Panels = product
             });
-            MatrixProduct(g.Batch * g.Height * g.Width, g.InChannels, g.OutChannels, dy.Pointer, product, null, dx.Pointer);
+            MatrixProduct(g.Batch * g.Height * g.Width, g.InChannels, g.OutChannels, gradients.X, product, null, dx);
             return;
         }
 
@@ -103,7 +150,7 @@ internal sealed unsafe partial class CpuDevice
         {
             float* packed = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.OutChannels, g.InChannels));
             PackBackward(g, 0, 0, taps, filters.Pointer, packed);
-            Winograd(g, g.OutChannels, g.InChannels, dy.Pointer, packed, null, true, dx.Pointer);
+            Winograd(gradients, g.InChannels, packed, null, true, dx, sums);
             return;
         }
 
@@ -158,8 +205,9 @@ internal sealed unsafe partial class CpuDevice
         var job = new BackwardDataJob
         {
             Geometry = g,
-            Dy = dy.Pointer,
-            Dx = dx.Pointer,
+            Gradients = gradients,
+            Sums = sums,
+            Dx = dx,
             Margin = margin,
             PaddedRows = paddedRows,
             PaddedColumns = paddedColumns,
@@ -169,9 +217,9 @@ internal sealed unsafe partial class CpuDevice
         pool.For(g.Batch, job);
     }
 
-    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias)
+    /// <summary>The gradient of the filters from input and gradient of the output. A product takes plain images.</summary>
+    private void BackwardFilter(in Conv2dGeometry g, in ImageReader images, in ImageReader gradients, Tensor<float> dFilters)
     {
-        Conv2dGeometry g = Collapse(geometry);
         int taps = g.KernelHeight * g.KernelWidth;
         nint partLength = (nint)taps * g.InChannels * g.OutChannels;
         float* sums;
@@ -179,7 +227,7 @@ internal sealed unsafe partial class CpuDevice
         if (FitsWinograd(g, g.InChannels, g.OutChannels))
         {
             sums = Scratch(GradientScratch, (nuint)partLength);
-            WinogradFilterGradient(g, x.Pointer, dy.Pointer, sums);
+            WinogradFilterGradient(images, gradients, sums);
         }
         else if (IsProduct(g))
         {
@@ -188,8 +236,8 @@ internal sealed unsafe partial class CpuDevice
             pool.For((g.InChannels + ProductChannels - 1) / ProductChannels, new ProductGradientJob
             {
                 Geometry = g,
-                X = x.Pointer,
-                Dy = dy.Pointer,
+                X = images.X,
+                Dy = gradients.X,
                 Packed = packed,
                 Sums = sums,
             });
@@ -211,10 +259,10 @@ internal sealed unsafe partial class CpuDevice
                 Parts = parts,
                 Ranges = ranges,
                 Group = group,
-                X = x.Pointer,
-                Dy = dy.Pointer,
+                Images = images,
+                Gradients = gradients,
                 PackedLength = packedLength,
-                Packed = Scratch(ImageScratch, (nuint)(packedLength * group) * (nuint)pool.Threads),
+                Packed = Scratch(ImageScratch, (nuint)((packedLength + gradients.ImageLength) * group) * (nuint)pool.Threads),
                 Sums = sums,
             });
         }
@@ -229,24 +277,6 @@ internal sealed unsafe partial class CpuDevice
             Sums = sums,
             Filters = dFilters.Pointer,
         });
-        if (dBias != null)
-        {
-            int pixels = geometry.OutHeight * geometry.OutWidth;
-            double* biasSums = (double*)Scratch(GradientScratch, (nuint)geometry.OutChannels * 2);
-            new Span<double>(biasSums, geometry.OutChannels).Clear();
-            for (nint row = 0; row < (nint)geometry.Batch * pixels; row++)
-            {
-                for (int o = 0; o < geometry.OutChannels; o++)
-                {
-                    biasSums[o] += dy.Pointer[(row * geometry.OutChannels) + o];
-                }
-            }
-
-            for (int o = 0; o < geometry.OutChannels; o++)
-            {
-                dBias.Pointer[o] = (float)biasSums[o];
-            }
-        }
     }
 
     /// <summary>The forward sweep over an image with its margin, writing pixels that lie <paramref name="targetPixelStride"/> floats apart.</summary>
@@ -387,43 +417,52 @@ internal sealed unsafe partial class CpuDevice
     private struct ForwardJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
-        public float* X, Y, Padded;
+        public ImageReader Images;
+        public BlockSums Sums;
+        public float* Y, Padded;
         public nint PaddedLength;
         public ConvolutionPass Pass;
 
         public readonly void Run(int index, int worker)
         {
-            float* image = X + ((nint)index * Geometry.Height * Geometry.Width * Geometry.InChannels);
+            float* image = Images.X + (index * Images.ImageLength);
             if (Padded != null)
             {
-                float* padded = Padded + (worker * PaddedLength);
-                ConvolutionPass.Pad(image, Geometry.Height, Geometry.Width, Geometry.InChannels, Geometry.Padding, Geometry.Padding,
-                    Geometry.Height + (2 * Geometry.Padding), Geometry.Width + (2 * Geometry.Padding), padded);
-                image = padded;
+                image = Padded + (worker * PaddedLength);
+                Images.Read(index, 0, Geometry.InChannels, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding),
+                    Geometry.Width + (2 * Geometry.Padding), image);
             }
 
-            Pass.Run(image, Y + ((nint)index * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels));
+            int pixels = Geometry.OutHeight * Geometry.OutWidth;
+            nint first = (nint)index * pixels;
+            Pass.Run(image, Y + (first * Geometry.OutChannels));
+            Sums.Gather(index, index / Images.ImagesPerSide, Y, first, pixels);
         }
     }
 
     private struct BackwardDataJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
+        public ImageReader Gradients;
+        public BlockSums Sums;
         public int Margin, PaddedRows, PaddedColumns;
-        public float* Dy, Dx, Padded;
+        public float* Dx, Padded;
         public ConvolutionPass* Passes;
 
         public readonly void Run(int index, int worker)
         {
             float* padded = Padded + ((nint)worker * PaddedRows * PaddedColumns * Geometry.OutChannels);
-            ConvolutionPass.Pad(Dy + ((nint)index * Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels), Geometry.OutHeight, Geometry.OutWidth,
-                Geometry.OutChannels, Margin, Margin, PaddedRows, PaddedColumns, padded);
-            float* image = Dx + ((nint)index * Geometry.Height * Geometry.Width * Geometry.InChannels);
+            Gradients.Read(index, 0, Geometry.OutChannels, Margin, PaddedRows, PaddedColumns, padded);
+            int pixels = Geometry.Height * Geometry.Width;
+            nint first = (nint)index * pixels;
+            float* image = Dx + (first * Geometry.InChannels);
             for (int phase = 0; phase < Geometry.Stride * Geometry.Stride; phase++)
             {
                 int rowPhase = phase / Geometry.Stride, columnPhase = phase % Geometry.Stride;
                 Passes[phase].Run(padded, image + ((((nint)rowPhase * Geometry.Width) + columnPhase) * Geometry.InChannels));
             }
+
+            Sums.Gather(index, index / Gradients.ImagesPerSide, Dx, first, pixels);
         }
     }
 
@@ -431,8 +470,9 @@ internal sealed unsafe partial class CpuDevice
     private struct BackwardFilterJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
+        public ImageReader Images, Gradients;
         public int Parts, Ranges, Group;
-        public float* X, Dy, Packed, Sums;
+        public float* Packed, Sums;
         public nint PackedLength;
 
         public readonly void Run(int index, int worker)
@@ -447,26 +487,25 @@ internal sealed unsafe partial class CpuDevice
                 new Span<float>(sums + (tap * rowLength), channels * Geometry.OutChannels).Clear();
             }
 
-            float* packed = Packed + (worker * PackedLength * Group);
-            nint imageLength = (nint)Geometry.Height * Geometry.Width * Geometry.InChannels;
-            nint gradientLength = (nint)Geometry.OutHeight * Geometry.OutWidth * Geometry.OutChannels;
+            float* packed = Packed + (worker * (PackedLength + Gradients.ImageLength) * Group), finished = packed + (PackedLength * Group);
             int end = (int)((long)Geometry.Batch * (part + 1) / Parts);
             for (int n = (int)((long)Geometry.Batch * part / Parts); n < end; n += Group)
             {
                 int count = Math.Min(Group, end - n);
                 for (int i = 0; i < count; i++)
                 {
-                    ConvolutionPass.Pad(X + ((n + i) * imageLength) + firstChannel, Geometry.InChannels, Geometry.Height, Geometry.Width, channels,
-                        Geometry.Padding, packed + (i * PackedLength));
+                    Images.Read(n + i, firstChannel, channels, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding),
+                        Geometry.Width + (2 * Geometry.Padding), packed + (i * PackedLength));
                 }
 
+                float* gradient = Gradients.Whole(n, count, finished);
                 if (Vector512.IsHardwareAccelerated || Geometry.OutChannels % RegisterTile.NarrowColumns != 0)
                 {
-                    AddImages(count, packed, channels, Dy + (n * gradientLength), sums);
+                    AddImages(count, packed, channels, gradient, sums);
                 }
                 else
                 {
-                    AddImagesNarrow(count, packed, channels, Dy + (n * gradientLength), sums);
+                    AddImagesNarrow(count, packed, channels, gradient, sums);
                 }
             }
         }

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace CudaL2Net.Devices.Cpu;
 
 /// <summary>The CPU as a device: managed SIMD code on all cores, no native library. One file an operation.</summary>
-internal sealed unsafe partial class CpuDevice : Device, IKernels
+internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
 {
     private readonly WorkerPool pool;
 

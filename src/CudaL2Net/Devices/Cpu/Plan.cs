@@ -78,7 +78,7 @@ internal sealed unsafe partial class CpuDevice
                 if (planned.ByWinograd)
                 {
                     planned.Winograd = Winograd(layer, g.Height, (nint)next * g.OutChannels);
-                    group = Math.Max(group, planned.Winograd.ImagesAtOnce);
+                    group = Math.Max(group, WinogradPass.ImagesAtOnce(g.Height));
                     winogradLength = Math.Max(winogradLength, planned.Winograd.ScratchLength(group));
                 }
                 else

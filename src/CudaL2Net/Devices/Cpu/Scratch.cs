@@ -5,7 +5,7 @@ namespace CudaL2Net.Devices.Cpu;
 /// <summary>Working memory that kernels share: grown when a larger size is first asked for, so a replayed step allocates nothing.</summary>
 internal sealed unsafe partial class CpuDevice
 {
-    private readonly ScratchBlock[] scratch = new ScratchBlock[6];
+    private readonly ScratchBlock[] scratch = new ScratchBlock[11];
 
     /// <summary>At least <paramref name="length"/> floats, aligned to 64 bytes, contents undefined, valid until the next call for the same slot.</summary>
     private float* Scratch(int slot, nuint length)

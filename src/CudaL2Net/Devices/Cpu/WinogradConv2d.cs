@@ -26,29 +26,31 @@ internal sealed unsafe partial class CpuDevice
             Transformed = transformed,
         });
 
-    private void Winograd(in Conv2dGeometry g, int inChannels, int outChannels, float* source, float* panels, float* bias, bool turned, float* target)
+    private void Winograd(in ImageReader images, int outChannels, float* panels, float* bias, bool turned, float* target, in BlockSums sums)
     {
+        int side = images.Rows, inChannels = images.Channels;
         float* filters = Scratch(WinogradFilterScratch, WinogradPass.FilterLength(inChannels, outChannels));
         TransformFilters(panels, inChannels, outChannels, turned, filters);
         var pass = new WinogradPass
         {
-            Side = g.Height,
+            Side = side,
             InChannels = inChannels,
             OutChannels = outChannels,
-            TargetRowStride = (nint)g.Width * outChannels,
+            TargetRowStride = (nint)side * outChannels,
             Filters = filters,
             Bias = bias,
         };
-        int group = Math.Min(pass.ImagesAtOnce, g.Batch);
-        nint paddedLength = (nint)(g.Height + 2) * (g.Width + 2) * inChannels;
+        int group = Math.Min(WinogradPass.ImagesAtOnce(side), images.ImagesPerSide), groups = (images.ImagesPerSide + group - 1) / group;
+        nint paddedLength = (nint)(side + 2) * (side + 2) * inChannels;
         nuint scratchLength = ((nuint)(group * paddedLength) + pass.ScratchLength(group) + 15) & ~(nuint)15;
-        pool.For((g.Batch + group - 1) / group, new WinogradJob
+        pool.For(images.Sides * groups, new WinogradJob
         {
             Pass = pass,
-            Batch = g.Batch,
+            Images = images,
+            Sums = sums,
             Group = group,
+            Groups = groups,
             PaddedLength = paddedLength,
-            Source = source,
             Target = target,
             Scratch = Scratch(WinogradScratch, scratchLength * (nuint)pool.Threads),
             ScratchLength = (nint)scratchLength,
@@ -56,39 +58,37 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>The filter gradient as [tap][in][out].</summary>
-    private void WinogradFilterGradient(in Conv2dGeometry g, float* x, float* dy, float* gradient)
+    private void WinogradFilterGradient(in ImageReader images, in ImageReader gradients, float* gradient)
     {
-        int channels = WinogradChannels(g.InChannels), ranges = g.InChannels / channels, parts = Math.Clamp(WinogradPieces / ranges, 1, g.Batch);
+        int side = images.Rows, inChannels = images.Channels, channels = WinogradChannels(inChannels), ranges = inChannels / channels;
+        int parts = Math.Clamp(WinogradPieces / ranges, 1, images.Count);
         var pass = new WinogradGradient
         {
-            Side = g.Height,
+            Side = side,
             Channels = channels,
-            OutChannels = g.OutChannels,
-            PointStride = (nint)g.InChannels * g.OutChannels,
-            PanelStride = (nint)g.InChannels * RegisterTile.Columns,
+            OutChannels = gradients.Channels,
+            PointStride = (nint)inChannels * gradients.Channels,
+            PanelStride = (nint)inChannels * RegisterTile.Columns,
         };
-        int tiles = g.Height / WinogradPass.TileSide * (g.Height / WinogradPass.TileSide);
-        int group = Math.Clamp(WinogradGradient.TilesAtOnce / tiles, 1, g.Batch);
-        nint partLength = WinogradPass.Points * pass.PointStride, packedLength = (nint)(g.Height + 2) * (g.Width + 2) * channels;
-        nuint scratchLength = ((nuint)(group * packedLength) + pass.ScratchLength + 15) & ~(nuint)15;
+        int group = Math.Clamp(WinogradGradient.TilesAtOnce / pass.TilesOfImage, 1, images.Count);
+        nint partLength = WinogradPass.Points * pass.PointStride, packedLength = (nint)(side + 2) * (side + 2) * channels;
+        nuint scratchLength = ((nuint)(group * (packedLength + gradients.ImageLength)) + pass.ScratchLength + 15) & ~(nuint)15;
         float* sums = Scratch(WinogradFilterScratch, (nuint)partLength * (nuint)parts);
         pool.For(parts * ranges, new WinogradGradientJob
         {
             Pass = pass,
-            Batch = g.Batch,
-            InChannels = g.InChannels,
+            Images = images,
+            Gradients = gradients,
             Parts = parts,
             Ranges = ranges,
             Group = group,
-            X = x,
-            Dy = dy,
             Sums = sums,
             PartLength = partLength,
             PackedLength = packedLength,
             Scratch = Scratch(WinogradScratch, scratchLength * (nuint)pool.Threads),
             ScratchLength = (nint)scratchLength,
         });
-        pool.For(g.InChannels, new FinishWinogradGradientJob { Pass = pass, Parts = parts, PartLength = partLength, Sums = sums, Gradient = gradient });
+        pool.For(inChannels, new FinishWinogradGradientJob { Pass = pass, Parts = parts, PartLength = partLength, Sums = sums, Gradient = gradient });
     }
 
     /// <summary>Input channels whose gradient is computed together: as many as there are, up to 64, in equal parts.</summary>
@@ -116,26 +116,29 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
-    /// <summary>A group of images.</summary>
+    /// <summary>A group of images of one side.</summary>
     private struct WinogradJob : IParallelJob
     {
         public WinogradPass Pass;
-        public int Batch, Group;
-        public float* Source, Target, Scratch;
+        public ImageReader Images;
+        public BlockSums Sums;
+        public int Group, Groups;
+        public float* Target, Scratch;
         public nint PaddedLength, ScratchLength;
 
         public readonly void Run(int index, int worker)
         {
-            int first = index * Group, images = Math.Min(Group, Batch - first), side = Pass.Side;
+            int side = index / Groups, start = index % Groups * Group, count = Math.Min(Group, Images.ImagesPerSide - start), length = Pass.Side;
+            int first = (side * Images.ImagesPerSide) + start, pixels = length * length;
             float* padded = Scratch + (worker * ScratchLength);
-            for (int i = 0; i < images; i++)
+            for (int i = 0; i < count; i++)
             {
-                ConvolutionPass.Pad(Source + ((nint)(first + i) * side * side * Pass.InChannels), Pass.InChannels, side, side, Pass.InChannels, 1,
-                    padded + (i * PaddedLength));
+                Images.Read(first + i, 0, Pass.InChannels, 1, length + 2, length + 2, padded + (i * PaddedLength));
             }
 
-            nint targetLength = (nint)side * side * Pass.OutChannels;
-            Pass.Run(images, padded, PaddedLength, Target + (first * targetLength), targetLength, padded + (Group * PaddedLength));
+            nint firstPixel = (nint)first * pixels;
+            Pass.Run(count, padded, PaddedLength, Target + (firstPixel * Pass.OutChannels), (nint)pixels * Pass.OutChannels, padded + (Group * PaddedLength));
+            Sums.Gather(index, side, Target, firstPixel, count * pixels);
         }
     }
 
@@ -143,31 +146,31 @@ internal sealed unsafe partial class CpuDevice
     private struct WinogradGradientJob : IParallelJob
     {
         public WinogradGradient Pass;
-        public int Batch, InChannels, Parts, Ranges, Group;
-        public float* X, Dy, Sums, Scratch;
+        public ImageReader Images, Gradients;
+        public int Parts, Ranges, Group;
+        public float* Sums, Scratch;
         public nint PartLength, PackedLength, ScratchLength;
 
         public readonly void Run(int index, int worker)
         {
-            int part = index / Ranges, channels = Pass.Channels, first = index % Ranges * channels, side = Pass.Side;
+            int part = index / Ranges, channels = Pass.Channels, first = index % Ranges * channels, padded = Pass.Side + 2, pixels = Pass.Side * Pass.Side;
             float* sums = Sums + (part * PartLength) + ((nint)first * RegisterTile.Columns);
             for (nint row = 0; row < PartLength; row += Pass.PanelStride)
             {
                 new Span<float>(sums + row, channels * RegisterTile.Columns).Clear();
             }
 
-            float* packed = Scratch + (worker * ScratchLength);
-            nint pixels = (nint)side * side;
-            int end = (int)((long)Batch * (part + 1) / Parts);
-            for (int n = (int)((long)Batch * part / Parts); n < end; n += Group)
+            float* packed = Scratch + (worker * ScratchLength), finished = packed + (Group * PackedLength);
+            int end = (int)((long)Images.Count * (part + 1) / Parts);
+            for (int n = (int)((long)Images.Count * part / Parts); n < end; n += Group)
             {
-                int images = Math.Min(Group, end - n);
-                for (int i = 0; i < images; i++)
+                int count = Math.Min(Group, end - n);
+                for (int i = 0; i < count; i++)
                 {
-                    ConvolutionPass.Pad(X + ((n + i) * pixels * InChannels) + first, InChannels, side, side, channels, 1, packed + (i * PackedLength));
+                    Images.Read(n + i, first, channels, 1, padded, padded, packed + (i * PackedLength));
                 }
 
-                Pass.Add(images, packed, Dy + (n * pixels * Pass.OutChannels), sums, packed + (Group * PackedLength));
+                Pass.Add(count, packed, Gradients.Whole(n, count, finished), sums, finished + (Group * Gradients.ImageLength));
             }
         }
     }

@@ -28,7 +28,8 @@ internal unsafe struct WinogradGradient
     /// <summary>Floats between the sums of neighbouring points and neighbouring panels of output channels; those of input channels are neighbours.</summary>
     public nint PointStride, PanelStride;
 
-    private readonly int TilesOfImage => Side / TileSide * (Side / TileSide);
+    /// <summary>Tiles of an image.</summary>
+    public readonly int TilesOfImage => Side / TileSide * (Side / TileSide);
 
     private readonly nint InputStride => ((nint)TilesAtOnce * Channels) + PointGap;
 
@@ -183,11 +184,12 @@ internal unsafe struct WinogradGradient
     private static void GradientPoints(Vector512<float> y0, Vector512<float> y1, Vector512<float> y2, Vector512<float> y3, out Vector512<float> v0,
         out Vector512<float> v1, out Vector512<float> v2, out Vector512<float> v3, out Vector512<float> v4, out Vector512<float> v5)
     {
-        Vector512<float> four = Vector512.Create(4f), even = y0 + y2, odd = y1 + y3;
-        Vector512<float> outerEven = Vector512.FusedMultiplyAdd(four, y2, y0), half = Vector512.FusedMultiplyAdd(four, y3, y1), outerOdd = half + half;
+        Vector512<float> half = Vector512.Create(0.5f), two = Vector512.Create(2f);
+        Vector512<float> innerEven = Vector512.FusedMultiplyAdd(half, y2, y0), innerOdd = Vector512.FusedMultiplyAdd(half, y3, y1) * Vector512.Create(WinogradPass.Inner);
+        Vector512<float> outerEven = Vector512.FusedMultiplyAdd(two, y2, y0), outerOdd = Vector512.FusedMultiplyAdd(two, y3, y1) * Vector512.Create(WinogradPass.Outer);
         v0 = y0;
-        v1 = even + odd;
-        v2 = even - odd;
+        v1 = innerEven + innerOdd;
+        v2 = innerEven - innerOdd;
         v3 = outerEven + outerOdd;
         v4 = outerEven - outerOdd;
         v5 = y3;
@@ -198,9 +200,10 @@ internal unsafe struct WinogradGradient
     private static void Taps(Vector512<float> m0, Vector512<float> m1, Vector512<float> m2, Vector512<float> m3, Vector512<float> m4, Vector512<float> m5,
         Vector512<float>* target, nint stride)
     {
-        Vector512<float> sixth = Vector512.Create(1 / 6f), quarter = Vector512.Create(0.25f), sum = m1 + m2, outerSum = m3 + m4;
-        target[0] = Vector512.FusedMultiplyAdd(Vector512.FusedMultiplyAdd(outerSum, quarter, -sum), sixth, m0 * quarter);
-        target[stride] = Vector512.FusedMultiplyAdd(m3 - m4, Vector512.Create(0.5f), m2 - m1) * sixth;
-        target[2 * stride] = Vector512.FusedMultiplyAdd(outerSum - sum, sixth, m5);
+        Vector512<float> innerEven = (m1 + m2) * Vector512.Create(-2 / 3f), innerOdd = (m1 - m2) * Vector512.Create(-2 / 3f * WinogradPass.Inner);
+        Vector512<float> outerEven = (m3 + m4) * Vector512.Create(1 / 6f), outerOdd = (m3 - m4) * Vector512.Create(1 / 6f * WinogradPass.Outer);
+        target[0] = m0 + innerEven + outerEven;
+        target[stride] = innerOdd + outerOdd;
+        target[2 * stride] = Vector512.FusedMultiplyAdd(Vector512.Create(0.5f), innerEven, Vector512.FusedMultiplyAdd(Vector512.Create(2f), outerEven, m5));
     }
 }
