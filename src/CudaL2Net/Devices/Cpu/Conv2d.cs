@@ -83,8 +83,12 @@ internal sealed unsafe partial class CpuDevice
         new() { X = y, Rows = g.OutHeight, Columns = g.OutWidth, Channels = g.OutChannels, Count = g.Batch, ImagesPerSide = g.Batch / sides };
 
     /// <summary>Images that a job goes through at a time, all of one side.</summary>
-    private static int ImagesOfJob(in Conv2dGeometry g, int inChannels, int outChannels, int imagesPerSide) =>
-        FitsWinograd(g, inChannels, outChannels) ? Math.Min(WinogradPass.ImagesAtOnce(g.Height), imagesPerSide) : 1;
+    private static int ImagesOfJob(in Conv2dGeometry g, in ImageReader images, int outChannels)
+    {
+        nint length = ((nint)g.Height * g.Width * g.InChannels) + ((nint)g.OutHeight * g.OutWidth * g.OutChannels);
+        int most = FitsWinograd(g, images.Channels, outChannels) ? WinogradPass.ImagesAtOnce(g.Height) : ConvolutionPass.ImagesAtOnce(length);
+        return Math.Min(most, images.ImagesPerSide);
+    }
 
     /// <summary>The convolution of images; sums are taken of blocks of <see cref="ImagesOfJob"/> images. A product takes plain images and no sums.</summary>
     private void Forward(in Conv2dGeometry g, in ImageReader images, Tensor<float> filters, Tensor<float>? bias, float* y, in BlockSums sums)
@@ -114,6 +118,7 @@ internal sealed unsafe partial class CpuDevice
 
         int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
         nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
+        int group = ImagesOfJob(g, images, g.OutChannels), groups = (images.ImagesPerSide + group - 1) / group;
         int* offsets = stackalloc int[g.KernelHeight];
         ForwardOffsets(g, paddedColumns, offsets);
         var job = new ForwardJob
@@ -122,11 +127,13 @@ internal sealed unsafe partial class CpuDevice
             Images = images,
             Sums = sums,
             Y = y,
+            Group = group,
+            Groups = groups,
             PaddedLength = imageLength,
-            Padded = g.Padding == 0 && images.Coefficients == null ? null : Scratch(ImageScratch, (nuint)imageLength * (nuint)pool.Threads),
+            Padded = g.Padding == 0 && images.Coefficients == null ? null : Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
             Pass = ForwardPass(g, paddedColumns, offsets, panels, paddedBias, false, g.OutChannels, (nint)g.OutWidth * g.OutChannels),
         };
-        pool.For(g.Batch, job);
+        pool.For(images.Sides * groups, job);
     }
 
     /// <summary>The gradient of the convolution's input from that of its output; as <see cref="Forward"/>.</summary>
@@ -161,6 +168,7 @@ internal sealed unsafe partial class CpuDevice
         int margin = Math.Max(0, -first);
         int paddedRows = Math.Max(g.OutHeight, lastRow + 1) + margin, paddedColumns = Math.Max(g.OutWidth, lastColumn + 1) + margin;
         nint imageLength = (nint)paddedRows * paddedColumns * g.OutChannels;
+        int group = ImagesOfJob(g, gradients, g.InChannels), groups = (gradients.ImagesPerSide + group - 1) / group;
         nuint panelLength = ConvolutionPass.PanelLength(taps, g.OutChannels, g.InChannels);
         float* panels = Scratch(PanelScratch, panelLength);
         int* offsets = stackalloc int[taps];
@@ -211,10 +219,12 @@ internal sealed unsafe partial class CpuDevice
             Margin = margin,
             PaddedRows = paddedRows,
             PaddedColumns = paddedColumns,
-            Padded = Scratch(ImageScratch, (nuint)imageLength * (nuint)pool.Threads),
+            Group = group,
+            Groups = groups,
+            Padded = Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
             Passes = passes,
         };
-        pool.For(g.Batch, job);
+        pool.For(gradients.Sides * groups, job);
     }
 
     /// <summary>The gradient of the filters from input and gradient of the output. A product takes plain images.</summary>
@@ -419,24 +429,30 @@ internal sealed unsafe partial class CpuDevice
         public Conv2dGeometry Geometry;
         public ImageReader Images;
         public BlockSums Sums;
+        public int Group, Groups;
         public float* Y, Padded;
         public nint PaddedLength;
         public ConvolutionPass Pass;
 
         public readonly void Run(int index, int worker)
         {
-            float* image = Images.X + (index * Images.ImageLength);
+            int side = index / Groups, start = index % Groups * Group, count = Math.Min(Group, Images.ImagesPerSide - start);
+            int first = (side * Images.ImagesPerSide) + start;
+            float* source = Images.X + (first * Images.ImageLength);
             if (Padded != null)
             {
-                image = Padded + (worker * PaddedLength);
-                Images.Read(index, 0, Geometry.InChannels, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding),
-                    Geometry.Width + (2 * Geometry.Padding), image);
+                source = Padded + (worker * Group * PaddedLength);
+                for (int i = 0; i < count; i++)
+                {
+                    Images.Read(first + i, 0, Geometry.InChannels, Geometry.Padding, Geometry.Height + (2 * Geometry.Padding),
+                        Geometry.Width + (2 * Geometry.Padding), source + (i * PaddedLength));
+                }
             }
 
             int pixels = Geometry.OutHeight * Geometry.OutWidth;
-            nint first = (nint)index * pixels;
-            Pass.Run(image, Y + (first * Geometry.OutChannels));
-            Sums.Gather(index, index / Images.ImagesPerSide, Y, first, pixels);
+            nint firstPixel = (nint)first * pixels;
+            Pass.Run(count, source, PaddedLength, Y + (firstPixel * Geometry.OutChannels), (nint)pixels * Geometry.OutChannels);
+            Sums.Gather(index, side, Y, firstPixel, count * pixels);
         }
     }
 
@@ -445,24 +461,30 @@ internal sealed unsafe partial class CpuDevice
         public Conv2dGeometry Geometry;
         public ImageReader Gradients;
         public BlockSums Sums;
-        public int Margin, PaddedRows, PaddedColumns;
+        public int Margin, PaddedRows, PaddedColumns, Group, Groups;
         public float* Dx, Padded;
         public ConvolutionPass* Passes;
 
         public readonly void Run(int index, int worker)
         {
-            float* padded = Padded + ((nint)worker * PaddedRows * PaddedColumns * Geometry.OutChannels);
-            Gradients.Read(index, 0, Geometry.OutChannels, Margin, PaddedRows, PaddedColumns, padded);
-            int pixels = Geometry.Height * Geometry.Width;
-            nint first = (nint)index * pixels;
-            float* image = Dx + (first * Geometry.InChannels);
+            int side = index / Groups, start = index % Groups * Group, count = Math.Min(Group, Gradients.ImagesPerSide - start);
+            int first = (side * Gradients.ImagesPerSide) + start, pixels = Geometry.Height * Geometry.Width;
+            nint paddedLength = (nint)PaddedRows * PaddedColumns * Geometry.OutChannels, firstPixel = (nint)first * pixels;
+            float* padded = Padded + (worker * Group * paddedLength);
+            for (int i = 0; i < count; i++)
+            {
+                Gradients.Read(first + i, 0, Geometry.OutChannels, Margin, PaddedRows, PaddedColumns, padded + (i * paddedLength));
+            }
+
+            float* target = Dx + (firstPixel * Geometry.InChannels);
             for (int phase = 0; phase < Geometry.Stride * Geometry.Stride; phase++)
             {
                 int rowPhase = phase / Geometry.Stride, columnPhase = phase % Geometry.Stride;
-                Passes[phase].Run(padded, image + ((((nint)rowPhase * Geometry.Width) + columnPhase) * Geometry.InChannels));
+                Passes[phase].Run(count, padded, paddedLength, target + ((((nint)rowPhase * Geometry.Width) + columnPhase) * Geometry.InChannels),
+                    (nint)pixels * Geometry.InChannels);
             }
 
-            Sums.Gather(index, index / Gradients.ImagesPerSide, Dx, first, pixels);
+            Sums.Gather(index, side, Dx, firstPixel, count * pixels);
         }
     }
 
@@ -518,7 +540,10 @@ internal sealed unsafe partial class CpuDevice
             int outChannels = Geometry.OutChannels, columns = Geometry.OutWidth, pixels = columns * Geometry.OutHeight;
             int most = NarrowPixels / Geometry.Stride, rows = Math.Clamp(most / columns, 1, Geometry.OutHeight), images = Math.Max(1, most / pixels);
             nint rowStride = (nint)Geometry.Stride * (Geometry.Width + (2 * Geometry.Padding)) * channels;
+            int tiles = ((Geometry.KernelHeight * Geometry.KernelWidth * channels) + RegisterTile.NarrowRows - 1) / RegisterTile.NarrowRows;
             float* panel = stackalloc float[NarrowPixels * RegisterTile.NarrowColumns];
+            float* unused = stackalloc float[outChannels];
+            float** x = stackalloc float*[tiles * RegisterTile.NarrowRows], y = stackalloc float*[tiles * RegisterTile.NarrowRows];
             for (int image = 0; image < count; image += images)
             {
                 for (int row = 0; row < Geometry.OutHeight; row += rows)
@@ -539,44 +564,39 @@ internal sealed unsafe partial class CpuDevice
                         };
                         float* from = packed + (image * PackedLength) + (row * rowStride) + (column * layout.PixelStride);
                         float* gradient = dy + ((((((nint)image * Geometry.OutHeight) + row) * columns) + column) * outChannels);
+                        Rows(from, channels, sums, unused, x, y);
                         for (int o = 0; o < outChannels; o += RegisterTile.NarrowColumns)
                         {
-                            AddColumns(layout.PackGradients(gradient + o, panel), from, channels, panel, sums + o);
+                            GradientImages gradients = layout.PackGradients(gradient + o, panel);
+                            for (int tile = 0; tile < tiles; tile++)
+                            {
+                                RegisterTile.OuterProduct6x16(gradients, x + (tile * RegisterTile.NarrowRows), panel, y + (tile * RegisterTile.NarrowRows), o);
+                            }
                         }
                     }
                 }
             }
         }
 
-        private readonly void AddColumns(in GradientImages layout, float* from, int channels, float* panel, float* sums)
+        /// <summary>Where the rows of the gradient, the channels of all taps, begin in the images and in the sums; those beyond the last go nowhere.</summary>
+        private readonly void Rows(float* from, int channels, float* sums, float* unused, float** x, float** y)
         {
-            int outChannels = Geometry.OutChannels, rows = Geometry.KernelHeight * Geometry.KernelWidth * channels;
-            nint sumStride = (nint)Geometry.InChannels * outChannels, tapRow = (nint)(Geometry.Width + (2 * Geometry.Padding)) * channels;
-            float* unused = stackalloc float[RegisterTile.NarrowColumns];
-            float** x = stackalloc float*[RegisterTile.NarrowRows], y = stackalloc float*[RegisterTile.NarrowRows];
-            int channel = 0, tap = 0;
-            for (int row = 0; row < rows; row += RegisterTile.NarrowRows)
+            int rows = Geometry.KernelHeight * Geometry.KernelWidth * channels, row = 0;
+            nint sumStride = (nint)Geometry.InChannels * Geometry.OutChannels, tapRow = (nint)(Geometry.Width + (2 * Geometry.Padding)) * channels;
+            for (int tap = 0; tap < Geometry.KernelHeight * Geometry.KernelWidth; tap++)
             {
-                for (int m = 0; m < RegisterTile.NarrowRows; m++)
+                float* at = from + (tap / Geometry.KernelWidth * tapRow) + ((nint)(tap % Geometry.KernelWidth) * channels);
+                for (int channel = 0; channel < channels; channel++, row++)
                 {
-                    if (row + m >= rows)
-                    {
-                        x[m] = from;
-                        y[m] = unused;
-                        continue;
-                    }
-
-                    x[m] = from + channel;
-                    y[m] = sums + ((nint)channel * outChannels);
-                    if (++channel == channels)
-                    {
-                        channel = 0;
-                        sums += sumStride;
-                        from += ++tap % Geometry.KernelWidth == 0 ? tapRow - ((Geometry.KernelWidth - 1) * channels) : channels;
-                    }
+                    x[row] = at + channel;
+                    y[row] = sums + (tap * sumStride) + ((nint)channel * Geometry.OutChannels);
                 }
+            }
 
-                RegisterTile.OuterProduct6x16(layout, x, panel, y);
+            for (; row % RegisterTile.NarrowRows != 0; row++)
+            {
+                x[row] = from;
+                y[row] = unused;
             }
         }
 
@@ -736,7 +756,7 @@ internal sealed unsafe partial class CpuDevice
                         y[m] = c + m < channels ? sums + ((nint)(c + m) * Geometry.OutChannels) + o : unused;
                     }
 
-                    RegisterTile.OuterProduct6x16(layout, x, panel, y);
+                    RegisterTile.OuterProduct6x16(layout, x, panel, y, 0);
                 }
             }
         }

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace CudaL2Net.Devices.Cpu;
 
 /// <summary>
-/// One sweep of a filter bank over one image: every output pixel is a sum over taps at fixed offsets from its source pixel. A forward convolution is
+/// One sweep of a filter bank over images: every output pixel is a sum over taps at fixed offsets from its source pixel. A forward convolution is
 /// one pass; the backward pass to the data is one for each residue of the input's coordinates modulo the stride.
 /// </summary>
 [System.Runtime.CompilerServices.SkipLocalsInit]
@@ -11,6 +11,12 @@ internal unsafe struct ConvolutionPass
 {
     // Channels of all taps whose panel (18 KB) stays in the first cache while all pixels of an image pass over it.
     private const int NarrowDepth = 288;
+
+    // Pixels that are swept together: whole tiles.
+    private const int NarrowPixels = 1026;
+
+    // Floats of images, and of their outputs, that are swept together.
+    private const int GroupLength = 60_000;
 
     /// <summary>Output rows and columns.</summary>
     public int Rows, Columns;
@@ -44,15 +50,24 @@ internal unsafe struct ConvolutionPass
     /// <summary>Channels rounded up to whole panels.</summary>
     public static int PaddedColumns(int channels) => (channels + RegisterTile.Columns - 1) / RegisterTile.Columns * RegisterTile.Columns;
 
-    /// <summary>Sweeps one image. <paramref name="source"/> must hold a margin of zeros wherever a tap reaches beyond the image.</summary>
-    public readonly void Run(float* source, float* target)
+    /// <summary>Images to sweep together, of so many floats with their outputs: they stay in the second cache while each panel passes over them.</summary>
+    public static int ImagesAtOnce(nint length) => (int)Math.Max(GroupLength / length, 1);
+
+    /// <summary>Sweeps images. Sources must hold a margin of zeros wherever a tap reaches beyond the image.</summary>
+    /// <param name="images">How many.</param>
+    /// <param name="source">The first source pixel of the first output pixel.</param>
+    /// <param name="sourceStride">Floats from image to image.</param>
+    /// <param name="target">The first output pixel.</param>
+    /// <param name="targetStride">Floats from image to image.</param>
+    public readonly void Run(int images, float* source, nint sourceStride, float* target, nint targetStride)
     {
         int first = 0;
         if (!Vector512.IsHardwareAccelerated)
         {
-            for (; first + RegisterTile.Columns <= OutChannels; first += RegisterTile.Columns)
+            first = OutChannels / RegisterTile.Columns * RegisterTile.Columns;
+            for (int pixel = 0; pixel < images * Rows * Columns && first > 0; pixel += NarrowPixels)
             {
-                RunNarrow(source, target, first);
+                RunNarrow(pixel, Math.Min(NarrowPixels, (images * Rows * Columns) - pixel), first, source, sourceStride, target, targetStride);
             }
         }
 
@@ -61,10 +76,10 @@ internal unsafe struct ConvolutionPass
             float* panel = Panels + ((nint)n * Taps * Channels);
             float* bias = Bias == null ? null : Bias + n;
             int columns = Math.Min(RegisterTile.Columns, OutChannels - n);
-            for (int row = 0; row < Rows; row++)
+            for (int row = 0; row < images * Rows; row++)
             {
-                float* from = source + (row * SourceRowStride);
-                float* to = target + (row * TargetRowStride) + n;
+                float* from = source + (row / Rows * sourceStride) + (row % Rows * SourceRowStride);
+                float* to = target + (row / Rows * targetStride) + (row % Rows * TargetRowStride) + n;
                 for (int pixel = 0; pixel < Columns; pixel += RegisterTile.Rows)
                 {
                     int pixels = Math.Min(RegisterTile.Rows, Columns - pixel);
@@ -75,30 +90,43 @@ internal unsafe struct ConvolutionPass
         }
     }
 
-    /// <summary>A panel by tiles of six pixels, some taps after the other.</summary>
-    private readonly void RunNarrow(float* source, float* target, int n)
+    /// <summary>Whole panels, one after the other, by tiles of six pixels, some taps at a time. Where the pixels lie is found once, for all panels.</summary>
+    private readonly void RunNarrow(int first, int pixels, int outChannels, float* source, nint sourceStride, float* target, nint targetStride)
     {
-        float** from = stackalloc float*[RegisterTile.NarrowRows], to = stackalloc float*[RegisterTile.NarrowRows];
-        float* panel = Panels + ((nint)n * Taps * Channels);
-        float* bias = Bias == null ? null : Bias + n;
-        int pieces = ((Taps * Channels) + NarrowDepth - 1) / NarrowDepth, piece = (Taps + pieces - 1) / pieces;
-        for (int tap = 0; tap < Taps; tap += piece)
+        int tiles = (pixels + RegisterTile.NarrowRows - 1) / RegisterTile.NarrowRows;
+        float** from = stackalloc float*[tiles * RegisterTile.NarrowRows], to = stackalloc float*[tiles * RegisterTile.NarrowRows];
+        for (int pixel = first; pixel < first + pixels;)
         {
-            int taps = Math.Min(piece, Taps - tap), pixels = Rows * Columns, y = 0, x = 0;
-            for (int pixel = 0; pixel < pixels; pixel += RegisterTile.NarrowRows)
+            int row = pixel / Columns, column = pixel % Columns, end = Math.Min(Columns, column + first + pixels - pixel);
+            float* sourceRow = source + (row / Rows * sourceStride) + (row % Rows * SourceRowStride);
+            float* targetRow = target + (row / Rows * targetStride) + (row % Rows * TargetRowStride);
+            for (; column < end; column++, pixel++)
             {
-                for (int m = 0; m < RegisterTile.NarrowRows; m++)
-                {
-                    from[m] = source + (y * SourceRowStride) + (x * SourcePixelStride);
-                    to[m] = target + (y * TargetRowStride) + (x * TargetPixelStride);
-                    if (pixel + m + 1 < pixels && ++x == Columns)
-                    {
-                        (x, y) = (0, y + 1);
-                    }
-                }
+                from[pixel - first] = sourceRow + (column * SourcePixelStride);
+                to[pixel - first] = targetRow + (column * TargetPixelStride);
+            }
+        }
 
-                RegisterTile.Multiply6x16(from, Offsets + tap, taps, Channels, panel + ((nint)tap * Channels * RegisterTile.Columns), tap == 0 ? bias : null,
-                    tap > 0, Relu && tap + taps == Taps, to, n);
+        // Missing pixels of the last tile are computed as the last one once more.
+        for (int i = pixels; i < tiles * RegisterTile.NarrowRows; i++)
+        {
+            from[i] = from[pixels - 1];
+            to[i] = to[pixels - 1];
+        }
+
+        int pieces = ((Taps * Channels) + NarrowDepth - 1) / NarrowDepth, piece = (Taps + pieces - 1) / pieces;
+        for (int n = 0; n < outChannels; n += RegisterTile.Columns)
+        {
+            float* bias = Bias == null ? null : Bias + n;
+            for (int tap = 0; tap < Taps; tap += piece)
+            {
+                int taps = Math.Min(piece, Taps - tap);
+                float* panel = Panels + ((((nint)n * Taps) + ((nint)tap * RegisterTile.Columns)) * Channels);
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    RegisterTile.Multiply6x16(from + (tile * RegisterTile.NarrowRows), Offsets + tap, taps, Channels, panel, tap == 0 ? bias : null, tap > 0,
+                        Relu && tap + taps == Taps, to + (tile * RegisterTile.NarrowRows), n);
+                }
             }
         }
     }

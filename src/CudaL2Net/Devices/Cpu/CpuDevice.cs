@@ -38,12 +38,12 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
 
     internal override void* AllocateBytes(nuint bytes)
     {
-        void* memory = NativeMemory.AlignedAlloc(Math.Max(bytes, 64), 64);
+        void* memory = HostMemory.Allocate(bytes);
         NativeMemory.Clear(memory, bytes);
         return memory;
     }
 
-    internal override void FreeBytes(void* pointer) => NativeMemory.AlignedFree(pointer);
+    internal override void FreeBytes(void* pointer) => HostMemory.Free(pointer);
 
     internal override void CopyToDevice(void* device, void* host, nuint bytes) => NativeMemory.Copy(host, device, bytes);
 

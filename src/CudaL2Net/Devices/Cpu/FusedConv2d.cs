@@ -25,7 +25,7 @@ internal sealed unsafe partial class CpuDevice
             return;
         }
 
-        int blockImages = ImagesOfJob(g, g.InChannels, g.OutChannels, images.ImagesPerSide), blocks = (images.ImagesPerSide + blockImages - 1) / blockImages;
+        int blockImages = ImagesOfJob(g, images, g.OutChannels), blocks = (images.ImagesPerSide + blockImages - 1) / blockImages;
         int pixels = g.OutHeight * g.OutWidth;
         BlockSums sums = Sums(options.Sides * blocks, g.OutChannels);
         Forward(g, images, filters, bias, y.Pointer, sums);
@@ -66,7 +66,7 @@ internal sealed unsafe partial class CpuDevice
         }
 
         BlockSums sums = default;
-        int blockImages = ImagesOfJob(g, g.OutChannels, g.InChannels, gradients.ImagesPerSide), blocks = (gradients.ImagesPerSide + blockImages - 1) / blockImages;
+        int blockImages = ImagesOfJob(g, gradients, g.InChannels), blocks = (gradients.ImagesPerSide + blockImages - 1) / blockImages;
         if (input != null)
         {
             sums = Sums(gradients.Sides * blocks, g.InChannels);

@@ -206,7 +206,7 @@ internal sealed unsafe partial class CpuDevice
 
         private void* Allocate(nuint bytes)
         {
-            void* pointer = NativeMemory.AlignedAlloc(bytes, 64);
+            void* pointer = HostMemory.Allocate(bytes);
             NativeMemory.Clear(pointer, bytes);
             memory.Add((nint)pointer);
             return pointer;
@@ -217,7 +217,7 @@ internal sealed unsafe partial class CpuDevice
             disposed = true;
             foreach (nint pointer in memory)
             {
-                NativeMemory.AlignedFree((void*)pointer);
+                HostMemory.Free((void*)pointer);
             }
 
             memory.Clear();
@@ -278,10 +278,7 @@ internal sealed unsafe partial class CpuDevice
                 }
                 else
                 {
-                    for (int i = 0; i < patches; i++)
-                    {
-                        planned.Direct.Run(input + (i * planned.InputLength), to + (i * outputStride));
-                    }
+                    planned.Direct.Run(patches, input, planned.InputLength, to, outputStride);
                 }
             }
         }

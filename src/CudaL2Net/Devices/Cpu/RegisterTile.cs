@@ -458,9 +458,9 @@ internal static unsafe class RegisterTile
     }
 
     /// <summary>
-    /// y[m][j] += the sum over all pixels of all images of x[m] dy[j] for six channels and 16 columns; the channels may be of different taps.
+    /// y[m][column + j] += the sum over all pixels of all images of x[m] dy[j] for six channels and 16 columns; the channels may be of different taps.
     /// </summary>
-    public static void OuterProduct6x16(in GradientImages images, float** x, float* dy, float** y)
+    public static void OuterProduct6x16(in GradientImages images, float** x, float* dy, float** y, nint column)
     {
         Vector256<float> c00 = Vector256<float>.Zero, c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00;
         Vector256<float> c50 = c00, c51 = c00;
@@ -498,18 +498,18 @@ internal static unsafe class RegisterTile
             }
         }
 
-        Vector256.Store(Vector256.Load(y[0]) + c00, y[0]);
-        Vector256.Store(Vector256.Load(y[0] + 8) + c01, y[0] + 8);
-        Vector256.Store(Vector256.Load(y[1]) + c10, y[1]);
-        Vector256.Store(Vector256.Load(y[1] + 8) + c11, y[1] + 8);
-        Vector256.Store(Vector256.Load(y[2]) + c20, y[2]);
-        Vector256.Store(Vector256.Load(y[2] + 8) + c21, y[2] + 8);
-        Vector256.Store(Vector256.Load(y[3]) + c30, y[3]);
-        Vector256.Store(Vector256.Load(y[3] + 8) + c31, y[3] + 8);
-        Vector256.Store(Vector256.Load(y[4]) + c40, y[4]);
-        Vector256.Store(Vector256.Load(y[4] + 8) + c41, y[4] + 8);
-        Vector256.Store(Vector256.Load(y[5]) + c50, y[5]);
-        Vector256.Store(Vector256.Load(y[5] + 8) + c51, y[5] + 8);
+        Vector256.Store(Vector256.Load(y[0] + column) + c00, y[0] + column);
+        Vector256.Store(Vector256.Load(y[0] + column + 8) + c01, y[0] + column + 8);
+        Vector256.Store(Vector256.Load(y[1] + column) + c10, y[1] + column);
+        Vector256.Store(Vector256.Load(y[1] + column + 8) + c11, y[1] + column + 8);
+        Vector256.Store(Vector256.Load(y[2] + column) + c20, y[2] + column);
+        Vector256.Store(Vector256.Load(y[2] + column + 8) + c21, y[2] + column + 8);
+        Vector256.Store(Vector256.Load(y[3] + column) + c30, y[3] + column);
+        Vector256.Store(Vector256.Load(y[3] + column + 8) + c31, y[3] + column + 8);
+        Vector256.Store(Vector256.Load(y[4] + column) + c40, y[4] + column);
+        Vector256.Store(Vector256.Load(y[4] + column + 8) + c41, y[4] + column + 8);
+        Vector256.Store(Vector256.Load(y[5] + column) + c50, y[5] + column);
+        Vector256.Store(Vector256.Load(y[5] + column + 8) + c51, y[5] + column + 8);
     }
 
     /// <summary>

@@ -13,8 +13,8 @@ internal sealed unsafe partial class CpuDevice
         ref ScratchBlock block = ref scratch[slot];
         if (block.Length < length)
         {
-            NativeMemory.AlignedFree(block.Pointer);
-            block.Pointer = (float*)NativeMemory.AlignedAlloc(length * sizeof(float), 64);
+            HostMemory.Free(block.Pointer);
+            block.Pointer = (float*)HostMemory.Allocate(length * sizeof(float));
             block.Length = length;
         }
 
@@ -25,7 +25,7 @@ internal sealed unsafe partial class CpuDevice
     {
         foreach (ref ScratchBlock block in scratch.AsSpan())
         {
-            NativeMemory.AlignedFree(block.Pointer);
+            HostMemory.Free(block.Pointer);
             block = default;
         }
     }

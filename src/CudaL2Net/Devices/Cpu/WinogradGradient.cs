@@ -147,7 +147,7 @@ internal unsafe struct WinogradGradient
                     y[m] = c + m < Channels ? sums + ((nint)(c + m) * RegisterTile.Columns) : unused;
                 }
 
-                RegisterTile.OuterProduct6x16(layout, x, panel, y);
+                RegisterTile.OuterProduct6x16(layout, x, panel, y, 0);
             }
         }
     }
