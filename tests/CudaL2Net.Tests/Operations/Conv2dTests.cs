@@ -37,6 +37,8 @@ public sealed class Conv2dTests(string device) : OperationTests(device)
     [TestCase(1, 16, 64, 64, 3, 1, 1)]
     [TestCase(1, 16, 64, 128, 3, 2, 1)]
     [TestCase(3, 8, 128, 128, 3, 1, 1)]
+    [TestCase(37, 8, 48, 32, 3, 1, 1)]
+    [TestCase(19, 4, 80, 64, 3, 1, 1)]
     [TestCase(5, 8, 128, 128, 8, 1, 0)]
     public void TheLayersOfL2NetMatchTheReference(int batch, int side, int inChannels, int outChannels, int kernel, int stride, int padding) =>
         Check(new Conv2dGeometry(batch, side, side, inChannels, outChannels, kernel, kernel, stride, padding), bias: false);
