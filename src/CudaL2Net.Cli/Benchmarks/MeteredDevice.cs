@@ -14,7 +14,7 @@ internal sealed unsafe class MeteredDevice : Device
     public MeteredDevice(Device device)
     {
         this.device = device;
-        Kernels = device.FusedKernels is not null ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
+        Kernels = (device.FusedKernels ?? device.ImageKernels) is not null ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
         Times = ((Meter)Kernels).Watch(device);
     }
 
@@ -32,6 +32,10 @@ internal sealed unsafe class MeteredDevice : Device
 
     /// <inheritdoc/>
     public override Precision Precision => device.Precision;
+
+    internal override IFusedKernels? FusedKernels => device.FusedKernels == null ? null : (IFusedKernels)Kernels;
+
+    internal override IImageKernels? ImageKernels => device.ImageKernels == null ? null : (IImageKernels)Kernels;
 
     /// <summary>Of each operation the seconds and, for convolutions, the floating-point operations since the last clear.</summary>
     public Dictionary<string, (double Seconds, long Operations)> Times { get; }
