@@ -7,8 +7,7 @@ namespace CudaL2Net.Devices.Cuda.Vendor;
 
 /// <summary>
 /// Convolutions by cuDNN with all tensors in bfloat16. Between them batch normalization and ReLU are passes of this library's, one each to gather statistics, to
-/// normalize, to sum gradients and to finish them: cuDNN needs a call a side, another for ReLU, and does not have them for bfloat16 in every version that has the
-/// convolutions.
+/// normalize, to sum gradients and to finish them: cuDNN would need a call a side and another for ReLU.
 /// </summary>
 internal sealed unsafe partial class VendorDevice : IImageKernels
 {
