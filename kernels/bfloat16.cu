@@ -1,5 +1,5 @@
-// Passes over numbers stored as bf16, for convolutions that do nothing else (cuDNN's): rounding and widening, and batch normalization of x [sides][rows][c] as in
-// batch_norm.cu, c a multiple of 8, in four passes:
+// Passes over numbers stored as bf16, for convolutions that do nothing else (cuDNN's): rounding and widening, and batch normalization of x [sides][rows][c], c a
+// multiple of 8, as in batch_norm.cu but in four passes:
 //   bfloat16_moments         adds a bias to x where there is one; mean and squared deviations of each tile of rows, [side][tile][2][c]
 //   bfloat16_normalize       y = max(0, x factor + term), factor = scale r, term = shift - mean factor
 //   bfloat16_gradient_sums   sum(m) and sum(m xhat) of each tile, m = g where y is positive, xhat = (x - mean) r

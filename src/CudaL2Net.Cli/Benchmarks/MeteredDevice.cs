@@ -14,7 +14,8 @@ internal sealed unsafe class MeteredDevice : Device
     public MeteredDevice(Device device)
     {
         this.device = device;
-        Kernels = (device.FusedKernels ?? device.ImageKernels) is not null ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
+        bool fused = (device.FusedKernels ?? device.ImageKernels) is not null;
+        Kernels = fused ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
         Times = ((Meter)Kernels).Watch(device);
     }
 

@@ -83,7 +83,8 @@ internal static class BenchCommand
 
         if (device.Name != "cpu")
         {
-            return new BenchDevices(device.Name, precisions.Length > 0 ? precisions : Enum.GetValues<Precision>(), [0]) { Emulated = device.Emulated, Kernels = kernels };
+            precisions = precisions.Length > 0 ? precisions : Enum.GetValues<Precision>();
+            return new BenchDevices(device.Name, precisions, [0]) { Emulated = device.Emulated, Kernels = kernels };
         }
 
         if (kernels != KernelSet.Own)

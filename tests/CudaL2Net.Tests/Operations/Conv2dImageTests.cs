@@ -63,7 +63,8 @@ public sealed class Conv2dImageTests(KernelSet set)
             Tensor<float> runningMean = Allocate<float>(device, outChannels), runningVariance = Allocate<float>(device, outChannels);
             float[] bias = Samples.Gaussian(9, outChannels);
             var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
-            Kernels(device).Conv2dForward(g, layer.Input(device), layer.Pack(device), Upload<float>(device, bias), y, options, mean, inverse, runningMean, runningVariance);
+            Kernels(device).Conv2dForward(g, layer.Input(device), layer.Pack(device), Upload<float>(device, bias), y, options, mean, inverse, runningMean,
+                runningVariance);
 
             double[] expected = Plain.Conv2d(g, layer.Normalized(), layer.RoundedFilters(), Samples.Widen(bias));
             // What cuDNN gives is rounded before the bias is added, and again then; the statistics are of what is stored.
@@ -172,7 +173,8 @@ public sealed class Conv2dImageTests(KernelSet set)
         double[] gradient = RoundedSamples(30, output.Length), sums = output.Sums(gradient);
         Tensor<float> dFilters = Allocate<float>(device, 32, 3, 3, 1);
         Kernels(device).Conv2dBackward(g, uploaded, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters);
-        AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(g, Samples.Widen(patches), output.Finished(gradient, sums)).Filters, IsVendor ? Tolerance : 2e-5);
+        AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(g, Samples.Widen(patches), output.Finished(gradient, sums)).Filters,
+            IsVendor ? Tolerance : 2e-5);
     }
 
     /// <summary>The stages of a tape choose these kernels where they can, and read them by others where they must.</summary>
@@ -238,8 +240,8 @@ public sealed class Conv2dImageTests(KernelSet set)
             Bfloat16Activation input = layer.Input(device);
             Tensor<ushort> packed = layer.Pack(device);
             Kernels(device).Conv2dForward(g, input, packed, null, y, new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true), mean, inverse, running, running);
-            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null), dFilters,
-                dInput, gatherSums: true);
+            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null),
+                dFilters, dInput, gatherSums: true);
             return [Widen(y), mean.ToArray(), inverse.ToArray(), dFilters.ToArray(), Widen(dInput), input.Sums.ToArray()];
         }
     }

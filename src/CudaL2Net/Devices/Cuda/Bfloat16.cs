@@ -62,7 +62,7 @@ internal unsafe partial class CudaDevice
             KernelArgument.Structure(&arguments));
     }
 
-    /// <summary>How an activation is shared out: tiles of rows of one side, as many as fill the device eight times over or as give a thread four rows.</summary>
+    /// <summary>How an activation is shared out: tiles of rows of one side, eight a multiprocessor, or fewer where a thread would get less than four rows.</summary>
     private readonly struct StoredTiles
     {
         private const int MostGroups = 32, LeastRows = 4, Threads = 256;
