@@ -163,7 +163,7 @@ part_train() {
     local code=0
     bench 40 train train --device cuda --precision bf16 tf32 float32 $(sized --batch 1024 256 2048) || code=1
     bench 20 train-split train --device cuda --precision bf16 $(sized --batch 1024) --split || code=1
-    bench 20 train-vendor train --device cuda --kernels vendor --precision tf32 float32 $(sized --batch 1024) || code=1
+    bench 30 train-vendor train --device cuda --kernels vendor --precision bf16 tf32 float32 $(sized --batch 1024) || code=1
     return $code
 }
 

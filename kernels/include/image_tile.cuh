@@ -15,23 +15,6 @@ template <int CHANNELS, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk)
   return pixel * (CHANNELS * 2) + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
 }
 
-VEC_D float low_bf16(unsigned pair) { return __uint_as_float(pair << 16); }
-VEC_D float high_bf16(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
-
-// Eight neighbouring channels as floats.
-struct Eight {
-  float v[8];
-  VEC_MEMBER uint4 packed() const { return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7])); }
-};
-VEC_D Eight eight(uint4 u) {
-  return Eight{{low_bf16(u.x), high_bf16(u.x), low_bf16(u.y), high_bf16(u.y), low_bf16(u.z), high_bf16(u.z), low_bf16(u.w), high_bf16(u.w)}};
-}
-VEC_D Eight eight(const float* p) {
-  const float4 a = ld_f4(p), b = ld_f4(p + 4);
-  return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
-}
-VEC_D Eight eight_of(float v) { return Eight{{v, v, v, v, v, v, v, v}}; }
-
 // The part of IMAGES images that ROWS rows of output look at: units of work, counted strip by strip within an image.
 template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct Strip {
   static constexpr int CHANNELS = CHANNELS_, SIDE = SIDE_, STRIDE = STRIDE_, ROWS = ROWS_, IMAGES = IMAGES_;

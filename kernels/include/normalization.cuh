@@ -21,6 +21,23 @@ struct Four {
 };
 VEC_D Four four(float4 v) { return Four{{v.x, v.y, v.z, v.w}}; }
 
+VEC_D float low_bf16(unsigned pair) { return __uint_as_float(pair << 16); }
+VEC_D float high_bf16(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+// Eight neighbouring channels, which bf16 keeps in 16 bytes.
+struct Eight {
+  float v[8];
+  VEC_MEMBER uint4 packed() const { return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7])); }
+};
+VEC_D Eight eight(uint4 u) {
+  return Eight{{low_bf16(u.x), high_bf16(u.x), low_bf16(u.y), high_bf16(u.y), low_bf16(u.z), high_bf16(u.z), low_bf16(u.w), high_bf16(u.w)}};
+}
+VEC_D Eight eight(const float* p) {
+  const float4 a = ld_f4(p), b = ld_f4(p + 4);
+  return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
+}
+VEC_D Eight eight_of(float v) { return Eight{{v, v, v, v, v, v, v, v}}; }
+
 // Of four neighbouring channels; WHOLE: they exist and begin at a multiple of 4.
 template <bool WHOLE> VEC_D Four channels_of(const float* p, int c, int count, float otherwise) {
   Four r = {{otherwise, otherwise, otherwise, otherwise}};
@@ -33,6 +50,8 @@ template <bool WHOLE> VEC_D Four channels_of(const float* p, int c, int count, f
   }
   return r;
 }
+// Of eight neighbouring channels that begin at a multiple of 8.
+VEC_D Eight eight_channels_of(const float* p, int c, float otherwise) { return p == nullptr ? eight_of(otherwise) : eight(p + c); }
 VEC_D float channel_of(const float* p, int c, float otherwise) { return p == nullptr ? otherwise : __ldg(p + c); }
 
 VEC_D float standardized(float x, float mean, float inverseDeviation) { return (x - mean) * inverseDeviation; }

@@ -1,5 +1,6 @@
 using CudaL2Net.Cli.Benchmarks.Reference;
 using CudaL2Net.Devices;
+using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Interop;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -16,6 +17,8 @@ internal static class ImageOperations
 
     // Batches that are only timed have sums of zero: to add them up on the host would take longer than the measurement.
     private const int MostChecked = 16;
+
+    private static readonly BatchNormOptions Options = new(Sides, 1e-5f, 0.1f, Relu: true);
 
     /// <summary>The passes of all layers that there are such kernels for.</summary>
     public static IEnumerable<KernelOperation> All(IImageKernels kernels)
@@ -48,19 +51,83 @@ internal static class ImageOperations
         }
     }
 
+    /// <summary>The passes over such activations by themselves, which trainings on cuDNN's convolutions take.</summary>
+    public static IEnumerable<KernelOperation> Passes(CudaDevice device)
+    {
+        foreach ((int side, int channels) in new[] { (32, 32), (16, 64), (8, 128) })
+        {
+            yield return Row("batch norm forward images", side, channels, 6, 8, "reads x twice, writes y", (set, patches) =>
+            {
+                Bfloat16Activation x = Activation(set, patches, side, channels);
+                Tensor<float> runningMean = set.Empty<float>(channels), runningVariance = set.Empty<float>(channels);
+                Tensor<ushort> y = set.Empty<ushort>(x.X.Shape);
+                return new PreparedOperation(
+                    () =>
+                    {
+                        device.BatchStatistics(Options, x.X, null, x.Normalization.Mean, x.Normalization.InverseDeviation, runningMean, runningVariance);
+                        device.Normalize(x.X, x.Normalization, y);
+                    },
+                    () => [Plain.BatchNorm(Options, Doubles(x.X), channels, null, null, new double[channels], new double[channels])],
+                    () => [Doubles(y)]);
+            });
+            yield return Row("batch norm backward images", side, channels, 10, 12, "reads x and dy twice, writes dx", (set, patches) =>
+            {
+                Bfloat16Activation x = Activation(set, patches, side, channels);
+                Tensor<ushort> dy = set.Bfloat16(x.X.Shape), dx = set.Empty<ushort>(x.X.Shape);
+                return new PreparedOperation(
+                    () =>
+                    {
+                        device.NormalizationSums(x, dy);
+                        Finish(device, x, dy, dx);
+                    },
+                    () =>
+                    [
+                        Plain.NormalizationGradient(Doubles(x.X), Doubles(x.Normalization.Mean), Doubles(x.Normalization.InverseDeviation), Sides, relu: true,
+                            Doubles(dy)),
+                    ],
+                    () => [Doubles(dx)]);
+            });
+        }
+
+        yield return Row("round to bf16", 8, 128, 6, 1, "reads x, writes y", (set, patches) =>
+        {
+            Tensor<float> x = set.Gaussian(patches, 8, 8, 128);
+            Tensor<ushort> y = set.Empty<ushort>(x.Shape);
+            return new PreparedOperation(() => Round(device, x, y), () => [Doubles(x)], () => [Doubles(y)]);
+        });
+        yield return Row("widen from bf16", 8, 128, 6, 1, "reads x, writes y", (set, patches) =>
+        {
+            Tensor<ushort> x = set.Bfloat16(patches, 8, 8, 128);
+            Tensor<float> y = set.Empty<float>(x.Shape);
+            return PreparedOperation.Of(() => Widen(device, x, y), () => [Doubles(x)], y);
+        });
+
+        static KernelOperation Row(string operation, int side, int channels, int bytes, int operations, string counting,
+            Func<TensorSet, int, PreparedOperation> prepare) => new(
+                operation, $"{channels} channels on {side}x{side}",
+                patches => Work.PerValue((long)patches * side * side * channels, bytes, operations, counting), prepare)
+            { ByPrecision = true };
+    }
+
+    private static unsafe void Finish(CudaDevice device, Bfloat16Activation x, Tensor<ushort> dy, Tensor<ushort> dx) =>
+        device.NormalizationGradient(x, dy.Pointer, dx.Pointer);
+
+    private static unsafe void Round(CudaDevice device, Tensor<float> x, Tensor<ushort> y) => device.Round(x.Pointer, y.Pointer, x.Length);
+
+    private static unsafe void Widen(CudaDevice device, Tensor<ushort> x, Tensor<float> y) => device.Widen(x.Pointer, y.Pointer, x.Length);
+
     private static PreparedOperation Forward(IImageKernels kernels, TensorSet set, Conv2dGeometry g)
     {
         Tensor<ushort> y = set.Empty<ushort>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
         Tensor<float> mean = set.Empty<float>(Sides, g.OutChannels), inverse = set.Empty<float>(Sides, g.OutChannels), filters = set.Filters(g);
         Tensor<float> runningMean = set.Empty<float>(g.OutChannels), runningVariance = set.Empty<float>(g.OutChannels);
-        var options = new BatchNormOptions(Sides, 1e-5f, 0.1f, Relu: true);
         double[][] Actual() => [Doubles(y)];
         VendorRun? vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.Forward);
         if (g.InChannels == 1)
         {
             Tensor<float> patches = set.Gaussian(g.Batch, g.Height, g.Width, 1);
             return new PreparedOperation(
-                () => kernels.Conv2dForward(g, patches, filters, null, y, options, mean, inverse, runningMean, runningVariance),
+                () => kernels.Conv2dForward(g, patches, filters, null, y, Options, mean, inverse, runningMean, runningVariance),
                 () => [Plain.Conv2d(g, Doubles(patches), Doubles(filters), null)], Actual)
             { Vendor = vendor };
         }
@@ -71,7 +138,7 @@ internal static class ImageOperations
             () =>
             {
                 kernels.PackFilters(g, filters, packed);
-                kernels.Conv2dForward(g, x, packed, null, y, options, mean, inverse, runningMean, runningVariance);
+                kernels.Conv2dForward(g, x, packed, null, y, Options, mean, inverse, runningMean, runningVariance);
             },
             () => [Plain.Conv2d(g, Normalized(x), Doubles(filters), null)], Actual)
         { Vendor = vendor };

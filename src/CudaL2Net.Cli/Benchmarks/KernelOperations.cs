@@ -37,9 +37,10 @@ internal static class KernelOperations
         return
         [
             .. fused ? FusedOperations.All(device.Precision) : [],
-            .. device.FusedKernels is IImageKernels images ? ImageOperations.All(images) : [],
+            .. device.ImageKernels is { } images ? ImageOperations.All(images) : [],
             .. Convolutions(Peaks.For(device.Precision)),
             .. Normalizations(),
+            .. device is CudaDevice { Precision: Precision.Bf16 } stored ? ImageOperations.Passes(stored) : [],
             .. Elementwise(),
             .. Losses(),
             .. Optimizers(),

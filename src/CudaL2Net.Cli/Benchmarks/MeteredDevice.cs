@@ -14,20 +14,13 @@ internal sealed unsafe class MeteredDevice : Device
     public MeteredDevice(Device device)
     {
         this.device = device;
-        Kernels = device.FusedKernels switch
-        {
-            IImageKernels => DispatchProxy.Create<IAllAndImageKernels, Meter>(),
-            not null => DispatchProxy.Create<IAllKernels, Meter>(),
-            null => DispatchProxy.Create<IKernels, Meter>(),
-        };
+        bool fused = (device.FusedKernels ?? device.ImageKernels) is not null;
+        Kernels = fused ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
         Times = ((Meter)Kernels).Watch(device);
     }
 
-    /// <summary>What a device with fused kernels offers.</summary>
-    internal interface IAllKernels : IKernels, IFusedKernels;
-
-    /// <summary>What a device that also keeps activations as bf16 offers.</summary>
-    internal interface IAllAndImageKernels : IKernels, IImageKernels;
+    /// <summary>What all interfaces offer.</summary>
+    internal interface IEveryKernel : IKernels, IImageKernels;
 
     /// <inheritdoc/>
     public override string Name => device.Name;
@@ -40,6 +33,10 @@ internal sealed unsafe class MeteredDevice : Device
 
     /// <inheritdoc/>
     public override Precision Precision => device.Precision;
+
+    internal override IFusedKernels? FusedKernels => device.FusedKernels == null ? null : (IFusedKernels)Kernels;
+
+    internal override IImageKernels? ImageKernels => device.ImageKernels == null ? null : (IImageKernels)Kernels;
 
     /// <summary>Of each operation the seconds and, for convolutions, the floating-point operations since the last clear.</summary>
     public Dictionary<string, (double Seconds, long Operations)> Times { get; }

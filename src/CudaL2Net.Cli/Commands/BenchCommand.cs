@@ -83,8 +83,8 @@ internal static class BenchCommand
 
         if (device.Name != "cpu")
         {
-            Precision[] usual = kernels == KernelSet.Own ? Enum.GetValues<Precision>() : [Precision.Float32, Precision.Tf32];
-            return new BenchDevices(device.Name, precisions.Length > 0 ? precisions : usual, [0]) { Emulated = device.Emulated, Kernels = kernels };
+            precisions = precisions.Length > 0 ? precisions : Enum.GetValues<Precision>();
+            return new BenchDevices(device.Name, precisions, [0]) { Emulated = device.Emulated, Kernels = kernels };
         }
 
         if (kernels != KernelSet.Own)

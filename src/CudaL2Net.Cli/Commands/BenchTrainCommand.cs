@@ -17,7 +17,7 @@ internal static class BenchTrainCommand
 
     private static readonly Option<KernelSet> Kernels = new("--kernels")
     {
-        Description = "Whose kernels train: own, or vendor (cuDNN and cuBLAS, in float32 and tf32). Rows have the same names, so that both can be compared.",
+        Description = "Whose kernels train: own, or vendor (cuDNN and cuBLAS). Rows have the same names, so that both can be compared.",
         HelpName = "own|vendor",
     };
 
@@ -35,7 +35,7 @@ internal static class BenchTrainCommand
             "train",
             "Measure the training step: patches a second, share of what the device can do, the host's part, memory.",
             "cudal2net bench train --preset hardnet-200k --batch 256 1024 --precision bf16 tf32 --device cuda --out train.json",
-            "cudal2net bench train --kernels vendor --precision tf32 --batch 1024 --device cuda --out theirs.json",
+            "cudal2net bench train --kernels vendor --precision bf16 tf32 --batch 1024 --device cuda --out theirs.json",
             "cudal2net bench train --device cpu --threads 1 2 --split")
         {
             Preset, BenchCommand.Batches, BenchCommand.Precisions, CommonOptions.Device, BenchCommand.Threads, Kernels, BenchCommand.Rounds, Split,

@@ -79,8 +79,8 @@ internal static class TrainCommand
 
     private static readonly Option<KernelSet?> Kernels = new("--kernels")
     {
-        Description = "Whose kernels a GPU trains with: own (usual), or vendor, to compare with: convolutions and batch normalization by cuDNN, matrix products of "
-            + "losses by cuBLAS, which must be installed; in float32 or tf32.",
+        Description = "Whose kernels a GPU trains with: own (usual), or vendor, to compare with: convolutions (in float32 and tf32 batch normalization, too) by "
+            + "cuDNN, matrix products of losses by cuBLAS, which must be installed.",
         HelpName = "own|vendor",
     };
 

@@ -35,6 +35,9 @@ public abstract unsafe class Device : IDisposable
     /// <summary>The fused operations, where the device offers them.</summary>
     internal virtual IFusedKernels? FusedKernels => Kernels as IFusedKernels;
 
+    /// <summary>The convolutions that keep activations as bf16, where the device offers them.</summary>
+    internal virtual IImageKernels? ImageKernels => Kernels as IImageKernels;
+
     /// <summary>Whether this stands in for another kind of device, for tests.</summary>
     internal virtual bool Emulated => false;
 

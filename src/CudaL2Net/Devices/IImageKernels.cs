@@ -18,7 +18,7 @@ public interface IImageKernels : IFusedKernels
     /// <summary>Whether there are kernels for a convolution; with one input channel its input is patches that need no gradient.</summary>
     bool TakesImages(in Conv2dGeometry geometry);
 
-    /// <summary>Rounds and packs filters for the kernels of their geometry.</summary>
+    /// <summary>Rounds and packs filters for the kernels of their geometry, whose backward pass may keep numbers of its own with them.</summary>
     /// <param name="geometry">Sizes.</param>
     /// <param name="filters">[out][3][3][in].</param>
     /// <param name="packed">[2][out x 9 x in]: for the forward pass, then for the backward one.</param>
@@ -43,7 +43,7 @@ public interface IImageKernels : IFusedKernels
     void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> patches, Tensor<float> filters, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance);
 
-    /// <summary>The gradients with respect to filters and to the normalized input. A bias before a normalization has none.</summary>
+    /// <summary>The gradients with respect to filters and to the normalized input, after the forward pass. A bias before a normalization has none.</summary>
     /// <param name="geometry">Sizes.</param>
     /// <param name="input">As in the forward call.</param>
     /// <param name="packed">As in the forward call.</param>

@@ -9,26 +9,29 @@ public static class ConvolutionStage
 {
     /// <summary>
     /// Records a convolution, batch normalization and, if the options say so, ReLU. Where the device offers <see cref="IFusedKernels"/>, neither the normalized
-    /// activation nor the gradient of the convolution's output is ever stored: whoever reads the one or the other computes it.
+    /// activation nor the gradient of the convolution's output is ever stored: whoever reads the one or the other computes it. Where it offers
+    /// <see cref="IImageKernels"/> for the shape, they go from one to the next as bf16.
     /// </summary>
     /// <returns>[n][oh][ow][out].</returns>
     /// <exception cref="ArgumentException">The channels differ, the filter does not fit, or the batch does not divide into sides.</exception>
     public static Variable ConvolutionBatchNorm(this Tape tape, Variable x, Variable filters, Variable? bias, int stride, int padding,
         BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        if (tape.Device.FusedKernels is not { } kernels)
+        Conv2dGeometry geometry = TapeOperations.ConvolutionGeometry(x, filters, stride, padding);
+        bool readable = geometry.InChannels == 1 ? !x.NeedsGradient : x is { Stored: not null, RoundedGradient: null };
+        IImageKernels? images = readable && filters.NeedsGradient && tape.Device.ImageKernels is { } offered && offered.TakesImages(geometry) ? offered : null;
+        IFusedKernels? kernels = images ?? tape.Device.FusedKernels;
+        if (kernels == null)
         {
             return tape.BatchNorm(tape.Conv2d(x, filters, bias, stride, padding), options, scale, shift, runningMean, runningVariance);
         }
 
-        Conv2dGeometry geometry = TapeOperations.ConvolutionGeometry(x, filters, stride, padding);
         TapeOperations.RequireSides(geometry.Batch, options);
         Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
         Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
         Tensor<float> sums = tape.Own(tape.Device.Allocate<float>(options.Sides, 2, geometry.OutChannels));
         var normalization = new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale?.Value, shift?.Value);
-        bool readable = geometry.InChannels == 1 ? !x.NeedsGradient : x is { Stored: not null, RoundedGradient: null };
-        if (kernels is IImageKernels images && images.TakesImages(geometry) && readable && filters.NeedsGradient)
+        if (images != null)
         {
             return tape.ImageStage(images, geometry, x, filters, bias, options, scale, shift, runningMean, runningVariance, normalization, sums);
         }

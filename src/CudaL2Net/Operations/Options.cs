@@ -65,7 +65,8 @@ public enum KernelSet
     /// <summary>This library's.</summary>
     Own,
 
-    /// <summary>NVIDIA's where it has one, to compare with: convolutions and batch normalization by cuDNN, matrix products of losses by cuBLAS.</summary>
+    /// <summary>NVIDIA's where it has one, to compare with: convolutions and, in float32 and tf32, batch normalization by cuDNN, matrix products of losses by
+    /// cuBLAS.</summary>
     Vendor,
 }
 

@@ -100,12 +100,13 @@ public sealed class BenchCommandTests
         });
     }
 
-    [Test]
+    [TestCase("tf32")]
+    [TestCase("bf16")]
     [Category("Cuda")]
-    public void TheVendorTrainsUnderTheSameNames()
+    public void TheVendorTrainsUnderTheSameNames(string precision)
     {
         CudaDriver.Require();
-        string[] arguments = ["bench", "train", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", "tf32"];
+        string[] arguments = ["bench", "train", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", precision, "--split"];
         JsonNode own = Json([.. arguments, "--kernels", "own"])["rows"]![0]!, vendor = Json([.. arguments, "--kernels", "vendor"])["rows"]![0]!;
         Assert.That((string)vendor["name"]!, Is.EqualTo((string)own["name"]!));
         Assert.That((string)vendor["operation"]!, Does.Contain("cuDNN"));

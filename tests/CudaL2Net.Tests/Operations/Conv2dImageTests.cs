@@ -1,20 +1,24 @@
 using CudaL2Net.Autograd;
 using CudaL2Net.Devices;
 using CudaL2Net.Devices.Cuda;
+using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
 using CudaL2Net.Tests.Interop;
 using CudaL2Net.Tests.Reference;
 using static CudaL2Net.Tests.Reference.Closeness;
+using static CudaL2Net.Tests.Reference.StoredActivation;
 
 namespace CudaL2Net.Tests.Operations;
 
 /// <summary>
 /// The convolutions with activations as bf16 against double references of operands that are rounded in the same places. What is left is the rounding of
-/// results, half a unit of the last of 8 bits, and of operands that lie next to the middle between two numbers.
+/// results, half a unit of the last of 8 bits, and of operands that lie next to the middle between two numbers. By the vendor's convolutions, too, on the
+/// emulated device with its stand-in for cuDNN.
 /// </summary>
-[TestFixture(Category = "Cuda")]
-public sealed class Conv2dImageTests
+[TestFixture(KernelSet.Own, Category = "Cuda")]
+[TestFixture(KernelSet.Vendor, Category = "Cuda")]
+public sealed class Conv2dImageTests(KernelSet set)
 {
     private const double Tolerance = 5e-3;
 
@@ -32,9 +36,18 @@ public sealed class Conv2dImageTests
         new object[] { 1, 1, 8, 128, 128, 1 },
     ];
 
+    private bool IsVendor => set == KernelSet.Vendor;
+
     /// <summary>Skips the tests where there is no CUDA device.</summary>
     [OneTimeSetUp]
-    public void RequireDevice() => CudaDriver.Require();
+    public void RequireDevice()
+    {
+        CudaDriver.Require();
+        if (IsVendor && !CudaDriver.Emulated)
+        {
+            Assert.Ignore("a test of how the vendor's libraries are called; how exactly they compute is theirs to choose");
+        }
+    }
 
     [TestCaseSource(nameof(Shapes))]
     public void ForwardMatchesTheReference(int batch, int sides, int side, int inChannels, int outChannels, int stride)
@@ -50,11 +63,14 @@ public sealed class Conv2dImageTests
             Tensor<float> runningMean = Allocate<float>(device, outChannels), runningVariance = Allocate<float>(device, outChannels);
             float[] bias = Samples.Gaussian(9, outChannels);
             var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
-            device.Conv2dForward(g, layer.Input(device), layer.Pack(device), Upload<float>(device, bias), y, options, mean, inverse, runningMean, runningVariance);
+            Kernels(device).Conv2dForward(g, layer.Input(device), layer.Pack(device), Upload<float>(device, bias), y, options, mean, inverse, runningMean,
+                runningVariance);
 
             double[] expected = Plain.Conv2d(g, layer.Normalized(), layer.RoundedFilters(), Samples.Widen(bias));
-            AssertClose(Widen(y), expected, Tolerance);
-            AssertStatistics(options, expected, outChannels, mean, inverse, runningMean, runningVariance);
+            // What cuDNN gives is rounded before the bias is added, and again then; the statistics are of what is stored.
+            AssertClose(Widen(y), expected, IsVendor ? 2 * Tolerance : Tolerance);
+            AssertStatistics(options, IsVendor ? Samples.Widen(Widen(y)) : expected, outChannels, mean, inverse, runningMean, runningVariance,
+                IsVendor ? 1e-5 : 1e-3);
         }
     }
 
@@ -65,14 +81,16 @@ public sealed class Conv2dImageTests
         {
             var layer = new Layer(batch, sides, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
             Conv2dGeometry g = layer.Geometry;
-            var output = new Activation(20, batch, sides, g.OutHeight, outChannels, Learned: shared > 1, Relu: shared > 1);
+            var output = new StoredActivation(20, batch, sides, g.OutHeight, outChannels, Learned: shared > 1, Relu: shared > 1);
             double[] gradient = RoundedSamples(30, output.Length);
             using CudaDevice device = Open(shared);
             Bfloat16Activation input = layer.Input(device);
             Tensor<float> dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
             Tensor<ushort> dInput = Allocate<ushort>(device, batch, side, side, inChannels);
+            Tensor<ushort> packed = layer.Pack(device);
+            Forward(device, g, input, packed);
             double[] sums = output.Sums(gradient);
-            device.Conv2dBackward(g, input, layer.Pack(device), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
+            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
                 gatherSums: true);
 
             double[] dy = Array.ConvertAll(output.Finished(gradient, sums), Rounded);
@@ -83,14 +101,27 @@ public sealed class Conv2dImageTests
 
             // Without the gradient of the input, and without its sums.
             float[] filters = dFilters.ToArray();
-            device.Conv2dBackward(g, input, layer.Pack(device), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, null,
+            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, null,
                 gatherSums: false);
             Assert.That(dFilters.ToArray(), Is.EqualTo(filters));
             ushort[] bits = dInput.ToArray();
             dInput.Clear();
-            device.Conv2dBackward(g, input, layer.Pack(device), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
+            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
                 gatherSums: false);
             Assert.That(dInput.ToArray(), Is.EqualTo(bits));
+        }
+    }
+
+    [TestCase(3, 1, 5, 8, 24, 2)]
+    [TestCase(2, 2, 7, 24, 16, 1)]
+    public void OtherShapesAreTheVendorsOnly(int batch, int sides, int side, int inChannels, int outChannels, int stride)
+    {
+        using CudaDevice device = Open(0);
+        Assert.That(Kernels(device).TakesImages(new Conv2dGeometry(batch, side, side, inChannels, outChannels, 3, 3, stride, 1)), Is.EqualTo(IsVendor));
+        if (IsVendor)
+        {
+            ForwardMatchesTheReference(batch, sides, side, inChannels, outChannels, stride);
+            BackwardMatchesTheReference(batch, sides, side, inChannels, outChannels, stride);
         }
     }
 
@@ -98,7 +129,7 @@ public sealed class Conv2dImageTests
     public void AGradientMayComeInTwoParts([Values] bool rounded)
     {
         var layer = new Layer(6, 2, 8, 128, 128, 1, Learned: false, Relu: true);
-        var output = new Activation(20, 6, 2, 8, 128, Learned: false, Relu: true);
+        var output = new StoredActivation(20, 6, 2, 8, 128, Learned: false, Relu: true);
         double[] part = RoundedSamples(30, output.Length), other = Samples.Widen(Samples.Gaussian(31, output.Length));
         double[] gradient = new double[output.Length];
         for (int i = 0; i < gradient.Length; i++)
@@ -110,7 +141,10 @@ public sealed class Conv2dImageTests
         Tensor<float> dFilters = Allocate<float>(device, 128, 3, 3, 128);
         Bfloat16Activation uploaded = output.Upload(device, new double[2 * 2 * 128]);
         Tensor<float> full = Upload<float>(device, Array.ConvertAll(other, value => (float)value));
-        device.Conv2dBackward(layer.Geometry, layer.Input(device), layer.Pack(device), uploaded,
+        Bfloat16Activation input = layer.Input(device);
+        Tensor<ushort> packed = layer.Pack(device);
+        Forward(device, layer.Geometry, input, packed);
+        Kernels(device).Conv2dBackward(layer.Geometry, input, packed, uploaded,
             new GradientParts(rounded ? Bits(device, part) : null, full), dFilters, null, gatherSums: false);
         double[] sums = output.Sums(gradient);
         AssertClose(uploaded.Sums.ToArray(), sums, Tolerance);
@@ -128,17 +162,19 @@ public sealed class Conv2dImageTests
         Tensor<float> mean = Allocate<float>(device, sides, 32), inverse = Allocate<float>(device, sides, 32);
         Tensor<float> runningMean = Allocate<float>(device, 32), runningVariance = Allocate<float>(device, 32);
         var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
-        device.Conv2dForward(g, Upload<float>(device, patches), Upload<float>(device, filters), Upload<float>(device, bias), y, options, mean, inverse,
-            runningMean, runningVariance);
+        Tensor<float> uploaded = Upload<float>(device, patches);
+        Kernels(device).Conv2dForward(g, uploaded, Upload<float>(device, filters), Upload<float>(device, bias), y, options, mean, inverse, runningMean,
+            runningVariance);
         double[] expected = Plain.Conv2d(g, Samples.Widen(patches), Samples.Widen(filters), Samples.Widen(bias));
-        AssertClose(Widen(y), expected, Tolerance);
-        AssertStatistics(options, expected, 32, mean, inverse, runningMean, runningVariance, 1e-5);
+        AssertClose(Widen(y), expected, IsVendor ? 2 * Tolerance : Tolerance);
+        AssertStatistics(options, IsVendor ? Samples.Widen(Widen(y)) : expected, 32, mean, inverse, runningMean, runningVariance, 1e-5);
 
-        var output = new Activation(20, batch, sides, 32, 32, Learned: true, Relu: true);
+        var output = new StoredActivation(20, batch, sides, 32, 32, Learned: true, Relu: true);
         double[] gradient = RoundedSamples(30, output.Length), sums = output.Sums(gradient);
         Tensor<float> dFilters = Allocate<float>(device, 32, 3, 3, 1);
-        device.Conv2dBackward(g, Upload<float>(device, patches), output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters);
-        AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(g, Samples.Widen(patches), output.Finished(gradient, sums)).Filters, 2e-5);
+        Kernels(device).Conv2dBackward(g, uploaded, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters);
+        AssertClose(dFilters.ToArray(), Plain.Conv2dBackwardFilter(g, Samples.Widen(patches), output.Finished(gradient, sums)).Filters,
+            IsVendor ? Tolerance : 2e-5);
     }
 
     /// <summary>The stages of a tape choose these kernels where they can, and read them by others where they must.</summary>
@@ -157,7 +193,7 @@ public sealed class Conv2dImageTests
         Assert.That(first.Stored, Is.Not.Null);
         Assert.That(second.Stored, Is.Not.Null);
         Assert.That(third.Stored, Is.Null, "the stored activation has one reader; the second one gets it written out");
-        Assert.That(other.Stored, Is.Null, "48 channels have no kernel of their own");
+        Assert.That(other.Stored, IsVendor ? Is.Not.Null : Is.Null, "48 channels have no kernel of our own");
         foreach (Variable end in new[] { third, other })
         {
             Tensor<float> claimed = end.ClaimGradient();
@@ -177,6 +213,11 @@ public sealed class Conv2dImageTests
     [TestCase(8, 128, 128, 1)]
     public void DevicesWithLessSharedMemoryGiveTheSameBits(int side, int inChannels, int outChannels, int stride)
     {
+        if (IsVendor)
+        {
+            Assert.Ignore("a test of our own launches");
+        }
+
         var layer = new Layer(2, 2, side, inChannels, outChannels, stride, Learned: false, Relu: true);
         using var emulated = new EmulatedDevice();
         float[][] larger = Run();
@@ -190,7 +231,7 @@ public sealed class Conv2dImageTests
         float[][] Run()
         {
             Conv2dGeometry g = layer.Geometry;
-            var output = new Activation(20, 2, 2, g.OutHeight, outChannels, Learned: false, Relu: true);
+            var output = new StoredActivation(20, 2, 2, g.OutHeight, outChannels, Learned: false, Relu: true);
             double[] gradient = RoundedSamples(30, output.Length);
             using CudaDevice device = Open(0);
             Tensor<ushort> y = Allocate<ushort>(device, 2, g.OutHeight, g.OutWidth, outChannels), dInput = Allocate<ushort>(device, 2, side, side, inChannels);
@@ -198,9 +239,9 @@ public sealed class Conv2dImageTests
             Tensor<float> running = Allocate<float>(device, outChannels), dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
             Bfloat16Activation input = layer.Input(device);
             Tensor<ushort> packed = layer.Pack(device);
-            device.Conv2dForward(g, input, packed, null, y, new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true), mean, inverse, running, running);
-            device.Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null), dFilters,
-                dInput, gatherSums: true);
+            Kernels(device).Conv2dForward(g, input, packed, null, y, new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true), mean, inverse, running, running);
+            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null),
+                dFilters, dInput, gatherSums: true);
             return [Widen(y), mean.ToArray(), inverse.ToArray(), dFilters.ToArray(), Widen(dInput), input.Sums.ToArray()];
         }
     }
@@ -208,129 +249,39 @@ public sealed class Conv2dImageTests
     [Test]
     public void OtherPrecisionsAndShapesAreLeftToOtherKernels()
     {
-        using var tf32 = new CudaDevice(0, Precision.Tf32);
-        using CudaDevice bf16 = Open(0);
+        using CudaDevice tf32 = Open(0, Precision.Tf32), bf16 = Open(0);
         var g = new Conv2dGeometry(2, 16, 16, 64, 64, 3, 3, 1, 1);
-        Assert.That(tf32.TakesImages(g), Is.False);
-        Assert.That(bf16.TakesImages(g), Is.True);
-        Assert.That(bf16.TakesImages(g with { Padding = 0 }), Is.False);
-        Assert.That(bf16.TakesImages(g with { Stride = 2 }), Is.False);
-        Assert.That(bf16.TakesImages(g with { InChannels = 1 }), Is.False);
+        Assert.That(Kernels(tf32).TakesImages(g), Is.False);
+        Assert.That(Kernels(bf16).TakesImages(g), Is.True);
+        Assert.That(Kernels(bf16).TakesImages(g with { Padding = 0 }), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(bf16).TakesImages(g with { Stride = 2 }), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(bf16).TakesImages(g with { InChannels = 1 }), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(bf16).TakesImages(g with { InChannels = 12 }), Is.False);
+        Assert.That(Kernels(bf16).TakesImages(g with { OutChannels = 12 }), Is.False);
     }
-
-    // Launches are queued: what they read is kept until the test has ended.
-    private static readonly List<object> Kept = [];
 
     /// <summary>Lets go of the tensors of a test.</summary>
     [TearDown]
-    public void LetGo() => Kept.Clear();
+    public void LetGo() => StoredActivation.LetGo();
 
-    private static Tensor<T> Upload<T>(Device device, ReadOnlySpan<T> values, params ReadOnlySpan<int> shape)
-        where T : unmanaged
+    private CudaDevice Open(int shared, Precision precision = Precision.Bf16)
     {
-        Tensor<T> tensor = shape.Length == 0 ? device.Upload(values) : device.Upload(values, shape);
-        Kept.Add(tensor);
-        return tensor;
+        CudaDevice device = IsVendor ? new VendorDevice(0, precision) : new CudaDevice(0, precision);
+        device.SharedBytesOfMultiprocessor = shared;
+        return device;
     }
 
-    private static Tensor<T> Allocate<T>(Device device, params ReadOnlySpan<int> shape)
-        where T : unmanaged
+    // The vendor's backward pass reads what the forward pass has normalized.
+    private static void Forward(CudaDevice device, Conv2dGeometry g, Bfloat16Activation input, Tensor<ushort> packed)
     {
-        Tensor<T> tensor = device.Allocate<T>(shape);
-        Kept.Add(tensor);
-        return tensor;
+        Tensor<float> statistics = Allocate<float>(device, 4, 2, g.OutChannels);
+        Kernels(device).Conv2dForward(g, input, packed, null, Allocate<ushort>(device, g.Batch, g.OutHeight, g.OutWidth, g.OutChannels),
+            new BatchNormOptions(input.Normalization.Sides, 1e-3f, 0.1f, Relu: true), statistics.View(0, input.Normalization.Sides, g.OutChannels),
+            statistics.View(2 * g.OutChannels, input.Normalization.Sides, g.OutChannels), statistics.View(4 * g.OutChannels, g.OutChannels),
+            statistics.View(6 * g.OutChannels, g.OutChannels));
     }
 
-    private static CudaDevice Open(int shared) => new(0, Precision.Bf16) { SharedBytesOfMultiprocessor = shared };
-
-    private static ushort Bfloat16(double value) => CudaDevice.FusedTower.RoundToBfloat16((float)value);
-
-    private static double Rounded(double value) => Widened(Bfloat16(value));
-
-    private static double Widened(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
-
-    private static double[] RoundedSamples(ulong seed, int count) => Array.ConvertAll(Samples.Gaussian(seed, count), value => Rounded(value));
-
-    private static float[] Widen(Tensor<ushort> values) => Array.ConvertAll(values.ToArray(), bits => (float)Widened(bits));
-
-    private static Tensor<ushort> Bits(CudaDevice device, double[] values) => Upload<ushort>(device, Array.ConvertAll(values, Bfloat16));
-
-    private static void AssertStatistics(BatchNormOptions options, double[] y, int channels, Tensor<float> mean, Tensor<float> inverse, Tensor<float> runningMean,
-        Tensor<float> runningVariance, double tolerance = 1e-3)
-    {
-        double[] expectedRunningMean = new double[channels], expectedRunningVariance = new double[channels];
-        Plain.BatchNorm(options, y, channels, null, null, expectedRunningMean, expectedRunningVariance);
-        AssertClose(runningMean.ToArray(), expectedRunningMean, tolerance);
-        AssertClose(runningVariance.ToArray(), expectedRunningVariance, tolerance);
-        double[] expectedMean = new double[options.Sides * channels], expectedInverse = new double[options.Sides * channels];
-        int rows = y.Length / channels / options.Sides;
-        for (int i = 0; i < expectedMean.Length; i++)
-        {
-            double[] column = [.. Enumerable.Range(0, rows).Select(row => y[(((i / channels * rows) + row) * channels) + (i % channels)])];
-            expectedMean[i] = column.Average();
-            expectedInverse[i] = 1 / Math.Sqrt(column.Average(v => (v - expectedMean[i]) * (v - expectedMean[i])) + options.Epsilon);
-        }
-
-        AssertClose(mean.ToArray(), expectedMean, tolerance);
-        AssertClose(inverse.ToArray(), expectedInverse, tolerance);
-    }
-
-    /// <summary>A normalized activation with made-up statistics: what is tested is what its readers do with them.</summary>
-    private sealed record Activation(ulong Seed, int Batch, int Sides, int Side, int Channels, bool Learned, bool Relu)
-    {
-        private readonly double[] x = RoundedSamples(Seed, Batch * Side * Side * Channels);
-        private readonly float[] mean = Samples.Gaussian(Seed + 1, Sides * Channels);
-        private readonly float[] inverse = Array.ConvertAll(Samples.Gaussian(Seed + 2, Sides * Channels), v => 0.5f + Math.Abs(v));
-        private readonly float[]? scale = Learned ? Samples.Gaussian(Seed + 3, Channels) : null;
-        private readonly float[]? shift = Learned ? Samples.Gaussian(Seed + 4, Channels) : null;
-
-        public int Length => x.Length;
-
-        public Bfloat16Activation Upload(CudaDevice device, double[] sums) => new(
-            Upload<ushort>(device, Array.ConvertAll(x, Bfloat16), Batch, Side, Side, Channels),
-            new Normalization(Sides, Relu, Upload<float>(device, mean, Sides, Channels), Upload<float>(device, inverse, Sides, Channels),
-                scale == null ? null : Upload<float>(device, scale), shift == null ? null : Upload<float>(device, shift)),
-            Upload<float>(device, Array.ConvertAll(sums, v => (float)v), Sides, 2, Channels));
-
-        public double[] Normalized() => [.. Enumerable.Range(0, x.Length).Select(i => Relu ? Math.Max(0, Value(i)) : Value(i))];
-
-        /// <summary>sum(m), sum(m xhat) of each side.</summary>
-        public double[] Sums(double[] gradient)
-        {
-            var sums = new double[Sides * 2 * Channels];
-            for (int i = 0; i < x.Length; i++)
-            {
-                int at = (SideOf(i) * 2 * Channels) + (i % Channels);
-                sums[at] += Masked(gradient, i);
-                sums[at + Channels] += Masked(gradient, i) * XHat(i);
-            }
-
-            return sums;
-        }
-
-        public double[] Finished(double[] gradient, double[] sums)
-        {
-            double count = x.Length / Sides / Channels;
-            return [.. Enumerable.Range(0, x.Length).Select(i =>
-            {
-                int c = i % Channels, at = (SideOf(i) * 2 * Channels) + c;
-                return (scale?[c] ?? 1) * inverse[(SideOf(i) * Channels) + c]
-                    * (Masked(gradient, i) - (sums[at] / count) - (XHat(i) * sums[at + Channels] / count));
-            })];
-        }
-
-        private int SideOf(int i) => i / (x.Length / Sides);
-
-        private double XHat(int i)
-        {
-            int at = (SideOf(i) * Channels) + (i % Channels);
-            return (x[i] - mean[at]) * inverse[at];
-        }
-
-        private double Value(int i) => ((scale?[i % Channels] ?? 1) * XHat(i)) + (shift?[i % Channels] ?? 0);
-
-        private double Masked(double[] gradient, int i) => Relu && Value(i) <= 0 ? 0 : gradient[i];
-    }
+    private static IImageKernels Kernels(CudaDevice device) => device.ImageKernels!;
 
     private sealed record Layer(int Batch, int Sides, int Side, int InChannels, int OutChannels, int Stride, bool Learned, bool Relu)
     {
@@ -338,7 +289,7 @@ public sealed class Conv2dImageTests
 
         public Conv2dGeometry Geometry => new(Batch, Side, Side, InChannels, OutChannels, 3, 3, Stride, 1);
 
-        public Activation Stored { get; } = new(10, Batch, Sides, Side, InChannels, Learned, Relu);
+        public StoredActivation Stored { get; } = new(10, Batch, Sides, Side, InChannels, Learned, Relu);
 
         public Bfloat16Activation Input(CudaDevice device) => Stored.Upload(device, new double[Sides * 2 * InChannels]);
 
@@ -349,7 +300,7 @@ public sealed class Conv2dImageTests
         public Tensor<ushort> Pack(CudaDevice device)
         {
             Tensor<ushort> packed = Allocate<ushort>(device, 2, filters.Length);
-            device.PackFilters(Geometry, Upload<float>(device, filters), packed);
+            Kernels(device).PackFilters(Geometry, Upload<float>(device, filters), packed);
             return packed;
         }
     }

@@ -67,10 +67,13 @@ public sealed class CudaTrainingTests
     }
 
     /// <summary>Activations rounded to 8 bits turn the direction of a step a little, and its length hardly.</summary>
-    [Test]
-    public void StepsInBf16GoWhereThoseOfTheCpuGo()
+    [TestCase(KernelSet.Own, "hardnet-200k")]
+    [TestCase(KernelSet.Vendor, "hardnet-200k")]
+    [TestCase(KernelSet.Vendor, "l2net")]
+    public void StepsInBf16GoWhereThoseOfTheCpuGo(KernelSet kernels, string preset)
     {
-        TrainingOptions options = Presets.Find("hardnet-200k") with { Batch = 4, PairsPerEpoch = 12, Steps = 3 };
+        RequireStandIns(kernels);
+        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 12, Steps = 3 };
         options = options with { Optimizer = options.Optimizer with { LearningRate = 0.1f } };
         var initial = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1);
         using var folder = new TemporaryFolder();
@@ -86,7 +89,7 @@ public sealed class CudaTrainingTests
 
         float[] Train(string run, string device, Precision precision)
         {
-            using Device opened = Device.Open(device, 0, precision);
+            using Device opened = Device.Open(device, 0, precision, device == "cpu" ? KernelSet.Own : kernels);
             using var trainer = new Trainer(options, Data, null, opened, folder[run],
                 new TrainerSetup { InitialModel = new ModelFile(Architecture.L2Net, [initial], 10, new Dictionary<string, string>()) });
             trainer.Run();

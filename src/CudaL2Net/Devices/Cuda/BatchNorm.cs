@@ -66,13 +66,20 @@ internal unsafe partial class CudaDevice
             KernelArgument.Structure(&divider), KernelArgument.Structure(&arguments));
     }
 
+    /// <summary>The sums of the tiles of <see cref="RoundGradient"/>.</summary>
+    private protected static long TileSums(Bfloat16Activation activation)
+    {
+        (int sides, int channels) = (activation.Normalization.Sides, activation.Normalization.Mean.Shape[^1]);
+        return 2L * sides * channels * StatisticsTiles(activation.X.Length / channels / sides);
+    }
+
     /// <summary>Rounds the gradient of a normalized activation, to which other readers' part may be added, and computes its sums.</summary>
     /// <param name="activation">The activation; its sums are written.</param>
     /// <param name="gradient">Of the normalized activation.</param>
     /// <param name="part">What is added to it, or null.</param>
     /// <param name="rounded">The sum.</param>
-    /// <param name="partial">Memory for the sums of the tiles, [sides][tiles][2][c].</param>
-    private void RoundGradient(Bfloat16Activation activation, Tensor<float> gradient, Tensor<ushort>? part, ushort* rounded, float* partial)
+    /// <param name="partial">Memory for as many sums of the tiles as <see cref="TileSums"/> says, [sides][tiles][2][c].</param>
+    private protected void RoundGradient(Bfloat16Activation activation, Tensor<float> gradient, Tensor<ushort>? part, ushort* rounded, float* partial)
     {
         Normalization normalization = activation.Normalization;
         int channels = normalization.Mean.Shape[^1], rows = gradient.Length / channels / normalization.Sides, tiles = StatisticsTiles(rows);

@@ -196,16 +196,13 @@ internal unsafe partial class CudaDevice : IImageKernels
     private Backward Lay(Bfloat16Activation output, GradientParts gradient, int partsLength, int tilesLength, bool keepsFinished)
     {
         const long Alignment = 256;
-        Normalization normalization = output.Normalization;
-        int channels = normalization.Mean.Shape[^1];
-        int sumTiles = StatisticsTiles(output.X.Length / channels / normalization.Sides);
         long[] bytes =
         [
             partsLength * (long)sizeof(float),
             tilesLength * (long)sizeof(float),
             keepsFinished ? output.X.Length * (long)sizeof(ushort) : 0,
             gradient.Full == null ? 0 : output.X.Length * (long)sizeof(ushort),
-            gradient.Full == null ? 0 : 2L * normalization.Sides * channels * sumTiles * sizeof(float),
+            gradient.Full == null ? 0 : TileSums(output) * sizeof(float),
         ];
         var starts = new long[bytes.Length + 1];
         for (int i = 0; i < bytes.Length; i++)

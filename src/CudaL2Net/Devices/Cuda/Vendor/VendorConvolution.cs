@@ -25,10 +25,13 @@ internal sealed class VendorConvolution : IDisposable
             new FilterDescriptor(type, g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels),
             new ConvolutionDescriptor(g.Stride, g.Padding, precision == Precision.Float32 ? CudaDnnMathType.Fma : CudaDnnMathType.TensorOp),
             new TensorDescriptor(type, g.Batch, g.OutHeight, g.OutWidth, g.OutChannels));
+        FloatY = type == CudaDnnDataType.Float
+            ? convolution.Y
+            : new TensorDescriptor(CudaDnnDataType.Float, g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
     }
 
-    /// <summary>The output, of the convolution's type.</summary>
-    public TensorDescriptor Y => convolution.Y;
+    /// <summary>The output as float32, whatever the precision.</summary>
+    public TensorDescriptor FloatY { get; }
 
     /// <summary>How a pass is done; null before its first run.</summary>
     public CudaDnnAlgorithm? Algorithm(CudaDnnConvolutionPass pass) => algorithms[(int)pass];
@@ -53,6 +56,7 @@ internal sealed class VendorConvolution : IDisposable
         convolution.Filters.Dispose();
         convolution.Convolution.Dispose();
         convolution.Y.Dispose();
+        FloatY.Dispose();
     }
 
     private CudaDnnAlgorithm Fastest(CudaDnnConvolutionPass pass, nint x, nint filters, nint y)

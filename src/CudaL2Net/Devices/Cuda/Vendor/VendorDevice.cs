@@ -5,11 +5,11 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Devices.Cuda.Vendor;
 
 /// <summary>
-/// A GPU that trains with NVIDIA's kernels, to compare with: convolutions and batch normalization by cuDNN, matrix products of losses by cuBLAS; all else,
-/// describing too, is done as on any <see cref="CudaDevice"/>. Nothing is fused that cuDNN does not fuse. The fastest algorithms need not give the same bits
-/// again, nor be chosen again.
+/// A GPU that trains with NVIDIA's kernels, to compare with: convolutions and (in float32 and tf32) batch normalization by cuDNN, matrix products of losses by
+/// cuBLAS; all else, describing too, is done as on any <see cref="CudaDevice"/>. Nothing is fused that cuDNN does not fuse. The fastest algorithms need not give
+/// the same bits again, nor be chosen again.
 /// </summary>
-internal sealed unsafe class VendorDevice : CudaDevice, IKernels
+internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
 {
     private readonly VendorLibraries libraries;
     private readonly Dictionary<Conv2dGeometry, VendorConvolution> convolutions = [];
@@ -19,18 +19,11 @@ internal sealed unsafe class VendorDevice : CudaDevice, IKernels
     /// <summary>Opens a GPU.</summary>
     /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
     /// <exception cref="CudaLibraryException">cuBLAS or cuDNN is not there.</exception>
-    /// <exception cref="ArgumentException">The precision is bf16.</exception>
     public VendorDevice(int ordinal, Precision precision)
         : base(ordinal, precision)
     {
         try
         {
-            if (precision == Precision.Bf16)
-            {
-                // cuDNN multiplies bfloat16 only where tensors are bfloat16, and those between the layers of a training are float32.
-                throw new ArgumentException("the vendor's kernels train in float32 and tf32; for bf16 compare the convolutions alone: cudal2net bench kernels");
-            }
-
             libraries = new VendorLibraries(Stream);
             batchNorms = new VendorBatchNorms(libraries);
         }
@@ -59,24 +52,22 @@ internal sealed unsafe class VendorDevice : CudaDevice, IKernels
 
     void IKernels.Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y)
     {
-        VendorConvolution convolution = Convolution(geometry, x, filters, y);
-        convolution.Run(CudaDnnConvolutionPass.Forward, (nint)x.Pointer, (nint)filters.Pointer, (nint)y.Pointer);
+        VendorConvolution convolution = Run(CudaDnnConvolutionPass.Forward, geometry, x, filters, y);
         if (bias != null)
         {
-            libraries.Dnn.AddTensor(Channels(geometry.OutChannels), (nint)bias.Pointer, convolution.Y, (nint)y.Pointer);
+            libraries.Dnn.AddTensor(Channels(geometry.OutChannels), (nint)bias.Pointer, convolution.FloatY, (nint)y.Pointer);
         }
     }
 
     void IKernels.Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx) =>
-        Convolution(geometry, dx, filters, dy).Run(CudaDnnConvolutionPass.BackwardData, (nint)dx.Pointer, (nint)filters.Pointer, (nint)dy.Pointer);
+        Run(CudaDnnConvolutionPass.BackwardData, geometry, dx, filters, dy);
 
     void IKernels.Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias)
     {
-        VendorConvolution convolution = Convolution(geometry, x, dFilters, dy);
-        convolution.Run(CudaDnnConvolutionPass.BackwardFilter, (nint)x.Pointer, (nint)dFilters.Pointer, (nint)dy.Pointer);
+        VendorConvolution convolution = Run(CudaDnnConvolutionPass.BackwardFilter, geometry, x, dFilters, dy);
         if (dBias != null)
         {
-            libraries.Dnn.ConvolutionBackwardBias(convolution.Y, (nint)dy.Pointer, Channels(geometry.OutChannels), (nint)dBias.Pointer);
+            libraries.Dnn.ConvolutionBackwardBias(convolution.FloatY, (nint)dy.Pointer, Channels(geometry.OutChannels), (nint)dBias.Pointer);
         }
     }
 
@@ -109,6 +100,12 @@ internal sealed unsafe class VendorDevice : CudaDevice, IKernels
         }
 
         channels.Clear();
+        foreach ((_, Tensor<ushort> input) in inputs)
+        {
+            input.Dispose();
+        }
+
+        inputs.Clear();
         libraries.Dispose();
         base.Dispose();
     }
@@ -124,11 +121,43 @@ internal sealed unsafe class VendorDevice : CudaDevice, IKernels
     // A sum is not cut into ranges: how to do it is the library's business.
     private protected override int ProductRange(int tiles, int depth) => depth;
 
-    private VendorConvolution Convolution(in Conv2dGeometry g, Tensor<float> x, Tensor<float> filters, Tensor<float> y)
+    /// <summary>A pass of a convolution of float32 tensors; for bf16 cuDNN is given rounded ones.</summary>
+    private VendorConvolution Run(CudaDnnConvolutionPass pass, in Conv2dGeometry g, Tensor<float> x, Tensor<float> filters, Tensor<float> y)
     {
         RequireLength(x, g.Batch * g.Height * g.Width * g.InChannels, "the convolution's input");
-        RequireLength(filters, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels, "the bank of filters");
         RequireLength(y, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels, "the convolution's output");
+        VendorConvolution convolution = Convolution(g, filters.Length);
+        if (Precision != Precision.Bf16)
+        {
+            convolution.Run(pass, (nint)x.Pointer, (nint)filters.Pointer, (nint)y.Pointer);
+            return convolution;
+        }
+
+        Tensor<float>[] tensors = [x, filters, y];
+        ushort** rounded = stackalloc ushort*[3];
+        rounded[0] = (ushort*)Scratch((nuint)((Aligned(x.Length) + Aligned(filters.Length) + Aligned(y.Length)) * sizeof(ushort)));
+        int result = pass == CudaDnnConvolutionPass.Forward ? 2 : pass == CudaDnnConvolutionPass.BackwardData ? 0 : 1;
+        for (int i = 0; i < 3; i++)
+        {
+            rounded[i] = i == 0 ? rounded[0] : rounded[i - 1] + Aligned(tensors[i - 1].Length);
+            if (i != result)
+            {
+                Round(tensors[i].Pointer, rounded[i], tensors[i].Length);
+            }
+        }
+
+        convolution.Run(pass, (nint)rounded[0], (nint)rounded[1], (nint)rounded[2]);
+        Widen(rounded[result], tensors[result].Pointer, tensors[result].Length);
+        return convolution;
+    }
+
+    private VendorConvolution Convolution(in Conv2dGeometry g, int filters)
+    {
+        if (filters != g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels)
+        {
+            throw new ArgumentException($"the bank of filters has {filters} elements, which does not fit {g}", nameof(filters));
+        }
+
         if (!convolutions.TryGetValue(g, out VendorConvolution? convolution))
         {
             convolution = new VendorConvolution(libraries, g, Precision);
