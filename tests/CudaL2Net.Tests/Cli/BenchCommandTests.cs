@@ -29,7 +29,8 @@ public sealed class BenchCommandTests
         {
             Assert.That((string)report["kind"]!, Is.EqualTo("kernels"));
             Assert.That((string)report["machine"]!["device"]!, Is.EqualTo("cpu"));
-            Assert.That(rows.Count(row => ((string)row!["operation"]!).StartsWith("conv2d", StringComparison.Ordinal)), Is.EqualTo(20), "7 + 6 + 7 passes");
+            Assert.That(rows.Count(row => ((string)row!["operation"]!).StartsWith("conv2d", StringComparison.Ordinal)), Is.EqualTo(40),
+                "7 + 6 + 7 passes, alone and fused");
             Assert.That(operations, Is.SupersetOf(new[]
             {
                 "batch norm forward", "gather and augment", "unit vector backward", "distance softmax (E1)", "correlation (E2)", "hardest negative", "triplet",

@@ -21,24 +21,25 @@ internal sealed unsafe partial class CpuDevice
         Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
     {
         Statistics(x, options, mean, inverseDeviation, runningMean, runningVariance);
-        Normalize(x, new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale, shift), y);
+        ReadAll(Normalized(Pixels(x, options.Sides), options.Relu, mean, inverseDeviation, scale, shift, InputCoefficientScratch), y.Pointer);
     }
 
     public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
         Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
     {
-        var normalization = new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale, shift);
         float* sums = Scratch(GradientSumScratch, (nuint)(2 * options.Sides * x.Shape[^1]));
-        GradientSums(x, normalization, dy, sums);
-        AffineGradient(options.Sides, x.Shape[^1], sums, dScale, dShift);
-        ReadAll(GradientReader(Pixels(x, options.Sides), normalization, sums, dy.Pointer), dx.Pointer);
+        ImageReader rows = Normalized(Pixels(x, options.Sides), options.Relu, mean, inverseDeviation, scale, shift, OutputCoefficientScratch);
+        GradientSums(rows, inverseDeviation, dy.Pointer, sums);
+        AffineGradient(options.Sides, rows.Channels, sums, dScale, dShift);
+        ReadAll(BeforeNormalization(rows, inverseDeviation, sums, dy.Pointer), dx.Pointer);
     }
 
     public void Normalize(Tensor<float> x, Normalization normalization, Tensor<float> y) =>
         ReadAll(Normalized(Pixels(x, normalization.Sides), normalization, InputCoefficientScratch), y.Pointer);
 
     public void NormalizationSums(NormalizedActivation activation, Tensor<float> gradient) =>
-        GradientSums(activation.X, activation.Normalization, gradient, activation.Sums.Pointer);
+        GradientSums(Normalized(Pixels(activation.X, activation.Normalization.Sides), activation.Normalization, InputCoefficientScratch),
+            activation.Normalization.InverseDeviation, gradient.Pointer, activation.Sums.Pointer);
 
     public void NormalizationAffineGradient(Normalization normalization, Tensor<float> sums, Tensor<float>? dScale, Tensor<float>? dShift) =>
         AffineGradient(normalization.Sides, normalization.Mean.Shape[^1], sums.Pointer, dScale, dShift);
@@ -74,45 +75,48 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>The same images, normalized as they are read.</summary>
-    private ImageReader Normalized(ImageReader images, Normalization normalization, int slot)
+    private ImageReader Normalized(in ImageReader images, Normalization n, int slot) =>
+        Normalized(images, n.Relu, n.Mean, n.InverseDeviation, n.Scale, n.Shift, slot);
+
+    private ImageReader Normalized(ImageReader images, bool relu, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float>? scale,
+        Tensor<float>? shift, int slot)
     {
         int channels = images.Channels;
-        images.Relu = normalization.Relu;
-        images.Coefficients = Scratch(slot, (nuint)(normalization.Sides * ImageReader.Kinds * channels));
-        for (int side = 0; side < normalization.Sides; side++)
+        images.Relu = relu;
+        images.Coefficients = Scratch(slot, (nuint)(images.Sides * ImageReader.Kinds * channels));
+        for (int side = 0; side < images.Sides; side++)
         {
             float* to = images.Coefficients + ((nint)side * ImageReader.Kinds * channels);
             for (int c = 0; c < channels; c++)
             {
                 int at = (side * channels) + c;
-                to[c] = normalization.Mean.Pointer[at];
-                to[(ImageReader.Factor * channels) + c] = normalization.InverseDeviation.Pointer[at] * (normalization.Scale?.Pointer[c] ?? 1);
-                to[(ImageReader.Shift * channels) + c] = normalization.Shift == null ? 0 : normalization.Shift.Pointer[c];
+                to[c] = mean.Pointer[at];
+                to[(ImageReader.Factor * channels) + c] = scale == null ? inverseDeviation.Pointer[at] : inverseDeviation.Pointer[at] * scale.Pointer[c];
+                to[(ImageReader.Shift * channels) + c] = shift == null ? 0 : shift.Pointer[c];
             }
         }
 
         return images;
     }
 
-    /// <summary>The gradient before a normalization of those images: dx = factor (m - sum(m) / n - xhat sum(m xhat) / n).</summary>
-    private ImageReader GradientReader(ImageReader images, Normalization normalization, float* sums, float* gradient)
+    /// <summary>The gradient before the normalization of images from the one behind it: dx = factor (m - sum(m) / n - xhat sum(m xhat) / n).</summary>
+    private static ImageReader BeforeNormalization(ImageReader normalized, Tensor<float> inverseDeviation, float* sums, float* gradient)
     {
-        int channels = images.Channels;
-        double count = (double)images.ImagesPerSide * images.Rows * images.Columns;
-        ImageReader reader = Normalized(images, normalization, OutputCoefficientScratch);
-        reader.Gradient = gradient;
-        for (int side = 0; side < normalization.Sides; side++)
+        int channels = normalized.Channels;
+        double count = (double)normalized.ImagesPerSide * normalized.Rows * normalized.Columns;
+        normalized.Gradient = gradient;
+        for (int side = 0; side < normalized.Sides; side++)
         {
-            float* to = reader.Coefficients + ((nint)side * ImageReader.Kinds * channels);
+            float* to = normalized.Coefficients + ((nint)side * ImageReader.Kinds * channels);
             for (int c = 0; c < channels; c++)
             {
-                float factor = to[(ImageReader.Factor * channels) + c], inverse = normalization.InverseDeviation.Pointer[(side * channels) + c];
+                float factor = to[(ImageReader.Factor * channels) + c], inverse = inverseDeviation.Pointer[(side * channels) + c];
                 to[(ImageReader.Slope * channels) + c] = (float)(-factor * inverse * (sums[(((2 * side) + 1) * channels) + c] / count));
                 to[(ImageReader.Offset * channels) + c] = (float)(-factor * (sums[(2 * side * channels) + c] / count));
             }
         }
 
-        return reader;
+        return normalized;
     }
 
     private static int BlockRows(int channels) => Math.Max(1, BlockLength / channels);
@@ -136,13 +140,15 @@ internal sealed unsafe partial class CpuDevice
 
     private BlockSums Sums(int blocks, int channels) => new() { Partial = Scratch(StatisticsScratch, (nuint)2 * (nuint)blocks * (nuint)channels), Channels = channels };
 
-    private void GradientSums(Tensor<float> x, Normalization normalization, Tensor<float> gradient, float* sums)
+    /// <summary>The two sums of the gradient of normalized images, [sides][2][channels].</summary>
+    private void GradientSums(in ImageReader normalized, Tensor<float> inverseDeviation, float* gradient, float* sums)
     {
-        int channels = x.Shape[^1], rows = x.Length / channels / normalization.Sides, blockRows = BlockRows(channels), blocks = (rows + blockRows - 1) / blockRows;
-        BlockSums partial = Sums(normalization.Sides * blocks, channels);
-        partial.Activation = Normalized(Pixels(x, normalization.Sides), normalization, InputCoefficientScratch);
-        pool.For(normalization.Sides * blocks, new SumJob { Sums = partial, Rows = rows, BlockRows = blockRows, Blocks = blocks, Pixels = gradient.Pointer });
-        FinishGradientSums(partial, blocks, normalization, sums);
+        int channels = normalized.Channels, rows = normalized.ImagesPerSide * normalized.Rows * normalized.Columns, blockRows = BlockRows(channels);
+        int blocks = (rows + blockRows - 1) / blockRows;
+        BlockSums partial = Sums(normalized.Sides * blocks, channels);
+        partial.Activation = normalized;
+        pool.For(normalized.Sides * blocks, new SumJob { Sums = partial, Rows = rows, BlockRows = blockRows, Blocks = blocks, Pixels = gradient });
+        FinishGradientSums(partial, blocks, inverseDeviation, sums);
     }
 
     private static void FinishStatistics(in BlockSums sums, int rows, int blockRows, in BatchNormOptions options, Tensor<float> mean,
@@ -172,10 +178,10 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>[sides][2][channels]: sum(m), sum(m xhat).</summary>
-    private static void FinishGradientSums(in BlockSums partial, int blocks, Normalization normalization, float* sums)
+    private static void FinishGradientSums(in BlockSums partial, int blocks, Tensor<float> inverseDeviation, float* sums)
     {
         int channels = partial.Channels;
-        for (int side = 0; side < normalization.Sides; side++)
+        for (int side = 0; side < partial.Activation.Sides; side++)
         {
             for (int c = 0; c < channels; c++)
             {
@@ -188,7 +194,7 @@ internal sealed unsafe partial class CpuDevice
                 }
 
                 sums[(2 * side * channels) + c] = (float)sum;
-                sums[(((2 * side) + 1) * channels) + c] = (float)(product * normalization.InverseDeviation.Pointer[(side * channels) + c]);
+                sums[(((2 * side) + 1) * channels) + c] = (float)(product * inverseDeviation.Pointer[(side * channels) + c]);
             }
         }
     }

@@ -76,7 +76,7 @@ internal sealed unsafe partial class CpuDevice
         BackwardData(g, gradients, filters, dInput.Pointer, sums);
         if (input != null)
         {
-            FinishGradientSums(sums, blocks, input.Normalization, input.Sums.Pointer);
+            FinishGradientSums(sums, blocks, input.Normalization.InverseDeviation, input.Sums.Pointer);
         }
     }
 
@@ -86,8 +86,12 @@ internal sealed unsafe partial class CpuDevice
         return input == null ? images : Normalized(images, input, InputCoefficientScratch);
     }
 
-    private ImageReader ReadGradient(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient) => GradientReader(
-        OutputImages(geometry, output.X.Pointer, output.Normalization.Sides), output.Normalization, output.Sums.Pointer, gradient.Pointer);
+    private ImageReader ReadGradient(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient)
+    {
+        Normalization normalization = output.Normalization;
+        ImageReader normalized = Normalized(OutputImages(geometry, output.X.Pointer, normalization.Sides), normalization, OutputCoefficientScratch);
+        return BeforeNormalization(normalized, normalization.InverseDeviation, output.Sums.Pointer, gradient.Pointer);
+    }
 
     /// <summary>The same images as they would be read, plain.</summary>
     private ImageReader WrittenOut(in Conv2dGeometry collapsed, in ImageReader images, int slot)

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace CudaL2Net.Devices.Cpu;
 
 /// <summary>Working memory that kernels share: grown when a larger size is first asked for, so a replayed step allocates nothing.</summary>

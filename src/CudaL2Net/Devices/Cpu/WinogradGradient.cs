@@ -65,7 +65,7 @@ internal unsafe struct WinogradGradient
     /// <param name="tapStride">Floats from tap to tap.</param>
     public readonly void Finish(float* sums, int parts, nint partStride, float* target, nint tapStride)
     {
-        Vector512<float>* half = stackalloc Vector512<float>[3 * Patch];
+        Vector512<float>* half = stackalloc Vector512<float>[3 * Patch], taps = stackalloc Vector512<float>[3];
         for (int i = 0; i < RegisterTile.Columns; i += Lanes)
         {
             for (int column = 0; column < Patch; column++)
@@ -79,7 +79,6 @@ internal unsafe struct WinogradGradient
             for (int row = 0; row < 3; row++)
             {
                 Vector512<float>* from = half + (row * Patch);
-                Vector512<float>* taps = stackalloc Vector512<float>[3];
                 Taps(from[0], from[1], from[2], from[3], from[4], from[5], taps, 1);
                 for (int column = 0; column < 3; column++)
                 {
