@@ -18,17 +18,21 @@ const string Usage = """
       bench    build, measure: arguments go to `cudal2net bench` (kernels, train, describe, match, compare); operations: BenchmarkDotNet's suites
       kernels  compile the CUDA kernels to PTX: artifacts/kernels                     (part of build)
       emulator compile them with the emulated CUDA driver: artifacts/emulator          (part of build, on x86-64 Linux)
-      sanitize run the kernels of the tests under the address and race detectors (RECORDED: launches that the emulator recorded)
+      sanitize run what `test` launched of each kernel under the address and race detectors (RECORDED: other launches that the emulator recorded)
       format   check the formatting of the sources
       setup    install the system libraries that are missing (Debian and Ubuntu)
       clean    remove everything that was built
     """;
+
+// Which tests launch every kernel at small shapes.
+const string Operations = "FullyQualifiedName~Operations";
 
 // The first clang that the kernels were tried with.
 const int OldestClang = 19;
 
 string root = Path.GetDirectoryName(SourcePath())!;
 string tool = Path.Combine(root, "artifacts", "cudal2net");
+string launches = Path.Combine(root, "artifacts", "launches.bin");
 string suffix = OperatingSystem.IsWindows() ? ".exe" : "";
 string target = args.Length == 0 ? "build" : args[0];
 string[] rest = args.Length == 0 ? [] : args[1..];
@@ -116,24 +120,32 @@ void Build()
 int Test()
 {
     int passed = 0, failed = 0, skipped = 0, worst = 0;
-    string[] projects = Directory.GetFiles(Path.Combine(root, "tests"), "*.Tests.csproj", SearchOption.AllDirectories);
-    foreach (string project in projects.Order(StringComparer.Ordinal))
+    void Count(string[] arguments)
     {
-        string name = Path.GetFileNameWithoutExtension(project);
-        string program = Path.Combine(Path.GetDirectoryName(project)!, "bin", "Release", "net10.0", name + suffix);
-        var counts = new Dictionary<string, int> { ["succeeded"] = 0, ["failed"] = 0, ["skipped"] = 0 };
-        int code = Run(program, ["--no-ansi", "--progress", "off", "--output", "detailed", .. rest], root, line =>
+        int code = Run(Tests(), ["--no-ansi", "--progress", "off", "--output", "detailed", .. arguments], onLine: line =>
         {
             Match summary = Regex.Match(line, @"^\s+(succeeded|failed|skipped): (\d+)\s*$");
-            if (summary.Success)
-            {
-                counts[summary.Groups[1].Value] = int.Parse(summary.Groups[2].Value);
-            }
+            int count = summary.Success ? int.Parse(summary.Groups[2].Value) : 0;
+            passed += summary.Groups[1].Value == "succeeded" ? count : 0;
+            failed += summary.Groups[1].Value == "failed" ? count : 0;
+            skipped += summary.Groups[1].Value == "skipped" ? count : 0;
         });
-        passed += counts["succeeded"];
-        failed += counts["failed"];
-        skipped += counts["skipped"];
         worst = Math.Max(worst, code);
+    }
+
+    if (rest.Length > 0)
+    {
+        Count(rest);
+    }
+    else
+    {
+        // What the tests of the operations launch is what `sanitize` runs again.
+        Record(() =>
+        {
+            Count(["--filter", Operations]);
+            return worst == 0;
+        });
+        Count(["--filter", Operations.Replace("~", "!~")]);
     }
 
     // The commands as a user has them, on the emulated device.
@@ -153,6 +165,25 @@ int Test()
 
     Console.WriteLine($"{passed} passed, {failed} failed, {skipped} skipped");
     return failed > 0 ? 1 : worst;
+}
+
+string Tests() => Path.Combine(root, "tests", "CudaL2Net.Tests", "bin", "Release", "net10.0", "CudaL2Net.Tests" + suffix);
+
+// Has the emulator record what is launched meanwhile; kept if all went well.
+bool Record(Func<bool> launch)
+{
+    string recording = launches + ".new";
+    File.Delete(launches);
+    File.Delete(recording);
+    Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", recording);
+    bool well = launch();
+    Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", null);
+    if (well && File.Exists(recording))
+    {
+        File.Move(recording, launches);
+    }
+
+    return well;
 }
 
 void PublishTests()
@@ -428,7 +459,7 @@ string Replay(string compiler, string name, string[] sanitize, string[] schedule
 {
     string[] sources = [.. new[] { "fibers.cpp", "replay.cpp" }.Select(file => Path.Combine(root, "kernels", "emulator", file))];
     // The sanitizers watch plain statics, not thread-locals, and need larger stacks.
-    string[] flags = ["-O1", "-g", "-fno-omit-frame-pointer", "-DEMU_SANITIZE", "-DEMU_STACK=262144u", .. sanitize];
+    string[] flags = ["-O1", "-g1", "-fno-omit-frame-pointer", "-DEMU_SANITIZE", "-DEMU_STACK=262144u", .. sanitize];
     return CompileForHost(name, compiler, "replay", sources, flags, schedulerFlags, sanitize);
 }
 
@@ -474,7 +505,8 @@ string CompileForHost(string name, string compiler, string result, string[] sour
 }
 
 // Runs every kernel at the small shapes of the tests under the address, undefined-behaviour and race detectors. The launches are those of a file that
-// the emulator wrote (CUDAL2NET_EMULATOR_RECORD), given as an argument, or of the tests of the operations, run here to write it.
+// the emulator wrote (CUDAL2NET_EMULATOR_RECORD), given as an argument, or of the tests of the operations, recorded by `test` or, if that was before the
+// last build, here.
 int Sanitize()
 {
     if (!CanEmulate() || HostCompiler() is not { } compiler)
@@ -482,23 +514,27 @@ int Sanitize()
         throw new BuildFailed("the kernels are emulated, and so sanitized, on x86-64 Linux with g++ or clang++ only");
     }
 
-    string launches = rest.Length > 0 ? Path.GetFullPath(rest[0]) : Path.Combine(root, "artifacts", "launches.bin");
+    string recorded = rest.Length > 0 ? Path.GetFullPath(rest[0]) : launches;
     if (rest.Length == 0)
     {
         Build();
-        File.Delete(launches);
-        Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", launches);
-        string tests = Path.Combine(root, "tests", "CudaL2Net.Tests", "bin", "Release", "net10.0", "CudaL2Net.Tests" + suffix);
-        string[] small = ["--no-ansi", "--progress", "off", "--filter", "TestCategory=Cuda&FullyQualifiedName~Operations"];
-        if (Run(tests, small, quiet: true) != 0)
+        string emulated = Path.Combine(root, "artifacts", "emulator");
+        DateTime built = new[] { Newest(emulated, "*.so"), Newest(Path.GetDirectoryName(Tests())!, "CudaL2Net*.dll") }.Max();
+        bool current = File.Exists(launches) && built < File.GetLastWriteTimeUtc(launches);
+        string[] small = ["--no-ansi", "--progress", "off", "--filter", $"TestCategory=Cuda&{Operations}"];
+        if (!current && !Record(() => Run(Tests(), small, quiet: true) == 0))
         {
             throw new BuildFailed("the tests of the operations fail: see ./build.sh test");
         }
-
-        Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", null);
     }
 
-    string address = Replay(compiler, "sanitize-address", ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"], []);
+    // Checks of addresses as calls: in line, in large kernels, they take g++ many times as long. What the address detector sees itself, and what only
+    // asks whether a pointer wraps around, is left out of the other.
+    string[] calls = compiler == "g++"
+        ? ["--param", "asan-instrumentation-with-call-threshold=0"]
+        : ["-mllvm", "-asan-instrumentation-with-call-threshold=0"];
+    string[] undefined = ["-fno-sanitize-recover=undefined", "-fno-sanitize=null,object-size,pointer-overflow"];
+    string address = Replay(compiler, "sanitize-address", ["-fsanitize=address,undefined", .. undefined, .. calls], []);
     string races = Replay(compiler, "sanitize-races", ["-fsanitize=thread", "-DEMU_TSAN=1"], ["-fno-sanitize=thread"]);
     Environment.SetEnvironmentVariable("ASAN_OPTIONS", "detect_leaks=0");
     Environment.SetEnvironmentVariable("TSAN_OPTIONS", "halt_on_error=1");
@@ -517,7 +553,7 @@ int Sanitize()
     Parallel.For(0, detectors.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
     {
         reports[i] = [];
-        codes[i] = Run("setarch", [.. layout, .. detectors[i].Command, launches], onLine: reports[i].Add, echo: false);
+        codes[i] = Run("setarch", [.. layout, .. detectors[i].Command, recorded], onLine: reports[i].Add, echo: false);
     });
     for (int i = 0; i < detectors.Length; i++)
     {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts the pieces that bench/run-on-gpu.sh leaves in a folder together: benches.json, ncu.csv and tables.md. Needs Python only.
+"""Puts the pieces that bench/run-on-gpu.sh leaves in a folder together: benches.json, ncu.csv and tables.md, headed by OUT/parts.json. Needs Python only.
 
 usage: bench/collect.py PIECES OUT
 """
@@ -86,9 +86,11 @@ def main(folder, out):
                 pieces[os.path.basename(path)[: -len(".json")]] = json.load(file)
         except ValueError as error:
             print(f"{path}: {error}")
-    lines = ["# Measured by bench/run-on-gpu.sh", ""]
-    with open(os.path.join(folder, "parts.txt")) as file:
-        lines += table(["part", "result", "seconds"], [line.strip().split("|") for line in file if line.strip()])
+    with open(os.path.join(out, "parts.json")) as file:
+        run = json.load(file)
+    lines = [f"# {run['device']}, {run['date']}, commit {run['commit']}", "",
+             f"By bench/run-on-gpu.sh in {run['seconds']} s.{' TINY: no time means anything.' if run['tiny'] else ''}", "",
+             *table(["part", "result", "seconds", "why"], [[part["part"], part["result"], part["seconds"], part["why"].replace("|", "\\|")] for part in run["parts"]])]
     for path in sorted(glob.glob(os.path.join(folder, "peers*.md"))):
         with open(path) as file:
             lines += [file.read().replace("# Beside", "## Beside", 1)]
@@ -102,7 +104,7 @@ def main(folder, out):
         if rows:
             name = os.path.basename(path)[len("ncu-") : -len(".csv")]
             lines += [f"## Profile: {name}", "", *table(["kernel", *PROFILED.values()], [[row["kernel"], *(row.get(key, "") for key in PROFILED.values())] for row in rows])]
-    results = {"tables.md": "\n".join(lines), "benches.json": json.dumps(pieces, separators=(",", ":")) + "\n"}
+    results = {"tables.md": "\n".join(lines), "benches.json": json.dumps({"run": run, **pieces}, separators=(",", ":")) + "\n"}
     if profiles:
         results["ncu.csv"] = ""
         for path in profiles:

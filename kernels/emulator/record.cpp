@@ -33,7 +33,8 @@ void reach(uint64_t value, DeviceMemory& memory, std::map<uintptr_t, size_t>& re
 
 void record_launch(const Launch& launch, DeviceMemory& memory) {
     FILE* f = file();
-    if (!f) return;
+    static std::map<std::string, int> recorded;
+    if (!f || recorded[launch.kernel->name] >= MostOfAKernel) return;
     // Launches are alike where all but the addresses is the same.
     std::string key = launch.kernel->name, parameters;
     key.append((const char*)launch.grid, sizeof launch.grid).append((const char*)launch.block, sizeof launch.block);
@@ -50,7 +51,6 @@ void record_launch(const Launch& launch, DeviceMemory& memory) {
         if (size % 8) key.append((const char*)launch.args[i], size);
     }
     static std::set<std::string> known;
-    static std::map<std::string, int> recorded;
     size_t bytes = 0;
     for (auto& [address, size] : reached) bytes += size;
     unsigned long long threads = (unsigned long long)launch.grid[0] * launch.grid[1] * launch.grid[2] * launch.block[0] * launch.block[1] * launch.block[2];

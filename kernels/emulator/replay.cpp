@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <chrono>
+#include <time.h>
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,8 +15,8 @@
 using namespace emu;
 
 namespace {
-// Of a kernel that has run for so long no more launches are run: a detector slows products down a hundredfold.
-constexpr double MostSeconds = 1.5;
+// Of a kernel that has taken the processor for so long no more launches are run: a detector slows products down a hundredfold.
+constexpr double MostSeconds = 1;
 
 struct Region {
     uintptr_t recorded;
@@ -62,50 +63,83 @@ int run(const Entry* kernel, const LaunchHeader& header, const std::vector<char>
     return 1;
 }
 
+// A launch in the file: where it begins, and what it is.
+struct Record {
+    long at;
+    unsigned long long threads;
+    std::string name;
+    bool operator<(const Record& other) const { return threads < other.threads; }
+};
+
+// Reads a launch; false where the file ends or is damaged. Without `regions` its memory is skipped.
+bool read_launch(FILE* f, LaunchHeader& header, std::string& name, std::vector<char>& parameters, std::map<uintptr_t, Region>* regions) {
+    if (!read(f, &header, sizeof header) || memcmp(header.magic, RecordMagic, sizeof header.magic)) return false;
+    name.assign(header.name_bytes, 0);
+    parameters.resize(header.parameter_bytes);
+    if (!read(f, name.data(), name.size()) || !read(f, parameters.data(), parameters.size())) return false;
+    for (unsigned i = 0; i < header.allocations; i++) {
+        uint64_t pair[2];
+        if (!read(f, pair, sizeof pair)) return false;
+        if (!regions) {
+            if (fseek(f, (long)pair[1], SEEK_CUR)) return false;
+            continue;
+        }
+        Region region = {pair[0], pair[1], (char*)exactly(pair[1])};
+        (*regions)[region.recorded] = region;
+        if (!read(f, region.now, region.bytes)) return false;
+    }
+    return true;
+}
+
 int replay_file(const char* path) {
     FILE* f = fopen(path, "rb");
     if (!f) {
         fprintf(stderr, "replay: cannot open %s\n", path);
         return 2;
     }
+    LaunchHeader header;
+    std::vector<char> parameters;
+    std::vector<Record> records;
+    fseek(f, 0, SEEK_END);
+    long end = ftell(f);
+    rewind(f);
+    while (ftell(f) < end) {
+        Record record = {ftell(f), 0, ""};
+        bool complete = read_launch(f, header, record.name, parameters, nullptr) && ftell(f) <= end;
+        if (!complete || !find_kernel(record.name.c_str())) {
+            fprintf(stderr, "replay: %s: %s\n", path, complete ? ("unknown kernel " + record.name).c_str() : "the file is damaged");
+            return 2;
+        }
+        record.threads = 1;
+        for (int i = 0; i < 3; i++) record.threads *= (unsigned long long)header.grid[i] * header.block[i];
+        records.push_back(record);
+    }
+    // The small ones first, so that most of them are run.
+    std::stable_sort(records.begin(), records.end());
     std::map<std::string, int> launches;
     std::map<std::string, double> seconds;
     int failures = 0, omitted = 0;
-    LaunchHeader header;
-    while (read(f, &header, sizeof header)) {
-        std::string name(header.name_bytes, 0);
-        std::vector<char> parameters(header.parameter_bytes);
-        bool complete =
-            !memcmp(header.magic, RecordMagic, sizeof header.magic) && read(f, name.data(), name.size()) && read(f, parameters.data(), parameters.size());
-        std::map<uintptr_t, Region> regions;
-        for (unsigned i = 0; complete && i < header.allocations; i++) {
-            uint64_t pair[2];
-            complete = read(f, pair, sizeof pair);
-            if (!complete) break;
-            Region region = {pair[0], pair[1], (char*)exactly(pair[1])};
-            complete = read(f, region.now, region.bytes);
-            regions[region.recorded] = region;
-        }
-        const Entry* kernel = complete ? find_kernel(name.c_str()) : nullptr;
-        if (!kernel) {
-            fprintf(stderr, "replay: %s: %s\n", path, complete ? ("unknown kernel " + name).c_str() : "the file is damaged");
-            return 2;
-        }
-        if (seconds[name] < MostSeconds) {
-            auto started = std::chrono::steady_clock::now();
-            for (auto& [address, region] : regions) relocate(region.now, region.bytes, regions);
-            failures += run(kernel, header, parameters, regions);
-            launches[name]++;
-            seconds[name] += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-        } else {
+    for (const Record& record : records) {
+        if (seconds[record.name] >= MostSeconds) {
             omitted++;
+            continue;
         }
+        std::string name;
+        std::map<uintptr_t, Region> regions;
+        fseek(f, record.at, SEEK_SET);
+        if (!read_launch(f, header, name, parameters, &regions)) return 2;
+        clock_t started = clock();
+        for (auto& [address, region] : regions) relocate(region.now, region.bytes, regions);
+        failures += run(find_kernel(name.c_str()), header, parameters, regions);
+        launches[name]++;
+        seconds[name] += (double)(clock() - started) / CLOCKS_PER_SEC;
         for (auto& [address, region] : regions) free(region.now);
     }
     fclose(f);
     int total = 0;
     for (auto& [name, count] : launches) total += count;
-    printf("%d launches of %zu kernels, %d failed; %d more omitted, of kernels that had run for %g s\n", total, launches.size(), failures, omitted, MostSeconds);
+    printf("%d launches of %zu kernels, %d failed; %d more omitted, of kernels that had run for %g s\n", total, launches.size(), failures, omitted,
+           MostSeconds);
     for (const Entry* kernel = registry(); kernel; kernel = kernel->next) {
         if (launches.count(kernel->name) || !strncmp(kernel->name, "fault", 5)) continue;
         fprintf(stderr, "replay: no test launches %s\n", kernel->name);

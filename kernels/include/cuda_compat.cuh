@@ -32,7 +32,12 @@
     T* name = reinterpret_cast<T*>(dyn_smem_)
 #endif
 
-#if defined(CUDA_EMU) && !defined(__clang__)
+#if defined(EMU_SANITIZE)
+// Every copy of an access would be watched, and unrolled products take the compiler minutes.
+#define PRAGMA_UNROLL
+#define PRAGMA_UNROLL_2
+#define PRAGMA_ROLLED
+#elif defined(CUDA_EMU) && !defined(__clang__)
 #define PRAGMA_UNROLL _Pragma("GCC unroll 64")
 #define PRAGMA_UNROLL_2 _Pragma("GCC unroll 2")
 #define PRAGMA_ROLLED _Pragma("GCC unroll 1")

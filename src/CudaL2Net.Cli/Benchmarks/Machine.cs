@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using CudaL2Net.Devices;
@@ -30,7 +31,7 @@ internal sealed record Machine(
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
         $"{RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}",
         DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) + " UTC",
-        Git("-C", AppContext.BaseDirectory, "describe", "--always", "--exclude", "*", "--dirty=+"),
+        Git("-C", AppContext.BaseDirectory, "describe", "--always", "--exclude", "*", "--dirty=+") ?? BuiltFrom() ?? "unknown",
         File.Exists("/proc/loadavg") ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : 0);
 
     /// <summary>The lines that head a report.</summary>
@@ -60,18 +61,24 @@ internal sealed record Machine(
         return name ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? RuntimeInformation.ProcessArchitecture.ToString();
     }
 
-    private static string Git(params string[] arguments)
+    // Away from its repository, the commit that the program was built from.
+    private static string? BuiltFrom() =>
+        typeof(Machine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+') is [_, { Length: >= 7 } commit]
+            ? commit[..7]
+            : null;
+
+    private static string? Git(params string[] arguments)
     {
         try
         {
             using var git = Process.Start(new ProcessStartInfo("git", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
             string output = git.StandardOutput.ReadToEnd().Trim();
             git.WaitForExit();
-            return git.ExitCode == 0 ? output : "unknown";
+            return git.ExitCode == 0 ? output : null;
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            return "unknown";
+            return null;
         }
     }
 }
