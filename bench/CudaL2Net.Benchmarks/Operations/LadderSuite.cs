@@ -7,7 +7,7 @@ using CudaL2Net.Tensors;
 namespace CudaL2Net.Benchmarks.Operations;
 
 /// <summary>
-/// What the steps of the convolution's design gain, on L2-Net's fourth layer: from plain loops to the library's kernel. The first two know one thread only.
+/// What the steps of the convolution's design gain, on L2-Net's fourth layer: from plain loops to the library's kernel. All but the last know one thread only.
 /// </summary>
 public unsafe class LadderSuite : OperationSuite
 {
@@ -26,10 +26,13 @@ public unsafe class LadderSuite : OperationSuite
     public void PlainLoops() => Plain(few, x.Pointer, filters.Pointer, y.Pointer);
 
     [Benchmark]
-    public void VectorsOfChannels() => PixelByPixel(geometry, x.Pointer, filters.Pointer, y.Pointer);
+    public void VectorsOfChannels() => Sweep(geometry, x.Pointer, filters.Pointer, y.Pointer, inTiles: false);
 
     [Benchmark]
-    public void RegisterTiles() => Kernels.Conv2dForward(geometry, x, filters, null, y);
+    public void RegisterTiles() => Sweep(geometry, x.Pointer, filters.Pointer, y.Pointer, inTiles: true);
+
+    [Benchmark]
+    public void Winograd() => Kernels.Conv2dForward(geometry, x, filters, null, y);
 
     protected override void Allocate()
     {
@@ -38,7 +41,7 @@ public unsafe class LadderSuite : OperationSuite
         y = Inputs.Empty<float>(Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels);
         PlainLoops();
         float[] expected = y.Rows(0, PlainImages).ToArray();
-        foreach (Action step in new Action[] { VectorsOfChannels, RegisterTiles })
+        foreach (Action step in new Action[] { VectorsOfChannels, RegisterTiles, Winograd })
         {
             step();
             RequireClose(expected, y.Rows(0, PlainImages).ToArray());
@@ -82,8 +85,10 @@ public unsafe class LadderSuite : OperationSuite
         }
     }
 
-    /// <summary>The library's packed panels and zero margins, but tiles of one pixel: every vector of weights that is loaded serves one multiply-add.</summary>
-    private static void PixelByPixel(in Conv2dGeometry g, float* x, float* filters, float* y)
+    /// <summary>
+    /// The library's packed panels and zero margins; without tiles pixel by pixel, so that every vector of weights that is loaded serves one multiply-add.
+    /// </summary>
+    private static void Sweep(in Conv2dGeometry g, float* x, float* filters, float* y, bool inTiles)
     {
         int taps = g.KernelHeight * g.KernelWidth, depth = taps * g.InChannels;
         int paddedColumns = g.Width + (2 * g.Padding), paddedRows = g.Height + (2 * g.Padding);
@@ -94,28 +99,47 @@ public unsafe class LadderSuite : OperationSuite
             panels[(((o / RegisterTile.Columns * depth) + k) * RegisterTile.Columns) + (o % RegisterTile.Columns)] = filters[i];
         }
 
-        int* offsets = stackalloc int[taps];
-        for (int tap = 0; tap < taps; tap++)
+        int* offsets = stackalloc int[g.KernelHeight];
+        for (int row = 0; row < g.KernelHeight; row++)
         {
-            offsets[tap] = ((tap / g.KernelWidth * paddedColumns) + (tap % g.KernelWidth)) * g.InChannels;
+            offsets[row] = row * paddedColumns * g.InChannels;
         }
 
+        var images = new ImageReader { X = x, Rows = g.Height, Columns = g.Width, Channels = g.InChannels, Count = g.Batch, ImagesPerSide = g.Batch };
         var padded = new float[paddedRows * paddedColumns * g.InChannels];
         fixed (float* panel = panels, image = padded)
         {
+            var pass = new ConvolutionPass
+            {
+                Rows = g.OutHeight,
+                Columns = g.OutWidth,
+                SourceRowStride = paddedColumns * g.InChannels,
+                SourcePixelStride = g.InChannels,
+                TargetRowStride = g.OutWidth * g.OutChannels,
+                TargetPixelStride = g.OutChannels,
+                Taps = g.KernelHeight,
+                Offsets = offsets,
+                Channels = g.KernelWidth * g.InChannels,
+                OutChannels = g.OutChannels,
+                Panels = panel,
+            };
             for (int n = 0; n < g.Batch; n++)
             {
-                float* from = x + (n * g.Height * g.Width * g.InChannels);
-                ConvolutionPass.Pad(from, g.Height, g.Width, g.InChannels, g.Padding, g.Padding, paddedRows, paddedColumns, image);
+                images.Read(n, 0, g.InChannels, g.Padding, paddedRows, paddedColumns, image);
+                float* target = y + (n * g.OutHeight * g.OutWidth * g.OutChannels);
+                if (inTiles)
+                {
+                    pass.Run(1, image, 0, target, 0);
+                    continue;
+                }
+
                 for (int o = 0; o < g.OutChannels; o += RegisterTile.Columns)
                 {
                     for (int pixel = 0; pixel < g.OutHeight * g.OutWidth; pixel++)
                     {
                         float* source = image + (((pixel / g.OutWidth * paddedColumns) + (pixel % g.OutWidth)) * g.InChannels);
-                        float* target = y + ((((n * g.OutHeight * g.OutWidth) + pixel) * g.OutChannels) + o);
-                        RegisterTile.Multiply(
-                            source, g.InChannels, offsets, taps, g.InChannels, panel + (o * depth), null, false, false,
-                            target, g.OutChannels, 1, RegisterTile.Columns);
+                        RegisterTile.Multiply(source, g.InChannels, offsets, pass.Taps, pass.Channels, panel + (o * depth), null, false, false,
+                            target + (pixel * g.OutChannels) + o, g.OutChannels, 1, RegisterTile.Columns);
                     }
                 }
             }
