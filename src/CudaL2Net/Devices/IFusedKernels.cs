@@ -25,8 +25,8 @@ public sealed record Normalization(int Sides, bool Relu, Tensor<float> Mean, Ten
 public sealed record NormalizedActivation(Tensor<float> X, Normalization Normalization, Tensor<float> Sums);
 
 /// <summary>
-/// Convolutions fused with the batch normalizations before and after them, so that no pass over an activation exists for its own sake: offered by devices on
-/// which such a pass costs as much as the convolution. Numbers are those of the operations of <see cref="IKernels"/> one after the other, up to rounding. The
+/// Convolutions fused with the batch normalizations before and after them, so that no pass over an activation exists for its own sake: memory is
+/// slow beside arithmetic. Numbers are those of the operations of <see cref="IKernels"/> one after the other, up to rounding. The
 /// normalizations before and after a convolution have as many sides.
 /// </summary>
 public interface IFusedKernels
