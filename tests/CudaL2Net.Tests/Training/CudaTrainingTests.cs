@@ -120,8 +120,9 @@ public sealed class CudaTrainingTests
         using var trainer = new Trainer(options with { Batch = fits }, patches, null, device, folder["fitting"]);
     }
 
-    // How far two steps may lie apart: float32 rounds, and what rounding does depends on the loss, on the four samples of a statistic, and on which inputs of a
-    // ReLU are within rounding of 0. So the measure is the CPU itself, started from weights that are moved by as much as a convolution errs.
+    // How far two steps may lie apart: float32 rounds, and what rounding does depends on the loss and on the four samples of a statistic. So the measure is
+    // the CPU itself, started from weights that are moved by a unit in the last place. But of a million inputs of ReLUs one or two are within rounding of 0; such
+    // a one that goes the other way was seen to move the weights by 4e-4 of their length, and need not be met by the weights that are moved.
     [TestCaseSource(nameof(PresetNames))]
     public void TwoStepsOfEveryPresetAgreeWithTheCpu(string preset, KernelSet kernels)
     {
@@ -134,7 +135,7 @@ public sealed class CudaTrainingTests
         {
             Layers =
             [
-                .. initial.Layers.Select(layer => layer with { Filters = [.. layer.Filters.Select((w, i) => i % 2 == 0 ? w * (1 + 1e-6f) : w)] }),
+                .. initial.Layers.Select(layer => layer with { Filters = [.. layer.Filters.Select((w, i) => i % 2 == 0 ? MathF.BitIncrement(w) : w)] }),
             ],
         };
         using var folder = new TemporaryFolder();
@@ -142,7 +143,7 @@ public sealed class CudaTrainingTests
         double noise = Distance(neighbour.Weights, expected.Weights), distance = Distance(actual.Weights, expected.Weights);
         TestContext.Out.WriteLine($"{distance / noise:F1} times the CPU's own noise");
         Assert.That(actual.Losses[0], Is.EqualTo(expected.Losses[0]).Within(1e-3).Percent);
-        Assert.That(distance, Is.LessThan(20 * noise));
+        Assert.That(distance, Is.LessThan(Math.Max(20 * noise, 1e-3)));
 
         (float[] Losses, float[] Weights) TwoSteps(string device, TowerWeights start)
         {
