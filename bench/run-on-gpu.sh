@@ -167,7 +167,7 @@ part_train() {
     return $code
 }
 
-part_describe() { bench 40 describe describe --device cuda --precision bf16 tf32 float32 $(sized --batch 2048 16384); }
+part_describe() { bench 40 describe describe --device cuda --precision int8 bf16 tf32 float32 $(sized --batch 2048 16384); }
 
 part_match() {
     local code=0
