@@ -149,6 +149,9 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
     PRAGMA_UNROLL_BY(TAPS)
     for (int t = 0; t < count; t++) {
       const int shift = taps.shift(t) * PIXEL_BYTES;
+      int first[ROW_TILES];
+      PRAGMA_UNROLL
+      for (int i = 0; i < ROW_TILES; i++) first[i] = swizzled<PIXEL_BYTES * STRIDE>(place[i] + shift);
       // The filters of the next step; behind the last one once more those of the first.
       const uint4* next = fragment + taps.filter(t + 1 < count ? t + 1 : 0) * (STEPS * STEP);
       PRAGMA_UNROLL_2
@@ -160,7 +163,7 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
         PRAGMA_UNROLL
         for (int i = 0; i < ROW_TILES; i++) {
           uint32_t a[4];
-          ldmatrix_x4(a, image, swizzled<PIXEL_BYTES * STRIDE>(place[i] + shift + 32 * c));
+          ldmatrix_x4(a, image, first[i] ^ (32 * c));
           PRAGMA_UNROLL
           for (int j = 0; j < 2; j++) {
             Numbers::multiply(acc[i][2 * j], a, b[j].x, b[j].y);
