@@ -179,12 +179,11 @@ template <class L, class Store> VEC_D void run_layer(const unsigned char* input,
 }
 
 template <class Tower>
-VEC_D void describe(const unsigned char* __restrict__ patches, const float* __restrict__ mean_image, float epsilon, const float* __restrict__ filters1,
-    const uint4* __restrict__ filters2, const uint4* __restrict__ filters3, const uint4* __restrict__ filters4, const uint4* __restrict__ filters5,
-    const uint4* __restrict__ filters6, const float* __restrict__ tables, uint4* __restrict__ features, int count) {
+VEC_D void describe(unsigned char* shared, const unsigned char* __restrict__ patches, const float* __restrict__ mean_image, float epsilon,
+    const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3, const uint4* __restrict__ filters4,
+    const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables, uint4* __restrict__ features, int count) {
   typedef Memory<typename Tower::Numbers> Places;
   constexpr int TABLE = Tower::TABLE;
-  DYN_SHARED(unsigned char, shared);
   unsigned char *x = shared, *y = shared + Places::X;
   float *input = reinterpret_cast<float*>(y), *partial = input + 2048;
   const Image<Tower, 32, 32, 1> image1{x + Places::LAYER1};
@@ -234,7 +233,8 @@ VEC_D void describe(const unsigned char* __restrict__ patches, const float* __re
       float epsilon, const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3,                               \
       const uint4* __restrict__ filters4, const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables,            \
       uint4* __restrict__ features, int count) {                                                                                                               \
-    describe<TOWER>(patches, mean_image, epsilon, filters1, filters2, filters3, filters4, filters5, filters6, tables, features, count);                        \
+    DYN_SHARED(unsigned char, shared);                                                                                                                         \
+    describe<TOWER>(shared, patches, mean_image, epsilon, filters1, filters2, filters3, filters4, filters5, filters6, tables, features, count);                \
   }                                                                                                                                                            \
   KERNEL(NAME)
 DESCRIBE_TOWER(describe_tower, Bf16Tower);

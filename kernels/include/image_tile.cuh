@@ -18,7 +18,11 @@ template <int PITCH> VEC_D int swizzled(int offset) {
   return offset ^ ((offset >> SHIFT) & MASK);
 }
 // Where the chunk of a pixel of BYTES bytes lies in an image whose reader moves by STRIDE pixels.
-template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) { return swizzled<BYTES * STRIDE>(pixel * BYTES + chunk * 16); }
+template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
+  // The same where the bits are those of the pixel's index, in fewer instructions.
+  if constexpr (BYTES >= 128) return pixel * BYTES + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
+  return swizzled<BYTES * STRIDE>(pixel * BYTES + chunk * 16);
+}
 
 // The part of IMAGES images, in bf16, that ROWS rows of output look at: units of work, counted strip by strip within an image.
 template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct Strip {

@@ -11,7 +11,7 @@ internal static class BenchCommand
     /// <summary>The precisions.</summary>
     public static readonly Option<Precision[]> Precisions = new("--precision")
     {
-        Description = "What matrix products multiply, one or several: float32, tf32, bf16, for describing also int8. Usually all of them on a GPU; a CPU has float32.",
+        Description = "What matrix products multiply, one or several: float32, tf32, bf16, to describe also int8. Usually all on a GPU; a CPU has float32.",
         HelpName = "float32|tf32|bf16|int8",
         AllowMultipleArgumentsPerToken = true,
     };
