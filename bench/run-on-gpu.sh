@@ -114,7 +114,7 @@ part_smoke() {
     done
 }
 
-part_describe() { bench describe 1 describe --device cuda --precision bf16 tf32 float32 $(sized --batch 2048 16384); }
+part_describe() { bench describe 1 describe --device cuda --precision int8 bf16 tf32 float32 $(sized --batch 2048 16384); }
 
 part_train() {
     bench train 3 train --device cuda --precision bf16 tf32 float32 $(sized --batch 1024 256 2048)

@@ -117,7 +117,7 @@ template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int
 
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct ForwardPass {
   typedef Strip<IN, SIDE, STRIDE, ROWS, IMAGES> Tile;
-  typedef ImageProduct<IN, STRIDE, OUT / 32, 4> Product;
+  typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / 32, 4> Product;
   static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / 64, THREADS = ROW_WARPS * OUT;
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
@@ -195,7 +195,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct DataPass {
   static constexpr int OUT_SIDE = SIDE / STRIDE, ROW_TILES = STRIDE == 1 ? 4 : 2, WARP_ROWS = 16 * ROW_TILES;
   typedef Strip<OUT, OUT_SIDE, 1, ROWS, IMAGES> Tile;
-  typedef ImageProduct<OUT, 1, IN / 32, ROW_TILES> Product;
+  typedef ImageProduct<Bf16Numbers, OUT, 1, IN / 32, ROW_TILES> Product;
   static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN;
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
@@ -337,7 +337,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
     for (int i = threadIdx.x; i < PIXELS * CHUNKS; i += THREADS) {
       const int pixel = i / CHUNKS, chunk = i % CHUNKS;
       const bool inside = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS < images;
-      f(chunk_offset<OUTPUTS, 1>(pixel, chunk), inside ? Tile::out_pixel(unit, pixel) * OUT + n0 + chunk * 8 : -1);
+      f(chunk_offset<OUTPUTS * 2, 1>(pixel, chunk), inside ? Tile::out_pixel(unit, pixel) * OUT + n0 + chunk * 8 : -1);
     }
   }
 
@@ -406,7 +406,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
         uint32_t b[2][4];
         const int pixel = k + (lane >> 3 & 1) * 8 + (lane & 7);
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + chunk_offset<OUTPUTS, 1>(pixel, n + 2 * j + (lane >> 4)));
+        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + chunk_offset<OUTPUTS * 2, 1>(pixel, n + 2 * j + (lane >> 4)));
         const int corner = Tile::corner(k + (lane >> 4) * 8 + (lane & 7)) + row * Tile::PITCH;
         PRAGMA_UNROLL
         for (int tap = 0; tap < 3; tap++) {

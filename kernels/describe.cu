@@ -1,12 +1,17 @@
-// Describe: L2-Net's tower for inference in two kernels, bf16 on tensor cores with float32 accumulation. Batch normalization is folded into filters and bias.
-//   describe_tower    bytes [n][32][32] -> normalized patch -> layers 1 to 6 -> features [n][8][8][128] bf16; no activation leaves the multiprocessor.
-//   describe_project  layer 7 as a matrix product, features [n][8192] x filters [128][8192], then the unit vector, or only signs.
-//   describe_signs    the signs of descriptors that other kernels have computed.
-// Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights come from L2 for each patch. A block of 8 warps takes one patch at a time through all
-// layers in 113 KB of shared memory, so two blocks share a multiprocessor and one computes while the other waits at a barrier.
+// Describe: L2-Net's tower for inference in two kernels on tensor cores. Batch normalization is folded into filters and bias.
+//   describe_tower       bytes [n][32][32] -> normalized patch -> layers 1 to 6 -> features [n][8][8][128] bf16; no activation leaves the multiprocessor.
+//                        Layers 2 to 6 multiply bf16 with float32 sums.
+//   describe_tower_int8  the same with bytes: activations 0..255, filters -127..127 with a scale for each output, integer sums.
+//   describe_project     layer 7 as a matrix product, features [n][8192] x filters [128][8192] bf16, then the unit vector, or only signs.
+//   describe_signs       the signs of descriptors that other kernels have computed.
+// Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights, in bytes half of it, come from L2 for each patch. A block of 8 warps takes one patch
+// at a time through all layers in 113 KB of shared memory, in bytes 56 KB, so two blocks share a multiprocessor and one computes while the other waits at a
+// barrier.
 //    That leaves 128 registers a thread, so each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
 //  - A layer is an implicit matrix product of an image in shared memory and packed filters (image_tile.cuh); there is no barrier but between layers.
 //  - Layer 2 writes its image over that of layer 1, two rows higher, half a picture at a time: rows still to be read are never overwritten.
+//  - A byte is an activation in 255ths of its channel's limit, which is folded into the filters of both sides: a sum becomes a byte by a multiply-add that
+//    saturates, which is the ReLU as well, and one that rounds.
 #include "image_tile.cuh"
 #include "reduce.cuh"
 
@@ -15,20 +20,75 @@ constexpr int PATCH_SIDE = 32, PATCH_AREA = 1024, THREADS = 256, FEATURES = 8 * 
 // Pixels of an image with its margin; pixel (y, x) has index (y + 1) (SIDE + 1) + x + 1.
 constexpr int image_pixels(int side) { return (side + 2) * (side + 1) + 1; }
 
-// The image of layer 1 starts two rows behind that of layer 2, in the same memory.
-constexpr int LAYER1_OFFSET = 2 * (PATCH_SIDE + 1) * 32 * 2;
-constexpr int BYTES_X = LAYER1_OFFSET + (image_pixels(32) + 1) / 2 * 128, BYTES_Y = image_pixels(16) * 64 * 2;
-static_assert(LAYER1_OFFSET % 128 == 0 && BYTES_X % 128 == 0, "swizzled lines are 128 bytes");
-static_assert(2 * (BYTES_X + BYTES_Y + 1024) <= 228 * 1024, "two blocks share a multiprocessor");
+// Shared memory in lines of 128 bytes: X for the images of layers 1, 2 and 4, Y for the normalized patch and the images of layers 3 and 5.
+constexpr int lines(int bytes) { return (bytes + 127) / 128 * 128; }
+template <class Numbers> struct Memory {
+  // The image of layer 1 starts two rows behind that of layer 2, in the same memory.
+  static constexpr int LAYER1 = lines(2 * (PATCH_SIDE + 1) * 32 * Numbers::BYTES);
+  static constexpr int X = LAYER1 + lines(image_pixels(32) * 32 * Numbers::BYTES), Y = image_pixels(16) * 64 * Numbers::BYTES;
+  static_assert(2 * (X + Y + 1024) <= 228 * 1024, "two blocks share a multiprocessor");
+};
 
-template <int CHANNELS, int STRIDE, int SIDE> VEC_D void clear_margin(unsigned char* image) {
-  constexpr int CHUNKS = CHANNELS / 8, PIXELS = 3 * SIDE + 3;
-  for (int i = fresh_thread(); i < PIXELS * CHUNKS; i += THREADS) {
-    const int k = i / CHUNKS;
-    const int pixel = k <= SIDE ? k : k <= 2 * SIDE ? (k - SIDE) * (SIDE + 1) : (SIDE + 1) * (SIDE + 1) + k - (2 * SIDE + 1);
-    st_u4(image + chunk_offset<CHANNELS, STRIDE>(pixel, i % CHUNKS), make_uint4(0, 0, 0, 0));
+// A layer's sums in bf16: the bias is added. Table [128].
+struct Bf16Tower {
+  typedef Bf16Numbers Numbers;
+  static constexpr int TABLE = 128;
+  struct Terms {
+    Eight bias;
+    VEC_MEMBER Terms(const float* table, int channel) : bias(eight(table + channel)) {}
+    VEC_MEMBER float operator()(float sum, int j) const { return sum + bias.v[j]; }
+  };
+  static VEC_MEMBER void store(unsigned char* to, Eight v) { store_bf16(to, v); }
+  // After ReLU.
+  static VEC_MEMBER void store_bf16(void* to, Eight v) {
+    PRAGMA_UNROLL
+    for (int j = 0; j < 8; j++) v.v[j] = fmaxf(v.v[j], 0.f);
+    st_u4(to, v.packed());
   }
-}
+};
+// In bytes: a multiply-add, which also takes off what sums are counted from, gives parts of the channel's limit. Table [factor, term][128].
+struct Int8Tower {
+  typedef Int8Numbers Numbers;
+  static constexpr int TABLE = 2 * 128;
+  struct Terms {
+    Eight factor, term;
+    VEC_MEMBER Terms(const float* table, int channel) : factor(eight(table + channel)), term(eight(table + 128 + channel)) {}
+    VEC_MEMBER float operator()(float sum, int j) const { return fmaf(sum, factor.v[j], term.v[j]); }
+  };
+  // The low byte of the result is v, cut off at 0 and 1, in 255ths, rounded to nearest.
+  static VEC_MEMBER unsigned rounded(float v) { return __float_as_uint(fmaf(__saturatef(v), 255.f, 12582912.f)); }
+  static VEC_MEMBER unsigned four_bytes(float a, float b, float c, float d) {
+    return __byte_perm(__byte_perm(rounded(a), rounded(b), 0x0040), __byte_perm(rounded(c), rounded(d), 0x0040), 0x5410);
+  }
+  static VEC_MEMBER void store(unsigned char* to, const Eight& v) {
+    st_u2(to, make_uint2(four_bytes(v.v[0], v.v[1], v.v[2], v.v[3]), four_bytes(v.v[4], v.v[5], v.v[6], v.v[7])));
+  }
+};
+
+// An image of SIDE x SIDE pixels with a margin, for a reader that moves by STRIDE pixels.
+template <class Tower, int CHANNELS, int SIDE, int STRIDE> struct Image {
+  static constexpr int BYTES = CHANNELS * Tower::Numbers::BYTES;
+  unsigned char* data;
+
+  // Stores eight neighbouring channels of pixel (row / SIDE, row % SIDE).
+  VEC_MEMBER void operator()(int row, int channel, const Eight& values) const {
+    const int byte = channel * Tower::Numbers::BYTES;
+    Tower::store(data + chunk_offset<BYTES, STRIDE>((row / SIDE + 1) * (SIDE + 1) + row % SIDE + 1, byte / 16) + byte % 16, values);
+  }
+  VEC_MEMBER void clear_margin() const {
+    constexpr int CHUNKS = BYTES / 16, PIXELS = 3 * SIDE + 3;
+    for (int i = fresh_thread(); i < PIXELS * CHUNKS; i += THREADS) {
+      const int k = i / CHUNKS;
+      const int pixel = k <= SIDE ? k : k <= 2 * SIDE ? (k - SIDE) * (SIDE + 1) : (SIDE + 1) * (SIDE + 1) + k - (2 * SIDE + 1);
+      st_u4(data + chunk_offset<BYTES, STRIDE>(pixel, i % CHUNKS), make_uint4(0, 0, 0, 0));
+    }
+  }
+};
+
+struct Features {
+  uint4* data;
+  VEC_MEMBER void operator()(int row, int channel, const Eight& values) const { Bf16Tower::store_bf16(data + (row * 128 + channel) / 8, values); }
+};
 
 // x = (x - mean) / (deviation + epsilon), deviation with n - 1, into a float image with a margin; see patches.cu.
 VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
@@ -62,132 +122,123 @@ VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __res
   }
 }
 
-VEC_D unsigned relu_pair(float a, float b) { return pack_bf16(fmaxf(a, 0.f), fmaxf(b, 0.f)); }
-
-// Layer 1, one input channel: float32, four neighbouring pixels and eight channels a thread at a time. Filters [3][3][32].
-VEC_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, unsigned char* output) {
-  const int thread = fresh_thread(), y = thread / 8, x = thread % 8 * 4;
-  float in[3][6];
+// Layer 1, one input channel: float32, four pixels one below the other and eight channels a thread at a time. Filters [3][3][32].
+template <class Store> VEC_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, Store store) {
+  const int thread = fresh_thread(), y = thread / 32 * 4, x = thread % 32;
+  float in[6][3];
   PRAGMA_UNROLL
-  for (int r = 0; r < 3; r++) {
+  for (int r = 0; r < 6; r++) {
     PRAGMA_UNROLL
-    for (int c = 0; c < 6; c++) in[r][c] = image[(y + r) * (PATCH_SIDE + 1) + x + c];
+    for (int c = 0; c < 3; c++) in[r][c] = image[(y + r) * (PATCH_SIDE + 1) + x + c];
   }
-  const int pixel = (y + 1) * (PATCH_SIDE + 1) + x + 1;
   for (int chunk = 0; chunk < 4; chunk++) {
-    float acc[4][8];
-    const float4 low = ld_f4(bias + 8 * chunk), high = ld_f4(bias + 8 * chunk + 4);
-    PRAGMA_UNROLL
-    for (int p = 0; p < 4; p++) {
-      acc[p][0] = low.x; acc[p][1] = low.y; acc[p][2] = low.z; acc[p][3] = low.w;
-      acc[p][4] = high.x; acc[p][5] = high.y; acc[p][6] = high.z; acc[p][7] = high.w;
-    }
+    const Eight b = eight(bias + 8 * chunk);
+    Eight acc[4] = {b, b, b, b};
     PRAGMA_UNROLL
     for (int tap = 0; tap < 9; tap++) {
-      const float4 a = ld_f4(filters + tap * 32 + 8 * chunk), b = ld_f4(filters + tap * 32 + 8 * chunk + 4);
+      const Eight f = eight(filters + tap * 32 + 8 * chunk);
       PRAGMA_UNROLL
       for (int p = 0; p < 4; p++) {
-        const float v = in[tap / 3][tap % 3 + p];
-        acc[p][0] = fmaf(v, a.x, acc[p][0]); acc[p][1] = fmaf(v, a.y, acc[p][1]); acc[p][2] = fmaf(v, a.z, acc[p][2]); acc[p][3] = fmaf(v, a.w, acc[p][3]);
-        acc[p][4] = fmaf(v, b.x, acc[p][4]); acc[p][5] = fmaf(v, b.y, acc[p][5]); acc[p][6] = fmaf(v, b.z, acc[p][6]); acc[p][7] = fmaf(v, b.w, acc[p][7]);
+        PRAGMA_UNROLL
+        for (int j = 0; j < 8; j++) acc[p].v[j] = fmaf(in[tap / 3 + p][tap % 3], f.v[j], acc[p].v[j]);
       }
     }
     PRAGMA_UNROLL
-    for (int p = 0; p < 4; p++) {
-      st_u4(output + chunk_offset<32, 1>(pixel + p, chunk),
-            make_uint4(relu_pair(acc[p][0], acc[p][1]), relu_pair(acc[p][2], acc[p][3]), relu_pair(acc[p][4], acc[p][5]), relu_pair(acc[p][6], acc[p][7])));
-    }
+    for (int p = 0; p < 4; p++) store((y + p) * PATCH_SIDE + x, 8 * chunk, acc[p]);
   }
 }
 
-// Stores a pixel's eight channels into an image of SIDE x SIDE pixels that is read with STRIDE.
-template <int CHANNELS, int SIDE, int STRIDE> struct ImageStore {
-  unsigned char* image;
-  VEC_MEMBER void operator()(int row, int channel, uint4 values) const {
-    st_u4(image + chunk_offset<CHANNELS, STRIDE>((row / SIDE + 1) * (SIDE + 1) + row % SIDE + 1, channel >> 3), values);
-  }
-};
-
-struct FeatureStore {
-  uint4* features;
-  VEC_MEMBER void operator()(int row, int channel, uint4 values) const { st_u4(features + (row * 128 + channel) / 8, values); }
-};
-
 // A 3 x 3 layer: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 channels.
-template <int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES> struct Layer {
+template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES> struct Layer {
   typedef Strip<IN, SIDE * STRIDE, STRIDE, SIDE, 1> Tile;
-  ImageProduct<IN, STRIDE, OUT / 32, ROW_TILES> product;
+  ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / 32, ROW_TILES> product;
 
   // Sums for the output pixels from the first on, as many as the warps have.
   VEC_MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first) {
     product.multiply(input, filters, AllTaps<Tile::PITCH>{}, [=](int p) { return Tile::corner(first + p); });
   }
-  // Calls store(output pixel, channel, eight neighbouring channels as bf16) after bias and ReLU.
-  template <class Store> VEC_MEMBER void finish(const float* __restrict__ bias, int first, Store store) {
+  // Calls store(output pixel, channel, eight neighbouring channels) before ReLU.
+  template <class Store> VEC_MEMBER void finish(const float* __restrict__ table, int first, Store store) {
     const int channel = product.output();
-    const Eight b = eight(bias + channel);
+    const typename Tower::Terms terms(table, channel);
     PRAGMA_UNROLL
     for (int k = 0; k < 2 * ROW_TILES; k++) {
       Eight v = product.values(k / 2, k % 2);
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) v.v[j] = fmaxf(v.v[j] + b.v[j], 0.f);
-      store(first + product.pixel(k / 2, k % 2), channel, v.packed());
+      for (int j = 0; j < 8; j++) v.v[j] = terms(v.v[j], j);
+      store(first + product.pixel(k / 2, k % 2), channel, v);
     }
   }
 };
 
 // A layer from one image to another place.
-template <class L, class Store> VEC_D void run_layer(const unsigned char* input, const uint4* filters, const float* bias, Store store) {
+template <class L, class Store> VEC_D void run_layer(const unsigned char* input, const uint4* filters, const float* table, Store store) {
   L layer;
   layer.multiply(input, filters, 0);
-  layer.finish(bias, 0, store);
+  layer.finish(table, 0, store);
 }
 
-// filters: layer 1 as float32 [3][3][32], the others as packed fragments; bias [7][128], layer by layer.
-extern "C" __global__ __launch_bounds__(THREADS, 2) void describe_tower(const unsigned char* __restrict__ patches, const float* __restrict__ mean_image,
-    float epsilon, const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3,
-    const uint4* __restrict__ filters4, const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ bias,
-    uint4* __restrict__ features, int count) {
-  DYN_SHARED(unsigned char, shared);
-  unsigned char *x = shared, *y = shared + BYTES_X;
+template <class Tower>
+VEC_D void describe(unsigned char* shared, const unsigned char* __restrict__ patches, const float* __restrict__ mean_image, float epsilon,
+    const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3, const uint4* __restrict__ filters4,
+    const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables, uint4* __restrict__ features, int count) {
+  typedef Memory<typename Tower::Numbers> Places;
+  constexpr int TABLE = Tower::TABLE;
+  unsigned char *x = shared, *y = shared + Places::X;
   float *input = reinterpret_cast<float*>(y), *partial = input + 2048;
+  const Image<Tower, 32, 32, 1> image1{x + Places::LAYER1};
+  const Image<Tower, 32, 32, 2> image2{x};
+  const Image<Tower, 64, 16, 1> image3{y};
+  const Image<Tower, 64, 16, 2> image4{x};
+  const Image<Tower, 128, 8, 1> image5{y};
   for (int patch = blockIdx.x; patch < count; patch += gridDim.x) {
     normalize(patches + (size_t)patch * PATCH_AREA, mean_image, epsilon, input, partial);
-    unsigned char* first = x + LAYER1_OFFSET;
-    clear_margin<32, 1, 32>(first);
+    image1.clear_margin();
     __syncthreads();
-    first_layer(input, filters1, bias, first);
+    first_layer(input, filters1, tables, image1);
     __syncthreads();
 
     {
-      Layer<32, 32, 32, 1, 4> layer;
+      Layer<Tower, 32, 32, 32, 1, 4> layer;
       PRAGMA_ROLLED
       for (int half = 0; half < 2; half++) {
-        layer.multiply(first, filters2, 512 * half);
+        layer.multiply(image1.data, filters2, 512 * half);
         __syncthreads();
-        layer.finish(bias + 128, 512 * half, ImageStore<32, 32, 2>{x});
+        layer.finish(tables + TABLE, 512 * half, image2);
       }
     }
-    clear_margin<32, 2, 32>(x);
+    image2.clear_margin();
     __syncthreads();
 
-    clear_margin<64, 1, 16>(y);
-    run_layer<Layer<32, 64, 16, 2, 4>>(x, filters3, bias + 2 * 128, ImageStore<64, 16, 1>{y});
+    image3.clear_margin();
+    run_layer<Layer<Tower, 32, 64, 16, 2, 4>>(x, filters3, tables + 2 * TABLE, image3);
     __syncthreads();
 
-    clear_margin<64, 2, 16>(x);
-    run_layer<Layer<64, 64, 16, 1, 4>>(y, filters4, bias + 3 * 128, ImageStore<64, 16, 2>{x});
+    image4.clear_margin();
+    run_layer<Layer<Tower, 64, 64, 16, 1, 4>>(y, filters4, tables + 3 * TABLE, image4);
     __syncthreads();
 
-    clear_margin<128, 1, 8>(y);
-    run_layer<Layer<64, 128, 8, 2, 2>>(x, filters5, bias + 4 * 128, ImageStore<128, 8, 1>{y});
+    image5.clear_margin();
+    run_layer<Layer<Tower, 64, 128, 8, 2, 2>>(x, filters5, tables + 4 * TABLE, image5);
     __syncthreads();
 
-    run_layer<Layer<128, 128, 8, 1, 2>>(y, filters6, bias + 5 * 128, FeatureStore{features + (size_t)patch * (FEATURES / 8)});
+    run_layer<Layer<Tower, 128, 128, 8, 1, 2>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
     __syncthreads();
   }
 }
-KERNEL(describe_tower);
+
+// filters: layer 1 as float32 [3][3][32], the others as packed fragments; tables: layer by layer, of the first one only its bias.
+#define DESCRIBE_TOWER(NAME, TOWER)                                                                                                                            \
+  extern "C" __global__ __launch_bounds__(THREADS, 2) void NAME(const unsigned char* __restrict__ patches, const float* __restrict__ mean_image,               \
+      float epsilon, const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3,                               \
+      const uint4* __restrict__ filters4, const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables,            \
+      uint4* __restrict__ features, int count) {                                                                                                               \
+    DYN_SHARED(unsigned char, shared);                                                                                                                         \
+    describe<TOWER>(shared, patches, mean_image, epsilon, filters1, filters2, filters3, filters4, filters5, filters6, tables, features, count);                \
+  }                                                                                                                                                            \
+  KERNEL(NAME)
+DESCRIBE_TOWER(describe_tower, Bf16Tower);
+DESCRIBE_TOWER(describe_tower_int8, Int8Tower);
 
 // 32 patches x 128 dimensions a block, K in stages of 64 through four buffers of cp.async. A warp computes 16 patches x 32 dimensions.
 constexpr int PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4, PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;

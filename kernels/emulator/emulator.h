@@ -60,7 +60,7 @@ struct dim3 {
 
 namespace emu {
 // Operations for which a warp's lanes meet.
-enum Op : uint8_t { NONE, SYNCWARP, SHFL_IDX, SHFL_UP, SHFL_DOWN, SHFL_XOR, BALLOT, REDUCE, LDMATRIX, MMA_BF16, MMA_TF32, MMA_F16, MMA_AND_POPC };
+enum Op : uint8_t { NONE, SYNCWARP, SHFL_IDX, SHFL_UP, SHFL_DOWN, SHFL_XOR, BALLOT, REDUCE, LDMATRIX, MMA_BF16, MMA_TF32, MMA_F16, MMA_U8S8, MMA_AND_POPC };
 enum Reduction { ADD, MIN_S, MIN_U, MAX_S, MAX_U, AND, OR, XOR };
 enum Waiting : uint8_t { RUNNING, AT_BARRIER, IN_WARP, ENDED };
 constexpr unsigned MaxThreads = 1024;
@@ -180,6 +180,7 @@ static inline void mma(Op op, T (&d)[4], const uint32_t (&a)[4], uint32_t b0, ui
 static inline void mma_bf16_16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma(MMA_BF16, d, a, b0, b1); }
 static inline void mma_f16_16816(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma(MMA_F16, d, a, b0, b1); }
 static inline void mma_tf32_1688(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma(MMA_TF32, d, a, b0, b1); }
+static inline void mma_u8s8_16832(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma(MMA_U8S8, d, a, b0, b1); }
 static inline void mma_and_popc_168256(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma(MMA_AND_POPC, d, a, b0, b1); }
 
 // The table of kernels: name, sizes of the parameters, and a function that unpacks void** into the kernel's own parameter types, as

@@ -41,10 +41,13 @@
 #define PRAGMA_UNROLL _Pragma("GCC unroll 64")
 #define PRAGMA_UNROLL_2 _Pragma("GCC unroll 2")
 #define PRAGMA_ROLLED _Pragma("GCC unroll 1")
+#define PRAGMA_UNROLL_BY(constant)
 #else
 #define PRAGMA_UNROLL _Pragma("unroll")
 #define PRAGMA_UNROLL_2 _Pragma("unroll 2")
 #define PRAGMA_ROLLED _Pragma("unroll 1")
+#define PRAGMA_TEXT(text) _Pragma(#text)
+#define PRAGMA_UNROLL_BY(constant) PRAGMA_TEXT(unroll constant)
 #endif
 
 // Accesses of 16 and 8 bytes go through these. clang trusts the alignment of the array behind a cast and splits a struct copy into scalars,

@@ -1,21 +1,30 @@
-// image_tile.cuh - whole images, or strips of their rows, in shared memory as operands of 3 x 3 convolutions on tensor cores: bf16, padding 1, stride 1 or 2.
+// image_tile.cuh - whole images, or strips of their rows, in shared memory as operands of 3 x 3 convolutions on tensor cores: padding 1, stride 1 or 2.
+// Pixels and filters are bf16, or unsigned and signed bytes: both are multiplied 32 bytes of a pixel at a time, and lie in the same places.
 // An image is brought in once and looked at nine times: a tap is a shift of the pixel's index, so ldmatrix takes its 8 x 8 blocks straight from the image.
 //  - Pixels lie as [row][column][channel] with a margin of one zero pixel; the margin right of a row is the margin left of the next one.
-//  - 16-byte chunks (8 channels) are swizzled by the pixel's index, so that the eight rows of an ldmatrix (neighbours, or every second pixel) lie in different
-//    banks, also for a reader that takes them transposed.
-//  - Filters are packed in the order of the mma fragments: [tap][in / 16][out / 16][lane][8]; a lane's registers for 16 inputs x 16 outputs are one 16-byte
-//    load from L1 or L2, fetched a step ahead, and need no barrier. The eight outputs of a lane in a group of 32 are neighbours (8 (lane % 4) + 0..7), so that
-//    results go out as 16 bytes a lane, 64 a pixel. See conv2d_image_pack and FusedTower.PackFragments.
+//  - 16-byte chunks are swizzled by the pixel's index, so that the eight rows of an ldmatrix (neighbours, or every second pixel) lie in different banks, also
+//    for a reader that takes them transposed.
+//  - Filters are packed in the order of the mma fragments: [tap][in / step][out / 16][lane][16 bytes], a step being 16 inputs in bf16, 32 in bytes; a lane's
+//    registers for a step x 16 outputs are one 16-byte load from L1 or L2, fetched a step ahead, and need no barrier. The eight outputs of a lane in a group of
+//    32 are neighbours (8 (lane % 4) + 0..7), so that results go out side by side. See conv2d_image_pack and FusedTower.PackFragments.
 #pragma once
 #include "normalization.cuh"
 
-// Where the chunk of a pixel lies in an image whose reader moves by STRIDE pixels.
-template <int CHANNELS, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
-  if constexpr (CHANNELS == 32) return (pixel >> 1) * 128 + (((((pixel & 1) << 2) + chunk) ^ ((pixel >> 1) & 7)) << 4);
-  return pixel * (CHANNELS * 2) + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
+// Where a byte lies whose place would be offset without a swizzle, in an image whose reader takes rows that are PITCH bytes apart. Its chunk's place in a line
+// of 128 bytes is changed by the bits of the offset that tell apart those of eight rows that would meet in the same banks.
+template <int PITCH> VEC_D int swizzled(int offset) {
+  constexpr int MASK = PITCH < 128 ? PITCH - 16 : 112, SHIFT = PITCH <= 128 ? 3 : PITCH == 256 ? 4 : 5;
+  static_assert(PITCH == 32 || PITCH == 64 || PITCH == 128 || PITCH == 256 || PITCH == 512, "rows of whole chunks");
+  return offset ^ ((offset >> SHIFT) & MASK);
+}
+// Where the chunk of a pixel of BYTES bytes lies in an image whose reader moves by STRIDE pixels.
+template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
+  // The same where the bits are those of the pixel's index, in fewer instructions.
+  if constexpr (BYTES >= 128) return pixel * BYTES + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
+  return swizzled<BYTES * STRIDE>(pixel * BYTES + chunk * 16);
 }
 
-// The part of IMAGES images that ROWS rows of output look at: units of work, counted strip by strip within an image.
+// The part of IMAGES images, in bf16, that ROWS rows of output look at: units of work, counted strip by strip within an image.
 template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct Strip {
   static constexpr int CHANNELS = CHANNELS_, SIDE = SIDE_, STRIDE = STRIDE_, ROWS = ROWS_, IMAGES = IMAGES_;
   static constexpr int OUT_SIDE = SIDE / STRIDE, STRIPS = OUT_SIDE / ROWS, OUT_PIXELS = ROWS * OUT_SIDE;
@@ -24,7 +33,7 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   static_assert(BYTES % 128 == 0, "swizzled lines are 128 bytes");
   static_assert(IMAGES == 1 || STRIPS == 1, "several images are taken whole");
 
-  static VEC_MEMBER int offset(int pixel, int chunk) { return chunk_offset<CHANNELS, STRIDE>(pixel, chunk); }
+  static VEC_MEMBER int offset(int pixel, int chunk) { return chunk_offset<CHANNELS * 2, STRIDE>(pixel, chunk); }
   static VEC_MEMBER int first_image(int unit) { return unit / STRIPS * IMAGES; }
   static VEC_MEMBER int first_row(int unit) { return unit % STRIPS * ROWS; }
   // The pixel that tap (0, 0) of an output pixel meets; output pixels of a unit count on from image to image.
@@ -90,10 +99,31 @@ template <int PITCH> struct ClassTaps {
   VEC_MEMBER int shift(int t) const { return (1 + (t >> column)) * PITCH + 1 + (t & column); }
 };
 
+// The numbers that are multiplied, and their sums.
+struct Bf16Numbers {
+  typedef float Sum;
+  static constexpr int BYTES = 2;
+  static VEC_MEMBER float zero() { return 0.f; }
+  static VEC_MEMBER float value(float sum) { return sum; }
+  static VEC_MEMBER void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_bf16_16816(d, a, b0, b1); }
+};
+// Pixels 0..255, filters -127..127. A sum is counted from the bits of the float 1.5 x 2^23 on: while it is below 2^22 either way, which the filters must
+// ensure, these are the bits of the float 1.5 x 2^23 + sum. So no sum is converted, and whoever scales it takes the origin off.
+struct Int8Numbers {
+  typedef int Sum;
+  static constexpr int BYTES = 1;
+  static VEC_MEMBER int zero() { return 0x4b400000; }
+  static VEC_MEMBER float value(int sum) { return __int_as_float(sum); }
+  static VEC_MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
+};
+
 // Sums of 16 ROW_TILES output pixels x 32 outputs a warp; 32 COLUMN_WARPS outputs in all.
-template <int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProduct {
-  static constexpr int OUT = 32 * COLUMN_WARPS, STEP = OUT / 16 * 32;              // 16-byte fragments of 16 inputs
-  float acc[ROW_TILES][4][4];
+template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProduct {
+  static constexpr int OUT = 32 * COLUMN_WARPS, STEP = OUT / 16 * 32;              // 16-byte fragments of a step
+  static constexpr int PIXEL_BYTES = IN * Numbers::BYTES, STEPS = PIXEL_BYTES / 32;
+  // A turn of the loops: more spill, and with a single step registers of filters could not take turns.
+  static constexpr int TAPS = STEPS == 1 ? 3 : 1;
+  typename Numbers::Sum acc[ROW_TILES][4][4];
 
   static VEC_MEMBER int warp() { return fresh_thread() / 32; }
   static VEC_MEMBER int first_pixel() { return warp() / COLUMN_WARPS * 16 * ROW_TILES; }
@@ -103,43 +133,45 @@ template <int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProdu
   // Sums over all taps and inputs. corner(p): the pixel of the image where tap shift 0 of output pixel p lies.
   template <class Taps, class Corner> VEC_MEMBER void multiply(const unsigned char* image, const uint4* __restrict__ filters, Taps taps, Corner corner) {
     const int lane = fresh_thread() % 32, row = first_pixel() + (lane & 15);
-    int pixel[ROW_TILES];
+    int place[ROW_TILES];
     PRAGMA_UNROLL
-    for (int i = 0; i < ROW_TILES; i++) pixel[i] = corner(row + 16 * i);
+    for (int i = 0; i < ROW_TILES; i++) place[i] = corner(row + 16 * i) * PIXEL_BYTES + (lane >> 4) * 16;
     PRAGMA_UNROLL
     for (int i = 0; i < ROW_TILES; i++) {
       PRAGMA_UNROLL
       for (int j = 0; j < 4; j++) {
         PRAGMA_UNROLL
-        for (int k = 0; k < 4; k++) acc[i][j][k] = 0.f;
+        for (int k = 0; k < 4; k++) acc[i][j][k] = Numbers::zero();
       }
     }
     const uint4* fragment = filters + warp() % COLUMN_WARPS * 64 + lane;
-    const uint4* tap = fragment + taps.filter(0) * (IN / 16 * STEP);
+    const uint4* tap = fragment + taps.filter(0) * (STEPS * STEP);
     uint4 b[2];
     PRAGMA_UNROLL
     for (int j = 0; j < 2; j++) b[j] = __ldg(tap + j * 32);
     const int count = taps.count();
-    PRAGMA_ROLLED
+    PRAGMA_UNROLL_BY(TAPS)
     for (int t = 0; t < count; t++) {
-      const int shift = taps.shift(t);
+      const int shift = taps.shift(t) * PIXEL_BYTES;
+      int first[ROW_TILES];
+      PRAGMA_UNROLL
+      for (int i = 0; i < ROW_TILES; i++) first[i] = swizzled<PIXEL_BYTES * STRIDE>(place[i] + shift);
       // The filters of the next step; behind the last one once more those of the first.
-      const uint4* next = fragment + taps.filter(t + 1 < count ? t + 1 : 0) * (IN / 16 * STEP);
-      // Two steps a turn, so that registers take turns, too; more of them spill.
+      const uint4* next = fragment + taps.filter(t + 1 < count ? t + 1 : 0) * (STEPS * STEP);
       PRAGMA_UNROLL_2
-      for (int c = 0; c < IN / 16; c++) {
-        const uint4* ahead = c + 1 < IN / 16 ? tap + (c + 1) * STEP : next;
+      for (int c = 0; c < STEPS; c++) {
+        const uint4* ahead = c + 1 < STEPS ? tap + (c + 1) * STEP : next;
         uint4 following[2];
         PRAGMA_UNROLL
         for (int j = 0; j < 2; j++) following[j] = __ldg(ahead + j * 32);
         PRAGMA_UNROLL
         for (int i = 0; i < ROW_TILES; i++) {
           uint32_t a[4];
-          ldmatrix_x4(a, image, chunk_offset<IN, STRIDE>(pixel[i] + shift, 2 * c + (lane >> 4)));
+          ldmatrix_x4(a, image, first[i] ^ (32 * c));
           PRAGMA_UNROLL
           for (int j = 0; j < 2; j++) {
-            mma_bf16_16816(acc[i][2 * j], a, b[j].x, b[j].y);
-            mma_bf16_16816(acc[i][2 * j + 1], a, b[j].z, b[j].w);
+            Numbers::multiply(acc[i][2 * j], a, b[j].x, b[j].y);
+            Numbers::multiply(acc[i][2 * j + 1], a, b[j].z, b[j].w);
           }
         }
         PRAGMA_UNROLL
@@ -154,8 +186,8 @@ template <int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProdu
     Eight v;
     PRAGMA_UNROLL
     for (int j = 0; j < 4; j++) {
-      v.v[2 * j] = acc[i][j][2 * half];
-      v.v[2 * j + 1] = acc[i][j][2 * half + 1];
+      v.v[2 * j] = Numbers::value(acc[i][j][2 * half]);
+      v.v[2 * j + 1] = Numbers::value(acc[i][j][2 * half + 1]);
     }
     return v;
   }

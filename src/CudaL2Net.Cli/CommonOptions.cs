@@ -28,8 +28,8 @@ internal static class CommonOptions
     /// <summary>What matrix products multiply.</summary>
     public static readonly Option<Precision?> Precision = new("--precision")
     {
-        Description = "What matrix products multiply: float32 (usual), or with --device cuda tf32 or bf16, with 11 or 8 significant bits.",
-        HelpName = "float32|tf32|bf16",
+        Description = "What matrix products multiply: float32 (usual), or with --device cuda tf32 or bf16, with 11 or 8 significant bits; to describe also int8.",
+        HelpName = "float32|tf32|bf16|int8",
     };
 
     /// <summary>The number of CPU threads.</summary>
@@ -55,12 +55,18 @@ internal static class CommonOptions
     /// <param name="otherwise">The device where the line names none.</param>
     /// <param name="otherwisePrecision">The precision where the line names none.</param>
     /// <param name="kernels">Whose kernels train.</param>
-    /// <exception cref="UsageException">The number of threads is out of range.</exception>
+    /// <param name="trains">Whether the command trains.</param>
+    /// <exception cref="UsageException">The number of threads is out of range, or a training is asked for in int8.</exception>
     public static Device OpenDevice(ParseResult line, Terminal terminal, string otherwise = "auto", Precision otherwisePrecision = Operations.Precision.Float32,
-        KernelSet kernels = KernelSet.Own)
+        KernelSet kernels = KernelSet.Own, bool trains = false)
     {
-        Device device = Devices.Device.Open(
-            line.GetValue(Device) ?? otherwise, CheckedThreads(line), line.GetValue(Precision) ?? otherwisePrecision, kernels);
+        Precision precision = line.GetValue(Precision) ?? otherwisePrecision;
+        if (trains && precision == Operations.Precision.Int8)
+        {
+            throw new UsageException("--precision int8 is for describing, and this trains", "--precision bf16 trains; any model can then be described with int8");
+        }
+
+        Device device = Devices.Device.Open(line.GetValue(Device) ?? otherwise, CheckedThreads(line), precision, kernels);
         if (device.Note is { } note)
         {
             terminal.Say(note);

@@ -52,6 +52,7 @@ internal sealed class Peaks
     {
         Precision.Tf32 => Arithmetic.Tf32,
         Precision.Bf16 => Arithmetic.Bf16,
+        Precision.Int8 => Arithmetic.Int8,
         _ => Arithmetic.Float32,
     };
 
@@ -61,6 +62,7 @@ internal sealed class Peaks
         Arithmetic.Float32 => "float32 multiply-adds",
         Arithmetic.Tf32 => "tf32 matrix products (mma.sync)",
         Arithmetic.Bf16 => "bf16 matrix products (mma.sync)",
+        Arithmetic.Int8 => "int8 matrix products (mma.sync)",
         _ => "32-bit population counts",
     };
 

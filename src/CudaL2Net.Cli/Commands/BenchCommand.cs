@@ -11,8 +11,8 @@ internal static class BenchCommand
     /// <summary>The precisions.</summary>
     public static readonly Option<Precision[]> Precisions = new("--precision")
     {
-        Description = "What matrix products multiply, one or several: float32, tf32, bf16. Usually all of them on a GPU; a CPU has float32.",
-        HelpName = "float32|tf32|bf16",
+        Description = "What matrix products multiply, one or several: float32, tf32, bf16, to describe also int8. Usually all on a GPU; a CPU has float32.",
+        HelpName = "float32|tf32|bf16|int8",
         AllowMultipleArgumentsPerToken = true,
     };
 
@@ -63,8 +63,9 @@ internal static class BenchCommand
     /// <param name="line">The line.</param>
     /// <param name="terminal">Where to say it.</param>
     /// <param name="kernels">Whose kernels train.</param>
-    /// <exception cref="UsageException">A number of threads is out of range, or a CPU is asked for what it has not.</exception>
-    public static BenchDevices FindDevices(ParseResult line, Terminal terminal, KernelSet kernels = KernelSet.Own)
+    /// <param name="describes">Whether describing is measured, and nothing else.</param>
+    /// <exception cref="UsageException">A number of threads is out of range, or a device is asked for what it has not.</exception>
+    public static BenchDevices FindDevices(ParseResult line, Terminal terminal, KernelSet kernels = KernelSet.Own, bool describes = false)
     {
         const int MostThreads = 1024;
         int[] threads = [.. line.GetRequiredValue(Threads).Distinct()];
@@ -74,6 +75,11 @@ internal static class BenchCommand
         }
 
         Precision[] precisions = [.. (line.GetValue(Precisions) ?? []).Distinct()];
+        if (!describes && precisions.Contains(Precision.Int8))
+        {
+            throw new UsageException("--precision int8 is for describing", "bench describe --precision int8 measures it");
+        }
+
         string name = line.GetValue(CommonOptions.Device) ?? "auto";
         using Device device = Device.Open(name, threads[0]);
         if (device.Note is { } note)
@@ -83,7 +89,7 @@ internal static class BenchCommand
 
         if (device.Name != "cpu")
         {
-            precisions = precisions.Length > 0 ? precisions : Enum.GetValues<Precision>();
+            precisions = precisions.Length > 0 ? precisions : [.. Enum.GetValues<Precision>().Where(precision => describes || precision != Precision.Int8)];
             return new BenchDevices(device.Name, precisions, [0]) { Emulated = device.Emulated, Kernels = kernels };
         }
 
@@ -94,7 +100,7 @@ internal static class BenchCommand
 
         if (precisions.Any(precision => precision != Precision.Float32))
         {
-            throw new UsageException("--precision: the CPU computes in float32; tf32 and bf16 need a GPU (--device cuda)");
+            throw new UsageException("--precision: the CPU computes in float32; tf32, bf16 and int8 need a GPU (--device cuda)");
         }
 
         return new BenchDevices(device.Name, [Precision.Float32], threads);

@@ -12,7 +12,7 @@ internal static class BenchDescribeCommand
         var command = new ExampleCommand(
             "describe",
             "Measure describing: from host memory, on a GPU also from device memory, on a CPU in turn with ONNX Runtime on the same network.",
-            "cudal2net bench describe --device cuda --precision bf16 --batch 2048 32768 --out describe.json",
+            "cudal2net bench describe --device cuda --precision int8 bf16 --batch 2048 32768 --out describe.json",
             "cudal2net bench describe --device cpu --threads 1 2")
         {
             BenchCommand.Batches, BenchCommand.Precisions, CommonOptions.Device, BenchCommand.Threads, BenchCommand.Rounds, BenchOutput.Out,
@@ -24,7 +24,7 @@ internal static class BenchDescribeCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         BenchOutput.CheckOut(line);
-        BenchDevices devices = BenchCommand.FindDevices(line, terminal);
+        BenchDevices devices = BenchCommand.FindDevices(line, terminal, describes: true);
         int[] batches = BenchCommand.FindBatches(line, 1, 1, devices.Emulated ? [4] : devices.IsCpu ? [2048] : [2048, 32768]);
         int rounds = BenchCommand.FindRounds(line, devices.Emulated ? 1 : 9);
         BenchOutput.Write(terminal, line, terminal.WithProgress("measuring", progress => DescribeBench.Run(devices, batches, rounds, progress)));

@@ -83,7 +83,7 @@ internal static class DemoCommand
         IReadOnlyList<ImageSequence> photographs = given.Length > 0 ? ImageSequence.LoadAll(given) : [];
         PrepareFolder(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
-        using Device device = CommonOptions.OpenDevice(line, terminal);
+        using Device device = CommonOptions.OpenDevice(line, terminal, trains: true);
         terminal.Say($"on {device.Description}");
 
         DemoTraining? training = Train(

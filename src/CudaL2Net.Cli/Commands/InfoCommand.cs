@@ -157,7 +157,8 @@ internal static class InfoCommand
 
         Row("CUDA kernels", information.CudaTargets.Count > 0
             ? $"PTX for {string.Join(", ", information.CudaTargets)}; a GPU of compute capability 8.0 or later and NVIDIA's driver of CUDA 11.4 or later "
-                + $"run them{(information.CudaTargets.Contains("sm_90a") ? " (for sm_90a 12.0)" : string.Empty)}; --precision float32, tf32 or bf16"
+                + $"run them{(information.CudaTargets.Contains("sm_90a") ? " (for sm_90a 12.0)" : string.Empty)}; "
+                + "--precision float32, tf32 or bf16, to describe also int8"
             : "none in this build: ./build.sh setup installs a compiler for them");
         Row("model", $"{information.Model.Architecture}, {information.Model.Dimension} dimensions");
         foreach ((string key, string value) in information.Model.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))

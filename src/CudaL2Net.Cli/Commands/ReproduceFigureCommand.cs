@@ -81,7 +81,7 @@ internal static class ReproduceFigureCommand
         string trainSet = FindTrainSet([.. sets.Select(BrownEvaluation.NameOf)], line.GetValue(TrainSet));
         HPatchesDataset data = HPatchesDataset.Open(line.GetRequiredValue(HPatches));
         string folder = line.GetRequiredValue(ReproduceCommand.Out);
-        using Device device = CommonOptions.OpenDevice(line, terminal);
+        using Device device = CommonOptions.OpenDevice(line, terminal, trains: true);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
         var grid = new TableGrid(folder, sets, ReproduceCommand.Settings(line), device, terminal);
         IReadOnlyList<GridCell>? cells = grid.Run([.. variants.Select(variant => variant.Preset)], [trainSet], interrupt.Token);

@@ -67,7 +67,7 @@ internal static class ReproduceTableCommand
         PublishedRow[] rows = Choose(PublishedResults.OfTable(table), line.GetValue(Rows) ?? []);
         IReadOnlyList<BrownDataset> sets = OpenSets(line.GetRequiredValue(ReproduceCommand.Brown));
         string folder = line.GetRequiredValue(ReproduceCommand.Out);
-        using Device device = CommonOptions.OpenDevice(line, terminal);
+        using Device device = CommonOptions.OpenDevice(line, terminal, trains: true);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
         var grid = new TableGrid(folder, sets, ReproduceCommand.Settings(line), device, terminal);
         IReadOnlyList<GridCell>? cells = grid.Run([.. rows.Select(row => row.Preset).Distinct()], null, interrupt.Token);

@@ -140,7 +140,7 @@ internal static class TrainCommand
 
         ModelFile? initial = line.GetValue(Init) is { } path ? ModelFile.Read(CommonOptions.ModelPath(path)) : null;
         RequireInitialTower(run, initial, line.GetValue(Init), folder);
-        using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision, run.Kernels);
+        using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision, run.Kernels, trains: true);
         run = run with { Device = device.Name, Precision = device.Precision };
         run.Write(folder);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");

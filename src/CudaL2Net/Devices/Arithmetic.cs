@@ -12,6 +12,9 @@ internal enum Arithmetic
     /// <summary>Matrix products of bf16 numbers on tensor cores.</summary>
     Bf16,
 
+    /// <summary>Matrix products of bytes on tensor cores.</summary>
+    Int8,
+
     /// <summary>Population counts of 32 bits.</summary>
     Popcount,
 }

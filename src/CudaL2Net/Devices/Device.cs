@@ -124,8 +124,13 @@ public abstract unsafe class Device : IDisposable
 
     internal abstract void Clear(void* device, nuint bytes);
 
-    private static CudaDevice OpenCuda(int ordinal, Precision precision, KernelSet kernels) =>
-        kernels == KernelSet.Vendor ? new VendorDevice(ordinal, precision) : new CudaDevice(ordinal, precision);
+    private static CudaDevice OpenCuda(int ordinal, Precision precision, KernelSet kernels) => kernels switch
+    {
+        KernelSet.Vendor when precision == Precision.Int8 => throw new ArgumentException(
+            "int8 is for describing, and the vendor's kernels train: take bf16, tf32 or float32 with them"),
+        KernelSet.Vendor => new VendorDevice(ordinal, precision),
+        _ => new CudaDevice(ordinal, precision),
+    };
 
     private static Device OpenBest(int threads, Precision precision, KernelSet kernels)
     {

@@ -55,9 +55,11 @@ public sealed record TowerWeights(PatchNormalization Normalization, float[]? Mea
         return new TowerWeights(settings.Normalization, null, settings.Epsilon, layers);
     }
 
-    /// <summary>The tower for inference: batch normalization with the running statistics folded into filters and biases.</summary>
+    /// <summary>The tower for inference: batch normalization with the running statistics folded into filters and biases. The limits of a layer's outputs are eight
+    /// standard deviations of them above their mean, which batch normalization makes its shift.</summary>
     public FoldedNetwork Fold()
     {
+        const double Deviations = 8, LeastLimit = 1e-6;
         var folded = new FoldedLayer[Layers.Count];
         for (int i = 0; i < folded.Length; i++)
         {
@@ -66,17 +68,20 @@ public sealed record TowerWeights(PatchNormalization Normalization, float[]? Mea
             int depth = shape.FilterLength / shape.OutChannels;
             var filters = new float[shape.FilterLength];
             var bias = new float[shape.OutChannels];
+            var limits = new float[shape.OutChannels];
             for (int o = 0; o < shape.OutChannels; o++)
             {
                 double factor = (layer.Scale?[o] ?? 1.0) / Math.Sqrt((double)layer.RunningVariance[o] + Epsilon);
                 bias[o] = (float)((((layer.Bias?[o] ?? 0.0) - layer.RunningMean[o]) * factor) + (layer.Shift?[o] ?? 0.0));
+                limits[o] = (float)Math.Max((layer.Shift?[o] ?? 0.0) + (Deviations * Math.Abs(layer.Scale?[o] ?? 1.0)), LeastLimit);
                 for (int k = 0; k < depth; k++)
                 {
                     filters[(o * depth) + k] = (float)(layer.Filters[(o * depth) + k] * factor);
                 }
             }
 
-            folded[i] = new FoldedLayer(shape.Kernel, shape.Stride, shape.Padding, shape.InChannels, shape.OutChannels, filters, bias, i < folded.Length - 1);
+            folded[i] = new FoldedLayer(
+                shape.Kernel, shape.Stride, shape.Padding, shape.InChannels, shape.OutChannels, filters, bias, i < folded.Length - 1, limits);
         }
 
         return new FoldedNetwork(Normalization, MeanImage, folded);

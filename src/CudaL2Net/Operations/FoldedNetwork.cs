@@ -9,7 +9,10 @@ namespace CudaL2Net.Operations;
 /// <param name="Filters">[out][kh][kw][in].</param>
 /// <param name="Bias">[out].</param>
 /// <param name="Relu">Whether ReLU follows.</param>
-public sealed record FoldedLayer(int Kernel, int Stride, int Padding, int InChannels, int OutChannels, float[] Filters, float[] Bias, bool Relu);
+/// <param name="Limits">[out], above 0: what outputs hardly ever exceed; they are cut off there where they are stored as bytes. Null where nothing is known of
+/// them.</param>
+public sealed record FoldedLayer(
+    int Kernel, int Stride, int Padding, int InChannels, int OutChannels, float[] Filters, float[] Bias, bool Relu, float[]? Limits = null);
 
 /// <summary>A tower ready for inference: normalized patch in, unit vector out.</summary>
 /// <param name="Normalization">How bytes become the input.</param>

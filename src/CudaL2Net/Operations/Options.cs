@@ -43,8 +43,8 @@ public enum PatchAugmentation
 public readonly record struct GatherOptions(PatchNormalization Normalization, PatchAugmentation Augmentation, ulong Seed);
 
 /// <summary>
-/// The numbers that matrix products multiply on a CUDA device. Weights, sums, losses and everything that is not a product are float32 in all of them: operands
-/// are rounded to nearest while they are loaded.
+/// The numbers that matrix products multiply on a CUDA device. Weights, sums, losses and everything that is not a product are float32: operands are rounded to
+/// nearest while they are loaded. <see cref="Int8"/>, for describing only, differs.
 /// </summary>
 public enum Precision
 {
@@ -57,6 +57,13 @@ public enum Precision
     /// <summary>bfloat16 on tensor cores: 8 significant bits, float32's range. The activations of L2-Net's convolutions but the last, and the gradients of these
     /// activations, are kept in memory as bfloat16, too (<see cref="Devices.IImageKernels"/>).</summary>
     Bf16,
+
+    /// <summary>
+    /// For describing; a training is refused. Layers 2 to 6 of L2-Net's tower multiply unsigned bytes (activations after ReLU, in 255ths of what batch
+    /// normalization lets expect, <see cref="FoldedLayer.Limits"/>) and signed bytes (filters, with a scale for each output), and sum integers. Everything
+    /// else, other networks included, is as in <see cref="Bf16"/>.
+    /// </summary>
+    Int8,
 }
 
 /// <summary>Whose kernels a CUDA device trains with.</summary>

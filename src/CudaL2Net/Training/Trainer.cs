@@ -56,6 +56,11 @@ public sealed class Trainer : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         setup ??= new TrainerSetup();
         options.Validate();
+        if (device.Precision == Precision.Int8)
+        {
+            throw new ArgumentException("int8 is for describing: train in bf16, tf32 or float32, and describe with the model in int8", nameof(device));
+        }
+
         this.options = options;
         this.training = training;
         this.device = device;

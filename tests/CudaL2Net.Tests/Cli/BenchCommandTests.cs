@@ -57,7 +57,7 @@ public sealed class BenchCommandTests
         Assert.Multiple(() =>
         {
             Assert.That((bool)report["machine"]!["emulated"]!, Is.EqualTo(CudaDriver.Emulated));
-            Assert.That(report["peaks"]!.AsArray(), Has.Count.EqualTo(5));
+            Assert.That(report["peaks"]!.AsArray(), Has.Count.EqualTo(6));
             string[] operations =
                 ["conv2d forward fused", "conv2d backward data fused", "conv2d backward filter fused", "normalization sums", "describe tower"];
             Assert.That(rows.Where(row => (string)row!["precision"]! == "bf16").Select(row => (string)row!["operation"]!), Is.SupersetOf(operations));
@@ -187,16 +187,17 @@ public sealed class BenchCommandTests
         });
     }
 
-    [Test]
+    [TestCase("bf16", 2e-2)]
+    [TestCase("int8", 6e-2)]
     [Category("Cuda")]
-    public void DescribingOnAGpuIsMeasuredFromBothMemories()
+    public void DescribingOnAGpuIsMeasuredFromBothMemories(string precision, double tolerance)
     {
         CudaDriver.Require();
-        JsonNode report = Json("bench", "describe", "--device", "cuda", "--batch", "3", "--rounds", "1", "--precision", "bf16");
+        JsonNode report = Json("bench", "describe", "--device", "cuda", "--batch", "3", "--rounds", "1", "--precision", precision);
         Assert.Multiple(() =>
         {
             Assert.That(report["rows"]!.AsArray().Select(row => (string)row!["shape"]!), Is.EqualTo(new[] { "from host memory", "from device memory" }));
-            Assert.That(report["rows"]!.AsArray().Select(row => (double)row!["error"]!), Is.All.LessThan(2e-2));
+            Assert.That(report["rows"]!.AsArray().Select(row => (double)row!["error"]!), Is.All.LessThan(tolerance));
         });
     }
 
@@ -264,6 +265,8 @@ public sealed class BenchCommandTests
         CommandLine.Run("bench", "train", "--device", "cpu", "--preset", "hardnet").Explains(2, "unknown preset 'hardnet'");
         CommandLine.Run("bench", "train", "--device", "cpu", "--preset", "cs-l2net").Explains(2, "cs-l2net", "one tower");
         CommandLine.Run("bench", "train", "--device", "cpu", "--kernels", "vendor").Explains(2, "--kernels vendor", "GPU");
+        CommandLine.Run("bench", "train", "--device", "cuda", "--precision", "int8").Explains(2, "--precision int8", "bench describe");
+        CommandLine.Run("bench", "kernels", "--device", "cuda", "--precision", "int8").Explains(2, "--precision int8", "bench describe");
         CommandLine.Run("bench", "match", "--device", "cpu", "--count", "1").Explains(2, "--count 1");
         CommandLine.Run("bench", "describe", "--device", "abacus").Explains(1, "abacus");
     }

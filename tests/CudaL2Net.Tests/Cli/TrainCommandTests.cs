@@ -53,6 +53,13 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public void Int8IsForDescribing()
+    {
+        CommandLine.Run([.. Short("run"), "--steps", "1", "--device", "cuda", "--precision", "int8"]).Explains(2, "--precision int8", "--precision bf16");
+        Assert.That(folder["run"], Does.Not.Exist);
+    }
+
+    [Test]
     public void SettingsReachTheRun()
     {
         CommandLine.MustRun([.. Short("run"), "--steps", "1", "--lr", "0.001", "--seed", "7", "--set", "loss.margin=0.5", "--set", "patches.copies=1"]);

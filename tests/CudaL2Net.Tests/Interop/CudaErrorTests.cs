@@ -46,6 +46,7 @@ public sealed class CudaErrorTests
         Assert.That((device.Name, device.Note), Is.EqualTo(("cpu", "running on the CPU: the CUDA driver is the tests' emulation, which --device cuda takes")));
         Assert.That(() => Device.Open("auto", 0, Precision.Bf16), Throws.ArgumentException.With.Message.Contains("bf16 needs a GPU"));
         Assert.That(() => Device.Open("cpu", 0, Precision.Tf32), Throws.ArgumentException.With.Message.Contains("tf32 needs a GPU"));
+        Assert.That(() => Device.Open("cpu", 0, Precision.Int8), Throws.ArgumentException.With.Message.Contains("int8 needs a GPU"));
     }
 
     [Test]

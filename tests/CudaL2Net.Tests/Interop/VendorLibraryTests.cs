@@ -117,6 +117,7 @@ public sealed class VendorLibraryTests
     {
         Assert.That(() => Device.Open("cpu", kernels: KernelSet.Vendor), Throws.ArgumentException.With.Message.Contains("need a GPU"));
         Assert.That(() => Device.Open("auto", kernels: KernelSet.Vendor), Throws.ArgumentException.With.Message.Contains("need a GPU"));
+        Assert.That(() => Device.Open("cuda", 0, Precision.Int8, KernelSet.Vendor), Throws.ArgumentException.With.Message.Contains("int8 is for describing"));
         using Device device = Device.Open("cuda", 0, Precision.Bf16, KernelSet.Vendor);
         Assert.That(device.Description, Does.EndWith("bf16, cuDNN 9.1.0, cuBLAS 12.4.5"));
     }

@@ -53,6 +53,7 @@ internal static class PtxInstructions
         (70, @"cp\.async\.(ca|cg)\.shared\.global(\.L2::\d+B)?|cp\.async\.(commit_group|wait_group|wait_all)"),
         (70, @"mma\.sync\.aligned\.m16n8k(8|16)\.row\.col\.f32\.bf16\.bf16\.f32|mma\.sync\.aligned\.m16n8k[48]\.row\.col\.f32\.tf32\.tf32\.f32"),
         (70, @"mma\.sync\.aligned\.m16n8k(8|16)\.row\.col\.f32\.f16\.f16\.f32"),
+        (70, @"mma\.sync\.aligned\.m16n8k(16|32)\.row\.col(\.satfinite)?\.s32\.[us]8\.[us]8\.s32"),
         (71, @"mma\.sync\.aligned\.m16n8k(128|256)\.row\.col\.s32\.b1\.b1\.s32\.and\.popc"),
     ];
 

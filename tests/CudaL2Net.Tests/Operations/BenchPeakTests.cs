@@ -63,12 +63,13 @@ public sealed class BenchPeakTests
     }
 
     // The sum of all elements of A B is the sum over k of (column k of A) (row k of B); which lane holds which element is the same for all tiles.
-    [TestCase(false)]
-    [TestCase(true)]
-    public void MatrixProductsAreDone(bool bf16)
+    [TestCase(1u, 1e-4)]
+    [TestCase(2u, 1e-4)]
+    [TestCase(4u, 0)]
+    public void MatrixProductsAreDone(uint numbersOfRegister, double tolerance)
     {
-        (float[] sums, long operations) = Run(bf16 ? Arithmetic.Bf16 : Arithmetic.Tf32);
-        int depth = bf16 ? 16 : 8;
+        (float[] sums, long operations) = Run(numbersOfRegister switch { 1 => Arithmetic.Tf32, 2 => Arithmetic.Bf16, _ => Arithmetic.Int8 });
+        uint depth = 8 * numbersOfRegister;
         for (int warp = 0; warp < 3; warp++)
         {
             var columns = new double[2, depth];
@@ -78,19 +79,20 @@ public sealed class BenchPeakTests
                 uint thread = ((uint)warp * 32) + lane, t = lane % 4;
                 for (uint register = 0; register < 16; register++)
                 {
-                    foreach ((uint place, double value) in Values(Mixed((16 * thread) + register), bf16))
+                    uint bits = Mixed((16 * thread) + register), place = numbersOfRegister * t;
+                    foreach (double value in Values(bits, numbersOfRegister, register < 8))
                     {
                         if (register < 8)
                         {
                             // Registers 2 and 3 of a fragment hold the second half of the depth.
-                            uint half = register % 4 / 2;
-                            columns[register / 4, bf16 ? (8 * half) + (2 * t) + place : (4 * half) + t] += value;
+                            columns[register / 4, (depth / 2 * (register % 4 / 2)) + place] += value;
                         }
                         else
                         {
-                            uint half = register % 2;
-                            rows[(register - 8) / 2, bf16 ? (8 * half) + (2 * t) + place : (4 * half) + t] += value;
+                            rows[(register - 8) / 2, (depth / 2 * (register % 2)) + place] += value;
                         }
+
+                        place++;
                     }
                 }
             }
@@ -108,7 +110,7 @@ public sealed class BenchPeakTests
             }
 
             magnitude = sums.Skip(warp * 32).Take(32).Sum(Math.Abs);
-            Assert.That(sums.Skip(warp * 32).Take(32).Sum(sum => (double)sum), Is.EqualTo(expected).Within(1e-4 * magnitude));
+            Assert.That(sums.Skip(warp * 32).Take(32).Sum(sum => (double)sum), Is.EqualTo(expected).Within(tolerance * magnitude));
         }
 
         Assert.That(operations, Is.EqualTo((long)sums.Length / 32 * Steps * 8 * 2 * 16 * 8 * depth));
@@ -130,9 +132,12 @@ public sealed class BenchPeakTests
         return (output.ToArray(), operations);
     }
 
-    private static IEnumerable<(uint Place, double Value)> Values(uint bits, bool bf16) => bf16
-        ? [(0, BitConverter.UInt32BitsToSingle((0x3f80 | (bits & 0x807f)) << 16)), (1, BitConverter.UInt32BitsToSingle(0x3f800000 | (bits & 0x807f0000)))]
-        : [(0, BitConverter.UInt32BitsToSingle(0x3f800000 | (bits & 0x807fe000)))];
+    private static double[] Values(uint bits, uint numbersOfRegister, bool left) => numbersOfRegister switch
+    {
+        1 => [BitConverter.UInt32BitsToSingle(0x3f800000 | (bits & 0x807fe000))],
+        2 => [BitConverter.UInt32BitsToSingle((0x3f80 | (bits & 0x807f)) << 16), BitConverter.UInt32BitsToSingle(0x3f800000 | (bits & 0x807f0000))],
+        _ => [.. BitConverter.GetBytes(bits).Select(value => left ? value : (double)(sbyte)value)],
+    };
 
     private static uint Mixed(uint x)
     {

@@ -104,6 +104,16 @@ public sealed class CudaTrainingTests
     }
 
     [Test]
+    public void Int8IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Open("cuda", precision: Precision.Int8);
+        TrainingOptions options = Presets.Find("quick") with { Batch = 4, Steps = 1 };
+        Assert.That(() => new Trainer(options, Data, null, device, folder["run"]), Throws.ArgumentException.With.Message.Contains("train in bf16"));
+        Assert.That(folder["run"], Does.Not.Exist);
+    }
+
+    [Test]
     public void ABatchThatDoesNotFitIsToldWithOneThatDoes()
     {
         using var emulated = new EmulatedDevice();

@@ -31,6 +31,9 @@ internal partial class CudaDevice
             case Arithmetic.Bf16:
                 Launch("bench_peak", "bench_bf16", PeakBlocks, PeakThreads, 0, output, steps);
                 return warps * steps * TilesOfWarp * OperationsOfTile * 16;
+            case Arithmetic.Int8:
+                Launch("bench_peak", "bench_int8", PeakBlocks, PeakThreads, 0, output, steps);
+                return warps * steps * TilesOfWarp * OperationsOfTile * 32;
             default:
                 Launch("bench_peak", "bench_popcount", PeakBlocks, PeakThreads, 0, output, steps);
                 return threads * steps * CountsOfThread;

@@ -22,7 +22,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
     private const int SmallFilter = 16;
 
     // Of a filter's number as tensor cores take it; 0 where they are not used.
-    private int RoundedBytes => Precision switch { Precision.Bf16 => 2, Precision.Tf32 => 4, _ => 0 };
+    private int RoundedBytes => ProductPrecision switch { Precision.Bf16 => 2, Precision.Tf32 => 4, _ => 0 };
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y) =>
         Forward(geometry, x, null, filters, bias, y, 1, Epilogue.None);
@@ -103,7 +103,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
         if (RoundedBytes > 0)
         {
             var grid = new Grid((roundedPitch + 1023) / 1024, roundedRows);
-            Launch("conv2d_parts", "conv2d_round_forward", grid, 256, 0, KernelArgument.Structure(&arguments), Precision == Precision.Bf16, prepared);
+            Launch("conv2d_parts", "conv2d_round_forward", grid, 256, 0, KernelArgument.Structure(&arguments), ProductPrecision == Precision.Bf16, prepared);
         }
         else
         {
@@ -236,7 +236,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
 
     private void Launch(string pass, int columns, bool whole, Grid grid, ConvolutionArguments arguments)
     {
-        (string file, string name) = Precision switch
+        (string file, string name) = ProductPrecision switch
         {
             Precision.Tf32 => ("conv2d_tf32", "tf32"),
             Precision.Bf16 => ("conv2d_bf16", "bf16"),
@@ -262,7 +262,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
         }
 
         var grid = new Grid(outTiles, inTiles, arguments.KernelHeight * arguments.KernelWidth);
-        Launch("conv2d_parts", "conv2d_round_backward", grid, 256, 0, KernelArgument.Structure(&arguments), Precision == Precision.Bf16, arguments.Rounded);
+        Launch("conv2d_parts", "conv2d_round_backward", grid, 256, 0, KernelArgument.Structure(&arguments), ProductPrecision == Precision.Bf16, arguments.Rounded);
     }
 
     private void FillTables(ConvolutionArguments arguments, long length)

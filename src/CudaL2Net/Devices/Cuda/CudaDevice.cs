@@ -71,6 +71,9 @@ internal unsafe partial class CudaDevice : Device, IKernels
 
     public override Precision Precision { get; }
 
+    /// <summary>The precision of what <see cref="Precision.Int8"/> does not compute: bf16.</summary>
+    private Precision ProductPrecision => Precision == Precision.Int8 ? Precision.Bf16 : Precision;
+
     internal override bool Emulated => properties.DeviceName.Contains("emulat", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What this build has kernels for.</summary>

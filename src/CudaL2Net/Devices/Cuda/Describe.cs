@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CudaL2Net.Data;
 using CudaL2Net.Operations;
 using CudaL2Net.Tensors;
@@ -6,11 +7,14 @@ namespace CudaL2Net.Devices.Cuda;
 
 internal unsafe partial class CudaDevice
 {
-    /// <summary>L2-Net's tower in bf16 as two kernels: the first six layers of a patch without leaving the multiprocessor, then the last one as a matrix
-    /// product.</summary>
+    /// <summary>L2-Net's tower in bf16 or in bytes as two kernels: the first six layers of a patch without leaving the multiprocessor, then the last one, in
+    /// bf16, as a matrix product.</summary>
     internal sealed class FusedTower : ITower
     {
-        private const int Dimension = 128, Features = 8 * 8 * Dimension, TowerSharedBytes = 115_456, ProjectSharedBytes = 4 * (32 + 128) * 64 * 2;
+        private const int Dimension = 128, Features = 8 * 8 * Dimension, ProjectSharedBytes = 4 * (32 + 128) * 64 * 2;
+
+        // A sum of bytes is counted from here on, see image_tile.cuh.
+        private const float SumOrigin = 12_582_912;
 
         private static readonly (int Kernel, int Stride, int Padding, int In, int Out)[] Shape =
             [(3, 1, 1, 1, 32), (3, 1, 1, 32, 32), (3, 2, 1, 32, 64), (3, 1, 1, 64, 64), (3, 2, 1, 64, 128), (3, 1, 1, 128, 128), (8, 1, 0, 128, 128)];
@@ -18,43 +22,68 @@ internal unsafe partial class CudaDevice
         private readonly CudaDevice device;
         private readonly Tensor<float>? meanImage;
         private readonly Tensor<float> firstFilters;
-        private readonly Tensor<ushort>[] filters;
-        private readonly Tensor<float> bias;
+        private readonly Tensor<byte>[] filters;
+        private readonly Tensor<ushort> lastFilters;
+        private readonly Tensor<float> tables;
+        private readonly Tensor<float> lastBias;
+        private readonly bool bytes;
         private readonly float epsilon;
         private Tensor<ushort>? features;
 
         /// <summary>Rounds and packs the weights.</summary>
+        /// <param name="device">Where.</param>
+        /// <param name="network">The network.</param>
+        /// <param name="precision"><see cref="Precision.Bf16"/> or <see cref="Precision.Int8"/>.</param>
         /// <exception cref="ArgumentException">The network is not <see cref="Fits">L2-Net's tower</see>.</exception>
-        public FusedTower(CudaDevice device, FoldedNetwork network)
+        public FusedTower(CudaDevice device, FoldedNetwork network, Precision precision)
         {
-            if (!Fits(network))
+            if (!Fits(network, precision))
             {
                 throw new ArgumentException("the fused kernel computes L2-Net's tower only", nameof(network));
             }
 
             this.device = device;
+            bytes = precision == Precision.Int8;
             epsilon = network.Normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f;
             meanImage = network.Normalization == PatchNormalization.L2Net && network.MeanImage != null ? device.Upload<float>(network.MeanImage) : null;
             IReadOnlyList<FoldedLayer> layers = network.Layers;
-            firstFilters = device.Upload<float>(Transpose(layers[0].Filters, layers[0].OutChannels));
-            filters = [.. layers.Skip(1).Select((layer, i) =>
-                device.Upload<ushort>(i < 5 ? PackFragments(layer) : Array.ConvertAll(layer.Filters, RoundToBfloat16)))];
-            var biases = new float[7 * 128];
-            for (int i = 0; i < layers.Count; i++)
+            FoldedLayer first = bytes ? InParts(layers[0]) : layers[0];
+            firstFilters = device.Upload<float>(Transpose(first.Filters, first.OutChannels));
+            var packed = new byte[5][];
+            int tableLength = bytes ? 2 * Dimension : Dimension;
+            var values = new float[6 * tableLength];
+            first.Bias.CopyTo(values, 0);
+            for (int i = 1; i <= 5; i++)
             {
-                layers[i].Bias.CopyTo(biases, i * 128);
+                Span<float> table = values.AsSpan(i * tableLength, tableLength);
+                if (bytes)
+                {
+                    var quantized = QuantizedLayer.Of(layers[i], layers[i - 1].Limits!);
+                    packed[i - 1] = PackFragments(layers[i], quantized.Filters);
+                    FillTable(table, layers[i].Bias, quantized.Scales, i < 5 ? layers[i].Limits : null);
+                }
+                else
+                {
+                    packed[i - 1] = PackFragments(layers[i], Array.ConvertAll(layers[i].Filters, RoundToBfloat16));
+                    layers[i].Bias.CopyTo(table);
+                }
             }
 
-            bias = device.Upload<float>(biases);
+            filters = Array.ConvertAll(packed, bank => device.Upload<byte>(bank));
+            lastFilters = device.Upload<ushort>(Array.ConvertAll(layers[6].Filters, RoundToBfloat16));
+            tables = device.Upload<float>(values);
+            lastBias = device.Upload<float>(layers[6].Bias);
         }
 
-        /// <summary>Whether a network has the layers of L2-Net's tower.</summary>
-        public static bool Fits(FoldedNetwork network) =>
+        /// <summary>Whether a network has the layers of L2-Net's tower; for bytes, also limits of their outputs.</summary>
+        public static bool Fits(FoldedNetwork network, Precision precision) =>
             network.Layers.Select(layer => (layer.Kernel, layer.Stride, layer.Padding, layer.InChannels, layer.OutChannels)).SequenceEqual(Shape)
-                && network.Layers.Select(layer => layer.Relu).SequenceEqual([true, true, true, true, true, true, false]);
+                && network.Layers.Select(layer => layer.Relu).SequenceEqual([true, true, true, true, true, true, false])
+                && (precision == Precision.Bf16 || (precision == Precision.Int8 && network.Layers.Take(5).All(layer => layer.Limits != null)));
 
-        /// <summary>Whether a block may have as much shared memory: on compute capability 8.6 and 8.9 it may not.</summary>
-        public static bool HasRoom(CudaDevice device) => device.properties.SharedMemoryPerBlockOptin >= TowerSharedBytes;
+        /// <summary>Whether a block may have as much shared memory: for bf16, on compute capability 8.6 and 8.9 it may not.</summary>
+        public static bool HasRoom(CudaDevice device, Precision precision) =>
+            device.properties.SharedMemoryPerBlockOptin >= TowerSharedBytes(precision == Precision.Int8);
 
         /// <inheritdoc/>
         public int BytesPerPatch => Features * sizeof(ushort);
@@ -92,11 +121,11 @@ internal unsafe partial class CudaDevice
                 features = device.Allocate<ushort>(count * Features);
             }
 
-            device.Launch("describe", "describe_tower", Math.Min(count, 2 * device.Multiprocessors), 256, TowerSharedBytes, patches, meanImage, epsilon,
-                firstFilters, filters[0].Pointer, filters[1].Pointer, filters[2].Pointer, filters[3].Pointer, filters[4].Pointer, bias, features.Pointer,
-                count);
-            device.Launch("describe", "describe_project", (count + 31) / 32, 256, ProjectSharedBytes, features.Pointer, filters[5].Pointer,
-                (void*)(bias.Pointer + (6 * Dimension)), descriptors, signs, count);
+            string tower = bytes ? "describe_tower_int8" : "describe_tower";
+            device.Launch("describe", tower, Math.Min(count, 2 * device.Multiprocessors), 256, TowerSharedBytes(bytes), patches, meanImage, epsilon,
+                firstFilters, filters[0], filters[1], filters[2], filters[3], filters[4], tables, features.Pointer, count);
+            device.Launch("describe", "describe_project", (count + 31) / 32, 256, ProjectSharedBytes, features.Pointer, lastFilters.Pointer, lastBias,
+                descriptors, signs, count);
         }
 
         public void Dispose()
@@ -104,7 +133,9 @@ internal unsafe partial class CudaDevice
             meanImage?.Dispose();
             firstFilters.Dispose();
             Array.ForEach(filters, bank => bank.Dispose());
-            bias.Dispose();
+            lastFilters.Dispose();
+            tables.Dispose();
+            lastBias.Dispose();
             features?.Dispose();
         }
 
@@ -128,31 +159,55 @@ internal unsafe partial class CudaDevice
             return turned;
         }
 
-        /// <summary>
-        /// [out][tap][in] in the order of the B fragments of mma.m16n8k16, see image_tile.cuh: [tap][in / 16][out / 16][lane][8]. Lane 4g + t holds inputs 2t,
-        /// 2t + 1, 2t + 8, 2t + 9 (of the 16) for two outputs, chosen in each group of 32 so that the sums that a lane ends up with belong to eight neighbours.
-        /// </summary>
-        private static ushort[] PackFragments(FoldedLayer layer)
+        // Memory<Numbers>::X + Y of describe.cu.
+        private static int TowerSharedBytes(bool bytes) => bytes ? 57_792 : 115_456;
+
+        /// <summary>A layer whose outputs are parts of their limits.</summary>
+        private static FoldedLayer InParts(FoldedLayer layer) => layer with
         {
-            int taps = layer.Kernel * layer.Kernel, depth = taps * layer.InChannels, at = 0;
-            var packed = new ushort[layer.Filters.Length];
-            for (int step = 0; step < depth; step += 16)
+            Filters = [.. layer.Filters.Select((weight, i) => weight / layer.Limits![i / (layer.Filters.Length / layer.OutChannels)])],
+            Bias = [.. layer.Bias.Select((bias, o) => bias / layer.Limits![o])],
+        };
+
+        /// <summary>Factor and term of each output that make a sum, counted from <see cref="SumOrigin"/> on, the output or, with limits, a part of its
+        /// limit.</summary>
+        private static void FillTable(Span<float> table, float[] bias, float[] scales, float[]? limits)
+        {
+            for (int o = 0; o < bias.Length; o++)
+            {
+                double limit = limits?[o] ?? 1;
+                table[o] = (float)(scales[o] / limit);
+                table[Dimension + o] = (float)((bias[o] / limit) - ((double)SumOrigin * table[o]));
+            }
+        }
+
+        /// <summary>
+        /// [out][tap][in] in the order of the B fragments of mma.m16n8k16 for bf16 or m16n8k32 for bytes, see image_tile.cuh:
+        /// [tap][in / step][out / 16][lane][16 bytes]. Lane 4g + t holds four bytes from 4t on and four from 4t + 16 on of a step's 32, for two outputs, chosen in
+        /// each group of 32 so that the sums that a lane ends up with belong to eight neighbours.
+        /// </summary>
+        private static byte[] PackFragments<T>(FoldedLayer layer, T[] filters)
+            where T : unmanaged
+        {
+            int word = sizeof(uint) / sizeof(T), depth = layer.Kernel * layer.Kernel * layer.InChannels, at = 0;
+            var packed = new T[filters.Length];
+            for (int step = 0; step < depth; step += 8 * word)
             {
                 for (int output = 0; output < layer.OutChannels; output += 16)
                 {
                     for (int lane = 0; lane < 32; lane++)
                     {
-                        for (int k = 0; k < 8; k++)
+                        for (int k = 0; k < 4 * word; k++)
                         {
-                            int row = (output / 32 * 32) + (lane / 8 * 8) + (output / 16 % 2 * 4) + (k / 4 * 2) + (lane / 4 % 2);
-                            int column = step + (lane % 4 * 2) + (k % 2) + (k / 2 % 2 * 8);
-                            packed[at++] = RoundToBfloat16(layer.Filters[(row * depth) + column]);
+                            int row = (output / 32 * 32) + (lane / 8 * 8) + (output / 16 % 2 * 4) + (k / (2 * word) * 2) + (lane / 4 % 2);
+                            int column = step + (lane % 4 * word) + (k % word) + (k / word % 2 * 4 * word);
+                            packed[at++] = filters[(row * depth) + column];
                         }
                     }
                 }
             }
 
-            return packed;
+            return MemoryMarshal.AsBytes<T>(packed).ToArray();
         }
     }
 }

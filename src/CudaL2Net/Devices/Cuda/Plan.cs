@@ -51,10 +51,23 @@ internal unsafe partial class CudaDevice
         {
             this.device = device;
             this.network = network;
-            bool fused = device.Precision == Precision.Bf16 && FusedTower.Fits(network) && FusedTower.HasRoom(device);
-            tower = fused ? new FusedTower(device, network) : new LayeredTower(device, network);
+            tower = Tower(device, network);
             uploads = new CudaStream(device.context);
             slots = [new Slot(device), new Slot(device)];
+        }
+
+        // The first that there are kernels and room for: one in bytes, one in bf16, layer after layer.
+        private static ITower Tower(CudaDevice device, FoldedNetwork network)
+        {
+            foreach (Precision precision in (Precision[])[device.Precision, device.ProductPrecision])
+            {
+                if (FusedTower.Fits(network, precision) && FusedTower.HasRoom(device, precision))
+                {
+                    return new FusedTower(device, network, precision);
+                }
+            }
+
+            return new LayeredTower(device, network);
         }
 
         public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
