@@ -118,7 +118,7 @@ internal sealed unsafe partial class CpuDevice
 
         int paddedRows = g.Height + (2 * g.Padding), paddedColumns = g.Width + (2 * g.Padding);
         nint imageLength = (nint)paddedRows * paddedColumns * g.InChannels;
-        int group = ImagesOfJob(g, images, g.OutChannels), groups = (images.ImagesPerSide + group - 1) / group;
+        int group = ImagesOfJob(g, images, g.OutChannels);
         int* offsets = stackalloc int[g.KernelHeight];
         ForwardOffsets(g, paddedColumns, offsets);
         var job = new ForwardJob
@@ -128,12 +128,11 @@ internal sealed unsafe partial class CpuDevice
             Sums = sums,
             Y = y,
             Group = group,
-            Groups = groups,
             PaddedLength = imageLength,
             Padded = g.Padding == 0 && images.Coefficients == null ? null : Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
             Pass = ForwardPass(g, paddedColumns, offsets, panels, paddedBias, false, g.OutChannels, (nint)g.OutWidth * g.OutChannels),
         };
-        pool.For(images.Sides * groups, job);
+        pool.For(images.Sides * images.GroupsOfSide(group), job);
     }
 
     /// <summary>The gradient of the convolution's input from that of its output; as <see cref="Forward"/>.</summary>
@@ -168,7 +167,7 @@ internal sealed unsafe partial class CpuDevice
         int margin = Math.Max(0, -first);
         int paddedRows = Math.Max(g.OutHeight, lastRow + 1) + margin, paddedColumns = Math.Max(g.OutWidth, lastColumn + 1) + margin;
         nint imageLength = (nint)paddedRows * paddedColumns * g.OutChannels;
-        int group = ImagesOfJob(g, gradients, g.InChannels), groups = (gradients.ImagesPerSide + group - 1) / group;
+        int group = ImagesOfJob(g, gradients, g.InChannels);
         nuint panelLength = ConvolutionPass.PanelLength(taps, g.OutChannels, g.InChannels);
         float* panels = Scratch(PanelScratch, panelLength);
         int* offsets = stackalloc int[taps];
@@ -220,11 +219,10 @@ internal sealed unsafe partial class CpuDevice
             PaddedRows = paddedRows,
             PaddedColumns = paddedColumns,
             Group = group,
-            Groups = groups,
             Padded = Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
             Passes = passes,
         };
-        pool.For(gradients.Sides * groups, job);
+        pool.For(gradients.Sides * gradients.GroupsOfSide(group), job);
     }
 
     /// <summary>The gradient of the filters from input and gradient of the output. A product takes plain images.</summary>
@@ -429,15 +427,14 @@ internal sealed unsafe partial class CpuDevice
         public Conv2dGeometry Geometry;
         public ImageReader Images;
         public BlockSums Sums;
-        public int Group, Groups;
+        public int Group;
         public float* Y, Padded;
         public nint PaddedLength;
         public ConvolutionPass Pass;
 
         public readonly void Run(int index, int worker)
         {
-            int side = index / Groups, start = index % Groups * Group, count = Math.Min(Group, Images.ImagesPerSide - start);
-            int first = (side * Images.ImagesPerSide) + start;
+            (int side, int first, int count) = Images.Group(index, Group);
             float* source = Images.X + (first * Images.ImageLength);
             if (Padded != null)
             {
@@ -461,14 +458,14 @@ internal sealed unsafe partial class CpuDevice
         public Conv2dGeometry Geometry;
         public ImageReader Gradients;
         public BlockSums Sums;
-        public int Margin, PaddedRows, PaddedColumns, Group, Groups;
+        public int Margin, PaddedRows, PaddedColumns, Group;
         public float* Dx, Padded;
         public ConvolutionPass* Passes;
 
         public readonly void Run(int index, int worker)
         {
-            int side = index / Groups, start = index % Groups * Group, count = Math.Min(Group, Gradients.ImagesPerSide - start);
-            int first = (side * Gradients.ImagesPerSide) + start, pixels = Geometry.Height * Geometry.Width;
+            (int side, int first, int count) = Gradients.Group(index, Group);
+            int pixels = Geometry.Height * Geometry.Width;
             nint paddedLength = (nint)PaddedRows * PaddedColumns * Geometry.OutChannels, firstPixel = (nint)first * pixels;
             float* padded = Padded + (worker * Group * paddedLength);
             for (int i = 0; i < count; i++)

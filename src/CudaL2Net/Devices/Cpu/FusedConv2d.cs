@@ -25,9 +25,9 @@ internal sealed unsafe partial class CpuDevice
             return;
         }
 
-        int blockImages = ImagesOfJob(g, images, g.OutChannels), blocks = (images.ImagesPerSide + blockImages - 1) / blockImages;
+        int blockImages = ImagesOfJob(g, images, g.OutChannels);
         int pixels = g.OutHeight * g.OutWidth;
-        BlockSums sums = Sums(options.Sides * blocks, g.OutChannels);
+        BlockSums sums = Sums(options.Sides * images.GroupsOfSide(blockImages), g.OutChannels);
         Forward(g, images, filters, bias, y.Pointer, sums);
         FinishStatistics(sums, images.ImagesPerSide * pixels, blockImages * pixels, options, mean, inverseDeviation, runningMean, runningVariance);
     }
@@ -66,7 +66,7 @@ internal sealed unsafe partial class CpuDevice
         }
 
         BlockSums sums = default;
-        int blockImages = ImagesOfJob(g, gradients, g.InChannels), blocks = (gradients.ImagesPerSide + blockImages - 1) / blockImages;
+        int blocks = gradients.GroupsOfSide(ImagesOfJob(g, gradients, g.InChannels));
         if (input != null)
         {
             sums = Sums(gradients.Sides * blocks, g.InChannels);

@@ -34,6 +34,16 @@ internal unsafe struct ImageReader
     /// <summary>Sides of the batch.</summary>
     public readonly int Sides => Count / ImagesPerSide;
 
+    /// <summary>Groups of so many images that each side makes, the last one of what is left.</summary>
+    public readonly int GroupsOfSide(int size) => (ImagesPerSide + size - 1) / size;
+
+    /// <summary>The images of a group; those of the first side come first.</summary>
+    public readonly (int Side, int First, int Count) Group(int index, int size)
+    {
+        int side = index / GroupsOfSide(size), start = index % GroupsOfSide(size) * size;
+        return (side, (side * ImagesPerSide) + start, Math.Min(size, ImagesPerSide - start));
+    }
+
     /// <summary>Floats of an image.</summary>
     public readonly nint ImageLength => (nint)Rows * Columns * Channels;
 

@@ -40,16 +40,15 @@ internal sealed unsafe partial class CpuDevice
             Filters = filters,
             Bias = bias,
         };
-        int group = Math.Min(WinogradPass.ImagesAtOnce(side), images.ImagesPerSide), groups = (images.ImagesPerSide + group - 1) / group;
+        int group = Math.Min(WinogradPass.ImagesAtOnce(side), images.ImagesPerSide);
         nint paddedLength = (nint)(side + 2) * (side + 2) * inChannels;
         nuint scratchLength = ((nuint)(group * paddedLength) + pass.ScratchLength(group) + 15) & ~(nuint)15;
-        pool.For(images.Sides * groups, new WinogradJob
+        pool.For(images.Sides * images.GroupsOfSide(group), new WinogradJob
         {
             Pass = pass,
             Images = images,
             Sums = sums,
             Group = group,
-            Groups = groups,
             PaddedLength = paddedLength,
             Target = target,
             Scratch = Scratch(WinogradScratch, scratchLength * (nuint)pool.Threads),
@@ -122,14 +121,14 @@ internal sealed unsafe partial class CpuDevice
         public WinogradPass Pass;
         public ImageReader Images;
         public BlockSums Sums;
-        public int Group, Groups;
+        public int Group;
         public float* Target, Scratch;
         public nint PaddedLength, ScratchLength;
 
         public readonly void Run(int index, int worker)
         {
-            int side = index / Groups, start = index % Groups * Group, count = Math.Min(Group, Images.ImagesPerSide - start), length = Pass.Side;
-            int first = (side * Images.ImagesPerSide) + start, pixels = length * length;
+            (int side, int first, int count) = Images.Group(index, Group);
+            int length = Pass.Side, pixels = length * length;
             float* padded = Scratch + (worker * ScratchLength);
             for (int i = 0; i < count; i++)
             {
