@@ -37,6 +37,7 @@
 #define PRAGMA_UNROLL
 #define PRAGMA_UNROLL_2
 #define PRAGMA_ROLLED
+#define PRAGMA_UNROLL_BY(constant)
 #elif defined(CUDA_EMU) && !defined(__clang__)
 #define PRAGMA_UNROLL _Pragma("GCC unroll 64")
 #define PRAGMA_UNROLL_2 _Pragma("GCC unroll 2")
