@@ -9,11 +9,6 @@ namespace CudaL2Net.Devices.Cpu;
 /// </summary>
 internal sealed unsafe partial class CpuDevice
 {
-    private const int StatisticsScratch = 3;
-    private const int InputCoefficientScratch = 6;
-    private const int OutputCoefficientScratch = 7;
-    private const int GradientSumScratch = 8;
-
     // Floats of a block of rows that is gone through channel by channel: they stay in the first cache.
     private const int BlockLength = 8192;
 
@@ -124,30 +119,31 @@ internal sealed unsafe partial class CpuDevice
     /// <summary>Writes all images out.</summary>
     private void ReadAll(in ImageReader images, float* to)
     {
-        int rows = images.ImagesPerSide * images.Rows * images.Columns, blockRows = BlockRows(images.Channels), blocks = (rows + blockRows - 1) / blockRows;
-        pool.For(images.Sides * blocks, new ReadJob { Images = images, Rows = rows, BlockRows = blockRows, Blocks = blocks, To = to });
+        ImageReader rows = images.Pixels;
+        int block = BlockRows(rows.Channels);
+        pool.For(rows.Sides * rows.GroupsOfSide(block), new ReadJob { Rows = rows, Block = block, To = to });
     }
 
     /// <summary>Mean and deviation of each side, and the running ones.</summary>
     private void Statistics(Tensor<float> x, in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean,
         Tensor<float> runningVariance)
     {
-        int channels = x.Shape[^1], rows = x.Length / channels / options.Sides, blockRows = BlockRows(channels), blocks = (rows + blockRows - 1) / blockRows;
-        BlockSums sums = Sums(options.Sides * blocks, channels);
-        pool.For(options.Sides * blocks, new SumJob { Sums = sums, Rows = rows, BlockRows = blockRows, Blocks = blocks, Pixels = x.Pointer });
-        FinishStatistics(sums, rows, blockRows, options, mean, inverseDeviation, runningMean, runningVariance);
+        ImageReader rows = Pixels(x, options.Sides);
+        int block = BlockRows(rows.Channels), blocks = options.Sides * rows.GroupsOfSide(block);
+        BlockSums sums = Sums(blocks, rows.Channels);
+        pool.For(blocks, new SumJob { Sums = sums, Rows = rows, Block = block, Pixels = x.Pointer });
+        FinishStatistics(sums, rows.ImagesPerSide, block, options, mean, inverseDeviation, runningMean, runningVariance);
     }
 
     private BlockSums Sums(int blocks, int channels) => new() { Partial = Scratch(StatisticsScratch, (nuint)2 * (nuint)blocks * (nuint)channels), Channels = channels };
 
-    /// <summary>The two sums of the gradient of normalized images, [sides][2][channels].</summary>
-    private void GradientSums(in ImageReader normalized, Tensor<float> inverseDeviation, float* gradient, float* sums)
+    /// <summary>The two sums of the gradient of normalized rows, [sides][2][channels].</summary>
+    private void GradientSums(in ImageReader rows, Tensor<float> inverseDeviation, float* gradient, float* sums)
     {
-        int channels = normalized.Channels, rows = normalized.ImagesPerSide * normalized.Rows * normalized.Columns, blockRows = BlockRows(channels);
-        int blocks = (rows + blockRows - 1) / blockRows;
-        BlockSums partial = Sums(normalized.Sides * blocks, channels);
-        partial.Activation = normalized;
-        pool.For(normalized.Sides * blocks, new SumJob { Sums = partial, Rows = rows, BlockRows = blockRows, Blocks = blocks, Pixels = gradient });
+        int block = BlockRows(rows.Channels), blocks = rows.GroupsOfSide(block);
+        BlockSums partial = Sums(rows.Sides * blocks, rows.Channels);
+        partial.Activation = rows;
+        pool.For(rows.Sides * blocks, new SumJob { Sums = partial, Rows = rows, Block = block, Pixels = gradient });
         FinishGradientSums(partial, blocks, inverseDeviation, sums);
     }
 
@@ -201,28 +197,28 @@ internal sealed unsafe partial class CpuDevice
 
     private struct ReadJob : IParallelJob
     {
-        public ImageReader Images;
-        public int Rows, BlockRows, Blocks;
+        public ImageReader Rows;
+        public int Block;
         public float* To;
 
         public readonly void Run(int index, int worker)
         {
-            int side = index / Blocks, first = index % Blocks * BlockRows;
-            nint pixel = ((nint)side * Rows) + first;
-            Images.ReadPixels(side, pixel, Math.Min(BlockRows, Rows - first), 0, Images.Channels, To + (pixel * Images.Channels));
+            (int side, int first, int count) = Rows.Group(index, Block);
+            Rows.ReadPixels(side, first, count, 0, Rows.Channels, To + ((nint)first * Rows.Channels));
         }
     }
 
     private struct SumJob : IParallelJob
     {
         public BlockSums Sums;
-        public int Rows, BlockRows, Blocks;
+        public ImageReader Rows;
+        public int Block;
         public float* Pixels;
 
         public readonly void Run(int index, int worker)
         {
-            int side = index / Blocks, first = index % Blocks * BlockRows;
-            Sums.Gather(index, side, Pixels, ((nint)side * Rows) + first, Math.Min(BlockRows, Rows - first));
+            (int side, int first, int count) = Rows.Group(index, Block);
+            Sums.Gather(index, side, Pixels, first, count);
         }
     }
 }

@@ -10,9 +10,6 @@ namespace CudaL2Net.Devices.Cpu;
 /// </summary>
 internal sealed unsafe partial class CpuDevice
 {
-    private const int PanelScratch = 0;
-    private const int ImageScratch = 1;
-    private const int GradientScratch = 2;
     private const int TransposeTile = 16;
     private const int SumRows = 64;
 

@@ -10,9 +10,6 @@ namespace CudaL2Net.Devices.Cpu;
 /// </summary>
 internal sealed unsafe partial class CpuDevice
 {
-    private const int ProductInputScratch = 9;
-    private const int ProductGradientScratch = 10;
-
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {

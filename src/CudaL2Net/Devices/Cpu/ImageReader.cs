@@ -34,6 +34,10 @@ internal unsafe struct ImageReader
     /// <summary>Sides of the batch.</summary>
     public readonly int Sides => Count / ImagesPerSide;
 
+    /// <summary>Every pixel as an image of its own.</summary>
+    public readonly ImageReader Pixels =>
+        this with { Rows = 1, Columns = 1, Count = Count * Rows * Columns, ImagesPerSide = ImagesPerSide * Rows * Columns };
+
     /// <summary>Groups of so many images that each side makes, the last one of what is left.</summary>
     public readonly int GroupsOfSide(int size) => (ImagesPerSide + size - 1) / size;
 

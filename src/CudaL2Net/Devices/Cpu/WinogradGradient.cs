@@ -168,13 +168,7 @@ internal unsafe struct WinogradGradient
             Vector512<float>* from = half + (row * TileSide);
             GradientPoints(from[0], from[1], from[2], from[3], out Vector512<float> v0, out Vector512<float> v1, out Vector512<float> v2,
                 out Vector512<float> v3, out Vector512<float> v4, out Vector512<float> v5);
-            float* to = target + (row * Patch * pointStride);
-            v0.Store(to);
-            v1.Store(to + pointStride);
-            v2.Store(to + (2 * pointStride));
-            v3.Store(to + (3 * pointStride));
-            v4.Store(to + (4 * pointStride));
-            v5.Store(to + (5 * pointStride));
+            WinogradPass.StorePoints(v0, v1, v2, v3, v4, v5, target + (row * Patch * pointStride), pointStride);
         }
     }
 

@@ -234,14 +234,21 @@ internal unsafe struct WinogradPass
             Vector512<float>* from = half + (row * Patch);
             InputPoints(from[0], from[1], from[2], from[3], from[4], from[5], out Vector512<float> v0, out Vector512<float> v1, out Vector512<float> v2,
                 out Vector512<float> v3, out Vector512<float> v4, out Vector512<float> v5);
-            float* to = target + (row * Patch * pointStride);
-            v0.Store(to);
-            v1.Store(to + pointStride);
-            v2.Store(to + (2 * pointStride));
-            v3.Store(to + (3 * pointStride));
-            v4.Store(to + (4 * pointStride));
-            v5.Store(to + (5 * pointStride));
+            StorePoints(v0, v1, v2, v3, v4, v5, target + (row * Patch * pointStride), pointStride);
         }
+    }
+
+    /// <summary>Stores six neighbouring points of a tile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePoints(Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3, Vector512<float> v4, Vector512<float> v5,
+        float* to, nint pointStride)
+    {
+        v0.Store(to);
+        v1.Store(to + pointStride);
+        v2.Store(to + (2 * pointStride));
+        v3.Store(to + (3 * pointStride));
+        v4.Store(to + (4 * pointStride));
+        v5.Store(to + (5 * pointStride));
     }
 
     /// <summary>A' m A of 16 channels, plus bias, then ReLU: 4 x 4 pixels.</summary>
