@@ -27,6 +27,8 @@
 #include "library.h"
 #include "memory.h"
 #include "ptx.h"
+#include "ptx_machine.h"
+#include "ptx_profile.h"
 #include "record.h"
 #include "scheduler.h"
 
@@ -38,6 +40,8 @@ std::recursive_mutex g_lock;
 struct Configuration {
     size_t memory = (size_t)8 << 30;
     int driver = 12040, compute = 80, devices = 1;
+    // Whether kernels are run from their PTX instead of the C++ that they were compiled to as well.
+    bool ptx = profiling();
 };
 long long version_number(const char* text, int major, int minor) {
     const char* point = strchr(text, '.');
@@ -54,6 +58,7 @@ Configuration& configuration() {
         if (const char* text = getenv("CUDAL2NET_EMULATOR_DRIVER")) read.driver = (int)version_number(text, 1000, 10);
         if (const char* text = getenv("CUDAL2NET_EMULATOR_COMPUTE")) read.compute = (int)version_number(text, 10, 1);
         if (const char* text = getenv("CUDAL2NET_EMULATOR_DEVICES")) read.devices = atoi(text);
+        if (const char* text = getenv("CUDAL2NET_EMULATOR_PTX")) read.ptx |= atoi(text) != 0;
         return read;
     }();
     return c;
@@ -128,10 +133,15 @@ struct Function {
     PtxEntry ptx;
     int target, version;
     unsigned most_dynamic;
+    std::shared_ptr<Program> program;
+    // What `kernel` is where only the PTX has it.
+    Entry own;
 };
 struct Module {
     std::map<std::string, std::unique_ptr<Function>> functions;
     PtxModule ptx;
+    // Only where it is run.
+    std::string text;
 };
 
 bool g_initialized;
@@ -336,9 +346,11 @@ void run(Context* context, const Launch& launch, const char* name) {
               std::string(geometry) + ": argument " + std::to_string(i) + " points to memory that was freed or never allocated");
         return;
     }
-    record_launch(launch, context->memory);
+    long recorded = record_launch(launch, context->memory);
+    if (launch.program) launch.program->launches++;
     std::string wrong = run_launch(launch);
     if (wrong.empty()) return;
+    forget_launch(launch, recorded);
     Error error = wrong.find("illegal memory access") != std::string::npos ? CUDA_ERROR_ILLEGAL_ADDRESS
                   : wrong.find("aligned") != std::string::npos             ? CUDA_ERROR_MISALIGNED_ADDRESS
                                                                            : CUDA_ERROR_LAUNCH_FAILED;
@@ -348,6 +360,7 @@ void run(Context* context, const Launch& launch, const char* name) {
 // ---- memory faults of kernels ----
 struct sigaction g_previous[65];
 void on_signal(int number, siginfo_t* information, void* state) {
+    if (in_machine()) fault_in_machine(information->si_addr);
     if (in_kernel()) {
         // Go on in fault_here, on the fiber's stack: it drops the block.
         set_fault_address(information->si_addr);
@@ -994,6 +1007,7 @@ API int cuModuleLoadDataEx(void** handle, const void* image, unsigned options, c
     for (unsigned i = 0; i < options; i++)
         if (names[i] == ErrorLogBytes) values[i] = (void*)(uintptr_t)(log.size() < size ? log.size() : size);
     TRY(error);
+    if (configuration().ptx) module->text = (const char*)image;
     *handle = module.get();
     g_modules[*handle] = std::move(module);
     return CUDA_SUCCESS;
@@ -1009,6 +1023,13 @@ API int cuModuleUnload(void* handle) {
     g_modules.erase(handle);
     return CUDA_SUCCESS;
 }
+// Translated once, however often the library loads it.
+static std::shared_ptr<Program> program_of(const std::string& text, const PtxEntry& entry, std::string* wrong) {
+    static std::map<std::pair<size_t, std::string>, std::shared_ptr<Program>> known;
+    std::shared_ptr<Program>& program = known[{std::hash<std::string>()(text), entry.name}];
+    if (!program && (program = translate(text.c_str(), entry, wrong))) profile(program);
+    return program;
+}
 API int cuModuleGetFunction(void** handle, void* module_handle, const char* name) {
     LOCK;
     TRY(check_context());
@@ -1020,18 +1041,36 @@ API int cuModuleGetFunction(void** handle, void* module_handle, const char* name
         const PtxEntry* entry = nullptr;
         for (const PtxEntry& e : module->ptx.entries)
             if (e.name == name) entry = &e;
-        const Entry* kernel = find_kernel(name);
-        bool same = entry && kernel && entry->parameters.size() == kernel->parameters;
-        for (unsigned i = 0; same && i < kernel->parameters; i++) same = entry->parameters[i] == kernel->sizes[i];
-        if (!same) {
+        if (!entry) {
             module->functions.erase(name);
-            if (!entry) return report(CUDA_ERROR_NOT_FOUND, "%s is not in this PTX", name);
-            fprintf(stderr, "emulated CUDA device: %s is %s: build both anew\n", name,
-                    kernel ? "not of the same parameters in the PTX and in the emulator" : "in the PTX but not in the emulator");
-            return CUDA_ERROR_NOT_FOUND;
+            return report(CUDA_ERROR_NOT_FOUND, "%s is not in this PTX", name);
+        }
+        std::shared_ptr<Program> program;
+        const Entry* kernel = nullptr;
+        std::string wrong;
+        if (!module->text.empty()) {
+            program = program_of(module->text, *entry, &wrong);
+        } else {
+            kernel = find_kernel(name);
+            bool same = kernel && entry->parameters.size() == kernel->parameters;
+            for (unsigned i = 0; same && i < kernel->parameters; i++) same = entry->parameters[i] == kernel->sizes[i];
+            if (!same) {
+                wrong = std::string(name) + " is " +
+                        (kernel ? "not of the same parameters in the PTX and in the emulator" : "in the PTX but not in the emulator") + ": build both anew";
+            }
+        }
+        if (!wrong.empty()) {
+            module->functions.erase(name);
+            fprintf(stderr, "emulated CUDA device: %s\n", wrong.c_str());
+            return report(module->text.empty() ? CUDA_ERROR_NOT_FOUND : CUDA_ERROR_INVALID_PTX, "%s", wrong.c_str());
         }
         unsigned dynamic = StaticShared - entry->shared_bytes;
-        function.reset(new Function{module, kernel, *entry, module->ptx.target, module->ptx.version, dynamic});
+        function.reset(new Function{module, kernel, *entry, module->ptx.target, module->ptx.version, dynamic, program, {}});
+        if (!kernel) {
+            const PtxEntry& own = function->ptx;
+            function->own = {own.name.c_str(), nullptr, (unsigned)own.parameters.size(), own.parameters.data(), nullptr};
+            function->kernel = &function->own;
+        }
         g_functions.insert(function.get());
     }
     *handle = function.get();
@@ -1127,7 +1166,8 @@ API int cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz, unsi
         words += (kernel->sizes[i] + 15) / 16 * 2;
     }
     Context* context = t_context;
-    return submit(stream, [=] { run(context, Launch{kernel, {gx, gy, gz}, {bx, by, bz}, shared, arguments->pointers.data()}, kernel->name); });
+    std::shared_ptr<Program> program = function->program;
+    return submit(stream, [=] { run(context, Launch{kernel, {gx, gy, gz}, {bx, by, bz}, shared, arguments->pointers.data(), program}, kernel->name); });
 }
 
 // ---- for the stand-ins of libraries ----
@@ -1176,6 +1216,8 @@ API int emulator_set(const char* name, long long value) {
     } else if (!strcmp(name, "devices")) {
         c.devices = (int)value;
         if (value == 0) g_initialized = false;
+    } else if (!strcmp(name, "ptx")) {
+        c.ptx = value != 0;
     } else {
         return 0;
     }
@@ -1196,6 +1238,7 @@ API long long emulator_get(const char* name) {
         {"driver", configuration().driver},
         {"compute", configuration().compute},
         {"devices", configuration().devices},
+        {"ptx", configuration().ptx},
         {"contexts", sum([](Context& c) { return c.references; })},
         {"allocations", sum([](Context& c) { return c.memory.count(); })},
         {"bytes", sum([](Context& c) { return c.memory.used(); })},

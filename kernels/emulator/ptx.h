@@ -6,11 +6,15 @@
 namespace emu {
 struct PtxEntry {
     std::string name;
-    // Bytes of each parameter.
+    // Bytes and name of each parameter.
     std::vector<unsigned> parameters;
+    std::vector<std::string> names;
     // .maxntid, or 0.
     unsigned max_threads = 0;
     unsigned shared_bytes = 0, local_bytes = 0;
+    // Where its body begins in the text, at `{`.
+    size_t body = 0;
+    int line = 0;
 };
 struct PtxModule {
     // 70 is ISA version 7.0.

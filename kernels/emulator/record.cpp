@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <map>
 #include <set>
 #include <string>
@@ -21,6 +22,8 @@ FILE* file() {
     return opened;
 }
 
+std::map<std::string, int> g_recorded;
+
 // Adds the allocation that this value points to, and those that its contents point to.
 void reach(uint64_t value, DeviceMemory& memory, std::map<uintptr_t, size_t>& reached) {
     if (!memory.contains(value)) return;
@@ -31,10 +34,9 @@ void reach(uint64_t value, DeviceMemory& memory, std::map<uintptr_t, size_t>& re
 }
 }  // namespace
 
-void record_launch(const Launch& launch, DeviceMemory& memory) {
+long record_launch(const Launch& launch, DeviceMemory& memory) {
     FILE* f = file();
-    static std::map<std::string, int> recorded;
-    if (!f || recorded[launch.kernel->name] >= MostOfAKernel) return;
+    if (!f || g_recorded[launch.kernel->name] >= MostOfAKernel) return NotRecorded;
     // Launches are alike where all but the addresses is the same.
     std::string key = launch.kernel->name, parameters;
     key.append((const char*)launch.grid, sizeof launch.grid).append((const char*)launch.block, sizeof launch.block);
@@ -54,11 +56,12 @@ void record_launch(const Launch& launch, DeviceMemory& memory) {
     size_t bytes = 0;
     for (auto& [address, size] : reached) bytes += size;
     unsigned long long threads = (unsigned long long)launch.grid[0] * launch.grid[1] * launch.grid[2] * launch.block[0] * launch.block[1] * launch.block[2];
-    int& times = recorded[launch.kernel->name];
+    int& times = g_recorded[launch.kernel->name];
     // Of a kernel that only has large launches, one.
     bool large = bytes > MostBytes || threads > MostThreads;
-    if (times >= (large ? 1 : MostOfAKernel) || !known.insert(key).second) return;
+    if (times >= (large ? 1 : MostOfAKernel) || !known.insert(key).second) return NotRecorded;
     times++;
+    long before = ftell(f);
     LaunchHeader header = {};
     memcpy(header.magic, RecordMagic, sizeof header.magic);
     memcpy(header.grid, launch.grid, sizeof header.grid);
@@ -76,5 +79,11 @@ void record_launch(const Launch& launch, DeviceMemory& memory) {
         fwrite((const void*)address, 1, size, f);
     }
     fflush(f);
+    return before;
+}
+void forget_launch(const Launch& launch, long recorded) {
+    if (recorded == NotRecorded) return;
+    g_recorded[launch.kernel->name]--;
+    if (ftruncate(fileno(file()), recorded) || fseek(file(), recorded, SEEK_SET)) perror("emulator: the file of launches");
 }
 }  // namespace emu

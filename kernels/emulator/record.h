@@ -5,8 +5,11 @@
 #include "scheduler.h"
 
 namespace emu {
-// Adds a launch to the file that CUDAL2NET_EMULATOR_RECORD names, unless one like it is there.
-void record_launch(const Launch& launch, DeviceMemory& memory);
+// Adds a launch to the file that CUDAL2NET_EMULATOR_RECORD names, unless one like it is there: before it runs, for it may change its memory. One that then
+// fails was wrong on purpose, and is taken out again.
+constexpr long NotRecorded = -1;
+long record_launch(const Launch& launch, DeviceMemory& memory);
+void forget_launch(const Launch& launch, long recorded);
 
 constexpr char RecordMagic[8] = {'l', 'a', 'u', 'n', 'c', 'h', '0', '1'};
 // A record is a LaunchHeader, the kernel's name, its parameters one after another, and for each allocation an address, a size and its bytes.

@@ -1,6 +1,7 @@
 // The scheduler's side towards the driver (driver.cpp) and the replay of launches (replay.cpp).
 #pragma once
 #include <stddef.h>
+#include <memory>
 #include <string>
 #include "emulator.h"
 
@@ -8,10 +9,13 @@ namespace emu {
 // The registered kernel of that name, or null.
 const Entry* find_kernel(const char* name);
 
+struct Program;
 struct Launch {
     const Entry* kernel;
     unsigned grid[3], block[3], shared;
     void** args;
+    // The kernel's PTX, where that is what is run instead of the C++.
+    std::shared_ptr<Program> program = nullptr;
 };
 // Runs a launch to its end on the calling thread and the pool of OS threads. Returns an empty string, or what went wrong, where.
 std::string run_launch(const Launch& launch);

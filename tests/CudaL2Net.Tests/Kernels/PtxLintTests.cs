@@ -12,7 +12,8 @@ public sealed partial class PtxLintTests
     /// <summary>The ISA version that a target came with.</summary>
     private static readonly Dictionary<string, int> TargetVersions = new() { ["sm_80"] = 70, ["sm_90a"] = 80 };
 
-    private static IEnumerable<TestCaseData> Files =>
+    /// <summary>The library's PTX, file by file.</summary>
+    internal static IEnumerable<TestCaseData> Files =>
         PtxFile.All.Count > 0
             ? PtxFile.All.Select(file => new TestCaseData(file).SetArgDisplayNames(file.Name))
             : [new TestCaseData([null]).Ignore("this build has no kernels: neither nvcc nor clang was there")];

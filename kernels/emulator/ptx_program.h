@@ -1,0 +1,96 @@
+// A kernel's PTX, translated once to run many times: registers have places in a file, branches know where their sides meet again.
+#pragma once
+#include <stdint.h>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+#include "ptx.h"
+
+namespace emu {
+struct Warp;
+struct Instruction;
+using Execute = void (*)(Warp&, const Instruction&);
+
+enum class Control : uint8_t { None, Branch, Return, Barrier };
+// What a use of memory is counted as.
+enum class Traffic : uint8_t { None, SharedLoad, SharedStore, SharedMatrix, GlobalLoad, GlobalStore, Copy };
+
+// An instruction of the table: what its operands are, one letter each, vectors element by element: `4` and `8` bytes of a register or constant, `p` a
+// predicate, `d` a register pair's lower part (`mov` between one register and several), in the order of the text. Without its address, which is `base`.
+struct Operation {
+    Execute execute = nullptr;
+    std::string operands;
+    Control control = Control::None;
+    Traffic traffic = Traffic::None;
+    // mma, ldmatrix, shuffles and votes: lanes must meet.
+    bool meets = false;
+};
+struct Instruction {
+    const Operation* operation;
+    Execute execute;
+    Control control;
+    // Places in the register file, or numbers of predicates.
+    uint32_t operand[14];
+    // Of an address: register (4 or 8 bytes) and offset.
+    uint32_t base;
+    bool wide_base;
+    int64_t offset;
+    // Of cp.async: where it reads.
+    uint32_t source;
+    int64_t source_offset;
+    // Runs in the lanes where predicate `guard` is `when`.
+    uint32_t guard;
+    bool when;
+    // Of a branch: where to, and where its sides meet again.
+    uint32_t target, join;
+};
+// What was executed, for every instruction of a program.
+struct Count {
+    // By how many warps, with how many lanes.
+    uint64_t warps = 0, lanes = 0;
+    // Shared memory: passes (a bank gives 4 bytes in each) and the fewest there could be; global memory: sectors of 32 bytes, and as many as the bytes fill.
+    uint64_t transactions = 0, ideal = 0;
+};
+constexpr uint32_t NoGuard = ~0u;
+// Generic addresses from here on are of shared memory.
+constexpr uint64_t SharedWindow = 1ull << 62;
+
+struct Program {
+    std::string name;
+    std::vector<Instruction> code;
+    // Where each instruction is in the text, and what it is called there.
+    struct Source {
+        int line;
+        std::string opcode;
+    };
+    std::vector<Source> sources;
+    // Of the register file and of the predicates; the first two predicates are false and true.
+    uint32_t file_bytes = 0, predicates = 2;
+    struct Constant {
+        uint32_t place;
+        bool wide;
+        uint64_t value;
+    };
+    std::vector<Constant> constants;
+    struct Special {
+        uint32_t place;
+        std::string name;
+    };
+    std::vector<Special> specials;
+    // Of the parameters, one behind the other; where they go.
+    std::vector<unsigned> parameter_places, parameter_bytes;
+    unsigned parameters_size = 0;
+    // Variables, before the dynamic part.
+    unsigned shared_bytes = 0;
+
+    std::mutex lock;
+    std::vector<Count> counts;
+    uint64_t launches = 0, blocks = 0;
+};
+
+// The operation of an opcode such as `fma.rn.f32`, or null.
+const Operation* find_operation(const std::string& opcode);
+// Reads a kernel from the text of its module. What is wrong, an instruction that is not known, say, goes to `wrong`.
+std::shared_ptr<Program> translate(const char* text, const PtxEntry& entry, std::string* wrong);
+}  // namespace emu
