@@ -25,13 +25,14 @@ const string Usage = """
     """;
 
 // Which tests launch every kernel at small shapes.
-const string Operations = "FullyQualifiedName~Operations";
+const string Operations = "FullyQualifiedName~Operations", CudaOperations = $"TestCategory=Cuda&{Operations}";
 
 // The first clang that the kernels were tried with.
 const int OldestClang = 19;
 
 string root = Path.GetDirectoryName(SourcePath())!;
 string tool = Path.Combine(root, "artifacts", "cudal2net");
+string[] plain = ["--no-ansi", "--progress", "off", "--settings", Path.Combine(root, "tests", "CudaL2Net.Tests", ".runsettings")];
 string launches = Path.Combine(root, "artifacts", "launches.bin");
 string suffix = OperatingSystem.IsWindows() ? ".exe" : "";
 string target = args.Length == 0 ? "build" : args[0];
@@ -122,7 +123,7 @@ int Test()
     int passed = 0, failed = 0, skipped = 0, worst = 0;
     void Count(string[] arguments)
     {
-        int code = Run(Tests(), ["--no-ansi", "--progress", "off", "--output", "detailed", .. arguments], onLine: line =>
+        int code = Run(Tests(), [.. plain, "--output", "detailed", .. arguments], onLine: line =>
         {
             Match summary = Regex.Match(line, @"^\s+(succeeded|failed|skipped): (\d+)\s*$");
             int count = summary.Success ? int.Parse(summary.Groups[2].Value) : 0;
@@ -146,6 +147,13 @@ int Test()
             return worst == 0;
         });
         Count(["--filter", Operations.Replace("~", "!~")]);
+        // The emulator ran the kernels as C++; now as the PTX that a GPU is given.
+        if (CanEmulate() && Environment.GetEnvironmentVariable("CUDAL2NET_DRIVER") is null)
+        {
+            Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_PTX", "1");
+            Count(["--filter", CudaOperations]);
+            Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_PTX", null);
+        }
     }
 
     // The commands as a user has them, on the emulated device.
@@ -480,7 +488,9 @@ string CompileForHost(string name, string compiler, string result, string[] sour
         new(compiler, with, source, Path.Combine(objects, Path.GetFileNameWithoutExtension(source) + Path.GetExtension(source).Replace('.', '_') + ".o"));
     List<Compilation> steps =
     [
-        .. sources.Order(StringComparer.Ordinal).Select(source => Step(source, driverFlags)),
+        // The machine for PTX: in vectors, and rounding as it is told.
+        .. sources.Order(StringComparer.Ordinal).Select(source =>
+            Step(source, source.EndsWith("ptx_machine.cpp", StringComparison.Ordinal) ? [.. driverFlags, "-march=x86-64-v3", "-ffp-contract=off"] : driverFlags)),
         .. KernelFiles().Concat(Directory.GetFiles(emulator, "*.cu")).Select(source => Step(source, kernelFlags)),
     ];
     Directory.CreateDirectory(objects);
@@ -521,7 +531,7 @@ int Sanitize()
         string emulated = Path.Combine(root, "artifacts", "emulator");
         DateTime built = new[] { Newest(emulated, "*.so"), Newest(Path.GetDirectoryName(Tests())!, "CudaL2Net*.dll") }.Max();
         bool current = File.Exists(launches) && built < File.GetLastWriteTimeUtc(launches);
-        string[] small = ["--no-ansi", "--progress", "off", "--filter", $"TestCategory=Cuda&{Operations}"];
+        string[] small = [.. plain, "--filter", CudaOperations];
         if (!current && !Record(() => Run(Tests(), small, quiet: true) == 0))
         {
             throw new BuildFailed("the tests of the operations fail: see ./build.sh test");
