@@ -191,6 +191,25 @@ uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {
     }
     return r;
 }
+// The lower `count` bits of a take the place of those of b from `first` on.
+template <class T>
+T insert(T a, T b, uint32_t first, uint32_t count) {
+    constexpr uint32_t width = sizeof(T) * 8;
+    first &= 255, count &= 255;
+    if (first >= width || !count) return b;
+    T mask = (count >= width ? ~(T)0 : ((T)1 << count) - 1) << first;
+    return (b & ~mask) | ((a << first) & mask);
+}
+// Rounded down: a product of floats is exact as a double, and so is the error of its sum.
+float fma_down(float a, float b, float c) {
+    double product = (double)a * b, sum = product + c, back = sum - product, error = (product - (sum - back)) + (c - back);
+    float r = (float)sum;
+    return r > sum || (r == sum && error < 0) ? std::nextafter(r, -INFINITY) : r;
+}
+uint32_t dot_of_bytes(uint32_t a, uint32_t b, uint32_t c) {
+    for (int k = 0; k < 32; k += 8) c += (a >> k & 255) * (b >> k & 255);
+    return c;
+}
 template <class T, class F>
 T to_integer(F x) {
     if (x != x) return 0;
@@ -474,6 +493,17 @@ private:
             map1<uint32_t, U>(w, i, [](U a) { return a ? (uint32_t)(__builtin_clzll(a) - (64 - (int)sizeof(U) * 8)) : (uint32_t)sizeof(U) * 8; });
         });
         add("bfe.u" + width, two + "44", [](Warp& w, const Instruction& i) { map3<U, U, uint32_t, uint32_t>(w, i, bits_of<U>); });
+        add("bfi.b" + width, three + "44", [](Warp& w, const Instruction& i) {
+            each(w, [&](int l) {
+                U inserted = insert<U>(value<U>(w, i.operand[1], l), value<U>(w, i.operand[2], l), value<uint32_t>(w, i.operand[3], l),
+                                       value<uint32_t>(w, i.operand[4], l));
+                set<U>(w, i.operand[0], l, inserted);
+            });
+        });
+        // How far the highest bit is from the top.
+        add("bfind.shiftamt.u" + width, "4" + times(k, 1), [](Warp& w, const Instruction& i) {
+            map1<uint32_t, U>(w, i, [](U a) { return a ? (uint32_t)(__builtin_clzll(a) - (64 - (int)sizeof(U) * 8)) : ~0u; });
+        });
         add("bfe.s" + width, two + "44", [](Warp& w, const Instruction& i) { map3<S, S, uint32_t, uint32_t>(w, i, bits_of<S>); });
         typed<S>("s" + width, k);
         typed<U>("u" + width, k);
@@ -537,6 +567,7 @@ private:
             map3<uint32_t, uint32_t, uint32_t, uint32_t>(w, i,
                                                          [](uint32_t a, uint32_t b, uint32_t n) { return (uint32_t)(((uint64_t)b << 32 | a) >> (n & 31)); });
         });
+        add("dp4a.u32.u32", "4444", [](Warp& w, const Instruction& i) { map3<uint32_t, uint32_t, uint32_t, uint32_t>(w, i, dot_of_bytes); });
         add("brev.b32", "44", [](Warp& w, const Instruction& i) {
             map1<uint32_t, uint32_t>(w, i, [](uint32_t a) {
                 uint32_t r = 0;
@@ -651,6 +682,7 @@ private:
         add("ex2.approx.ftz.f32", "44", [](Warp& w, const Instruction& i) { map1<float, float>(w, i, [](float a) { return std::exp2(a); }); });
         add("lg2.approx.ftz.f32", "44", [](Warp& w, const Instruction& i) { map1<float, float>(w, i, [](float a) { return std::log2(a); }); });
         add("tanh.approx.f32", "44", [](Warp& w, const Instruction& i) { map1<float, float>(w, i, [](float a) { return std::tanh(a); }); });
+        add("fma.rm.f32", "4444", [](Warp& w, const Instruction& i) { map3<float, float, float, float>(w, i, fma_down); });
         for (const char* name : {"cvta.global.u64", "cvta.to.global.u64"})
             add(name, "88", [](Warp& w, const Instruction& i) { map1<uint64_t, uint64_t>(w, i, [](uint64_t a) { return a; }); });
         add("cvta.shared.u64", "88", [](Warp& w, const Instruction& i) { map1<uint64_t, uint64_t>(w, i, [](uint64_t a) { return a + SharedWindow; }); });

@@ -184,6 +184,7 @@ private:
             if (o.number) return o.value ? 1 : 0;
             const Register* r = find(o.name);
             if (!r || r->bytes) fail("'" + o.name + "' is no predicate");
+            if (std::find(unread_.begin(), unread_.end(), o.name) != unread_.end()) fail("'" + o.name + "', a shuffle's second result, is not emulated");
             return r->at;
         }
         unsigned bytes = kind == '8' ? 8 : 4;
@@ -263,6 +264,8 @@ private:
                     if (opcode.rfind("mov.", 0) == 0) vector = (unsigned)given.size() - before, opcode += before ? ".pack" : ".unpack";
                 } else {
                     given.push_back(operand());
+                    // A shuffle's second result, whether there was a lane to read from, is not emulated: nobody may read it.
+                    if (accept("|")) unread_.push_back(operand().name);
                 }
                 if (!accept(",") && tokens_.current() != ";") fail("';' was expected near '" + tokens_.current() + "'");
             }
@@ -377,6 +380,7 @@ private:
     uint32_t dynamic_wide_ = 0, dynamic_narrow_ = 0;
     std::map<std::string, uint32_t> labels_;
     std::vector<std::pair<size_t, std::string>> branches_;
+    std::vector<std::string> unread_;
     unsigned shared_ = 0;
 };
 }  // namespace
