@@ -230,40 +230,37 @@ float saturated(float x) { return x > 0.f ? (x < 1.f ? x : 1.f) : 0.f; }
 
 // ---- memory ----
 // Passes that an access to shared memory takes: lanes together that move up to 128 bytes, and in each as many as words of one bank differ.
-uint64_t passes(const uint64_t* addresses, uint32_t active, unsigned bytes, uint64_t* ideal) {
+void count_passes(Count& count, const uint64_t* addresses, uint32_t active, unsigned bytes) {
     unsigned lanes = bytes <= 4 ? 32 : 128 / bytes;
-    uint64_t total = 0;
-    *ideal = 0;
     for (unsigned first = 0; first < 32; first += lanes) {
         uint64_t words[32];
-        unsigned count = 0;
+        unsigned different = 0;
         for (unsigned l = first; l < first + lanes; l++) {
             if (!(active >> l & 1)) continue;
-            for (unsigned b = 0; b < std::max(bytes, 4u); b += 4)
-                if (count < 32) words[count++] = (addresses[l] + b) / 4;
+            for (unsigned b = 0; b < bytes; b += 4) words[different++] = (addresses[l] + b) / 4;
         }
-        if (!count) continue;
-        std::sort(words, words + count);
-        count = (unsigned)(std::unique(words, words + count) - words);
-        unsigned per_bank[32] = {}, worst = 0;
-        for (unsigned k = 0; k < count; k++) worst = std::max(worst, ++per_bank[words[k] % 32]);
-        total += worst;
-        ++*ideal;
+        if (!different) continue;
+        std::sort(words, words + different);
+        different = (unsigned)(std::unique(words, words + different) - words);
+        unsigned of_bank[32] = {}, most = 0;
+        for (unsigned k = 0; k < different; k++) most = std::max(most, ++of_bank[words[k] % 32]);
+        count.passes += most;
+        count.fewest_passes++;
     }
-    return total;
 }
-uint64_t sectors(const uint64_t* addresses, uint32_t active, unsigned bytes, uint64_t* ideal) {
-    std::vector<uint64_t> words, lines;
+void count_sectors(Count& count, const uint64_t* addresses, uint32_t active, unsigned bytes) {
+    std::vector<uint64_t> words;
+    uint64_t last = ~0ull;
     for (uint32_t m = active; m; m &= m - 1)
         for (unsigned b = 0; b < bytes; b += std::min(bytes, 4u)) words.push_back((addresses[__builtin_ctz(m)] + b) / std::min(bytes, 4u));
     std::sort(words.begin(), words.end());
     words.erase(std::unique(words.begin(), words.end()), words.end());
     for (uint64_t word : words) {
         uint64_t sector = word * std::min(bytes, 4u) / 32;
-        if (lines.empty() || lines.back() != sector) lines.push_back(sector);
+        count.sectors += sector != last;
+        last = sector;
     }
-    *ideal = (words.size() * std::min(bytes, 4u) + 31) / 32;
-    return lines.size();
+    count.fewest_sectors += (words.size() * std::min(bytes, 4u) + 31) / 32;
 }
 enum Space { Global, Shared, Generic };
 
@@ -282,11 +279,12 @@ char* pointer(Warp& w, const Instruction& i, int lane, unsigned bytes) {
 template <Space S>
 void count_access(Warp& w, const Instruction& i, unsigned bytes) {
     if (!w.count) return;
-    uint64_t addresses[32], ideal = 0;
+    uint64_t addresses[32];
     each(w, [&](int l) { addresses[l] = (uint64_t)pointer<S>(w, i, l, 1); });
-    uint64_t took = S == Shared ? passes(addresses, w.active, bytes, &ideal) : sectors(addresses, w.active, bytes, &ideal);
-    w.count->transactions += took;
-    w.count->ideal += ideal;
+    if (S == Shared)
+        count_passes(*w.count, addresses, w.active, bytes);
+    else
+        count_sectors(*w.count, addresses, w.active, bytes);
 }
 template <Space S, class T, int N, bool Wide>
 void load(Warp& w, const Instruction& i) {
@@ -335,7 +333,7 @@ template <int Bytes>
 void copy(Warp& w, const Instruction& i) {
     // The rest is zeros.
     bool some = !i.operation->operands.empty();
-    uint64_t from[32], ideal;
+    uint64_t to[32], from[32];
     uint32_t reading = 0;
     each(w, [&](int l) {
         uint32_t base = w.at<uint32_t>(i.base)[l] + (uint32_t)i.offset;
@@ -347,12 +345,12 @@ void copy(Warp& w, const Instruction& i) {
         char* target = w.shared + base;
         for (int k = 0; k < Bytes / 4; k++) ((uint32_t*)target)[k] = 0x7fbadbadu;
         w.copies.push_back({target, (const char*)source, Bytes, given, w.open_group[l], (uint32_t)l});
-        from[l] = source;
+        to[l] = base, from[l] = source;
         if (given) reading |= 1u << l;
     });
     if (!w.count) return;
-    w.count->transactions += sectors(from, reading, Bytes, &ideal);
-    w.count->ideal += ideal;
+    count_passes(*w.count, to, w.active, Bytes);
+    count_sectors(*w.count, from, reading, Bytes);
 }
 void commit_copies(Warp& w, const Instruction&) {
     each(w, [&](int l) { w.open_group[l]++; });
@@ -419,15 +417,13 @@ template <int Matrices, bool Transposed>
 void load_matrices(Warp& w, const Instruction& i) {
     require_all(w);
     const void* rows[32];
-    uint64_t addresses[32], ideal = 0;
+    uint64_t addresses[32];
     for (int l = 0; l < Matrices * 8; l++) {
         rows[l] = pointer<Shared>(w, i, l, 16);
         addresses[l] = (uint64_t)rows[l];
     }
     for (int m = 0; m < Matrices; m++) load_matrix(rows + m * 8, Transposed, w.at<uint32_t>(i.operand[m]));
-    if (!w.count) return;
-    w.count->transactions += passes(addresses, Matrices == 4 ? ~0u : (1u << Matrices * 8) - 1, 16, &ideal);
-    w.count->ideal += ideal;
+    if (w.count) count_passes(*w.count, addresses, Matrices == 4 ? ~0u : (1u << Matrices * 8) - 1, 16);
 }
 
 // ---- the table ----
@@ -718,9 +714,8 @@ private:
     void access(const std::string& space, const std::string& type, const std::string& operands) {
         std::vector<std::string> loads = {"ld" + space, "ld.volatile" + space};
         if (S == Global) loads.push_back("ld.global.nc");
-        for (const std::string& name : loads) add(name + type, operands, load<S, T, N, Wide>).traffic = S == Shared ? Traffic::SharedLoad : Traffic::GlobalLoad;
-        for (const std::string& name : {"st" + space, "st.volatile" + space})
-            add(name + type, operands, store<S, T, N, Wide>).traffic = S == Shared ? Traffic::SharedStore : Traffic::GlobalStore;
+        for (const std::string& name : loads) add(name + type, operands, load<S, T, N, Wide>);
+        for (const std::string& name : {"st" + space, "st.volatile" + space}) add(name + type, operands, store<S, T, N, Wide>);
     }
     template <class T, int N, bool Wide>
     void accesses(const std::string& name) {
@@ -776,8 +771,8 @@ private:
     template <int Bytes>
     void copies(const std::string& name) {
         std::string bytes = std::to_string(Bytes);
-        add(name + "." + bytes, "", copy<Bytes>).traffic = Traffic::Copy;
-        add(name + "." + bytes + ".some", "4", copy<Bytes>).traffic = Traffic::Copy;
+        add(name + "." + bytes, "", copy<Bytes>);
+        add(name + "." + bytes + ".some", "4", copy<Bytes>);
     }
     void warps() {
         auto meets = [this](const std::string& name, const std::string& operands, Execute execute) -> Operation& {
@@ -791,10 +786,10 @@ private:
         meets("shfl.sync.idx.b32", "44444", shuffle<Shuffle::Index>);
         meets("vote.sync.ballot.b32", "4p4", ballot);
         meets("bar.warp.sync", "4", [](Warp& w, const Instruction& i) { require_lanes(w, w.at<uint32_t>(i.operand[0])[__builtin_ctz(w.active)]); });
-        meets("ldmatrix.sync.aligned.m8n8.x4.shared.b16", "4444", load_matrices<4, false>).traffic = Traffic::SharedMatrix;
-        meets("ldmatrix.sync.aligned.m8n8.x2.shared.b16", "44", load_matrices<2, false>).traffic = Traffic::SharedMatrix;
-        meets("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16", "4444", load_matrices<4, true>).traffic = Traffic::SharedMatrix;
-        meets("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16", "44", load_matrices<2, true>).traffic = Traffic::SharedMatrix;
+        meets("ldmatrix.sync.aligned.m8n8.x4.shared.b16", "4444", load_matrices<4, false>);
+        meets("ldmatrix.sync.aligned.m8n8.x2.shared.b16", "44", load_matrices<2, false>);
+        meets("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16", "4444", load_matrices<4, true>);
+        meets("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16", "44", load_matrices<2, true>);
         std::string fragments = times('4', 14);
         meets("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", fragments, multiply<Product::Bf16>);
         meets("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", fragments, multiply<Product::F16>);
@@ -1015,10 +1010,7 @@ void end_blocks() {
     State& s = State::of_this_thread();
     if (profiling()) {
         std::lock_guard<std::mutex> guard(s.program->lock);
-        for (size_t k = 0; k < s.counts.size(); k++) {
-            Count &to = s.program->counts[k], &from = s.counts[k];
-            to.warps += from.warps, to.lanes += from.lanes, to.transactions += from.transactions, to.ideal += from.ideal;
-        }
+        for (size_t k = 0; k < s.counts.size(); k++) s.program->counts[k].add(s.counts[k]);
         s.program->blocks += s.blocks;
     }
     // A program goes when its module is unloaded.

@@ -16,40 +16,45 @@ std::map<std::string, std::shared_ptr<Program>>& programs() {
     static auto* all = new std::map<std::string, std::shared_ptr<Program>>;
     return *all;
 }
-// What an opcode is counted as.
-struct Kind {
+// Opcodes that are counted together.
+constexpr struct {
     const char *column, *prefix;
-};
-constexpr Kind Kinds[] = {{"mma", "mma."},
-                          {"fma", "fma."},
-                          {"ldmatrix", "ldmatrix."},
-                          {"shuffles", "shfl."},
-                          {"barriers", "bar."},
-                          {"branches", "bra"},
-                          {"copies", "cp.async.c"},
-                          {"shared_loads", "ld.shared"},
-                          {"shared_stores", "st.shared"},
-                          {"global_loads", "ld.global"},
-                          {"global_stores", "st.global"}};
+} Kinds[] = {{"mma", "mma."},
+             {"fma", "fma."},
+             {"ldmatrix", "ldmatrix."},
+             {"shared_loads", "ld.shared"},
+             {"shared_stores", "st.shared"},
+             {"copies", "cp.async.c"},
+             {"global_loads", "ld.global"},
+             {"global_stores", "st.global"},
+             {"shuffles", "shfl."},
+             {"barriers", "bar.sync"}};
 
 void write_kernel(FILE* f, const Program& p) {
-    uint64_t warps = 0, lanes = 0, of_kind[std::size(Kinds)] = {};
-    Count shared, loads, stores;
+    Count all, stores;
+    uint64_t of_kind[std::size(Kinds)] = {};
+    for (size_t k = 0; k < p.code.size(); k++) {
+        const std::string& opcode = p.sources[k].opcode;
+        all.add(p.counts[k]);
+        if (opcode.rfind("st.", 0) == 0) stores.add(p.counts[k]);
+        for (size_t n = 0; n < std::size(Kinds); n++)
+            if (opcode.rfind(Kinds[n].prefix, 0) == 0) of_kind[n] += p.counts[k].warps;
+    }
+    fprintf(f, "%s,%llu,%llu,%llu,%.2f", p.name.c_str(), (unsigned long long)p.launches, (unsigned long long)p.blocks, (unsigned long long)all.warps,
+            (double)all.lanes / (double)all.warps);
+    for (uint64_t n : of_kind) fprintf(f, ",%llu", (unsigned long long)n);
+    fprintf(f, ",%llu,%llu,%llu,%llu,%llu,%llu\n", (unsigned long long)all.passes, (unsigned long long)all.fewest_passes,
+            (unsigned long long)(all.sectors - stores.sectors), (unsigned long long)(all.fewest_sectors - stores.fewest_sectors),
+            (unsigned long long)stores.sectors, (unsigned long long)stores.fewest_sectors);
+}
+void write_instructions(FILE* f, const Program& p) {
     for (size_t k = 0; k < p.code.size(); k++) {
         const Count& c = p.counts[k];
-        warps += c.warps, lanes += c.lanes;
-        for (size_t n = 0; n < std::size(Kinds); n++)
-            if (!strncmp(p.sources[k].opcode.c_str(), Kinds[n].prefix, strlen(Kinds[n].prefix))) of_kind[n] += c.warps;
-        Traffic traffic = p.code[k].operation->traffic;
-        if (traffic == Traffic::None) continue;
-        Count& to = traffic == Traffic::GlobalStore ? stores : traffic == Traffic::GlobalLoad || traffic == Traffic::Copy ? loads : shared;
-        to.transactions += c.transactions, to.ideal += c.ideal;
+        if (!c.warps) continue;
+        fprintf(f, "%s,%d,%s,%llu,%llu,%llu,%llu,%llu,%llu\n", p.name.c_str(), p.sources[k].line, p.sources[k].opcode.c_str(), (unsigned long long)c.warps,
+                (unsigned long long)c.lanes, (unsigned long long)c.passes, (unsigned long long)c.fewest_passes, (unsigned long long)c.sectors,
+                (unsigned long long)c.fewest_sectors);
     }
-    fprintf(f, "%s,%llu,%llu,%llu,%.2f", p.name.c_str(), (unsigned long long)p.launches, (unsigned long long)p.blocks, (unsigned long long)warps,
-            warps ? (double)lanes / (double)warps : 0);
-    for (uint64_t n : of_kind) fprintf(f, ",%llu", (unsigned long long)n);
-    for (const Count* c : {&shared, &loads, &stores}) fprintf(f, ",%llu,%llu", (unsigned long long)c->transactions, (unsigned long long)c->ideal);
-    fprintf(f, "\n");
 }
 void write() {
     std::lock_guard<std::mutex> guard(g_lock);
@@ -60,18 +65,13 @@ void write() {
         return;
     }
     fprintf(kernels, "kernel,launches,blocks,instructions,lanes");
-    for (const Kind& kind : Kinds) fprintf(kernels, ",%s", kind.column);
-    fprintf(kernels, ",shared_passes,shared_ideal,load_sectors,load_ideal,store_sectors,store_ideal\n");
-    fprintf(instructions, "kernel,line,opcode,warps,lanes,transactions,ideal\n");
+    for (auto& kind : Kinds) fprintf(kernels, ",%s", kind.column);
+    fprintf(kernels, ",passes,fewest_passes,load_sectors,fewest_load_sectors,store_sectors,fewest_store_sectors\n");
+    fprintf(instructions, "kernel,line,opcode,warps,lanes,passes,fewest_passes,sectors,fewest_sectors\n");
     for (auto& [name, program] : programs()) {
         if (!program->blocks) continue;
         write_kernel(kernels, *program);
-        for (size_t k = 0; k < program->code.size(); k++) {
-            const Count& c = program->counts[k];
-            if (c.warps)
-                fprintf(instructions, "%s,%d,%s,%llu,%llu,%llu,%llu\n", program->name.c_str(), program->sources[k].line, program->sources[k].opcode.c_str(),
-                        (unsigned long long)c.warps, (unsigned long long)c.lanes, (unsigned long long)c.transactions, (unsigned long long)c.ideal);
-        }
+        write_instructions(instructions, *program);
     }
     fclose(kernels);
     fclose(instructions);

@@ -13,8 +13,6 @@ struct Instruction;
 using Execute = void (*)(Warp&, const Instruction&);
 
 enum class Control : uint8_t { None, Branch, Return, Barrier };
-// What a use of memory is counted as.
-enum class Traffic : uint8_t { None, SharedLoad, SharedStore, SharedMatrix, GlobalLoad, GlobalStore, Copy };
 
 // An instruction of the table: what its operands are, one letter each, vectors element by element: `4` and `8` bytes of a register or constant, `p` a
 // predicate, `d` a register pair's lower part (`mov` between one register and several), in the order of the text. Without its address, which is `base`.
@@ -22,7 +20,6 @@ struct Operation {
     Execute execute = nullptr;
     std::string operands;
     Control control = Control::None;
-    Traffic traffic = Traffic::None;
     // mma, ldmatrix, shuffles and votes: lanes must meet.
     bool meets = false;
 };
@@ -49,8 +46,14 @@ struct Instruction {
 struct Count {
     // By how many warps, with how many lanes.
     uint64_t warps = 0, lanes = 0;
-    // Shared memory: passes (a bank gives 4 bytes in each) and the fewest there could be; global memory: sectors of 32 bytes, and as many as the bytes fill.
-    uint64_t transactions = 0, ideal = 0;
+    // Of shared memory, in which a bank gives 4 bytes in each, and as few as there could be.
+    uint64_t passes = 0, fewest_passes = 0;
+    // Of 32 bytes of global memory, and as few as hold the bytes.
+    uint64_t sectors = 0, fewest_sectors = 0;
+
+    void add(const Count& c) {
+        warps += c.warps, lanes += c.lanes, passes += c.passes, fewest_passes += c.fewest_passes, sectors += c.sectors, fewest_sectors += c.fewest_sectors;
+    }
 };
 constexpr uint32_t NoGuard = ~0u;
 // Generic addresses from here on are of shared memory.

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""What bounds each kernel, by what the emulator counted while it executed the kernels' PTX.
+
+    CUDAL2NET_EMULATOR_PROFILE=profile.csv cudal2net bench train --device cuda --precision bf16 --batch 64 --rounds 1
+    bench/bounds.py profile.csv --patches 64 --launches 3
+
+For every kernel, clocks of a multiprocessor a patch (or a launch), were nothing else in its way:
+  issue    warp instructions of the PTX / 4 schedulers (the assembler merges some: an upper bound)
+  tensor   mma instructions, one a clock at the tensor cores' peak (sm_90)
+  memory   passes over shared memory, and 128 bytes a clock of L1 on the way to and from global memory
+The largest is the bound. `conflicts` and `sectors` say how much more than necessary the passes and the sectors of 32 bytes were.
+"""
+import argparse
+import csv
+import sys
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("profile", help="the file that CUDAL2NET_EMULATOR_PROFILE named")
+    parser.add_argument("--patches", type=float, default=1, help="divide by so many patches (a launch)")
+    parser.add_argument("--launches", type=int, help="how often the whole was run: counts are divided by it instead of by each kernel's own launches")
+    parser.add_argument("--only", default="", help="kernels whose names begin so, separated by commas")
+    parser.add_argument("--multiprocessors", type=int, default=132, help="of the GPU for which patches a second are estimated (H100, H200: 132)")
+    parser.add_argument("--clock", type=float, default=1.755e9, help="its clock in Hz")
+    arguments = parser.parse_args()
+    try:
+        with open(arguments.profile, newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        sys.exit(f"error: {arguments.profile}: {error.strerror}")
+    if not rows or "fewest_passes" not in rows[0]:
+        sys.exit(f"error: {arguments.profile} is no profile of the emulator")
+
+    print("| kernel | issue | tensor | memory | bound by | of it tensor | conflicts | sectors |")
+    print("|---|---:|---:|---:|---|---:|---:|---:|")
+    total = 0
+    for row in rows:
+        if not row["kernel"].startswith(tuple(arguments.only.split(","))):
+            continue
+        scale = (arguments.launches or int(row["launches"])) * arguments.patches
+
+        def count(*names):
+            return sum(int(row[name]) for name in names) / scale
+
+        def more(have, least):
+            return f"{count(*have) / count(*least):.2f}" if count(*least) else ""
+
+        sectors, fewest = ("load_sectors", "store_sectors"), ("fewest_load_sectors", "fewest_store_sectors")
+        clocks = {"issue": count("instructions") / 4, "tensor": count("mma"), "memory": count("passes") + count(*sectors) / 4}
+        bound = max(clocks, key=clocks.get)
+        total += clocks[bound]
+        print(f"| `{row['kernel']}` | {clocks['issue']:,.0f} | {clocks['tensor']:,.0f} | {clocks['memory']:,.0f} | {bound} "
+              f"| {clocks['tensor'] / clocks[bound]:.0%} | {more(['passes'], ['fewest_passes'])} | {more(sectors, fewest)} |")
+    print(f"\n{total:,.0f} clocks together", end="")
+    if arguments.patches > 1:
+        print(f": at most {arguments.multiprocessors * arguments.clock / total:,.0f} patches/s on {arguments.multiprocessors} multiprocessors at "
+              f"{arguments.clock / 1e9:g} GHz, were all of them busy all the time and DRAM no bound", end="")
+    print()
+
+
+if __name__ == "__main__":
+    main()
