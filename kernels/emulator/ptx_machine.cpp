@@ -1,10 +1,13 @@
 #include "ptx_machine.h"
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <algorithm>
-#include <map>
+#include <cmath>
+#include <limits>
+#include <type_traits>
 #include <unordered_map>
 #include "matrices.h"
 #include "ptx_profile.h"

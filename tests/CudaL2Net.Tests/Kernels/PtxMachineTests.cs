@@ -47,6 +47,10 @@ public sealed class PtxMachineTests
     [TestCase("bfe.s32 %r9, %r1, 28, 8", 0x80000000u, 0u, 0u, 0xfffffff8u)]
     [TestCase("bfe.s32 %r9, %r1, 30, 1", 0x40000000u, 0u, 0u, 0xffffffffu)]
     [TestCase("bfe.u32 %r9, %r1, 4, 0", 0xffffffffu, 0u, 0u, 0u)]
+    [TestCase("bfi.b32 %r9, %r1, %r2, 8, 4", 0xffu, 0x12345678u, 0u, 0x12345f78u)]
+    [TestCase("bfind.shiftamt.u32 %r9, %r1", 0x00010000u, 0u, 0u, 15u)]
+    [TestCase("dp4a.u32.u32 %r9, %r1, %r2, %r3", 0x0102ff04u, 0x01010201u, 5u, 522u)]
+    [TestCase("shfl.sync.idx.b32 %r9|%p1, %r1, 0, 31, 1", 7u, 0u, 0u, 7u)]
     [TestCase("prmt.b32 %r9, %r1, %r2, %r3", 0x33221100u, 0x77665584u, 0x4c17u, 0x84ff1177u, Description = "c: the sign of byte 4")]
     [TestCase("popc.b32 %r9, %r1", 0xf0f01u, 0u, 0u, 9u)]
     [TestCase("clz.b32 %r9, %r1", 0x00010000u, 0u, 0u, 15u)]
@@ -58,6 +62,7 @@ public sealed class PtxMachineTests
     [TestCase("mov.b64 {%r8, %r9}, %rd1", 1u, 2u, 0u, 2u)]
     [TestCase("{ .reg .b32 %r1; mov.b64 {%r1, %r9}, %rd1; }", 1u, 2u, 0u, 2u, Description = "a register of an inner scope")]
     [TestCase("fma.rn.f32 %f9, %f1, %f2, %f3", 0x3f800001u, 0x3f800001u, 0xbf800002u, 0x28800000u, Description = "rounded once")]
+    [TestCase("fma.rm.f32 %f9, %f1, %f2, %f3", 0x3f800000u, 0x3f800000u, 0xb0800000u, 0x3f7fffffu, Description = "1 - 2^-30, rounded down")]
     [TestCase("mul.f32 %f9, %f1, %f2", 0x3f800001u, 0x3f800001u, 0u, 0x3f800002u)]
     [TestCase("max.f32 %f9, %f1, %f2", 0x7fc00000u, 0xbf800000u, 0u, 0xbf800000u, Description = "NaN is no number")]
     [TestCase("min.f32 %f9, %f1, %f2", 0x00000000u, 0x80000000u, 0u, 0x80000000u, Description = "-0 is less than 0")]
@@ -91,6 +96,15 @@ public sealed class PtxMachineTests
             """, 1, [a, b, c, 0]);
         Assert.That(BitConverter.SingleToUInt32Bits(values[3]), Is.EqualTo(expected), () => BitConverter.SingleToUInt32Bits(values[3]).ToString("x8", CultureInfo.InvariantCulture));
     }
+
+    /// <summary>Numbers narrower than their register: the rules that the ISA has for loads, stores and conversions only.</summary>
+    [TestCase("st.global.u32 [%rd10+12], %r1; ld.global.s32 %rd9, [%rd10+12]; shr.u64 %rd9, %rd9, 32; cvt.u32.u64 %r9, %rd9", 0x80000000u, 0xffffffffu)]
+    [TestCase("st.global.u32 [%rd10+12], %r1; ld.global.s8 %r9, [%rd10+12]", 0x80u, 0xffffff80u)]
+    [TestCase("cvt.s64.s32 %rd9, %r1; cvt.rn.f32.s64 %f9, %rd9", 0xffffffffu, 0xbf800000u)]
+    [TestCase("mov.b64 %rd9, {%r1, %r2}; st.global.u16 [%rd10+12], %rd9; ld.global.u16 %rs9, [%rd10+12]; cvt.u32.u16 %r9, %rs9", 0x12345678u, 0x5678u)]
+    [TestCase("ld.param.u32 %r9, [kernel_param_1]", 0u, 100u)]
+    [TestCase("mov.b64 %rd9, kernel_param_0; ld.param.u32 %r9, [%rd9+8]", 0u, 100u)]
+    public void NumbersAreExtendedAndCutOff(string instructions, uint a, uint expected) => AnInstructionDoesWhatTheIsaSays(instructions, a, 0, 0, expected);
 
     [Test]
     public void SidesOfBranchesMeetAgain()
@@ -213,6 +227,7 @@ public sealed class PtxMachineTests
     [TestCase("mov.u32 %r1, %clock;", "'%clock' is not emulated")]
     [TestCase("add.s32 %r1, %r2;", "2 operands instead of 3")]
     [TestCase("add.s32 %rd1, %r2, %r3;", "'%rd1' has 8 bytes")]
+    [TestCase("shfl.sync.idx.b32 %r1|%p1, %r2, 0, 31, -1; @%p1 mov.u32 %r1, 0;", "a shuffle's second result")]
     [TestCase("bra nowhere;", "no label nowhere")]
     public void WhatItDoesNotKnowIsAnErrorThatNamesTheLine(string instructions, string message)
     {
