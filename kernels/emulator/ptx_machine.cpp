@@ -759,7 +759,8 @@ private:
     void memory() {
         vectors<uint8_t>("u8"), vectors<uint8_t>("b8"), vectors<int8_t>("s8");
         vectors<uint16_t>("u16"), vectors<uint16_t>("b16"), vectors<int16_t>("s16");
-        for (const char* t : {"u32", "s32", "b32", "f32"}) vectors<uint32_t>(t);
+        for (const char* t : {"u32", "b32", "f32"}) vectors<uint32_t>(t);
+        vectors<int32_t>("s32");
         for (const char* t : {"u64", "s64", "b64", "f64"}) vectors<uint64_t>(t);
         atomics<Global, uint32_t>(".global", "u32"), atomics<Global, int32_t>(".global", "s32"), atomics<Global, uint64_t>(".global", "u64");
         atomics<Shared, uint32_t>(".shared", "u32"), atomics<Shared, int32_t>(".shared", "s32"), atomics<Shared, uint64_t>(".shared", "u64");
