@@ -40,13 +40,13 @@ VEC_D void wait_for_unit(int stages) {
   else cp_async_wait<0>();
 }
 
-// x factor + term is the normalization; tables of channels from c0 on.
-template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalization n, int side, int c0, float* factor, float* term) {
+// Factor and term, x factor + term being the normalization, of channels from c0 on.
+template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalization n, int side, int c0, ChannelTables<CHANNELS> tables) {
   n.use_side(side);
   for (int c = threadIdx.x; c < CHANNELS; c += THREADS) {
     const float a = n.inverseDeviation[c0 + c] * channel_of(n.scale, c0 + c, 1.f);
-    factor[c] = a;
-    term[c] = fmaf(-n.mean[c0 + c], a, channel_of(n.shift, c0 + c, 0.f));
+    tables.at(0, c) = a;
+    tables.at(1, c) = fmaf(-n.mean[c0 + c], a, channel_of(n.shift, c0 + c, 0.f));
   }
 }
 
@@ -122,8 +122,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
-    float *factor = reinterpret_cast<float*>(shared + g.stages * Tile::BYTES), *term = factor + IN;
-    const Parked<THREADS> parked(term + IN);
+    const ChannelTables<IN> tables{reinterpret_cast<float*>(shared + g.stages * Tile::BYTES)};
+    const Parked<THREADS> parked(tables.data + 2 * IN);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     const unsigned short* x = g.x + (size_t)units.side * g.images * SIDE * SIDE * IN;
@@ -132,7 +132,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
       if (units.first + s < units.last) Tile::template fetch<THREADS>(shared + s * Tile::BYTES, x, units.first + s, g.images);
       cp_async_commit();
     }
-    normalization_tables<IN, THREADS>(g.input, units.side, 0, factor, term);
+    normalization_tables<IN, THREADS>(g.input, units.side, 0, tables);
     __syncthreads();
     float count = 0.f;
     int stage = 0;
@@ -140,7 +140,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
     for (int unit = units.first; unit < units.last; unit++) {
       unsigned char* tile = shared + stage * Tile::BYTES;
       wait_for_unit(g.stages);
-      Tile::template normalize<THREADS>(tile, unit, g.images, factor, term, g.input.relu);
+      Tile::template normalize<THREADS>(tile, unit, g.images, tables, g.input.relu);
       __syncthreads();
       Product product;
       product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, [](int p) { return Tile::corner(p); });
@@ -303,19 +303,19 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   }
 };
 
-// dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): four numbers a channel.
+// dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): tables of k, q, u, v.
 template <int CHANNELS, int THREADS>
-VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, float* k, float* q, float* u, float* v) {
+VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, ChannelTables<CHANNELS> tables) {
   Normalization n = g.output;
   n.use_side(side);
   const float* sums = g.sums + side * 2 * channels;
   for (int i = threadIdx.x; i < CHANNELS; i += THREADS) {
     const int c = c0 + i;
     const float inverse = n.inverseDeviation[c], a = inverse * channel_of(n.scale, c, 1.f), product = share * sums[channels + c];
-    k[i] = a;
-    q[i] = fmaf(-n.mean[c], a, channel_of(n.shift, c, 0.f));
-    u[i] = -a * product * inverse;
-    v[i] = -a * (share * sums[c] - product * n.mean[c] * inverse);
+    tables.at(0, i) = a;
+    tables.at(1, i) = fmaf(-n.mean[c], a, channel_of(n.shift, c, 0.f));
+    tables.at(2, i) = -a * product * inverse;
+    tables.at(3, i) = -a * (share * sums[c] - product * n.mean[c] * inverse);
   }
 }
 VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, int relu) {
@@ -352,9 +352,9 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   }
 
   // Turns g into dy where this thread brought it in.
-  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, const float* tables, bool keep, unsigned char* stage) {
+  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, ChannelTables<OUTPUTS> tables, bool keep, unsigned char* stage) {
     const int c = threadIdx.x % CHUNKS * 8;
-    const Eight k = eight(tables + c), q = eight(tables + OUTPUTS + c), u = eight(tables + 2 * OUTPUTS + c), v = eight(tables + 3 * OUTPUTS + c);
+    const Eight k = tables.eight(0, c), q = tables.eight(1, c), u = tables.eight(2, c), v = tables.eight(3, c);
     unsigned short* finished = g.finished + (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
     each_gradient(unit, g.images, n0, [&](int at, int element) {
       if (element < 0) return;                                   // zero as it is
@@ -372,16 +372,16 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
     const int c0 = blockIdx.y % C_BLOCKS * CHANNELS, n0 = blockIdx.y / C_BLOCKS * OUTPUTS;
-    float *factor = reinterpret_cast<float*>(shared + g.stages * STAGE), *term = factor + CHANNELS, *tables = term + CHANNELS;
+    const ChannelTables<CHANNELS> input{reinterpret_cast<float*>(shared + g.stages * STAGE)};
+    const ChannelTables<OUTPUTS> output{input.data + 2 * CHANNELS};
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     for (int s = 0; s < g.stages; s++) {
       Tile::template clear_margins<THREADS>(shared + s * STAGE);
       if (units.first + s < units.last) fetch(g, units, units.first + s, c0, n0, shared + s * STAGE);
       cp_async_commit();
     }
-    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, factor, term);
-    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, tables, tables + OUTPUTS,
-                                      tables + 2 * OUTPUTS, tables + 3 * OUTPUTS);
+    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, input);
+    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, output);
     __syncthreads();
 
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = warp % 3, quarter = warp / 3;
@@ -397,8 +397,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
     for (int unit = units.first; unit < units.last; unit++) {
       unsigned char* tile = shared + stage * STAGE;
       wait_for_unit(g.stages);
-      Tile::template normalize<THREADS>(tile, unit, g.images, factor, term, g.input.relu);
-      finish(g, units, unit, n0, tables, c0 == 0 && g.finished != nullptr, tile);
+      Tile::template normalize<THREADS>(tile, unit, g.images, input, g.input.relu);
+      finish(g, units, unit, n0, output, c0 == 0 && g.finished != nullptr, tile);
       __syncthreads();
       const unsigned char* gradient = tile + Tile::BYTES;
       for (int k = begin; k < begin + SHARE; k += 16) {
@@ -559,12 +559,13 @@ KERNEL(conv2d_image_first);
 
 // parts [block][9][32].
 extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_first_filter(const ImageConvolution g) {
-  __shared__ float image[FIRST_IMAGE], tables[4][FIRST_OUT], sums[FIRST_WARPS][9][FIRST_OUT];
+  __shared__ float image[FIRST_IMAGE], numbers[4 * FIRST_OUT], sums[FIRST_WARPS][9][FIRST_OUT];
   const Units units(g, g.images);
   const int channel = threadIdx.x % 4 * 8, slot = threadIdx.x / 4, lane = threadIdx.x % 32;
-  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables[0], tables[1], tables[2], tables[3]);
+  const ChannelTables<FIRST_OUT> tables{numbers};
+  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables);
   __syncthreads();
-  const Eight k = eight(&tables[0][channel]), q = eight(&tables[1][channel]), u = eight(&tables[2][channel]), v = eight(&tables[3][channel]);
+  const Eight k = tables.eight(0, channel), q = tables.eight(1, channel), u = tables.eight(2, channel), v = tables.eight(3, channel);
   Eight own[9];
   PRAGMA_UNROLL
   for (int tap = 0; tap < 9; tap++) own[tap] = eight_of(0.f);

@@ -24,6 +24,17 @@ template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
   return swizzled<BYTES * STRIDE>(pixel * BYTES + chunk * 16);
 }
 
+// Tables of a number a channel in shared memory: [table][half][channel / 8][4], so that neighbouring lanes, which read eight channels each, meet all the banks.
+template <int CHANNELS> struct ChannelTables {
+  float* data;
+  VEC_MEMBER float& at(int table, int c) const { return data[table * CHANNELS + c % 8 / 4 * (CHANNELS / 2) + c / 8 * 4 + c % 4]; }
+  VEC_MEMBER Eight eight(int table, int c) const {
+    const float* from = data + table * CHANNELS + c / 2;
+    const float4 a = ld_f4(from), b = ld_f4(from + CHANNELS / 2);
+    return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
+  }
+};
+
 // The part of IMAGES images, in bf16, that ROWS rows of output look at: units of work, counted strip by strip within an image.
 template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct Strip {
   static constexpr int CHANNELS = CHANNELS_, SIDE = SIDE_, STRIDE = STRIDE_, ROWS = ROWS_, IMAGES = IMAGES_;
@@ -70,10 +81,10 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   static VEC_MEMBER void fetch(unsigned char* tile, const unsigned short* __restrict__ x, int unit, int images, int channels = CHANNELS, int channel = 0) {
     each_chunk<THREADS>(unit, images, channels, channel, [&](int at, int element) { cp_async16(tile + at, x + (element < 0 ? 0 : element), element >= 0); });
   }
-  // Normalizes what this thread has fetched where it lies, which needs no barrier: v factor + term, then ReLU if need be. Tables of CHANNELS floats.
-  template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, const float* factor, const float* term, int relu) {
+  // Normalizes what this thread has fetched where it lies, which needs no barrier: v factor + term, then ReLU if need be. Tables: factor, term.
+  template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, ChannelTables<CHANNELS> tables, int relu) {
     const int c = threadIdx.x % CHUNKS * 8;
-    const Eight a = eight(factor + c), b = eight(term + c);
+    const Eight a = tables.eight(0, c), b = tables.eight(1, c);
     const float least = relu ? 0.f : -__uint_as_float(0x7f800000u);
     each_chunk<THREADS>(unit, images, CHANNELS, 0, [&](int at, int element) {
       if (element < 0) return;
