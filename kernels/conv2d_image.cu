@@ -333,11 +333,12 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
 
   // Calls f(offset in shared memory, element of the outputs or -1) for this thread's chunks of a unit's outputs.
   template <class F> static VEC_MEMBER void each_gradient(int unit, int images, int n0, F f) {
-    static_assert(THREADS % CHUNKS == 0, "a thread keeps its channels");
-    for (int i = threadIdx.x; i < PIXELS * CHUNKS; i += THREADS) {
-      const int pixel = i / CHUNKS, chunk = i % CHUNKS;
-      const bool inside = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS < images;
-      f(chunk_offset<OUTPUTS * 2, 1>(pixel, chunk), inside ? Tile::out_pixel(unit, pixel) * OUT + n0 + chunk * 8 : -1);
+    constexpr int STEP = THREADS / CHUNKS;
+    static_assert(THREADS % CHUNKS == 0 && STEP % 8 == 0, "a thread keeps its channels, and the swizzle is the same");
+    const int chunk = threadIdx.x % CHUNKS, first = threadIdx.x / CHUNKS, at = chunk_offset<OUTPUTS * 2, 1>(first, chunk);
+    for (int pixel = first; pixel < PIXELS; pixel += STEP) {
+      const int place = Tile::out_pixel(unit, pixel);
+      f(at + (pixel - first) * (OUTPUTS * 2), place < images * Tile::OUT_SIDE * Tile::OUT_SIDE ? place * OUT + n0 + chunk * 8 : -1);
     }
   }
 
@@ -401,19 +402,20 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
       finish(g, units, unit, n0, output, c0 == 0 && g.finished != nullptr, tile);
       __syncthreads();
       const unsigned char* gradient = tile + Tile::BYTES;
+      const int from = chunk_offset<OUTPUTS * 2, 1>((lane >> 3 & 1) * 8 + (lane & 7), n + (lane >> 4));
       for (int k = begin; k < begin + SHARE; k += 16) {
-        // Both operands lie with their rows along K, so ldmatrix turns them.
+        // Both operands lie with their rows along K, so ldmatrix turns them. The chunk after the next one lies 32 bytes further, before the swizzle.
         uint32_t b[2][4];
-        const int pixel = k + (lane >> 3 & 1) * 8 + (lane & 7);
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + chunk_offset<OUTPUTS * 2, 1>(pixel, n + 2 * j + (lane >> 4)));
+        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + k * (OUTPUTS * 2) + (from ^ (32 * j)));
         const int corner = Tile::corner(k + (lane >> 4) * 8 + (lane & 7)) + row * Tile::PITCH;
         PRAGMA_UNROLL
         for (int tap = 0; tap < 3; tap++) {
+          const int at = Tile::offset(corner + tap, c + (lane >> 3 & 1));
           PRAGMA_UNROLL
           for (int i = 0; i < 2; i++) {
             uint32_t a[4];
-            ldmatrix_x4_trans(a, tile + Tile::offset(corner + tap, c + 2 * i + (lane >> 3 & 1)));
+            ldmatrix_x4_trans(a, tile + (at ^ (32 * i)));
             PRAGMA_UNROLL
             for (int j = 0; j < 4; j++) mma_bf16_16816(acc[tap][i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
           }

@@ -53,9 +53,7 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
     return image * PIXELS + place / OUT_SIDE * STRIDE * PITCH + place % OUT_SIDE * STRIDE;
   }
   // The output pixel of a unit in [image][OUT_SIDE][OUT_SIDE].
-  static VEC_MEMBER int out_pixel(int unit, int pixel) {
-    return (first_image(unit) + pixel / OUT_PIXELS) * (OUT_SIDE * OUT_SIDE) + first_row(unit) * OUT_SIDE + pixel % OUT_PIXELS;
-  }
+  static VEC_MEMBER int out_pixel(int unit, int pixel) { return unit * (IMAGES * OUT_PIXELS) + pixel; }
 
   // The margins left and right, which nothing else writes.
   template <int THREADS> static VEC_MEMBER void clear_margins(unsigned char* tile) {
@@ -65,14 +63,15 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
     }
   }
 
-  // Calls f(offset in the tile, element in the images or -1 outside of them) for this thread's chunks, which all have channels 8 (threadIdx.x % CHUNKS) + 0..7.
+  // Calls f(offset in the tile, element in the images or -1 outside of them) for this thread's chunks: of one column, channels 8 (threadIdx.x % CHUNKS) + 0..7.
   template <int THREADS, class F> static VEC_MEMBER void each_chunk(int unit, int images, int channels, int channel, F f) {
-    static_assert(THREADS % CHUNKS == 0, "a thread keeps its channels");
-    const int image0 = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
-    for (int i = threadIdx.x; i < IMAGES * IN_ROWS * SIDE * CHUNKS; i += THREADS) {
-      const int chunk = i % CHUNKS, column = i / CHUNKS % SIDE, line = i / (CHUNKS * SIDE), image = line / IN_ROWS, r = line % IN_ROWS;
-      const bool inside = (unsigned)(row0 + r) < (unsigned)SIDE && image0 + image < images;
-      const int element = (((image0 + image) * SIDE + row0 + r) * SIDE + column) * channels + channel + chunk * 8;
+    constexpr int LINE = SIDE * CHUNKS;
+    static_assert(THREADS % LINE == 0, "a thread keeps its column and its channels");
+    const int chunk = threadIdx.x % CHUNKS, column = threadIdx.x % LINE / CHUNKS, first = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
+    for (int line = threadIdx.x / LINE; line < IMAGES * IN_ROWS; line += THREADS / LINE) {
+      const int image = line / IN_ROWS, r = line % IN_ROWS;
+      const bool inside = (unsigned)(row0 + r) < (unsigned)SIDE && first + image < images;
+      const int element = (((first + image) * SIDE + row0 + r) * SIDE + column) * channels + channel + chunk * 8;
       f(offset(image * PIXELS + r * PITCH + column + 1, chunk), inside ? element : -1);
     }
   }
