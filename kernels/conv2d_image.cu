@@ -161,7 +161,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
   static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, const Product& product, const Parked<THREADS>& parked, float count) {
     const int channel = Product::output();
     const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
-    unsigned short* y = g.result + (size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT + channel;
+    unsigned short* y = g.result + ((size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE + Tile::out_pixel(unit, Product::pixel())) * OUT + channel;
     Eight mean = eight_of(0.f), squares = mean;
     PRAGMA_UNROLL
     for (int k = 0; k < 8; k++) {
@@ -171,7 +171,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
         v.v[j] += bias.v[j];
         mean.v[j] += v.v[j];
       }
-      st_u4(y + Tile::out_pixel(unit, Product::pixel(k / 2, k % 2)) * OUT, v.packed());
+      st_u4(y + 8 * k * OUT, v.packed());
     }
     PRAGMA_UNROLL
     for (int j = 0; j < 8; j++) mean.v[j] *= 0.125f;
@@ -238,39 +238,48 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   }
 
   static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, const Product& product, const Parked<THREADS>& parked) {
-    const int image = Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS, channel = Product::output();
+    static_assert(WARP_ROWS % OUT_SIDE == 0, "a warp takes whole rows of dy");
+    const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output();
     if (image >= g.images) return;
-    const size_t base = (size_t)side * g.images * SIDE * SIDE * IN + channel;
+    const int y = (Tile::first_row(unit) + pixel % Tile::OUT_PIXELS / OUT_SIDE) * STRIDE + row, x = pixel % OUT_SIDE * STRIDE + column;
+    const size_t begin = ((((size_t)side * g.images + image) * SIDE + y) * SIDE + x) * IN + channel;
     const bool gather = g.tiles != nullptr;
     Normalization n = g.input;
     n.use_side(side);
+    const float least = least_of(n.relu);
     // Four rows at a time: their loads are under way together.
     PRAGMA_UNROLL
     for (int first = 0; first < 2 * ROW_TILES; first += 4) {
       uint4 raw[4];
       PRAGMA_UNROLL
       for (int k = 0; k < 4; k++) {
-        const int place = Product::pixel((first + k) / 2, k % 2) % Tile::OUT_PIXELS + Tile::first_row(unit) * OUT_SIDE;
-        const int at = ((image * SIDE + place / OUT_SIDE * STRIDE + row) * SIDE + place % OUT_SIDE * STRIDE + column) * IN;
-        raw[k] = gather ? ld_u4(g.x + base + at) : make_uint4(0, 0, 0, 0);
-        st_u4(g.result + base + at, product.values((first + k) / 2, k % 2).packed());
+        const int further = 8 * (first + k);
+        const size_t at = begin + (further / OUT_SIDE * SIDE + further % OUT_SIDE) * STRIDE * IN;
+        raw[k] = gather ? ld_u4(g.x + at) : make_uint4(0, 0, 0, 0);
+        st_u4(g.result + at, product.values((first + k) / 2, k % 2).packed());
       }
       if (!gather) continue;
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) {
-        const float mean = __ldg(n.mean + channel + j), inverse = __ldg(n.inverseDeviation + channel + j);
-        const float scale = channel_of(n.scale, channel + j, 1.f), shift = channel_of(n.shift, channel + j, 0.f);
-        float sum = 0.f, products = 0.f;
+      for (int half = 0; half < 2; half++) {
+        const int c = channel + 4 * half;
+        const Four mean = four(ldg_f4(n.mean + c)), inverse = four(ldg_f4(n.inverseDeviation + c));
+        const Four scale = channels_of<true>(n.scale, c, 0, 1.f), shift = channels_of<true>(n.shift, c, 0, 0.f);
         PRAGMA_UNROLL
-        for (int k = 0; k < 4; k++) {
-          const unsigned pair = j / 2 == 0 ? raw[k].x : j / 2 == 1 ? raw[k].y : j / 2 == 2 ? raw[k].z : raw[k].w;
-          const float xhat = standardized(j % 2 ? high_bf16(pair) : low_bf16(pair), mean, inverse);
-          const float m = masked(product.values((first + k) / 2, k % 2).v[j], xhat, scale, shift, n.relu);
-          sum += m;
-          products = fmaf(m, xhat, products);
+        for (int i = 0; i < 4; i++) {
+          const int j = 4 * half + i;
+          const float factor = inverse.v[i] * scale.v[i];
+          float sum = 0.f, products = 0.f;
+          PRAGMA_UNROLL
+          for (int k = 0; k < 4; k++) {
+            const unsigned pair = j / 2 == 0 ? raw[k].x : j / 2 == 1 ? raw[k].y : j / 2 == 2 ? raw[k].z : raw[k].w;
+            const float centred = (j % 2 ? high_bf16(pair) : low_bf16(pair)) - mean.v[i];
+            const float m = fmaf(centred, factor, shift.v[i]) > least ? product.values((first + k) / 2, k % 2).v[j] : 0.f;
+            sum += m;
+            products = fmaf(m, centred, products);
+          }
+          parked.at[j * THREADS] += sum;
+          parked.at[(8 + j) * THREADS] = fmaf(products, inverse.v[i], parked.at[(8 + j) * THREADS]);
         }
-        parked.at[j * THREADS] += sum;
-        parked.at[(8 + j) * THREADS] += products;
       }
     }
   }
@@ -318,8 +327,8 @@ VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int
     tables.at(3, i) = -a * (share * sums[c] - product * n.mean[c] * inverse);
   }
 }
-VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, int relu) {
-  return fmaf(k, relu && !(fmaf(y, k, q) > 0.f) ? 0.f : g, fmaf(u, y, v));
+VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, float least) {
+  return fmaf(k, fmaf(y, k, q) > least ? g : 0.f, fmaf(u, y, v));
 }
 
 // A warp sums 32 input channels x 3 taps of one filter row x 32 outputs. 12 warps: the three rows, C_WARPS x 32 input channels, N_WARPS x 32 outputs, and
@@ -356,6 +365,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, ChannelTables<OUTPUTS> tables, bool keep, unsigned char* stage) {
     const int c = threadIdx.x % CHUNKS * 8;
     const Eight k = tables.eight(0, c), q = tables.eight(1, c), u = tables.eight(2, c), v = tables.eight(3, c);
+    const float least = least_of(g.output.relu);
     unsigned short* finished = g.finished + (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
     each_gradient(unit, g.images, n0, [&](int at, int element) {
       if (element < 0) return;                                   // zero as it is
@@ -363,7 +373,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
       Eight d = eight(ld_u4(place));
       const Eight y = eight(ld_u4(place + GRADIENT_BYTES));
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], g.output.relu);
+      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], least);
       const uint4 packed = d.packed();
       st_u4(place, packed);
       if (keep) st_u4(finished + element, packed);
@@ -568,6 +578,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
   gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables);
   __syncthreads();
   const Eight k = tables.eight(0, channel), q = tables.eight(1, channel), u = tables.eight(2, channel), v = tables.eight(3, channel);
+  const float least = least_of(g.output.relu);
   Eight own[9];
   PRAGMA_UNROLL
   for (int tap = 0; tap < 9; tap++) own[tap] = eight_of(0.f);
@@ -581,7 +592,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
       Eight d = eight(ld_u4(g.gradient + at));
       const Eight y = eight(ld_u4(g.y + at));
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], g.output.relu);
+      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], least);
       const float* corner = image + pixel / FIRST_SIDE * FIRST_PITCH + pixel % FIRST_SIDE;
       PRAGMA_UNROLL
       for (int tap = 0; tap < 9; tap++) {

@@ -159,14 +159,14 @@ template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES> str
   }
   // Calls store(output pixel, channel, eight neighbouring channels) before ReLU.
   template <class Store> VEC_MEMBER void finish(const float* __restrict__ table, int first, Store store) {
-    const int channel = product.output();
+    const int channel = product.output(), pixel = first + product.pixel();
     const typename Tower::Terms terms(table, channel);
     PRAGMA_UNROLL
     for (int k = 0; k < 2 * ROW_TILES; k++) {
       Eight v = product.values(k / 2, k % 2);
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) v.v[j] = terms(v.v[j], j);
-      store(first + product.pixel(k / 2, k % 2), channel, v);
+      store(pixel + 8 * k, channel, v);
     }
   }
 };

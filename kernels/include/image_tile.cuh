@@ -84,7 +84,7 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, ChannelTables<CHANNELS> tables, int relu) {
     const int c = threadIdx.x % CHUNKS * 8;
     const Eight a = tables.eight(0, c), b = tables.eight(1, c);
-    const float least = relu ? 0.f : -__uint_as_float(0x7f800000u);
+    const float least = least_of(relu);
     each_chunk<THREADS>(unit, images, CHANNELS, 0, [&](int at, int element) {
       if (element < 0) return;
       Eight v = eight(ld_u4(tile + at));
@@ -191,7 +191,7 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
     }
   }
 
-  // The eight outputs of row tile i, upper or lower half, and the output pixel that they belong to.
+  // The eight outputs of row tile i, upper or lower half, which belong to the output pixel 16 i + 8 half behind pixel().
   VEC_MEMBER Eight values(int i, int half) const {
     Eight v;
     PRAGMA_UNROLL
@@ -201,5 +201,5 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
     }
     return v;
   }
-  static VEC_MEMBER int pixel(int i, int half) { return first_pixel() + 16 * i + 8 * half + ((fresh_thread() % 32) >> 2); }
+  static VEC_MEMBER int pixel() { return first_pixel() + ((fresh_thread() % 32) >> 2); }
 };
