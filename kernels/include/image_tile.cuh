@@ -127,18 +127,18 @@ struct Int8Numbers {
   static VEC_MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
 };
 
-// Sums of 16 ROW_TILES output pixels x 32 outputs a warp; 32 COLUMN_WARPS outputs in all.
-template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProduct {
-  static constexpr int OUT = 32 * COLUMN_WARPS, STEP = OUT / 16 * 32;              // 16-byte fragments of a step
+// Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs a warp; 32 GROUPS COLUMN_WARPS outputs in all.
+template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, int GROUPS = 1> struct ImageProduct {
+  static constexpr int OUT = 32 * GROUPS * COLUMN_WARPS, STEP = OUT / 16 * 32;     // 16-byte fragments of a step
   static constexpr int PIXEL_BYTES = IN * Numbers::BYTES, STEPS = PIXEL_BYTES / 32;
   // A turn of the loops: more spill, and with a single step registers of filters could not take turns.
   static constexpr int TAPS = STEPS == 1 ? 3 : 1;
-  typename Numbers::Sum acc[ROW_TILES][4][4];
+  typename Numbers::Sum acc[ROW_TILES][4 * GROUPS][4];
 
   static VEC_MEMBER int warp() { return fresh_thread() / 32; }
   static VEC_MEMBER int first_pixel() { return warp() / COLUMN_WARPS * 16 * ROW_TILES; }
-  // The first of the eight outputs of this thread.
-  static VEC_MEMBER int output() { return warp() % COLUMN_WARPS * 32 + (fresh_thread() & 3) * 8; }
+  // The first of the eight outputs of this thread in the first group.
+  static VEC_MEMBER int output() { return warp() % COLUMN_WARPS * (32 * GROUPS) + (fresh_thread() & 3) * 8; }
 
   // Sums over all taps and inputs. corner(p): the pixel of the image where tap shift 0 of output pixel p lies.
   template <class Taps, class Corner> VEC_MEMBER void multiply(const unsigned char* image, const uint4* __restrict__ filters, Taps taps, Corner corner) {
@@ -149,16 +149,16 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
     PRAGMA_UNROLL
     for (int i = 0; i < ROW_TILES; i++) {
       PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) {
+      for (int j = 0; j < 4 * GROUPS; j++) {
         PRAGMA_UNROLL
         for (int k = 0; k < 4; k++) acc[i][j][k] = Numbers::zero();
       }
     }
-    const uint4* fragment = filters + warp() % COLUMN_WARPS * 64 + lane;
+    const uint4* fragment = filters + warp() % COLUMN_WARPS * (64 * GROUPS) + lane;
     const uint4* tap = fragment + taps.filter(0) * (STEPS * STEP);
-    uint4 b[2];
+    uint4 b[2 * GROUPS];
     PRAGMA_UNROLL
-    for (int j = 0; j < 2; j++) b[j] = __ldg(tap + j * 32);
+    for (int j = 0; j < 2 * GROUPS; j++) b[j] = __ldg(tap + j * 32);
     const int count = taps.count();
     PRAGMA_UNROLL_BY(TAPS)
     for (int t = 0; t < count; t++) {
@@ -171,33 +171,33 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
       PRAGMA_UNROLL_2
       for (int c = 0; c < STEPS; c++) {
         const uint4* ahead = c + 1 < STEPS ? tap + (c + 1) * STEP : next;
-        uint4 following[2];
+        uint4 following[2 * GROUPS];
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) following[j] = __ldg(ahead + j * 32);
+        for (int j = 0; j < 2 * GROUPS; j++) following[j] = __ldg(ahead + j * 32);
         PRAGMA_UNROLL
         for (int i = 0; i < ROW_TILES; i++) {
           uint32_t a[4];
           ldmatrix_x4(a, image, first[i] ^ (32 * c));
           PRAGMA_UNROLL
-          for (int j = 0; j < 2; j++) {
+          for (int j = 0; j < 2 * GROUPS; j++) {
             Numbers::multiply(acc[i][2 * j], a, b[j].x, b[j].y);
             Numbers::multiply(acc[i][2 * j + 1], a, b[j].z, b[j].w);
           }
         }
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) b[j] = following[j];
+        for (int j = 0; j < 2 * GROUPS; j++) b[j] = following[j];
       }
       tap = next;
     }
   }
 
-  // The eight outputs of row tile i, upper or lower half, which belong to the output pixel 16 i + 8 half behind pixel().
-  VEC_MEMBER Eight values(int i, int half) const {
+  // The eight outputs of row tile i, upper or lower half, which belong to the output pixel 16 i + 8 half behind pixel(), and of a group.
+  VEC_MEMBER Eight values(int i, int half, int group = 0) const {
     Eight v;
     PRAGMA_UNROLL
     for (int j = 0; j < 4; j++) {
-      v.v[2 * j] = Numbers::value(acc[i][j][2 * half]);
-      v.v[2 * j + 1] = Numbers::value(acc[i][j][2 * half + 1]);
+      v.v[2 * j] = Numbers::value(acc[i][4 * group + j][2 * half]);
+      v.v[2 * j + 1] = Numbers::value(acc[i][4 * group + j][2 * half + 1]);
     }
     return v;
   }
