@@ -8,8 +8,8 @@
 //   conv2d_image_pack         filters [out][9][in] as mma fragments, for the forward and the backward pass
 // Names end in the input's side, input channels and output channels. A block takes a run of units (strips of images, see image_tile.cuh) of one side of the
 // batch. cp.async brings a unit in while the one before is multiplied, in place in its swizzled lines; each thread then normalizes what it brought itself, once
-// for all nine taps. Then no barrier but before and after the products, of 64 x 32 a warp (32 x 32 in backward passes with stride 2): 12 ldmatrix and filter
-// loads for 32 mma.sync.
+// for all nine taps. Then no barrier but before and after the products, of 64 x 64 a warp: 16 ldmatrix and filter loads for 64
+// mma.sync. Where 32 channels go in, and so less of the time is products, they are 64 x 32 by twice as many warps, 32 x 32 in backward passes with stride 2.
 // A patch moves 0.45 MB forward and 1.4 MB backward over all layers, against 234 MFLOP: half of what float32 activations take, and no pass for its own sake.
 // Shared memory: 80 to 110 KB a block with two stages where that lets two blocks share a multiprocessor, else one stage; 54 to 69 KB a stage for filters.
 #include "image_tile.cuh"
@@ -50,14 +50,14 @@ template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalizati
   }
 }
 
-// Sixteen numbers a thread that wait in shared memory while the registers are needed for products: [16][THREADS] floats.
-template <int THREADS> struct Parked {
-  static constexpr int BYTES = 16 * THREADS * 4;
+// Sixteen numbers a thread and group of outputs that wait in shared memory while the registers are needed for products: [16 GROUPS][THREADS] floats.
+template <int THREADS, int GROUPS> struct Parked {
+  static constexpr int BYTES = 16 * GROUPS * THREADS * 4;
   float* at;
   VEC_MEMBER Parked(void* shared) : at(static_cast<float*>(shared) + threadIdx.x) {}
   VEC_MEMBER void clear() const {
     PRAGMA_UNROLL
-    for (int j = 0; j < 16; j++) at[j * THREADS] = 0.f;
+    for (int j = 0; j < 16 * GROUPS; j++) at[j * THREADS] = 0.f;
   }
   VEC_MEMBER Eight half(int first) const {
     Eight v;
@@ -88,7 +88,7 @@ struct EightMoments {
 };
 
 // Lanes 4 apart hold the same channels, and so do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
-template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int row_warp, int channel, unsigned char* shared, float* tiles) {
+template <int OUT> VEC_D void put_moments(EightMoments own, int row_warp, int channel, Moments* parts) {
   PRAGMA_UNROLL
   for (int offset = 4; offset < 32; offset *= 2) {
     Eight mean, squares;
@@ -100,12 +100,11 @@ template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int
     const float count = __shfl_xor_sync(0xffffffffu, own.count, offset);
     if (count > 0.f) own.join(count, mean, squares);
   }
-  Moments* parts = reinterpret_cast<Moments*>(shared);
-  __syncthreads();
-  if ((threadIdx.x & 31) < 4) {
-    PRAGMA_UNROLL
-    for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
-  }
+  if ((threadIdx.x & 31) >= 4) return;
+  PRAGMA_UNROLL
+  for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
+}
+template <int OUT, int ROW_WARPS> VEC_D void write_moments(const Moments* parts, float* tiles) {
   __syncthreads();
   if (threadIdx.x >= OUT) return;
   Moments all = parts[threadIdx.x];
@@ -117,13 +116,14 @@ template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int
 
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct ForwardPass {
   typedef Strip<IN, SIDE, STRIDE, ROWS, IMAGES> Tile;
-  typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / 32, 4> Product;
-  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / 64, THREADS = ROW_WARPS * OUT;
+  static constexpr int GROUPS = IN >= 64 ? 2 : 1, ROW_WARPS = IMAGES * Tile::OUT_PIXELS / 64, THREADS = ROW_WARPS * OUT / GROUPS;
+  typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / (32 * GROUPS), 4, GROUPS> Product;
+  typedef Parked<THREADS, GROUPS> Waiting;
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
     const ChannelTables<IN> tables{reinterpret_cast<float*>(shared + g.stages * Tile::BYTES)};
-    const Parked<THREADS> parked(tables.data + 2 * IN);
+    const Waiting parked(tables.data + 2 * IN);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     const unsigned short* x = g.x + (size_t)units.side * g.images * SIDE * SIDE * IN;
@@ -149,23 +149,31 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
       cp_async_commit();
       // A warp's 64 pixels belong to one image, which is there or not.
       if (Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS < g.images) {
-        store(g, units.side, unit, product, parked, count);
+        PRAGMA_UNROLL
+        for (int group = 0; group < GROUPS; group++) store(g, units.side, unit, group, product, parked, count);
         count += 8.f;
       }
       stage = stage + 1 == g.stages ? 0 : stage + 1;
     }
     cp_async_wait<0>();
-    write_moments<OUT, ROW_WARPS>(EightMoments{count, parked.half(0), parked.half(8)}, Product::first_pixel() / 64, Product::output(), shared, g.tiles);
+    Moments* parts = reinterpret_cast<Moments*>(shared);
+    __syncthreads();
+    PRAGMA_UNROLL
+    for (int group = 0; group < GROUPS; group++) {
+      const EightMoments own = {count, parked.half(16 * group), parked.half(16 * group + 8)};
+      put_moments<OUT>(own, Product::first_pixel() / 64, Product::output() + 32 * group, parts);
+    }
+    write_moments<OUT, ROW_WARPS>(parts, g.tiles);
   }
 
-  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, const Product& product, const Parked<THREADS>& parked, float count) {
-    const int channel = Product::output();
+  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int group, const Product& product, const Waiting& parked, float count) {
+    const int channel = Product::output() + 32 * group;
     const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
     unsigned short* y = g.result + ((size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE + Tile::out_pixel(unit, Product::pixel())) * OUT + channel;
     Eight mean = eight_of(0.f), squares = mean;
     PRAGMA_UNROLL
     for (int k = 0; k < 8; k++) {
-      Eight v = product.values(k / 2, k % 2);
+      Eight v = product.values(k / 2, k % 2, group);
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) {
         v.v[j] += bias.v[j];
@@ -177,30 +185,31 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
     for (int j = 0; j < 8; j++) mean.v[j] *= 0.125f;
     PRAGMA_UNROLL
     for (int k = 0; k < 8; k++) {
-      const Eight v = product.values(k / 2, k % 2);
+      const Eight v = product.values(k / 2, k % 2, group);
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) {
         const float d = v.v[j] + bias.v[j] - mean.v[j];
         squares.v[j] = fmaf(d, d, squares.v[j]);
       }
     }
-    EightMoments all = {count, parked.half(0), parked.half(8)};
+    EightMoments all = {count, parked.half(16 * group), parked.half(16 * group + 8)};
     all.join(8.f, mean, squares);
-    parked.put(0, all.mean);
-    parked.put(8, all.squares);
+    parked.put(16 * group, all.mean);
+    parked.put(16 * group + 8, all.squares);
   }
 };
 
 // IN and OUT are the forward pass's; the image in shared memory is dy. CLASSES: 1 with stride 1, 4 with stride 2.
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct DataPass {
-  static constexpr int OUT_SIDE = SIDE / STRIDE, ROW_TILES = STRIDE == 1 ? 4 : 2, WARP_ROWS = 16 * ROW_TILES;
+  static constexpr int OUT_SIDE = SIDE / STRIDE, ROW_TILES = STRIDE == 1 ? 4 : 2, WARP_ROWS = 16 * ROW_TILES, GROUPS = STRIDE == 1 && IN >= 64 ? 2 : 1;
   typedef Strip<OUT, OUT_SIDE, 1, ROWS, IMAGES> Tile;
-  typedef ImageProduct<Bf16Numbers, OUT, 1, IN / 32, ROW_TILES> Product;
-  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN;
+  typedef ImageProduct<Bf16Numbers, OUT, 1, IN / (32 * GROUPS), ROW_TILES, GROUPS> Product;
+  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN / GROUPS;
+  typedef Parked<THREADS, GROUPS> Waiting;
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
-    const Parked<THREADS> parked(shared + g.stages * Tile::BYTES);
+    const Waiting parked(shared + g.stages * Tile::BYTES);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     const unsigned short* dy = g.finished + (size_t)units.side * g.images * OUT_SIDE * OUT_SIDE * OUT;
@@ -219,13 +228,14 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
       if constexpr (STRIDE == 1) {
         Product product;
         product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, corner);
-        store(g, units.side, unit, 0, 0, product, parked);
+        PRAGMA_UNROLL
+        for (int group = 0; group < GROUPS; group++) store(g, units.side, unit, 0, 0, group, product, parked);
       } else {
         PRAGMA_ROLLED
         for (int k = 0; k < 4; k++) {
           Product product;
           product.multiply(tile, g.filters, ClassTaps<Tile::PITCH>{k >> 1, k & 1}, corner);
-          store(g, units.side, unit, k >> 1, k & 1, product, parked);
+          store(g, units.side, unit, k >> 1, k & 1, 0, product, parked);
         }
       }
       __syncthreads();
@@ -234,12 +244,12 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
       stage = stage + 1 == g.stages ? 0 : stage + 1;
     }
     cp_async_wait<0>();
-    if (g.tiles != nullptr) write_sums(parked.half(0), parked.half(8), shared, g.tiles);
+    if (g.tiles != nullptr) write_sums(parked, shared, g.tiles);
   }
 
-  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, const Product& product, const Parked<THREADS>& parked) {
+  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, int group, const Product& product, const Waiting& parked) {
     static_assert(WARP_ROWS % OUT_SIDE == 0, "a warp takes whole rows of dy");
-    const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output();
+    const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output() + 32 * group;
     if (image >= g.images) return;
     const int y = (Tile::first_row(unit) + pixel % Tile::OUT_PIXELS / OUT_SIDE) * STRIDE + row, x = pixel % OUT_SIDE * STRIDE + column;
     const size_t begin = ((((size_t)side * g.images + image) * SIDE + y) * SIDE + x) * IN + channel;
@@ -256,7 +266,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
         const int further = 8 * (first + k);
         const size_t at = begin + (further / OUT_SIDE * SIDE + further % OUT_SIDE) * STRIDE * IN;
         raw[k] = gather ? ld_u4(g.x + at) : make_uint4(0, 0, 0, 0);
-        st_u4(g.result + at, product.values((first + k) / 2, k % 2).packed());
+        st_u4(g.result + at, product.values((first + k) / 2, k % 2, group).packed());
       }
       if (!gather) continue;
       PRAGMA_UNROLL
@@ -273,30 +283,34 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
           for (int k = 0; k < 4; k++) {
             const unsigned pair = j / 2 == 0 ? raw[k].x : j / 2 == 1 ? raw[k].y : j / 2 == 2 ? raw[k].z : raw[k].w;
             const float centred = (j % 2 ? high_bf16(pair) : low_bf16(pair)) - mean.v[i];
-            const float m = fmaf(centred, factor, shift.v[i]) > least ? product.values((first + k) / 2, k % 2).v[j] : 0.f;
+            const float m = fmaf(centred, factor, shift.v[i]) > least ? product.values((first + k) / 2, k % 2, group).v[j] : 0.f;
             sum += m;
             products = fmaf(m, centred, products);
           }
-          parked.at[j * THREADS] += sum;
-          parked.at[(8 + j) * THREADS] = fmaf(products, inverse.v[i], parked.at[(8 + j) * THREADS]);
+          float *sums = parked.at + (16 * group + j) * THREADS, *sumsOfProducts = sums + 8 * THREADS;
+          *sums += sum;
+          *sumsOfProducts = fmaf(products, inverse.v[i], *sumsOfProducts);
         }
       }
     }
   }
 
-  static VEC_MEMBER void write_sums(Eight sum, Eight products, unsigned char* shared, float* tiles) {
-    PRAGMA_UNROLL
-    for (int offset = 4; offset < 32; offset *= 2) {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) {
-        sum.v[j] += __shfl_xor_sync(0xffffffffu, sum.v[j], offset);
-        products.v[j] += __shfl_xor_sync(0xffffffffu, products.v[j], offset);
-      }
-    }
+  static VEC_MEMBER void write_sums(const Waiting& parked, unsigned char* shared, float* tiles) {
     float* parts = reinterpret_cast<float*>(shared);
     __syncthreads();
-    if ((threadIdx.x & 31) < 4) {
-      float* to = parts + Product::first_pixel() / WARP_ROWS * 2 * IN + Product::output();
+    PRAGMA_UNROLL
+    for (int group = 0; group < GROUPS; group++) {
+      Eight sum = parked.half(16 * group), products = parked.half(16 * group + 8);
+      PRAGMA_UNROLL
+      for (int offset = 4; offset < 32; offset *= 2) {
+        PRAGMA_UNROLL
+        for (int j = 0; j < 8; j++) {
+          sum.v[j] += __shfl_xor_sync(0xffffffffu, sum.v[j], offset);
+          products.v[j] += __shfl_xor_sync(0xffffffffu, products.v[j], offset);
+        }
+      }
+      if ((threadIdx.x & 31) >= 4) continue;
+      float* to = parts + Product::first_pixel() / WARP_ROWS * 2 * IN + Product::output() + 32 * group;
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) {
         to[j] = sum.v[j];
@@ -362,7 +376,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   }
 
   // Turns g into dy where this thread brought it in.
-  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, ChannelTables<OUTPUTS> tables, bool keep, unsigned char* stage) {
+  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, ChannelTables<OUTPUTS> tables, bool keep,
+      unsigned char* stage) {
     const int c = threadIdx.x % CHUNKS * 8;
     const Eight k = tables.eight(0, c), q = tables.eight(1, c), u = tables.eight(2, c), v = tables.eight(3, c);
     const float least = least_of(g.output.relu);
@@ -565,7 +580,8 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
       moments.join(2.f, mean, squares);
     }
   }
-  write_moments<FIRST_OUT, FIRST_WARPS>(moments, threadIdx.x / 32, channel, reinterpret_cast<unsigned char*>(parts), g.tiles);
+  put_moments<FIRST_OUT>(moments, threadIdx.x / 32, channel, parts);
+  write_moments<FIRST_OUT, FIRST_WARPS>(parts, g.tiles);
 }
 KERNEL(conv2d_image_first);
 

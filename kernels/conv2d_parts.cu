@@ -107,7 +107,8 @@ KERNEL(conv2d_round_forward);
 extern "C" __global__ __launch_bounds__(256) void conv2d_round_backward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
   __shared__ float tile[32][33];
   const int line = threadIdx.x / 8, first = threadIdx.x % 8 * 4, taps = g.kernelHeight * g.kernelWidth, o0 = blockIdx.x * 32, c0 = blockIdx.y * 32;
-  const Four v = four_filters(g.filters + ((long long)(o0 + line) * taps + blockIdx.z) * g.inChannels, c0 + first, o0 + line < g.outChannels ? g.inChannels : 0);
+  const float* from = g.filters + ((long long)(o0 + line) * taps + blockIdx.z) * g.inChannels;
+  const Four v = four_filters(from, c0 + first, o0 + line < g.outChannels ? g.inChannels : 0);
   PRAGMA_UNROLL
   for (int j = 0; j < 4; j++) tile[line][first + j] = v.v[j];
   __syncthreads();
