@@ -252,7 +252,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
     const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output() + 32 * group;
     if (image >= g.images) return;
     const int y = (Tile::first_row(unit) + pixel % Tile::OUT_PIXELS / OUT_SIDE) * STRIDE + row, x = pixel % OUT_SIDE * STRIDE + column;
-    const size_t begin = ((((size_t)side * g.images + image) * SIDE + y) * SIDE + x) * IN + channel;
+    const size_t base = (size_t)side * g.images * SIDE * SIDE * IN;
+    const int begin = ((image * SIDE + y) * SIDE + x) * IN + channel;
     const bool gather = g.tiles != nullptr;
     Normalization n = g.input;
     n.use_side(side);
@@ -264,7 +265,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
       PRAGMA_UNROLL
       for (int k = 0; k < 4; k++) {
         const int further = 8 * (first + k);
-        const size_t at = begin + (further / OUT_SIDE * SIDE + further % OUT_SIDE) * STRIDE * IN;
+        const size_t at = base + (begin + (further / OUT_SIDE * SIDE + further % OUT_SIDE) * STRIDE * IN);
         raw[k] = gather ? ld_u4(g.x + at) : make_uint4(0, 0, 0, 0);
         st_u4(g.result + at, product.values((first + k) / 2, k % 2, group).packed());
       }
@@ -359,6 +360,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
     constexpr int STEP = THREADS / CHUNKS;
     static_assert(THREADS % CHUNKS == 0 && STEP % 8 == 0, "a thread keeps its channels, and the swizzle is the same");
     const int chunk = threadIdx.x % CHUNKS, first = threadIdx.x / CHUNKS, at = chunk_offset<OUTPUTS * 2, 1>(first, chunk);
+    PRAGMA_ROLLED
     for (int pixel = first; pixel < PIXELS; pixel += STEP) {
       const int place = Tile::out_pixel(unit, pixel);
       f(at + (pixel - first) * (OUTPUTS * 2), place < images * Tile::OUT_SIDE * Tile::OUT_SIDE ? place * OUT + n0 + chunk * 8 : -1);

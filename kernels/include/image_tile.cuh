@@ -68,6 +68,7 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
     constexpr int LINE = SIDE * CHUNKS;
     static_assert(THREADS % LINE == 0, "a thread keeps its column and its channels");
     const int chunk = threadIdx.x % CHUNKS, column = threadIdx.x % LINE / CHUNKS, first = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
+    PRAGMA_ROLLED
     for (int line = threadIdx.x / LINE; line < IMAGES * IN_ROWS; line += THREADS / LINE) {
       const int image = line / IN_ROWS, r = line % IN_ROWS;
       const bool inside = (unsigned)(row0 + r) < (unsigned)SIDE && first + image < images;
