@@ -8,8 +8,8 @@
 //   conv2d_image_pack         filters [out][9][in] as mma fragments, for the forward and the backward pass
 // Names end in the input's side, input channels and output channels. A block takes a run of units (strips of images, see image_tile.cuh) of one side of the
 // batch. cp.async brings a unit in while the one before is multiplied, in place in its swizzled lines; each thread then normalizes what it brought itself, once
-// for all nine taps. Then no barrier but before and after the products, of 64 x 32 a warp (32 x 32 in backward passes with stride 2): 12 ldmatrix and filter
-// loads for 32 mma.sync.
+// for all nine taps. Then no barrier but before and after the products, of 64 x 64 a warp: 16 ldmatrix and filter loads for 64
+// mma.sync. Where 32 channels go in, and so less of the time is products, they are 64 x 32 by twice as many warps, 32 x 32 in backward passes with stride 2.
 // A patch moves 0.45 MB forward and 1.4 MB backward over all layers, against 234 MFLOP: half of what float32 activations take, and no pass for its own sake.
 // Shared memory: 80 to 110 KB a block with two stages where that lets two blocks share a multiprocessor, else one stage; 54 to 69 KB a stage for filters.
 #include "image_tile.cuh"
@@ -40,24 +40,24 @@ VEC_D void wait_for_unit(int stages) {
   else cp_async_wait<0>();
 }
 
-// x factor + term is the normalization; tables of channels from c0 on.
-template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalization n, int side, int c0, float* factor, float* term) {
+// Factor and term, x factor + term being the normalization, of channels from c0 on.
+template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalization n, int side, int c0, ChannelTables<CHANNELS> tables) {
   n.use_side(side);
   for (int c = threadIdx.x; c < CHANNELS; c += THREADS) {
     const float a = n.inverseDeviation[c0 + c] * channel_of(n.scale, c0 + c, 1.f);
-    factor[c] = a;
-    term[c] = fmaf(-n.mean[c0 + c], a, channel_of(n.shift, c0 + c, 0.f));
+    tables.at(0, c) = a;
+    tables.at(1, c) = fmaf(-n.mean[c0 + c], a, channel_of(n.shift, c0 + c, 0.f));
   }
 }
 
-// Sixteen numbers a thread that wait in shared memory while the registers are needed for products: [16][THREADS] floats.
-template <int THREADS> struct Parked {
-  static constexpr int BYTES = 16 * THREADS * 4;
+// Sixteen numbers a thread and group of outputs that wait in shared memory while the registers are needed for products: [16 GROUPS][THREADS] floats.
+template <int THREADS, int GROUPS> struct Parked {
+  static constexpr int BYTES = 16 * GROUPS * THREADS * 4;
   float* at;
   VEC_MEMBER Parked(void* shared) : at(static_cast<float*>(shared) + threadIdx.x) {}
   VEC_MEMBER void clear() const {
     PRAGMA_UNROLL
-    for (int j = 0; j < 16; j++) at[j * THREADS] = 0.f;
+    for (int j = 0; j < 16 * GROUPS; j++) at[j * THREADS] = 0.f;
   }
   VEC_MEMBER Eight half(int first) const {
     Eight v;
@@ -88,7 +88,7 @@ struct EightMoments {
 };
 
 // Lanes 4 apart hold the same channels, and so do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
-template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int row_warp, int channel, unsigned char* shared, float* tiles) {
+template <int OUT> VEC_D void put_moments(EightMoments own, int row_warp, int channel, Moments* parts) {
   PRAGMA_UNROLL
   for (int offset = 4; offset < 32; offset *= 2) {
     Eight mean, squares;
@@ -100,12 +100,11 @@ template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int
     const float count = __shfl_xor_sync(0xffffffffu, own.count, offset);
     if (count > 0.f) own.join(count, mean, squares);
   }
-  Moments* parts = reinterpret_cast<Moments*>(shared);
-  __syncthreads();
-  if ((threadIdx.x & 31) < 4) {
-    PRAGMA_UNROLL
-    for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
-  }
+  if ((threadIdx.x & 31) >= 4) return;
+  PRAGMA_UNROLL
+  for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
+}
+template <int OUT, int ROW_WARPS> VEC_D void write_moments(const Moments* parts, float* tiles) {
   __syncthreads();
   if (threadIdx.x >= OUT) return;
   Moments all = parts[threadIdx.x];
@@ -117,13 +116,14 @@ template <int OUT, int ROW_WARPS> VEC_D void write_moments(EightMoments own, int
 
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct ForwardPass {
   typedef Strip<IN, SIDE, STRIDE, ROWS, IMAGES> Tile;
-  typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / 32, 4> Product;
-  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / 64, THREADS = ROW_WARPS * OUT;
+  static constexpr int GROUPS = IN >= 64 ? 2 : 1, ROW_WARPS = IMAGES * Tile::OUT_PIXELS / 64, THREADS = ROW_WARPS * OUT / GROUPS;
+  typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / (32 * GROUPS), 4, GROUPS> Product;
+  typedef Parked<THREADS, GROUPS> Waiting;
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
-    float *factor = reinterpret_cast<float*>(shared + g.stages * Tile::BYTES), *term = factor + IN;
-    const Parked<THREADS> parked(term + IN);
+    const ChannelTables<IN> tables{reinterpret_cast<float*>(shared + g.stages * Tile::BYTES)};
+    const Waiting parked(tables.data + 2 * IN);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     const unsigned short* x = g.x + (size_t)units.side * g.images * SIDE * SIDE * IN;
@@ -132,7 +132,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
       if (units.first + s < units.last) Tile::template fetch<THREADS>(shared + s * Tile::BYTES, x, units.first + s, g.images);
       cp_async_commit();
     }
-    normalization_tables<IN, THREADS>(g.input, units.side, 0, factor, term);
+    normalization_tables<IN, THREADS>(g.input, units.side, 0, tables);
     __syncthreads();
     float count = 0.f;
     int stage = 0;
@@ -140,7 +140,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
     for (int unit = units.first; unit < units.last; unit++) {
       unsigned char* tile = shared + stage * Tile::BYTES;
       wait_for_unit(g.stages);
-      Tile::template normalize<THREADS>(tile, unit, g.images, factor, term, g.input.relu);
+      Tile::template normalize<THREADS>(tile, unit, g.images, tables, g.input.relu);
       __syncthreads();
       Product product;
       product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, [](int p) { return Tile::corner(p); });
@@ -149,58 +149,67 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
       cp_async_commit();
       // A warp's 64 pixels belong to one image, which is there or not.
       if (Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS < g.images) {
-        store(g, units.side, unit, product, parked, count);
+        PRAGMA_UNROLL
+        for (int group = 0; group < GROUPS; group++) store(g, units.side, unit, group, product, parked, count);
         count += 8.f;
       }
       stage = stage + 1 == g.stages ? 0 : stage + 1;
     }
     cp_async_wait<0>();
-    write_moments<OUT, ROW_WARPS>(EightMoments{count, parked.half(0), parked.half(8)}, Product::first_pixel() / 64, Product::output(), shared, g.tiles);
+    Moments* parts = reinterpret_cast<Moments*>(shared);
+    __syncthreads();
+    PRAGMA_UNROLL
+    for (int group = 0; group < GROUPS; group++) {
+      const EightMoments own = {count, parked.half(16 * group), parked.half(16 * group + 8)};
+      put_moments<OUT>(own, Product::first_pixel() / 64, Product::output() + 32 * group, parts);
+    }
+    write_moments<OUT, ROW_WARPS>(parts, g.tiles);
   }
 
-  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, const Product& product, const Parked<THREADS>& parked, float count) {
-    const int channel = Product::output();
+  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int group, const Product& product, const Waiting& parked, float count) {
+    const int channel = Product::output() + 32 * group;
     const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
-    unsigned short* y = g.result + (size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT + channel;
+    unsigned short* y = g.result + ((size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE + Tile::out_pixel(unit, Product::pixel())) * OUT + channel;
     Eight mean = eight_of(0.f), squares = mean;
     PRAGMA_UNROLL
     for (int k = 0; k < 8; k++) {
-      Eight v = product.values(k / 2, k % 2);
+      Eight v = product.values(k / 2, k % 2, group);
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) {
         v.v[j] += bias.v[j];
         mean.v[j] += v.v[j];
       }
-      st_u4(y + Tile::out_pixel(unit, Product::pixel(k / 2, k % 2)) * OUT, v.packed());
+      st_u4(y + 8 * k * OUT, v.packed());
     }
     PRAGMA_UNROLL
     for (int j = 0; j < 8; j++) mean.v[j] *= 0.125f;
     PRAGMA_UNROLL
     for (int k = 0; k < 8; k++) {
-      const Eight v = product.values(k / 2, k % 2);
+      const Eight v = product.values(k / 2, k % 2, group);
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) {
         const float d = v.v[j] + bias.v[j] - mean.v[j];
         squares.v[j] = fmaf(d, d, squares.v[j]);
       }
     }
-    EightMoments all = {count, parked.half(0), parked.half(8)};
+    EightMoments all = {count, parked.half(16 * group), parked.half(16 * group + 8)};
     all.join(8.f, mean, squares);
-    parked.put(0, all.mean);
-    parked.put(8, all.squares);
+    parked.put(16 * group, all.mean);
+    parked.put(16 * group + 8, all.squares);
   }
 };
 
 // IN and OUT are the forward pass's; the image in shared memory is dy. CLASSES: 1 with stride 1, 4 with stride 2.
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct DataPass {
-  static constexpr int OUT_SIDE = SIDE / STRIDE, ROW_TILES = STRIDE == 1 ? 4 : 2, WARP_ROWS = 16 * ROW_TILES;
+  static constexpr int OUT_SIDE = SIDE / STRIDE, ROW_TILES = STRIDE == 1 ? 4 : 2, WARP_ROWS = 16 * ROW_TILES, GROUPS = STRIDE == 1 && IN >= 64 ? 2 : 1;
   typedef Strip<OUT, OUT_SIDE, 1, ROWS, IMAGES> Tile;
-  typedef ImageProduct<Bf16Numbers, OUT, 1, IN / 32, ROW_TILES> Product;
-  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN;
+  typedef ImageProduct<Bf16Numbers, OUT, 1, IN / (32 * GROUPS), ROW_TILES, GROUPS> Product;
+  static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN / GROUPS;
+  typedef Parked<THREADS, GROUPS> Waiting;
 
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
-    const Parked<THREADS> parked(shared + g.stages * Tile::BYTES);
+    const Waiting parked(shared + g.stages * Tile::BYTES);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     const unsigned short* dy = g.finished + (size_t)units.side * g.images * OUT_SIDE * OUT_SIDE * OUT;
@@ -219,13 +228,14 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
       if constexpr (STRIDE == 1) {
         Product product;
         product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, corner);
-        store(g, units.side, unit, 0, 0, product, parked);
+        PRAGMA_UNROLL
+        for (int group = 0; group < GROUPS; group++) store(g, units.side, unit, 0, 0, group, product, parked);
       } else {
         PRAGMA_ROLLED
         for (int k = 0; k < 4; k++) {
           Product product;
           product.multiply(tile, g.filters, ClassTaps<Tile::PITCH>{k >> 1, k & 1}, corner);
-          store(g, units.side, unit, k >> 1, k & 1, product, parked);
+          store(g, units.side, unit, k >> 1, k & 1, 0, product, parked);
         }
       }
       __syncthreads();
@@ -234,60 +244,74 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
       stage = stage + 1 == g.stages ? 0 : stage + 1;
     }
     cp_async_wait<0>();
-    if (g.tiles != nullptr) write_sums(parked.half(0), parked.half(8), shared, g.tiles);
+    if (g.tiles != nullptr) write_sums(parked, shared, g.tiles);
   }
 
-  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, const Product& product, const Parked<THREADS>& parked) {
-    const int image = Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS, channel = Product::output();
+  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, int group, const Product& product, const Waiting& parked) {
+    static_assert(WARP_ROWS % OUT_SIDE == 0, "a warp takes whole rows of dy");
+    const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output() + 32 * group;
     if (image >= g.images) return;
-    const size_t base = (size_t)side * g.images * SIDE * SIDE * IN + channel;
+    const int y = (Tile::first_row(unit) + pixel % Tile::OUT_PIXELS / OUT_SIDE) * STRIDE + row, x = pixel % OUT_SIDE * STRIDE + column;
+    const size_t base = (size_t)side * g.images * SIDE * SIDE * IN;
+    const int begin = ((image * SIDE + y) * SIDE + x) * IN + channel;
     const bool gather = g.tiles != nullptr;
     Normalization n = g.input;
     n.use_side(side);
+    const float least = least_of(n.relu);
     // Four rows at a time: their loads are under way together.
     PRAGMA_UNROLL
     for (int first = 0; first < 2 * ROW_TILES; first += 4) {
       uint4 raw[4];
       PRAGMA_UNROLL
       for (int k = 0; k < 4; k++) {
-        const int place = Product::pixel((first + k) / 2, k % 2) % Tile::OUT_PIXELS + Tile::first_row(unit) * OUT_SIDE;
-        const int at = ((image * SIDE + place / OUT_SIDE * STRIDE + row) * SIDE + place % OUT_SIDE * STRIDE + column) * IN;
-        raw[k] = gather ? ld_u4(g.x + base + at) : make_uint4(0, 0, 0, 0);
-        st_u4(g.result + base + at, product.values((first + k) / 2, k % 2).packed());
+        const int further = 8 * (first + k);
+        const size_t at = base + (begin + (further / OUT_SIDE * SIDE + further % OUT_SIDE) * STRIDE * IN);
+        raw[k] = gather ? ld_u4(g.x + at) : make_uint4(0, 0, 0, 0);
+        st_u4(g.result + at, product.values((first + k) / 2, k % 2, group).packed());
       }
       if (!gather) continue;
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) {
-        const float mean = __ldg(n.mean + channel + j), inverse = __ldg(n.inverseDeviation + channel + j);
-        const float scale = channel_of(n.scale, channel + j, 1.f), shift = channel_of(n.shift, channel + j, 0.f);
-        float sum = 0.f, products = 0.f;
+      for (int half = 0; half < 2; half++) {
+        const int c = channel + 4 * half;
+        const Four mean = four(ldg_f4(n.mean + c)), inverse = four(ldg_f4(n.inverseDeviation + c));
+        const Four scale = channels_of<true>(n.scale, c, 0, 1.f), shift = channels_of<true>(n.shift, c, 0, 0.f);
         PRAGMA_UNROLL
-        for (int k = 0; k < 4; k++) {
-          const unsigned pair = j / 2 == 0 ? raw[k].x : j / 2 == 1 ? raw[k].y : j / 2 == 2 ? raw[k].z : raw[k].w;
-          const float xhat = standardized(j % 2 ? high_bf16(pair) : low_bf16(pair), mean, inverse);
-          const float m = masked(product.values((first + k) / 2, k % 2).v[j], xhat, scale, shift, n.relu);
-          sum += m;
-          products = fmaf(m, xhat, products);
+        for (int i = 0; i < 4; i++) {
+          const int j = 4 * half + i;
+          const float factor = inverse.v[i] * scale.v[i];
+          float sum = 0.f, products = 0.f;
+          PRAGMA_UNROLL
+          for (int k = 0; k < 4; k++) {
+            const unsigned pair = j / 2 == 0 ? raw[k].x : j / 2 == 1 ? raw[k].y : j / 2 == 2 ? raw[k].z : raw[k].w;
+            const float centred = (j % 2 ? high_bf16(pair) : low_bf16(pair)) - mean.v[i];
+            const float m = fmaf(centred, factor, shift.v[i]) > least ? product.values((first + k) / 2, k % 2, group).v[j] : 0.f;
+            sum += m;
+            products = fmaf(m, centred, products);
+          }
+          float *sums = parked.at + (16 * group + j) * THREADS, *sumsOfProducts = sums + 8 * THREADS;
+          *sums += sum;
+          *sumsOfProducts = fmaf(products, inverse.v[i], *sumsOfProducts);
         }
-        parked.at[j * THREADS] += sum;
-        parked.at[(8 + j) * THREADS] += products;
       }
     }
   }
 
-  static VEC_MEMBER void write_sums(Eight sum, Eight products, unsigned char* shared, float* tiles) {
-    PRAGMA_UNROLL
-    for (int offset = 4; offset < 32; offset *= 2) {
-      PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) {
-        sum.v[j] += __shfl_xor_sync(0xffffffffu, sum.v[j], offset);
-        products.v[j] += __shfl_xor_sync(0xffffffffu, products.v[j], offset);
-      }
-    }
+  static VEC_MEMBER void write_sums(const Waiting& parked, unsigned char* shared, float* tiles) {
     float* parts = reinterpret_cast<float*>(shared);
     __syncthreads();
-    if ((threadIdx.x & 31) < 4) {
-      float* to = parts + Product::first_pixel() / WARP_ROWS * 2 * IN + Product::output();
+    PRAGMA_UNROLL
+    for (int group = 0; group < GROUPS; group++) {
+      Eight sum = parked.half(16 * group), products = parked.half(16 * group + 8);
+      PRAGMA_UNROLL
+      for (int offset = 4; offset < 32; offset *= 2) {
+        PRAGMA_UNROLL
+        for (int j = 0; j < 8; j++) {
+          sum.v[j] += __shfl_xor_sync(0xffffffffu, sum.v[j], offset);
+          products.v[j] += __shfl_xor_sync(0xffffffffu, products.v[j], offset);
+        }
+      }
+      if ((threadIdx.x & 31) >= 4) continue;
+      float* to = parts + Product::first_pixel() / WARP_ROWS * 2 * IN + Product::output() + 32 * group;
       PRAGMA_UNROLL
       for (int j = 0; j < 8; j++) {
         to[j] = sum.v[j];
@@ -303,23 +327,23 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   }
 };
 
-// dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): four numbers a channel.
+// dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): tables of k, q, u, v.
 template <int CHANNELS, int THREADS>
-VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, float* k, float* q, float* u, float* v) {
+VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, ChannelTables<CHANNELS> tables) {
   Normalization n = g.output;
   n.use_side(side);
   const float* sums = g.sums + side * 2 * channels;
   for (int i = threadIdx.x; i < CHANNELS; i += THREADS) {
     const int c = c0 + i;
     const float inverse = n.inverseDeviation[c], a = inverse * channel_of(n.scale, c, 1.f), product = share * sums[channels + c];
-    k[i] = a;
-    q[i] = fmaf(-n.mean[c], a, channel_of(n.shift, c, 0.f));
-    u[i] = -a * product * inverse;
-    v[i] = -a * (share * sums[c] - product * n.mean[c] * inverse);
+    tables.at(0, i) = a;
+    tables.at(1, i) = fmaf(-n.mean[c], a, channel_of(n.shift, c, 0.f));
+    tables.at(2, i) = -a * product * inverse;
+    tables.at(3, i) = -a * (share * sums[c] - product * n.mean[c] * inverse);
   }
 }
-VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, int relu) {
-  return fmaf(k, relu && !(fmaf(y, k, q) > 0.f) ? 0.f : g, fmaf(u, y, v));
+VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, float least) {
+  return fmaf(k, fmaf(y, k, q) > least ? g : 0.f, fmaf(u, y, v));
 }
 
 // A warp sums 32 input channels x 3 taps of one filter row x 32 outputs. 12 warps: the three rows, C_WARPS x 32 input channels, N_WARPS x 32 outputs, and
@@ -333,11 +357,13 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
 
   // Calls f(offset in shared memory, element of the outputs or -1) for this thread's chunks of a unit's outputs.
   template <class F> static VEC_MEMBER void each_gradient(int unit, int images, int n0, F f) {
-    static_assert(THREADS % CHUNKS == 0, "a thread keeps its channels");
-    for (int i = threadIdx.x; i < PIXELS * CHUNKS; i += THREADS) {
-      const int pixel = i / CHUNKS, chunk = i % CHUNKS;
-      const bool inside = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS < images;
-      f(chunk_offset<OUTPUTS * 2, 1>(pixel, chunk), inside ? Tile::out_pixel(unit, pixel) * OUT + n0 + chunk * 8 : -1);
+    constexpr int STEP = THREADS / CHUNKS;
+    static_assert(THREADS % CHUNKS == 0 && STEP % 8 == 0, "a thread keeps its channels, and the swizzle is the same");
+    const int chunk = threadIdx.x % CHUNKS, first = threadIdx.x / CHUNKS, at = chunk_offset<OUTPUTS * 2, 1>(first, chunk);
+    PRAGMA_ROLLED
+    for (int pixel = first; pixel < PIXELS; pixel += STEP) {
+      const int place = Tile::out_pixel(unit, pixel);
+      f(at + (pixel - first) * (OUTPUTS * 2), place < images * Tile::OUT_SIDE * Tile::OUT_SIDE ? place * OUT + n0 + chunk * 8 : -1);
     }
   }
 
@@ -352,9 +378,11 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   }
 
   // Turns g into dy where this thread brought it in.
-  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, const float* tables, bool keep, unsigned char* stage) {
+  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, ChannelTables<OUTPUTS> tables, bool keep,
+      unsigned char* stage) {
     const int c = threadIdx.x % CHUNKS * 8;
-    const Eight k = eight(tables + c), q = eight(tables + OUTPUTS + c), u = eight(tables + 2 * OUTPUTS + c), v = eight(tables + 3 * OUTPUTS + c);
+    const Eight k = tables.eight(0, c), q = tables.eight(1, c), u = tables.eight(2, c), v = tables.eight(3, c);
+    const float least = least_of(g.output.relu);
     unsigned short* finished = g.finished + (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
     each_gradient(unit, g.images, n0, [&](int at, int element) {
       if (element < 0) return;                                   // zero as it is
@@ -362,7 +390,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
       Eight d = eight(ld_u4(place));
       const Eight y = eight(ld_u4(place + GRADIENT_BYTES));
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], g.output.relu);
+      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], least);
       const uint4 packed = d.packed();
       st_u4(place, packed);
       if (keep) st_u4(finished + element, packed);
@@ -372,16 +400,16 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   static VEC_MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
     const int c0 = blockIdx.y % C_BLOCKS * CHANNELS, n0 = blockIdx.y / C_BLOCKS * OUTPUTS;
-    float *factor = reinterpret_cast<float*>(shared + g.stages * STAGE), *term = factor + CHANNELS, *tables = term + CHANNELS;
+    const ChannelTables<CHANNELS> input{reinterpret_cast<float*>(shared + g.stages * STAGE)};
+    const ChannelTables<OUTPUTS> output{input.data + 2 * CHANNELS};
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
     for (int s = 0; s < g.stages; s++) {
       Tile::template clear_margins<THREADS>(shared + s * STAGE);
       if (units.first + s < units.last) fetch(g, units, units.first + s, c0, n0, shared + s * STAGE);
       cp_async_commit();
     }
-    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, factor, term);
-    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, tables, tables + OUTPUTS,
-                                      tables + 2 * OUTPUTS, tables + 3 * OUTPUTS);
+    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, input);
+    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, output);
     __syncthreads();
 
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = warp % 3, quarter = warp / 3;
@@ -397,23 +425,24 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
     for (int unit = units.first; unit < units.last; unit++) {
       unsigned char* tile = shared + stage * STAGE;
       wait_for_unit(g.stages);
-      Tile::template normalize<THREADS>(tile, unit, g.images, factor, term, g.input.relu);
-      finish(g, units, unit, n0, tables, c0 == 0 && g.finished != nullptr, tile);
+      Tile::template normalize<THREADS>(tile, unit, g.images, input, g.input.relu);
+      finish(g, units, unit, n0, output, c0 == 0 && g.finished != nullptr, tile);
       __syncthreads();
       const unsigned char* gradient = tile + Tile::BYTES;
+      const int from = chunk_offset<OUTPUTS * 2, 1>((lane >> 3 & 1) * 8 + (lane & 7), n + (lane >> 4));
       for (int k = begin; k < begin + SHARE; k += 16) {
-        // Both operands lie with their rows along K, so ldmatrix turns them.
+        // Both operands lie with their rows along K, so ldmatrix turns them. The chunk after the next one lies 32 bytes further, before the swizzle.
         uint32_t b[2][4];
-        const int pixel = k + (lane >> 3 & 1) * 8 + (lane & 7);
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + chunk_offset<OUTPUTS * 2, 1>(pixel, n + 2 * j + (lane >> 4)));
+        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + k * (OUTPUTS * 2) + (from ^ (32 * j)));
         const int corner = Tile::corner(k + (lane >> 4) * 8 + (lane & 7)) + row * Tile::PITCH;
         PRAGMA_UNROLL
         for (int tap = 0; tap < 3; tap++) {
+          const int at = Tile::offset(corner + tap, c + (lane >> 3 & 1));
           PRAGMA_UNROLL
           for (int i = 0; i < 2; i++) {
             uint32_t a[4];
-            ldmatrix_x4_trans(a, tile + Tile::offset(corner + tap, c + 2 * i + (lane >> 3 & 1)));
+            ldmatrix_x4_trans(a, tile + (at ^ (32 * i)));
             PRAGMA_UNROLL
             for (int j = 0; j < 4; j++) mma_bf16_16816(acc[tap][i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
           }
@@ -553,18 +582,21 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
       moments.join(2.f, mean, squares);
     }
   }
-  write_moments<FIRST_OUT, FIRST_WARPS>(moments, threadIdx.x / 32, channel, reinterpret_cast<unsigned char*>(parts), g.tiles);
+  put_moments<FIRST_OUT>(moments, threadIdx.x / 32, channel, parts);
+  write_moments<FIRST_OUT, FIRST_WARPS>(parts, g.tiles);
 }
 KERNEL(conv2d_image_first);
 
 // parts [block][9][32].
 extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_first_filter(const ImageConvolution g) {
-  __shared__ float image[FIRST_IMAGE], tables[4][FIRST_OUT], sums[FIRST_WARPS][9][FIRST_OUT];
+  __shared__ float image[FIRST_IMAGE], numbers[4 * FIRST_OUT], sums[FIRST_WARPS][9][FIRST_OUT];
   const Units units(g, g.images);
   const int channel = threadIdx.x % 4 * 8, slot = threadIdx.x / 4, lane = threadIdx.x % 32;
-  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables[0], tables[1], tables[2], tables[3]);
+  const ChannelTables<FIRST_OUT> tables{numbers};
+  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables);
   __syncthreads();
-  const Eight k = eight(&tables[0][channel]), q = eight(&tables[1][channel]), u = eight(&tables[2][channel]), v = eight(&tables[3][channel]);
+  const Eight k = tables.eight(0, channel), q = tables.eight(1, channel), u = tables.eight(2, channel), v = tables.eight(3, channel);
+  const float least = least_of(g.output.relu);
   Eight own[9];
   PRAGMA_UNROLL
   for (int tap = 0; tap < 9; tap++) own[tap] = eight_of(0.f);
@@ -578,7 +610,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
       Eight d = eight(ld_u4(g.gradient + at));
       const Eight y = eight(ld_u4(g.y + at));
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], g.output.relu);
+      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], least);
       const float* corner = image + pixel / FIRST_SIDE * FIRST_PITCH + pixel % FIRST_SIDE;
       PRAGMA_UNROLL
       for (int tap = 0; tap < 9; tap++) {

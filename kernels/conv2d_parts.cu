@@ -22,7 +22,8 @@ KERNEL(conv2d_sum);
 // 8 rows (x) of 32 columns (y).
 extern "C" __global__ __launch_bounds__(256) void conv2d_filter_sum(const float* __restrict__ parts, int count, int rows, int columns,
     float* __restrict__ filters) {
-  __shared__ float sums[8][8][33];
+  // A slot's rows lie 36 apart, so that the eight rows that neighbouring lanes read lie in different banks.
+  __shared__ float sums[8][8][36];
   const int lane = threadIdx.x % 32, slot = threadIdx.x / 32, first = blockIdx.x * 8, column = blockIdx.y * 32 + lane;
   float own[8];
   PRAGMA_UNROLL
@@ -71,17 +72,32 @@ VEC_D void fill_tables(const Convolution& g, int thread, int threads) {
 extern "C" __global__ __launch_bounds__(256) void conv2d_coefficients(const Convolution g) { fill_tables(g, threadIdx.x, 256); }
 KERNEL(conv2d_coefficients);
 
-VEC_D void put_rounded(unsigned char* row, int k, float v, int bf16) {
-  if (bf16) reinterpret_cast<unsigned short*>(row)[k] = (unsigned short)pack_bf16(v, 0.f);
-  else reinterpret_cast<uint32_t*>(row)[k] = round_tf32(v);
+// Four numbers of a row from k on, zeros from the end on.
+VEC_D Four four_filters(const float* __restrict__ row, int k, int end) {
+  return end % 4 == 0 && k < end ? channels_of<true>(row, k, end, 0.f) : channels_of<false>(row, k, end, 0.f);
+}
+// Rounds the four that come from k on, as far as they lie before the end; a whole four that begins at a multiple of 4 goes out as one.
+VEC_D void put_rounded(unsigned char* row, int k, const Four& v, int end, int bf16) {
+  if (k % 4 == 0 && k + 4 <= end) {
+    if (bf16) st_u2(row + 2 * k, make_uint2(pack_bf16(v.v[0], v.v[1]), pack_bf16(v.v[2], v.v[3])));
+    else st_u4(row + 4 * k, make_uint4(round_tf32(v.v[0]), round_tf32(v.v[1]), round_tf32(v.v[2]), round_tf32(v.v[3])));
+    return;
+  }
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) {
+    if (k + j >= end) continue;
+    if (bf16) reinterpret_cast<unsigned short*>(row)[k + j] = (unsigned short)pack_bf16(v.v[j], 0.f);
+    else reinterpret_cast<uint32_t*>(row)[k + j] = round_tf32(v.v[j]);
+  }
 }
 
-// [out][tap, in] as it lies, zeros up to roundedRows and roundedPitch. One row a block (y).
+// [out][tap, in] as it lies, zeros up to roundedRows and roundedPitch. One row a block (y), four numbers a thread at a time.
 extern "C" __global__ __launch_bounds__(256) void conv2d_round_forward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
-  const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, length = g.roundedPitch / (bf16 ? 2 : 4);
-  for (int k = blockIdx.x * 256 + threadIdx.x; k < length; k += gridDim.x * 256)
-    put_rounded(rounded + blockIdx.y * g.roundedPitch, k,
-                (int)blockIdx.y < g.outChannels && k < depth ? __ldg(g.filters + (long long)blockIdx.y * depth + k) : 0.f, bf16);
+  const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, length = g.roundedPitch / (bf16 ? 2 : 4), row = blockIdx.y;
+  const float* filters = g.filters + (long long)row * depth;
+  unsigned char* to = rounded + (long long)row * g.roundedPitch;
+  for (int k = 4 * (blockIdx.x * 256 + threadIdx.x); k < length; k += 1024 * gridDim.x)
+    put_rounded(to, k, four_filters(filters, k, row < g.outChannels ? depth : 0), length, bf16);
   if (blockIdx.x == 0 && blockIdx.y == 0) fill_tables(g, threadIdx.x, 256);
 }
 KERNEL(conv2d_round_forward);
@@ -90,19 +106,20 @@ KERNEL(conv2d_round_forward);
 // of a stage's depth the memory is zeros before.
 extern "C" __global__ __launch_bounds__(256) void conv2d_round_backward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
   __shared__ float tile[32][33];
-  const int lane = threadIdx.x % 32, line = threadIdx.x / 32, taps = g.kernelHeight * g.kernelWidth;
-  const int kh = blockIdx.z / g.kernelWidth, kw = blockIdx.z - kh * g.kernelWidth, o0 = blockIdx.x * 32, c0 = blockIdx.y * 32;
-  for (int o = line; o < 32; o += 8)
-    tile[o][lane] = o0 + o < g.outChannels && c0 + lane < g.inChannels
-                        ? __ldg(g.filters + ((long long)(o0 + o) * taps + blockIdx.z) * g.inChannels + c0 + lane) : 0.f;
+  const int line = threadIdx.x / 8, first = threadIdx.x % 8 * 4, taps = g.kernelHeight * g.kernelWidth, o0 = blockIdx.x * 32, c0 = blockIdx.y * 32;
+  const float* from = g.filters + ((long long)(o0 + line) * taps + blockIdx.z) * g.inChannels;
+  const Four v = four_filters(from, c0 + first, o0 + line < g.outChannels ? g.inChannels : 0);
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) tile[line][first + j] = v.v[j];
   __syncthreads();
   // The class whose pixels meet this tap, and which of its taps it is.
+  const int kh = blockIdx.z / g.kernelWidth, kw = blockIdx.z - kh * g.kernelWidth;
   const int ph = (kh + g.classRows - g.padding % g.classRows) % g.classRows, pw = (kw + g.classColumns - g.padding % g.classColumns) % g.classColumns;
   const int a = kh / g.classRows, b = kw / g.classColumns, tapColumns = (g.kernelWidth - kw % g.classColumns + g.classColumns - 1) / g.classColumns;
-  unsigned char* to = rounded + ((long long)(ph * g.classColumns + pw) * g.roundedRows + c0) * g.roundedPitch;
-  if (o0 + lane < g.outChannels)
-    for (int c = line; c < 32; c += 8)
-      put_rounded(to + c * g.roundedPitch, (a * tapColumns + b) * g.outChannels + o0 + lane, tile[lane][c], bf16);
+  const long long row = (long long)(ph * g.classColumns + pw) * g.roundedRows + c0 + line;
+  const int tap = (a * tapColumns + b) * g.outChannels;
+  put_rounded(rounded + row * g.roundedPitch, tap + o0 + first, Four{{tile[first][line], tile[first + 1][line], tile[first + 2][line], tile[first + 3][line]}},
+              tap + g.outChannels, bf16);
   if (blockIdx.x + blockIdx.y + blockIdx.z == 0) fill_tables(g, threadIdx.x, 256);
 }
 KERNEL(conv2d_round_backward);

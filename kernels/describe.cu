@@ -4,10 +4,10 @@
 //   describe_tower_int8  the same with bytes: activations 0..255, filters -127..127 with a scale for each output, integer sums.
 //   describe_project     layer 7 as a matrix product, features [n][8192] x filters [128][8192] bf16, then the unit vector, or only signs.
 //   describe_signs       the signs of descriptors that other kernels have computed.
-// Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights, in bytes half of it, come from L2 for each patch. A block of 8 warps takes one patch
+// Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights, in bytes half of it, come from L2 for each patch. A block of 4 warps takes one patch
 // at a time through all layers in 113 KB of shared memory, in bytes 56 KB, so two blocks share a multiprocessor and one computes while the other waits at a
-// barrier.
-//    That leaves 128 registers a thread, so each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
+// barrier. Four warps with all registers, not eight with half of them: 128 sums a thread, of 64 pixels x 64 channels or 128 x 32, need fewer reads a product.
+//  - Each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
 //  - A layer is an implicit matrix product of an image in shared memory and packed filters (image_tile.cuh); there is no barrier but between layers.
 //  - Layer 2 writes its image over that of layer 1, two rows higher, half a picture at a time: rows still to be read are never overwritten.
 //  - A byte is an activation in 255ths of its channel's limit, which is folded into the filters of both sides: a sum becomes a byte by a multiply-add that
@@ -15,7 +15,7 @@
 #include "image_tile.cuh"
 #include "reduce.cuh"
 
-constexpr int PATCH_SIDE = 32, PATCH_AREA = 1024, THREADS = 256, FEATURES = 8 * 8 * 128, DIMENSION = 128;
+constexpr int PATCH_SIDE = 32, PATCH_AREA = 1024, THREADS = 128, FEATURES = 8 * 8 * 128, DIMENSION = 128;
 
 // Pixels of an image with its margin; pixel (y, x) has index (y + 1) (SIDE + 1) + x + 1.
 constexpr int image_pixels(int side) { return (side + 2) * (side + 1) + 1; }
@@ -92,31 +92,41 @@ struct Features {
 
 // x = (x - mean) / (deviation + epsilon), deviation with n - 1, into a float image with a margin; see patches.cu.
 VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
-  const int thread = fresh_thread(), i = 4 * thread;
-  const unsigned bytes = __ldg(reinterpret_cast<const unsigned*>(patch + i));
-  float v[4];
+  constexpr int FOURS = PATCH_AREA / 4 / THREADS;
+  const int thread = fresh_thread();
+  float v[FOURS][4], sum = 0.f, square = 0.f;
   PRAGMA_UNROLL
-  for (int k = 0; k < 4; k++) v[k] = (float)((bytes >> (8 * k)) & 255u);
-  // Bytes add up exactly; a difference from the mean image is counted from the first one, so that a flat one is exactly 0 as well.
-  if (mean_image != nullptr) {
-    const float4 m = ld_f4(mean_image + i);
-    const float origin = (float)patch[0] - mean_image[0];
-    v[0] = v[0] - m.x - origin;
-    v[1] = v[1] - m.y - origin;
-    v[2] = v[2] - m.z - origin;
-    v[3] = v[3] - m.w - origin;
+  for (int f = 0; f < FOURS; f++) {
+    const int i = 4 * (thread + f * THREADS);
+    const unsigned bytes = __ldg(reinterpret_cast<const unsigned*>(patch + i));
+    PRAGMA_UNROLL
+    for (int k = 0; k < 4; k++) v[f][k] = (float)((bytes >> (8 * k)) & 255u);
+    // Bytes add up exactly; a difference from the mean image is counted from the first one, so that a flat one is exactly 0 as well.
+    if (mean_image != nullptr) {
+      const Four m = four(ld_f4(mean_image + i));
+      const float origin = (float)patch[0] - mean_image[0];
+      PRAGMA_UNROLL
+      for (int k = 0; k < 4; k++) v[f][k] = v[f][k] - m.v[k] - origin;
+    }
+    sum += (v[f][0] + v[f][1]) + (v[f][2] + v[f][3]);
   }
-  const float mean = block_sum((v[0] + v[1]) + (v[2] + v[3]), partial) * (1.f / PATCH_AREA);
-  float square = 0.f;
+  const float mean = block_sum(sum, partial) * (1.f / PATCH_AREA);
   PRAGMA_UNROLL
-  for (int k = 0; k < 4; k++) {
-    v[k] -= mean;
-    square = fmaf(v[k], v[k], square);
+  for (int f = 0; f < FOURS; f++) {
+    PRAGMA_UNROLL
+    for (int k = 0; k < 4; k++) {
+      v[f][k] -= mean;
+      square = fmaf(v[f][k], v[f][k], square);
+    }
   }
   const float scale = 1.f / (sqrtf(block_sum(square, partial) * (1.f / (PATCH_AREA - 1))) + epsilon);
-  float* to = image + (i / PATCH_SIDE + 1) * (PATCH_SIDE + 1) + i % PATCH_SIDE + 1;
   PRAGMA_UNROLL
-  for (int k = 0; k < 4; k++) to[k] = v[k] * scale;
+  for (int f = 0; f < FOURS; f++) {
+    const int i = 4 * (thread + f * THREADS);
+    float* to = image + (i / PATCH_SIDE + 1) * (PATCH_SIDE + 1) + i % PATCH_SIDE + 1;
+    PRAGMA_UNROLL
+    for (int k = 0; k < 4; k++) to[k] = v[f][k] * scale;
+  }
   for (int k = thread; k < 3 * PATCH_SIDE + 3; k += THREADS) {
     image[k <= PATCH_SIDE ? k : k <= 2 * PATCH_SIDE ? (k - PATCH_SIDE) * (PATCH_SIDE + 1) : (PATCH_SIDE + 1) * (PATCH_SIDE + 1) + k - (2 * PATCH_SIDE + 1)] = 0.f;
   }
@@ -124,34 +134,37 @@ VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __res
 
 // Layer 1, one input channel: float32, four pixels one below the other and eight channels a thread at a time. Filters [3][3][32].
 template <class Store> VEC_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, Store store) {
-  const int thread = fresh_thread(), y = thread / 32 * 4, x = thread % 32;
-  float in[6][3];
-  PRAGMA_UNROLL
-  for (int r = 0; r < 6; r++) {
+  const int thread = fresh_thread(), x = thread % 32;
+  PRAGMA_ROLLED
+  for (int y = thread / 32 * 4; y < PATCH_SIDE; y += THREADS / 32 * 4) {
+    float in[6][3];
     PRAGMA_UNROLL
-    for (int c = 0; c < 3; c++) in[r][c] = image[(y + r) * (PATCH_SIDE + 1) + x + c];
-  }
-  for (int chunk = 0; chunk < 4; chunk++) {
-    const Eight b = eight(bias + 8 * chunk);
-    Eight acc[4] = {b, b, b, b};
-    PRAGMA_UNROLL
-    for (int tap = 0; tap < 9; tap++) {
-      const Eight f = eight(filters + tap * 32 + 8 * chunk);
+    for (int r = 0; r < 6; r++) {
       PRAGMA_UNROLL
-      for (int p = 0; p < 4; p++) {
-        PRAGMA_UNROLL
-        for (int j = 0; j < 8; j++) acc[p].v[j] = fmaf(in[tap / 3 + p][tap % 3], f.v[j], acc[p].v[j]);
-      }
+      for (int c = 0; c < 3; c++) in[r][c] = image[(y + r) * (PATCH_SIDE + 1) + x + c];
     }
-    PRAGMA_UNROLL
-    for (int p = 0; p < 4; p++) store((y + p) * PATCH_SIDE + x, 8 * chunk, acc[p]);
+    for (int chunk = 0; chunk < 4; chunk++) {
+      const Eight b = eight(bias + 8 * chunk);
+      Eight acc[4] = {b, b, b, b};
+      PRAGMA_UNROLL
+      for (int tap = 0; tap < 9; tap++) {
+        const Eight f = eight(filters + tap * 32 + 8 * chunk);
+        PRAGMA_UNROLL
+        for (int p = 0; p < 4; p++) {
+          PRAGMA_UNROLL
+          for (int j = 0; j < 8; j++) acc[p].v[j] = fmaf(in[tap / 3 + p][tap % 3], f.v[j], acc[p].v[j]);
+        }
+      }
+      PRAGMA_UNROLL
+      for (int p = 0; p < 4; p++) store((y + p) * PATCH_SIDE + x, 8 * chunk, acc[p]);
+    }
   }
 }
 
-// A 3 x 3 layer: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 channels.
-template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES> struct Layer {
+// A 3 x 3 layer: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 GROUPS channels.
+template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int GROUPS> struct Layer {
   typedef Strip<IN, SIDE * STRIDE, STRIDE, SIDE, 1> Tile;
-  ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / 32, ROW_TILES> product;
+  ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / (32 * GROUPS), ROW_TILES, GROUPS> product;
 
   // Sums for the output pixels from the first on, as many as the warps have.
   VEC_MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first) {
@@ -159,14 +172,18 @@ template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES> str
   }
   // Calls store(output pixel, channel, eight neighbouring channels) before ReLU.
   template <class Store> VEC_MEMBER void finish(const float* __restrict__ table, int first, Store store) {
-    const int channel = product.output();
-    const typename Tower::Terms terms(table, channel);
+    const int pixel = first + product.pixel();
     PRAGMA_UNROLL
-    for (int k = 0; k < 2 * ROW_TILES; k++) {
-      Eight v = product.values(k / 2, k % 2);
+    for (int group = 0; group < GROUPS; group++) {
+      const int channel = product.output() + 32 * group;
+      const typename Tower::Terms terms(table, channel);
       PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) v.v[j] = terms(v.v[j], j);
-      store(first + product.pixel(k / 2, k % 2), channel, v);
+      for (int k = 0; k < 2 * ROW_TILES; k++) {
+        Eight v = product.values(k / 2, k % 2, group);
+        PRAGMA_UNROLL
+        for (int j = 0; j < 8; j++) v.v[j] = terms(v.v[j], j);
+        store(pixel + 8 * k, channel, v);
+      }
     }
   }
 };
@@ -199,7 +216,7 @@ VEC_D void describe(unsigned char* shared, const unsigned char* __restrict__ pat
     __syncthreads();
 
     {
-      Layer<Tower, 32, 32, 32, 1, 4> layer;
+      Layer<Tower, 32, 32, 32, 1, 8, 1> layer;
       PRAGMA_ROLLED
       for (int half = 0; half < 2; half++) {
         layer.multiply(image1.data, filters2, 512 * half);
@@ -211,18 +228,18 @@ VEC_D void describe(unsigned char* shared, const unsigned char* __restrict__ pat
     __syncthreads();
 
     image3.clear_margin();
-    run_layer<Layer<Tower, 32, 64, 16, 2, 4>>(x, filters3, tables + 2 * TABLE, image3);
+    run_layer<Layer<Tower, 32, 64, 16, 2, 4, 2>>(x, filters3, tables + 2 * TABLE, image3);
     __syncthreads();
 
     image4.clear_margin();
-    run_layer<Layer<Tower, 64, 64, 16, 1, 4>>(y, filters4, tables + 3 * TABLE, image4);
+    run_layer<Layer<Tower, 64, 64, 16, 1, 4, 2>>(y, filters4, tables + 3 * TABLE, image4);
     __syncthreads();
 
     image5.clear_margin();
-    run_layer<Layer<Tower, 64, 128, 8, 2, 2>>(x, filters5, tables + 4 * TABLE, image5);
+    run_layer<Layer<Tower, 64, 128, 8, 2, 4, 1>>(x, filters5, tables + 4 * TABLE, image5);
     __syncthreads();
 
-    run_layer<Layer<Tower, 128, 128, 8, 1, 2>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
+    run_layer<Layer<Tower, 128, 128, 8, 1, 4, 1>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
     __syncthreads();
   }
 }
@@ -241,15 +258,16 @@ DESCRIBE_TOWER(describe_tower, Bf16Tower);
 DESCRIBE_TOWER(describe_tower_int8, Int8Tower);
 
 // 32 patches x 128 dimensions a block, K in stages of 64 through four buffers of cp.async. A warp computes 16 patches x 32 dimensions.
-constexpr int PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4, PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;
+constexpr int PROJECT_THREADS = 256, PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4;
+constexpr int PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;
 
 VEC_D int project_offset(int row, int chunk) { return row * (PROJECT_DEPTH * 2) + ((chunk ^ (row & 7)) << 4); }
 
 VEC_D void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters, int first, int count,
                               int depth) {
   PRAGMA_UNROLL
-  for (int i = 0; i < (PROJECT_ROWS + DIMENSION) * 8 / THREADS; i++) {
-    const int k = i * THREADS + threadIdx.x, row = k / 8, chunk = k % 8;
+  for (int i = 0; i < (PROJECT_ROWS + DIMENSION) * 8 / PROJECT_THREADS; i++) {
+    const int k = i * PROJECT_THREADS + threadIdx.x, row = k / 8, chunk = k % 8;
     const bool weights = row >= PROJECT_ROWS, inside = weights || first + row < count;
     const __nv_bfloat16* from = weights ? filters + (size_t)(row - PROJECT_ROWS) * FEATURES : features + (size_t)(inside ? first + row : 0) * FEATURES;
     cp_async16(stage + project_offset(row, chunk), from + depth + chunk * 8, inside);
@@ -258,8 +276,8 @@ VEC_D void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__
 }
 
 // features [count][8192] bf16, filters [128][8192] bf16, bias [128]; either descriptors [count][128], unit vectors, or their signs, [count][128] bits.
-extern "C" __global__ __launch_bounds__(THREADS) void describe_project(const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters,
-    const float* __restrict__ bias, float* __restrict__ descriptors, unsigned* __restrict__ signs, int count) {
+extern "C" __global__ __launch_bounds__(PROJECT_THREADS) void describe_project(const __nv_bfloat16* __restrict__ features,
+    const __nv_bfloat16* __restrict__ filters, const float* __restrict__ bias, float* __restrict__ descriptors, unsigned* __restrict__ signs, int count) {
   DYN_SHARED(unsigned char, shared);
   __shared__ float norm[4][PROJECT_ROWS];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, first = blockIdx.x * PROJECT_ROWS;

@@ -24,6 +24,17 @@ template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
   return swizzled<BYTES * STRIDE>(pixel * BYTES + chunk * 16);
 }
 
+// Tables of a number a channel in shared memory: [table][half][channel / 8][4], so that neighbouring lanes, which read eight channels each, meet all the banks.
+template <int CHANNELS> struct ChannelTables {
+  float* data;
+  VEC_MEMBER float& at(int table, int c) const { return data[table * CHANNELS + c % 8 / 4 * (CHANNELS / 2) + c / 8 * 4 + c % 4]; }
+  VEC_MEMBER Eight eight(int table, int c) const {
+    const float* from = data + table * CHANNELS + c / 2;
+    const float4 a = ld_f4(from), b = ld_f4(from + CHANNELS / 2);
+    return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
+  }
+};
+
 // The part of IMAGES images, in bf16, that ROWS rows of output look at: units of work, counted strip by strip within an image.
 template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct Strip {
   static constexpr int CHANNELS = CHANNELS_, SIDE = SIDE_, STRIDE = STRIDE_, ROWS = ROWS_, IMAGES = IMAGES_;
@@ -42,9 +53,7 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
     return image * PIXELS + place / OUT_SIDE * STRIDE * PITCH + place % OUT_SIDE * STRIDE;
   }
   // The output pixel of a unit in [image][OUT_SIDE][OUT_SIDE].
-  static VEC_MEMBER int out_pixel(int unit, int pixel) {
-    return (first_image(unit) + pixel / OUT_PIXELS) * (OUT_SIDE * OUT_SIDE) + first_row(unit) * OUT_SIDE + pixel % OUT_PIXELS;
-  }
+  static VEC_MEMBER int out_pixel(int unit, int pixel) { return unit * (IMAGES * OUT_PIXELS) + pixel; }
 
   // The margins left and right, which nothing else writes.
   template <int THREADS> static VEC_MEMBER void clear_margins(unsigned char* tile) {
@@ -54,14 +63,16 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
     }
   }
 
-  // Calls f(offset in the tile, element in the images or -1 outside of them) for this thread's chunks, which all have channels 8 (threadIdx.x % CHUNKS) + 0..7.
+  // Calls f(offset in the tile, element in the images or -1 outside of them) for this thread's chunks: of one column, channels 8 (threadIdx.x % CHUNKS) + 0..7.
   template <int THREADS, class F> static VEC_MEMBER void each_chunk(int unit, int images, int channels, int channel, F f) {
-    static_assert(THREADS % CHUNKS == 0, "a thread keeps its channels");
-    const int image0 = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
-    for (int i = threadIdx.x; i < IMAGES * IN_ROWS * SIDE * CHUNKS; i += THREADS) {
-      const int chunk = i % CHUNKS, column = i / CHUNKS % SIDE, line = i / (CHUNKS * SIDE), image = line / IN_ROWS, r = line % IN_ROWS;
-      const bool inside = (unsigned)(row0 + r) < (unsigned)SIDE && image0 + image < images;
-      const int element = (((image0 + image) * SIDE + row0 + r) * SIDE + column) * channels + channel + chunk * 8;
+    constexpr int LINE = SIDE * CHUNKS;
+    static_assert(THREADS % LINE == 0, "a thread keeps its column and its channels");
+    const int chunk = threadIdx.x % CHUNKS, column = threadIdx.x % LINE / CHUNKS, first = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
+    PRAGMA_ROLLED
+    for (int line = threadIdx.x / LINE; line < IMAGES * IN_ROWS; line += THREADS / LINE) {
+      const int image = line / IN_ROWS, r = line % IN_ROWS;
+      const bool inside = (unsigned)(row0 + r) < (unsigned)SIDE && first + image < images;
+      const int element = (((first + image) * SIDE + row0 + r) * SIDE + column) * channels + channel + chunk * 8;
       f(offset(image * PIXELS + r * PITCH + column + 1, chunk), inside ? element : -1);
     }
   }
@@ -70,11 +81,11 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   static VEC_MEMBER void fetch(unsigned char* tile, const unsigned short* __restrict__ x, int unit, int images, int channels = CHANNELS, int channel = 0) {
     each_chunk<THREADS>(unit, images, channels, channel, [&](int at, int element) { cp_async16(tile + at, x + (element < 0 ? 0 : element), element >= 0); });
   }
-  // Normalizes what this thread has fetched where it lies, which needs no barrier: v factor + term, then ReLU if need be. Tables of CHANNELS floats.
-  template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, const float* factor, const float* term, int relu) {
+  // Normalizes what this thread has fetched where it lies, which needs no barrier: v factor + term, then ReLU if need be. Tables: factor, term.
+  template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, ChannelTables<CHANNELS> tables, int relu) {
     const int c = threadIdx.x % CHUNKS * 8;
-    const Eight a = eight(factor + c), b = eight(term + c);
-    const float least = relu ? 0.f : -__uint_as_float(0x7f800000u);
+    const Eight a = tables.eight(0, c), b = tables.eight(1, c);
+    const float least = least_of(relu);
     each_chunk<THREADS>(unit, images, CHANNELS, 0, [&](int at, int element) {
       if (element < 0) return;
       Eight v = eight(ld_u4(tile + at));
@@ -117,18 +128,18 @@ struct Int8Numbers {
   static VEC_MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
 };
 
-// Sums of 16 ROW_TILES output pixels x 32 outputs a warp; 32 COLUMN_WARPS outputs in all.
-template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> struct ImageProduct {
-  static constexpr int OUT = 32 * COLUMN_WARPS, STEP = OUT / 16 * 32;              // 16-byte fragments of a step
+// Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs a warp; 32 GROUPS COLUMN_WARPS outputs in all.
+template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, int GROUPS = 1> struct ImageProduct {
+  static constexpr int OUT = 32 * GROUPS * COLUMN_WARPS, STEP = OUT / 16 * 32;     // 16-byte fragments of a step
   static constexpr int PIXEL_BYTES = IN * Numbers::BYTES, STEPS = PIXEL_BYTES / 32;
   // A turn of the loops: more spill, and with a single step registers of filters could not take turns.
   static constexpr int TAPS = STEPS == 1 ? 3 : 1;
-  typename Numbers::Sum acc[ROW_TILES][4][4];
+  typename Numbers::Sum acc[ROW_TILES][4 * GROUPS][4];
 
   static VEC_MEMBER int warp() { return fresh_thread() / 32; }
   static VEC_MEMBER int first_pixel() { return warp() / COLUMN_WARPS * 16 * ROW_TILES; }
-  // The first of the eight outputs of this thread.
-  static VEC_MEMBER int output() { return warp() % COLUMN_WARPS * 32 + (fresh_thread() & 3) * 8; }
+  // The first of the eight outputs of this thread in the first group.
+  static VEC_MEMBER int output() { return warp() % COLUMN_WARPS * (32 * GROUPS) + (fresh_thread() & 3) * 8; }
 
   // Sums over all taps and inputs. corner(p): the pixel of the image where tap shift 0 of output pixel p lies.
   template <class Taps, class Corner> VEC_MEMBER void multiply(const unsigned char* image, const uint4* __restrict__ filters, Taps taps, Corner corner) {
@@ -139,16 +150,16 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
     PRAGMA_UNROLL
     for (int i = 0; i < ROW_TILES; i++) {
       PRAGMA_UNROLL
-      for (int j = 0; j < 4; j++) {
+      for (int j = 0; j < 4 * GROUPS; j++) {
         PRAGMA_UNROLL
         for (int k = 0; k < 4; k++) acc[i][j][k] = Numbers::zero();
       }
     }
-    const uint4* fragment = filters + warp() % COLUMN_WARPS * 64 + lane;
+    const uint4* fragment = filters + warp() % COLUMN_WARPS * (64 * GROUPS) + lane;
     const uint4* tap = fragment + taps.filter(0) * (STEPS * STEP);
-    uint4 b[2];
+    uint4 b[2 * GROUPS];
     PRAGMA_UNROLL
-    for (int j = 0; j < 2; j++) b[j] = __ldg(tap + j * 32);
+    for (int j = 0; j < 2 * GROUPS; j++) b[j] = __ldg(tap + j * 32);
     const int count = taps.count();
     PRAGMA_UNROLL_BY(TAPS)
     for (int t = 0; t < count; t++) {
@@ -161,35 +172,35 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES> st
       PRAGMA_UNROLL_2
       for (int c = 0; c < STEPS; c++) {
         const uint4* ahead = c + 1 < STEPS ? tap + (c + 1) * STEP : next;
-        uint4 following[2];
+        uint4 following[2 * GROUPS];
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) following[j] = __ldg(ahead + j * 32);
+        for (int j = 0; j < 2 * GROUPS; j++) following[j] = __ldg(ahead + j * 32);
         PRAGMA_UNROLL
         for (int i = 0; i < ROW_TILES; i++) {
           uint32_t a[4];
           ldmatrix_x4(a, image, first[i] ^ (32 * c));
           PRAGMA_UNROLL
-          for (int j = 0; j < 2; j++) {
+          for (int j = 0; j < 2 * GROUPS; j++) {
             Numbers::multiply(acc[i][2 * j], a, b[j].x, b[j].y);
             Numbers::multiply(acc[i][2 * j + 1], a, b[j].z, b[j].w);
           }
         }
         PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) b[j] = following[j];
+        for (int j = 0; j < 2 * GROUPS; j++) b[j] = following[j];
       }
       tap = next;
     }
   }
 
-  // The eight outputs of row tile i, upper or lower half, and the output pixel that they belong to.
-  VEC_MEMBER Eight values(int i, int half) const {
+  // The eight outputs of row tile i, upper or lower half, which belong to the output pixel 16 i + 8 half behind pixel(), and of a group.
+  VEC_MEMBER Eight values(int i, int half, int group = 0) const {
     Eight v;
     PRAGMA_UNROLL
     for (int j = 0; j < 4; j++) {
-      v.v[2 * j] = Numbers::value(acc[i][j][2 * half]);
-      v.v[2 * j + 1] = Numbers::value(acc[i][j][2 * half + 1]);
+      v.v[2 * j] = Numbers::value(acc[i][4 * group + j][2 * half]);
+      v.v[2 * j + 1] = Numbers::value(acc[i][4 * group + j][2 * half + 1]);
     }
     return v;
   }
-  static VEC_MEMBER int pixel(int i, int half) { return first_pixel() + 16 * i + 8 * half + ((fresh_thread() % 32) >> 2); }
+  static VEC_MEMBER int pixel() { return first_pixel() + ((fresh_thread() % 32) >> 2); }
 };

@@ -59,6 +59,8 @@ VEC_D float activated(float xhat, float scale, float shift, int relu) {
   const float v = fmaf(xhat, scale, shift);
   return relu ? fmaxf(v, 0.f) : v;
 }
+// What a normalized number is cut off at, if at all.
+VEC_D float least_of(int relu) { return relu ? 0.f : -__uint_as_float(0x7f800000u); }
 // The gradient behind the ReLU.
 VEC_D float masked(float g, float xhat, float scale, float shift, int relu) { return relu && !(fmaf(xhat, scale, shift) > 0.f) ? 0.f : g; }
 

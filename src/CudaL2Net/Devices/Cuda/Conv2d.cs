@@ -102,7 +102,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
         };
         if (RoundedBytes > 0)
         {
-            var grid = new Grid((roundedPitch + 1023) / 1024, roundedRows);
+            var grid = new Grid(((roundedPitch / RoundedBytes) + 2047) / 2048, roundedRows);
             Launch("conv2d_parts", "conv2d_round_forward", grid, 256, 0, KernelArgument.Structure(&arguments), ProductPrecision == Precision.Bf16, prepared);
         }
         else

@@ -37,8 +37,8 @@ internal unsafe partial class CudaDevice : IImageKernels
         RequireSides(options.Sides, input.Normalization);
         ImageShape shape = RequiredShape(geometry);
         Units units = Divide(shape.Forward, shape.OutSide, geometry.Batch / options.Sides, options.Sides);
-        int threads = shape.Forward.Pixels(shape.OutSide) / 64 * shape.Out;
-        int stage = StripBytes(shape.In, shape.Side, shape.Stride, shape.Forward), rest = (2 * shape.In * sizeof(float)) + Parked(threads);
+        int threads = shape.Forward.Pixels(shape.OutSide) / 64 * shape.Out / shape.ForwardGroups;
+        int stage = StripBytes(shape.In, shape.Side, shape.Stride, shape.Forward), rest = (2 * shape.In * sizeof(float)) + Parked(threads, shape.ForwardGroups);
         var arguments = new ImageArguments(units, Stages(shape.Forward, stage, rest))
         {
             X = input.X.Pointer,
@@ -103,9 +103,10 @@ internal unsafe partial class CudaDevice : IImageKernels
             return;
         }
 
-        int threads = shape.Data.Pixels(shape.OutSide) / (shape.Stride == 1 ? 64 : 32) * shape.In;
+        int threads = shape.Data.Pixels(shape.OutSide) / (shape.Stride == 1 ? 64 : 32) * shape.In / shape.DataGroups;
+        int parked = Parked(threads, shape.DataGroups);
         stage = StripBytes(shape.Out, shape.OutSide, 1, shape.Data);
-        arguments = new ImageArguments(dataUnits, Stages(shape.Data, stage, Parked(threads)))
+        arguments = new ImageArguments(dataUnits, Stages(shape.Data, stage, parked))
         {
             X = input.X.Pointer,
             Filters = packed.Pointer + (packed.Length / 2),
@@ -114,7 +115,7 @@ internal unsafe partial class CudaDevice : IImageKernels
             Tiles = gatherSums ? memory.Tiles : null,
             Input = new NormalizationArguments(input.Normalization),
         };
-        Launch(ImageFile, $"conv2d_image_data_{shape.Name}", dataUnits.Blocks, threads, (arguments.Stages * stage) + Parked(threads),
+        Launch(ImageFile, $"conv2d_image_data_{shape.Name}", dataUnits.Blocks, threads, (arguments.Stages * stage) + parked,
             KernelArgument.Structure(&arguments));
         if (gatherSums)
         {
@@ -168,7 +169,7 @@ internal unsafe partial class CudaDevice : IImageKernels
         ((unit.Images * (((((unit.Rows - 1) * stride) + 3) * (side + 1)) + 1)) + 1) / 2 * 2 * channels * sizeof(ushort);
 
     /// <summary>Parked::BYTES of conv2d_image.cu.</summary>
-    private static int Parked(int threads) => 16 * threads * sizeof(float);
+    private static int Parked(int threads, int groups) => 16 * groups * threads * sizeof(float);
 
     /// <summary>Two stages of shared memory where as many blocks as the unit asks for still fit.</summary>
     private int Stages(UnitShape unit, int stageBytes, int otherBytes)
@@ -225,6 +226,12 @@ internal unsafe partial class CudaDevice : IImageKernels
     private sealed record ImageShape(int Side, int In, int Out, int Stride, UnitShape Forward, UnitShape Data, UnitShape Filter, int InWarps, int OutWarps)
     {
         public int OutSide => Side / Stride;
+
+        /// <summary>GROUPS of the forward pass: 32 outputs each that a warp sums.</summary>
+        public int ForwardGroups => In >= 64 ? 2 : 1;
+
+        /// <summary>GROUPS of the pass for the input's gradient.</summary>
+        public int DataGroups => Stride == 1 && In >= 64 ? 2 : 1;
 
         public int FilterBlocks => In / (32 * InWarps) * (Out / (32 * OutWarps));
 

@@ -122,7 +122,7 @@ internal unsafe partial class CudaDevice
             }
 
             string tower = bytes ? "describe_tower_int8" : "describe_tower";
-            device.Launch("describe", tower, Math.Min(count, 2 * device.Multiprocessors), 256, TowerSharedBytes(bytes), patches, meanImage, epsilon,
+            device.Launch("describe", tower, Math.Min(count, 2 * device.Multiprocessors), 128, TowerSharedBytes(bytes), patches, meanImage, epsilon,
                 firstFilters, filters[0], filters[1], filters[2], filters[3], filters[4], tables, features.Pointer, count);
             device.Launch("describe", "describe_project", (count + 31) / 32, 256, ProjectSharedBytes, features.Pointer, lastFilters.Pointer, lastBias,
                 descriptors, signs, count);
