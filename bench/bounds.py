@@ -7,7 +7,7 @@
 For every kernel, clocks of a multiprocessor a patch (or a launch), were nothing else in its way:
   issue    warp instructions of the PTX / 4 schedulers (the assembler merges some: an upper bound)
   tensor   mma instructions, one a clock at the tensor cores' peak (sm_90)
-  memory   passes over shared memory, and 128 bytes a clock of L1 on the way to and from global memory
+  memory   passes over shared memory, and 128 bytes a clock of L1 for loads and stores of global memory (cp.async counts as a pass only)
 The largest is the bound. `conflicts` and `sectors` say how much more than necessary the passes and the sectors of 32 bytes were.
 """
 import argparse
@@ -29,7 +29,7 @@ def main():
             rows = list(csv.DictReader(file))
     except OSError as error:
         sys.exit(f"error: {arguments.profile}: {error.strerror}")
-    if not rows or "fewest_passes" not in rows[0]:
+    if not rows or "copy_sectors" not in rows[0]:
         sys.exit(f"error: {arguments.profile} is no profile of the emulator")
 
     print("| kernel | issue | tensor | memory | bound by | of it tensor | conflicts | sectors |")
@@ -46,8 +46,9 @@ def main():
         def more(have, least):
             return f"{count(*have) / count(*least):.2f}" if count(*least) else ""
 
-        sectors, fewest = ("load_sectors", "store_sectors"), ("fewest_load_sectors", "fewest_store_sectors")
-        clocks = {"issue": count("instructions") / 4, "tensor": count("mma"), "memory": count("passes") + count(*sectors) / 4}
+        sectors = ("load_sectors", "store_sectors", "copy_sectors")
+        fewest = ["fewest_" + name for name in sectors]
+        clocks = {"issue": count("instructions") / 4, "tensor": count("mma"), "memory": count("passes") + count(*sectors[:2]) / 4}
         bound = max(clocks, key=clocks.get)
         total += clocks[bound]
         print(f"| `{row['kernel']}` | {clocks['issue']:,.0f} | {clocks['tensor']:,.0f} | {clocks['memory']:,.0f} | {bound} "

@@ -31,21 +31,23 @@ constexpr struct {
              {"barriers", "bar.sync"}};
 
 void write_kernel(FILE* f, const Program& p) {
-    Count all, stores;
+    Count all, stores, copies;
     uint64_t of_kind[std::size(Kinds)] = {};
     for (size_t k = 0; k < p.code.size(); k++) {
         const std::string& opcode = p.sources[k].opcode;
         all.add(p.counts[k]);
         if (opcode.rfind("st.", 0) == 0) stores.add(p.counts[k]);
+        if (opcode.rfind("cp.async.c", 0) == 0) copies.add(p.counts[k]);
         for (size_t n = 0; n < std::size(Kinds); n++)
             if (opcode.rfind(Kinds[n].prefix, 0) == 0) of_kind[n] += p.counts[k].warps;
     }
     fprintf(f, "%s,%llu,%llu,%llu,%.2f", p.name.c_str(), (unsigned long long)p.launches, (unsigned long long)p.blocks, (unsigned long long)all.warps,
             (double)all.lanes / (double)all.warps);
     for (uint64_t n : of_kind) fprintf(f, ",%llu", (unsigned long long)n);
-    fprintf(f, ",%llu,%llu,%llu,%llu,%llu,%llu\n", (unsigned long long)all.passes, (unsigned long long)all.fewest_passes,
-            (unsigned long long)(all.sectors - stores.sectors), (unsigned long long)(all.fewest_sectors - stores.fewest_sectors),
-            (unsigned long long)stores.sectors, (unsigned long long)stores.fewest_sectors);
+    uint64_t loads = all.sectors - stores.sectors - copies.sectors, fewest_loads = all.fewest_sectors - stores.fewest_sectors - copies.fewest_sectors;
+    for (uint64_t n : {all.passes, all.fewest_passes, loads, fewest_loads, stores.sectors, stores.fewest_sectors, copies.sectors, copies.fewest_sectors})
+        fprintf(f, ",%llu", (unsigned long long)n);
+    fprintf(f, "\n");
 }
 void write_instructions(FILE* f, const Program& p) {
     for (size_t k = 0; k < p.code.size(); k++) {
@@ -66,7 +68,7 @@ void write() {
     }
     fprintf(kernels, "kernel,launches,blocks,instructions,lanes");
     for (auto& kind : Kinds) fprintf(kernels, ",%s", kind.column);
-    fprintf(kernels, ",passes,fewest_passes,load_sectors,fewest_load_sectors,store_sectors,fewest_store_sectors\n");
+    fprintf(kernels, ",passes,fewest_passes,load_sectors,fewest_load_sectors,store_sectors,fewest_store_sectors,copy_sectors,fewest_copy_sectors\n");
     fprintf(instructions, "kernel,line,opcode,warps,lanes,passes,fewest_passes,sectors,fewest_sectors\n");
     for (auto& [name, program] : programs()) {
         if (!program->blocks) continue;

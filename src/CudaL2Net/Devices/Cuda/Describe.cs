@@ -11,7 +11,7 @@ internal unsafe partial class CudaDevice
     /// bf16, as a matrix product.</summary>
     internal sealed class FusedTower : ITower
     {
-        private const int Dimension = 128, Features = 8 * 8 * Dimension, ProjectSharedBytes = 4 * (32 + 128) * 64 * 2;
+        private const int Dimension = 128, Features = 8 * 8 * Dimension, ProjectRows = 32, ProjectSharedBytes = 4 * (ProjectRows + 128) * 64 * 2;
 
         // A sum of bytes is counted from here on, see image_tile.cuh.
         private const float SumOrigin = 12_582_912;
@@ -89,7 +89,8 @@ internal unsafe partial class CudaDevice
         public int BytesPerPatch => Features * sizeof(ushort);
 
         /// <inheritdoc/>
-        public int Block => 2048;
+        // Two blocks a multiprocessor in either kernel: the last layer's, of 32 patches, fill the GPU, too.
+        public int Block => 2 * device.Multiprocessors * ProjectRows;
 
         /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
@@ -124,8 +125,8 @@ internal unsafe partial class CudaDevice
             string tower = bytes ? "describe_tower_int8" : "describe_tower";
             device.Launch("describe", tower, Math.Min(count, 2 * device.Multiprocessors), 128, TowerSharedBytes(bytes), patches, meanImage, epsilon,
                 firstFilters, filters[0], filters[1], filters[2], filters[3], filters[4], tables, features.Pointer, count);
-            device.Launch("describe", "describe_project", (count + 31) / 32, 256, ProjectSharedBytes, features.Pointer, lastFilters.Pointer, lastBias,
-                descriptors, signs, count);
+            device.Launch("describe", "describe_project", (count + ProjectRows - 1) / ProjectRows, 256, ProjectSharedBytes, features.Pointer,
+                lastFilters.Pointer, lastBias, descriptors, signs, count);
         }
 
         public void Dispose()
