@@ -779,27 +779,22 @@ private:
         add(name + "." + bytes + ".some", "4", copy<Bytes>);
     }
     void warps() {
-        auto meets = [this](const std::string& name, const std::string& operands, Execute execute) -> Operation& {
-            Operation& o = add(name, operands, execute);
-            o.meets = true;
-            return o;
-        };
-        meets("shfl.sync.up.b32", "44444", shuffle<Shuffle::Up>);
-        meets("shfl.sync.down.b32", "44444", shuffle<Shuffle::Down>);
-        meets("shfl.sync.bfly.b32", "44444", shuffle<Shuffle::Butterfly>);
-        meets("shfl.sync.idx.b32", "44444", shuffle<Shuffle::Index>);
-        meets("vote.sync.ballot.b32", "4p4", ballot);
-        meets("bar.warp.sync", "4", [](Warp& w, const Instruction& i) { require_lanes(w, w.at<uint32_t>(i.operand[0])[__builtin_ctz(w.active)]); });
-        meets("ldmatrix.sync.aligned.m8n8.x4.shared.b16", "4444", load_matrices<4, false>);
-        meets("ldmatrix.sync.aligned.m8n8.x2.shared.b16", "44", load_matrices<2, false>);
-        meets("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16", "4444", load_matrices<4, true>);
-        meets("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16", "44", load_matrices<2, true>);
+        add("shfl.sync.up.b32", "44444", shuffle<Shuffle::Up>);
+        add("shfl.sync.down.b32", "44444", shuffle<Shuffle::Down>);
+        add("shfl.sync.bfly.b32", "44444", shuffle<Shuffle::Butterfly>);
+        add("shfl.sync.idx.b32", "44444", shuffle<Shuffle::Index>);
+        add("vote.sync.ballot.b32", "4p4", ballot);
+        add("bar.warp.sync", "4", [](Warp& w, const Instruction& i) { require_lanes(w, w.at<uint32_t>(i.operand[0])[__builtin_ctz(w.active)]); });
+        add("ldmatrix.sync.aligned.m8n8.x4.shared.b16", "4444", load_matrices<4, false>);
+        add("ldmatrix.sync.aligned.m8n8.x2.shared.b16", "44", load_matrices<2, false>);
+        add("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16", "4444", load_matrices<4, true>);
+        add("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16", "44", load_matrices<2, true>);
         std::string fragments = times('4', 14);
-        meets("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", fragments, multiply<Product::Bf16>);
-        meets("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", fragments, multiply<Product::F16>);
-        meets("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", fragments, multiply<Product::Tf32>);
-        meets("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32", fragments, multiply<Product::U8S8>);
-        meets("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc", fragments, multiply<Product::AndPopc>);
+        add("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", fragments, multiply<Product::Bf16>);
+        add("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", fragments, multiply<Product::F16>);
+        add("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", fragments, multiply<Product::Tf32>);
+        add("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32", fragments, multiply<Product::U8S8>);
+        add("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc", fragments, multiply<Product::AndPopc>);
     }
 
     std::unordered_map<std::string, Operation> operations_;

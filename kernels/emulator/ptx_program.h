@@ -14,14 +14,12 @@ using Execute = void (*)(Warp&, const Instruction&);
 
 enum class Control : uint8_t { None, Branch, Return, Barrier };
 
-// An instruction of the table: what its operands are, one letter each, vectors element by element: `4` and `8` bytes of a register or constant, `p` a
-// predicate, `d` a register pair's lower part (`mov` between one register and several), in the order of the text. Without its address, which is `base`.
+// What an opcode does, and its operands in the order of the text, vectors element by element, without addresses: `4` and `8` are registers or constants of
+// so many bytes, `p` is a predicate.
 struct Operation {
     Execute execute = nullptr;
     std::string operands;
     Control control = Control::None;
-    // mma, ldmatrix, shuffles and votes: lanes must meet.
-    bool meets = false;
 };
 struct Instruction {
     const Operation* operation;

@@ -163,6 +163,8 @@ private:
         std::string name;
         bool number = false;
         uint64_t value = 0;
+
+        bool zero() const { return number && value == 0; }
     };
     Operand operand() {
         Operand o;
@@ -285,6 +287,7 @@ private:
         if (!i.operation) fail("'" + opcode + "' is not emulated");
         if (given.size() != i.operation->operands.size())
             fail("'" + opcode + "' with " + std::to_string(given.size()) + " operands instead of " + std::to_string(i.operation->operands.size()));
+        if (i.operation->control == Control::Barrier && !(given.size() == 3 ? given[1] : given[0]).zero()) fail("a barrier other than barrier 0");
         i.execute = i.operation->execute;
         i.control = i.operation->control;
         for (size_t k = 0; k < given.size(); k++) {

@@ -228,6 +228,7 @@ public sealed class PtxMachineTests
     [TestCase("add.s32 %r1, %r2;", "2 operands instead of 3")]
     [TestCase("add.s32 %rd1, %r2, %r3;", "'%rd1' has 8 bytes")]
     [TestCase("shfl.sync.idx.b32 %r1|%p1, %r2, 0, 31, -1; @%p1 mov.u32 %r1, 0;", "a shuffle's second result")]
+    [TestCase("bar.sync 1;", "a barrier other than barrier 0")]
     [TestCase("bra nowhere;", "no label nowhere")]
     public void WhatItDoesNotKnowIsAnErrorThatNamesTheLine(string instructions, string message)
     {
