@@ -36,6 +36,9 @@ internal sealed unsafe class WorkerPool : IDisposable
             threads[i] = new Thread(() => Loop(worker)) { IsBackground = true, Name = $"cudal2net cpu {worker}" };
             threads[i].Start();
         }
+
+        // The event makes its lock when somebody first sleeps on it: now, since a step allocates nothing.
+        finished.Wait(1);
     }
 
     /// <summary>The number of threads, the caller's included.</summary>
