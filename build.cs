@@ -142,13 +142,11 @@ int Test()
     {
         // What the tests of the operations launch is what `sanitize` runs again. The emulator runs their kernels as the PTX that a GPU is given; there, and in
         // all other tests, as C++.
-        Record(() =>
+        Record(() => With("CUDAL2NET_EMULATOR_PTX", "1", () =>
         {
-            Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_PTX", "1");
             Count(["--filter", Operations]);
-            Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_PTX", null);
             return worst == 0;
-        });
+        }));
         Count(["--filter", Operations.Replace("~", "!~")]);
     }
 
@@ -179,14 +177,22 @@ bool Record(Func<bool> launch)
     string recording = launches + ".new";
     File.Delete(launches);
     File.Delete(recording);
-    Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", recording);
-    bool well = launch();
-    Environment.SetEnvironmentVariable("CUDAL2NET_EMULATOR_RECORD", null);
+    bool well = With("CUDAL2NET_EMULATOR_RECORD", recording, launch);
     if (well && File.Exists(recording))
     {
         File.Move(recording, launches);
     }
 
+    return well;
+}
+
+// Does something with an environment variable that programs started meanwhile see.
+bool With(string variable, string value, Func<bool> work)
+{
+    string? before = Environment.GetEnvironmentVariable(variable);
+    Environment.SetEnvironmentVariable(variable, value);
+    bool well = work();
+    Environment.SetEnvironmentVariable(variable, before);
     return well;
 }
 

@@ -87,7 +87,7 @@ struct EightMoments {
   }
 };
 
-// Lanes 4 apart hold the same channels, and so do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
+// Lanes 4 apart hold the same channels: they are joined, and stand for their warp.
 template <int OUT> VEC_D void put_moments(EightMoments own, int row_warp, int channel, Moments* parts) {
   PRAGMA_UNROLL
   for (int offset = 4; offset < 32; offset *= 2) {
@@ -104,6 +104,7 @@ template <int OUT> VEC_D void put_moments(EightMoments own, int row_warp, int ch
   PRAGMA_UNROLL
   for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
 }
+// So do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
 template <int OUT, int ROW_WARPS> VEC_D void write_moments(const Moments* parts, float* tiles) {
   __syncthreads();
   if (threadIdx.x >= OUT) return;

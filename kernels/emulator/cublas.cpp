@@ -39,7 +39,7 @@ struct Matrix {
         size_t i = (size_t)(batch * stride + (long long)column * pitch + row);
         if (type == BFloat16) return from_bfloat16(((const uint16_t*)data)[i]);
         float value = ((const float*)data)[i];
-        return tf32 ? to_tf32(value) : value;
+        return tf32 ? from_tf32(to_tf32(value)) : value;
     }
 };
 

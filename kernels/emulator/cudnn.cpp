@@ -83,7 +83,7 @@ std::vector<double> load(const Object& shape, const void* data, bool tf32 = fals
     std::vector<double> values(shape.length());
     for (size_t i = 0; i < values.size(); i++) {
         float value = shape.type == BFloat16 ? from_bfloat16(((const uint16_t*)data)[i]) : ((const float*)data)[i];
-        values[i] = tf32 ? to_tf32(value) : value;
+        values[i] = tf32 ? from_tf32(to_tf32(value)) : value;
     }
     return values;
 }

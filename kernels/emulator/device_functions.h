@@ -93,13 +93,8 @@ struct __align__(2) __half {
 struct __align__(4) __half2 {
     __half x, y;
 };
-static inline float __bfloat162float(__nv_bfloat16 b) { return __uint_as_float((unsigned)b.x << 16); }
-// Rounds to nearest even; NaN becomes the canonical one.
-static inline __nv_bfloat16 __float2bfloat16(float f) {
-    unsigned u = __float_as_uint(f);
-    if ((u & 0x7fffffffu) > 0x7f800000u) return __nv_bfloat16{0x7fff};
-    return __nv_bfloat16{(unsigned short)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16)};
-}
+static inline float __bfloat162float(__nv_bfloat16 b) { return emu::from_bfloat16(b.x); }
+static inline __nv_bfloat16 __float2bfloat16(float f) { return __nv_bfloat16{emu::to_bfloat16(f)}; }
 static inline __nv_bfloat162 __floats2bfloat162_rn(float lo, float hi) { return __nv_bfloat162{__float2bfloat16(lo), __float2bfloat16(hi)}; }
 static inline float __half2float(__half h) { return (float)__builtin_bit_cast(_Float16, h.x); }
 static inline __half __float2half(float f) { return __half{__builtin_bit_cast(unsigned short, (_Float16)f)}; }

@@ -140,8 +140,9 @@ struct Function {
 struct Module {
     std::map<std::string, std::unique_ptr<Function>> functions;
     PtxModule ptx;
-    // Only where it is run.
+    // Only where it is run; and its hash.
     std::string text;
+    size_t hash;
 };
 
 bool g_initialized;
@@ -1007,7 +1008,10 @@ API int cuModuleLoadDataEx(void** handle, const void* image, unsigned options, c
     for (unsigned i = 0; i < options; i++)
         if (names[i] == ErrorLogBytes) values[i] = (void*)(uintptr_t)(log.size() < size ? log.size() : size);
     TRY(error);
-    if (configuration().ptx) module->text = (const char*)image;
+    if (configuration().ptx) {
+        module->text = (const char*)image;
+        module->hash = std::hash<std::string>()(module->text);
+    }
     *handle = module.get();
     g_modules[*handle] = std::move(module);
     return CUDA_SUCCESS;
@@ -1024,10 +1028,10 @@ API int cuModuleUnload(void* handle) {
     return CUDA_SUCCESS;
 }
 // Translated once, however often the library loads it.
-static std::shared_ptr<Program> program_of(const std::string& text, const PtxEntry& entry, std::string* wrong) {
+static std::shared_ptr<Program> program_of(const Module& module, const PtxEntry& entry, std::string* wrong) {
     static std::map<std::pair<size_t, std::string>, std::shared_ptr<Program>> known;
-    std::shared_ptr<Program>& program = known[{std::hash<std::string>()(text), entry.name}];
-    if (!program && (program = translate(text.c_str(), entry, wrong))) profile(program);
+    std::shared_ptr<Program>& program = known[{module.hash, entry.name}];
+    if (!program && (program = translate(module.text.c_str(), module.ptx, entry, wrong))) profile(program);
     return program;
 }
 API int cuModuleGetFunction(void** handle, void* module_handle, const char* name) {
@@ -1049,7 +1053,7 @@ API int cuModuleGetFunction(void** handle, void* module_handle, const char* name
         const Entry* kernel = nullptr;
         std::string wrong;
         if (!module->text.empty()) {
-            program = program_of(module->text, *entry, &wrong);
+            program = program_of(*module, *entry, &wrong);
         } else {
             kernel = find_kernel(name);
             bool same = kernel && entry->parameters.size() == kernel->parameters;

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include "numbers.h"
 
 #define __global__
 #define __device__
@@ -156,7 +157,7 @@ static inline void cp_async(void* d, const void* s, int bytes, int src_bytes) {
     if (((uintptr_t)d | (src_bytes ? (uintptr_t)s : 0)) % bytes) fail("cp.async: an address is not %d-byte aligned", bytes);
     if (t.ncopy == MaxCopies) fail("cp.async: more than %u copies in flight in one thread", MaxCopies);
     // The hardware may write at any time between here and the wait: whoever reads before the wait gets NaN, and the race detector sees a write.
-    for (int i = 0; i < bytes / 4; i++) ((uint32_t*)d)[i] = 0x7fbadbadu;
+    for (int i = 0; i < bytes / 4; i++) ((uint32_t*)d)[i] = Unwritten;
     t.copies[t.ncopy++] = Copy{d, s, (uint16_t)bytes, (uint16_t)src_bytes, t.grp_open};
 }
 static inline void cp_async_commit() { self().grp_open++; }

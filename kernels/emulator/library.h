@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 #include "errors.h"
+#include "numbers.h"
 
 #define API extern "C" __attribute__((visibility("default")))
 
@@ -25,26 +26,6 @@ void count_library_object(int change);
 // For emulator_report: why a call was refused. Returns the status.
 int refuse(int status, const char* call, const char* why);
 
-// bfloat16, and TensorFloat-32 in float32: both are rounded to nearest, the former to even.
-inline float from_bfloat16(uint16_t bits) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, 4);
-    return value;
-}
-inline uint16_t to_bfloat16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-inline float to_tf32(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    bits = (bits + 0x1000u) & ~0x1fffu;
-    memcpy(&value, &bits, 4);
-    return value;
-}
 // What a call may leave in its workspace: numbers that show wherever the memory was not its own.
 inline void spoil(void* workspace, size_t bytes) { memset(workspace, 0xff, bytes); }
 }  // namespace emu

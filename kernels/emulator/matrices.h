@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 #include <string.h>
+#include "numbers.h"
 
 namespace emu {
 struct Fragments {
@@ -12,9 +13,7 @@ struct Fragments {
 enum class Product { Bf16, F16, Tf32, U8S8, AndPopc };
 
 namespace matrices {
-inline float from_bf16(uint32_t u) { return __builtin_bit_cast(float, u << 16); }
 inline float from_f16(uint32_t u) { return (float)__builtin_bit_cast(_Float16, (uint16_t)u); }
-inline float from_tf32(uint32_t u) { return __builtin_bit_cast(float, u & 0xffffe000u); }
 // Row and column of a lane's e-th sum.
 inline int row(int lane, int e) { return lane / 4 + e / 2 * 8; }
 inline int column(int lane, int e) { return lane % 4 * 2 + e % 2; }
@@ -76,7 +75,7 @@ inline int of_bits(uint32_t a, uint32_t b) { return __builtin_popcount(a & b); }
 inline void multiply_fragments(Product product, Fragments& f) {
     switch (product) {
         case Product::Bf16:
-            return matrices::multiply_16bit(f, matrices::from_bf16);
+            return matrices::multiply_16bit(f, from_bfloat16);
         case Product::F16:
             return matrices::multiply_16bit(f, matrices::from_f16);
         case Product::Tf32:

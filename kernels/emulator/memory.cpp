@@ -2,11 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "numbers.h"
 
 namespace emu {
 namespace {
-// What fresh memory holds: NaN as float32, an absurd number as an integer.
-constexpr uint32_t Fresh = 0x7fbadbadu;
 // What surrounds an allocation within its pages.
 constexpr unsigned char Border = 0xc5;
 // The driver aligns to this, and kernels may rely on it.
@@ -50,7 +49,7 @@ bool DeviceMemory::allocate(size_t bytes, size_t total, uintptr_t* address) {
     *address = base + pages - aligned;
     memset((void*)base, Border, *address - base);
     uint32_t* words = (uint32_t*)*address;
-    for (size_t i = 0; i < bytes / 4; i++) words[i] = Fresh;
+    for (size_t i = 0; i < bytes / 4; i++) words[i] = Unwritten;
     memset((char*)*address + bytes / 4 * 4, Border, aligned - bytes / 4 * 4);
     live_[*address + aligned - 1] = Allocation{*address, bytes, false};
     used_ += bytes;

@@ -4,18 +4,6 @@
 
 namespace emu {
 namespace {
-// The bytes of a declaration from after its state space to before its end (`,`, `)` or `;`).
-unsigned declared_bytes(Tokens& tokens, std::string* name = nullptr) {
-    unsigned bytes = 0;
-    while (!tokens.done() && tokens.current() != "," && tokens.current() != ")" && tokens.current() != ";") {
-        std::string t = tokens.take();
-        if (!bytes) bytes = type_bytes(t);
-        if (t == "[") bytes *= (unsigned)atoi(tokens.current().c_str());
-        if (name && (isalpha((unsigned char)t[0]) || t[0] == '_' || t[0] == '$')) *name = t;
-    }
-    return bytes;
-}
-
 std::string at(const Tokens& tokens, const std::string& message) {
     return "ptxas application ptx input, line " + std::to_string(tokens.line()) + "; error   : " + message;
 }
@@ -72,10 +60,18 @@ std::string parse_ptx(const char* text, PtxModule* module) {
     if (target.rfind("sm_", 0) != 0) return at(tokens, "Unknown .target '" + target + "'");
     module->target = atoi(target.c_str() + 3);
     module->specific = isalpha((unsigned char)target.back());
+    bool external = false;
     while (!tokens.done()) {
-        if (tokens.take() != ".entry") continue;
-        std::string wrong = parse_entry(tokens, module);
-        if (!wrong.empty()) return wrong;
+        std::string t = tokens.take();
+        if (t == ".entry") {
+            std::string wrong = parse_entry(tokens, module);
+            if (!wrong.empty()) return wrong;
+        } else if (t == ".shared") {
+            PtxVariable variable = {"", 0, external};
+            variable.bytes = declared_bytes(tokens, &variable.name);
+            module->shared.push_back(variable);
+        }
+        external = t == ".extern" || (external && t != ";");
     }
     return "";
 }

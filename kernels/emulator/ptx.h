@@ -16,12 +16,19 @@ struct PtxEntry {
     size_t body = 0;
     int line = 0;
 };
+// A variable of shared memory outside of kernels; an external one is the dynamic part.
+struct PtxVariable {
+    std::string name;
+    unsigned bytes;
+    bool external;
+};
 struct PtxModule {
     // 70 is ISA version 7.0.
     int version = 0;
     // 80 is sm_80; specific: sm_90a and the like, which no other processor runs.
     int target = 0;
     bool specific = false;
+    std::vector<PtxVariable> shared;
     std::vector<PtxEntry> entries;
 };
 // Returns what is wrong, or an empty string.

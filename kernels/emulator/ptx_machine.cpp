@@ -130,23 +130,15 @@ inline void compare(Warp& w, const Instruction& i, F f) {
 }
 
 // ---- arithmetic whose borders PTX defines otherwise than C++ ----
-template <class T>
-T least(T a, T b) {
+// NaN gives way to a number, and -0 is less than 0.
+template <class T, bool Least>
+T extreme(T a, T b) {
     if constexpr (std::is_floating_point_v<T>) {
         if (a != a) return b;
         if (b != b) return a;
-        if (a == b) return std::signbit(a) ? a : b;
+        if (a == b) return std::signbit(a) == Least ? a : b;
     }
-    return a < b ? a : b;
-}
-template <class T>
-T most(T a, T b) {
-    if constexpr (std::is_floating_point_v<T>) {
-        if (a != a) return b;
-        if (b != b) return a;
-        if (a == b) return std::signbit(a) ? b : a;
-    }
-    return a > b ? a : b;
+    return (a < b) == Least ? a : b;
 }
 template <class T>
 T shift_left(T a, uint32_t n) {
@@ -194,6 +186,10 @@ uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {
     }
     return r;
 }
+template <class T>
+uint32_t leading_zeros(T a, uint32_t of_zero) {
+    return a ? (uint32_t)__builtin_clzll(a) - (64 - (uint32_t)sizeof(T) * 8) : of_zero;
+}
 // The lower `count` bits of a take the place of those of b from `first` on.
 template <class T>
 T insert(T a, T b, uint32_t first, uint32_t count) {
@@ -219,15 +215,6 @@ T to_integer(F x) {
     if (x <= (F)std::numeric_limits<T>::min()) return std::numeric_limits<T>::min();
     if (x >= (F)std::numeric_limits<T>::max()) return std::numeric_limits<T>::max();
     return (T)x;
-}
-uint32_t to_bf16(float f) {
-    uint32_t u = __builtin_bit_cast(uint32_t, f);
-    if ((u & 0x7fffffffu) > 0x7f800000u) return 0x7fff;
-    return (u + 0x7fffu + (u >> 16 & 1)) >> 16;
-}
-uint32_t to_tf32(float f) {
-    uint32_t u = __builtin_bit_cast(uint32_t, f);
-    return (u & 0x7f800000u) == 0x7f800000u ? u : (u + 0x1000u) & 0xffffe000u;
 }
 float saturated(float x) { return x > 0.f ? (x < 1.f ? x : 1.f) : 0.f; }
 
@@ -346,7 +333,7 @@ void copy(Warp& w, const Instruction& i) {
             fail("lane %d: cp.async: an address, %#x or %#llx, is not %d-byte aligned", l, base, (unsigned long long)source, Bytes);
         if (base + Bytes > w.shared_bytes) fail("lane %d: cp.async: an illegal memory access at %#x of %u bytes of shared memory", l, base, w.shared_bytes);
         char* target = w.shared + base;
-        for (int k = 0; k < Bytes / 4; k++) ((uint32_t*)target)[k] = 0x7fbadbadu;
+        for (int k = 0; k < Bytes / 4; k++) ((uint32_t*)target)[k] = Unwritten;
         w.copies.push_back({target, (const char*)source, Bytes, given, w.open_group[l], (uint32_t)l});
         to[l] = base, from[l] = source;
         if (given) reading |= 1u << l;
@@ -488,9 +475,8 @@ private:
         add("shr.s" + width, shift, [](Warp& w, const Instruction& i) { map2<S, S, uint32_t>(w, i, shift_right<S>); });
         add("popc.b" + width, "4" + times(k, 1),
             [](Warp& w, const Instruction& i) { map1<uint32_t, U>(w, i, [](U a) { return (uint32_t)__builtin_popcountll(a); }); });
-        add("clz.b" + width, "4" + times(k, 1), [](Warp& w, const Instruction& i) {
-            map1<uint32_t, U>(w, i, [](U a) { return a ? (uint32_t)(__builtin_clzll(a) - (64 - (int)sizeof(U) * 8)) : (uint32_t)sizeof(U) * 8; });
-        });
+        add("clz.b" + width, "4" + times(k, 1),
+            [](Warp& w, const Instruction& i) { map1<uint32_t, U>(w, i, [](U a) { return leading_zeros(a, sizeof(U) * 8); }); });
         add("bfe.u" + width, two + "44", [](Warp& w, const Instruction& i) { map3<U, U, uint32_t, uint32_t>(w, i, bits_of<U>); });
         add("bfi.b" + width, three + "44", [](Warp& w, const Instruction& i) {
             each(w, [&](int l) {
@@ -500,9 +486,8 @@ private:
             });
         });
         // How far the highest bit is from the top.
-        add("bfind.shiftamt.u" + width, "4" + times(k, 1), [](Warp& w, const Instruction& i) {
-            map1<uint32_t, U>(w, i, [](U a) { return a ? (uint32_t)(__builtin_clzll(a) - (64 - (int)sizeof(U) * 8)) : ~0u; });
-        });
+        add("bfind.shiftamt.u" + width, "4" + times(k, 1),
+            [](Warp& w, const Instruction& i) { map1<uint32_t, U>(w, i, [](U a) { return leading_zeros(a, ~0u); }); });
         add("bfe.s" + width, two + "44", [](Warp& w, const Instruction& i) { map3<S, S, uint32_t, uint32_t>(w, i, bits_of<S>); });
         typed<S>("s" + width, k);
         typed<U>("u" + width, k);
@@ -512,8 +497,8 @@ private:
     template <class T>
     void typed(const std::string& t, char k) {
         std::string three = times(k, 3);
-        add("min." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, least<T>); });
-        add("max." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, most<T>); });
+        add("min." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, extreme<T, true>); });
+        add("max." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, extreme<T, false>); });
         add("div." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, quotient<T>); });
         add("rem." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, rest<T>); });
         using Wide = std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
@@ -608,8 +593,8 @@ private:
         add("sqrt.rn." + t, two, [](Warp& w, const Instruction& i) { map1<T, T>(w, i, [](T a) { return std::sqrt(a); }); });
         add("neg." + t, two, [](Warp& w, const Instruction& i) { map1<T, T>(w, i, [](T a) { return -a; }); });
         add("abs." + t, two, [](Warp& w, const Instruction& i) { map1<T, T>(w, i, [](T a) { return std::fabs(a); }); });
-        add("min." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, least<T>); });
-        add("max." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, most<T>); });
+        add("min." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, extreme<T, true>); });
+        add("max." + t, three, [](Warp& w, const Instruction& i) { map2<T, T, T>(w, i, extreme<T, false>); });
         comparisons<T>(t, k, true);
         add("setp.equ." + t, compared, [](Warp& w, const Instruction& i) { compare<T>(w, i, [](T a, T b) { return !(a < b || a > b); }); });
         add("setp.neu." + t, compared, [](Warp& w, const Instruction& i) { compare<T>(w, i, [](T a, T b) { return !(a == b); }); });
@@ -673,9 +658,9 @@ private:
         add("cvt.rmi.s32.f32", "44",
             [](Warp& w, const Instruction& i) { map1<int32_t, float>(w, i, [](float a) { return to_integer<int32_t>(std::floor(a)); }); });
         add("cvt.rna.tf32.f32", "44", [](Warp& w, const Instruction& i) { map1<uint32_t, float>(w, i, to_tf32); });
-        add("cvt.rn.bf16.f32", "44", [](Warp& w, const Instruction& i) { map1<uint32_t, float>(w, i, to_bf16); });
+        add("cvt.rn.bf16.f32", "44", [](Warp& w, const Instruction& i) { map1<uint16_t, float>(w, i, to_bfloat16); });
         add("cvt.rn.bf16x2.f32", "444", [](Warp& w, const Instruction& i) {
-            map2<uint32_t, float, float>(w, i, [](float high, float low) { return to_bf16(high) << 16 | to_bf16(low); });
+            map2<uint32_t, float, float>(w, i, [](float high, float low) { return (uint32_t)to_bfloat16(high) << 16 | to_bfloat16(low); });
         });
         // To 2 ulp and better here; what a GPU gives is within the ISA's bounds of that.
         add("ex2.approx.ftz.f32", "44", [](Warp& w, const Instruction& i) { map1<float, float>(w, i, [](float a) { return std::exp2(a); }); });
@@ -930,12 +915,12 @@ void run_block(State& state) {
     }
 }
 // A special register in a lane of a warp.
-uint32_t special(const std::string& name, const Launch& launch, unsigned thread, const unsigned (&block)[3]) {
+uint32_t special(const std::string& name, const Launch& launch, unsigned thread, uint3 block) {
     unsigned axis = (unsigned)(name.back() - 'x'), x = launch.block[0], y = launch.block[1];
     if (name == "%laneid") return thread % 32;
     if (name.rfind("%tid", 0) == 0) return axis == 0 ? thread % x : axis == 1 ? thread / x % y : thread / x / y;
     if (name.rfind("%ntid", 0) == 0) return launch.block[axis];
-    return name.rfind("%nctaid", 0) == 0 ? launch.grid[axis] : block[axis];
+    return name.rfind("%nctaid", 0) == 0 ? launch.grid[axis] : axis == 0 ? block.x : axis == 1 ? block.y : block.z;
 }
 }  // namespace
 
@@ -968,11 +953,10 @@ void begin_blocks(const Launch& launch) {
     s.counts.assign(profiling() ? p.code.size() : 0, Count());
     s.blocks = 0;
 }
-std::string run_block(const unsigned (&block)[3]) {
+std::string run_block(uint3 block) {
     State& s = State::of_this_thread();
     unsigned threads = s.launch->block[0] * s.launch->block[1] * s.launch->block[2];
-    // NaN: reading what was never written shows.
-    for (unsigned k = 0; k < s.warps[0].shared_bytes / 4; k++) ((uint32_t*)s.shared)[k] = 0x7fbadbadu;
+    for (unsigned k = 0; k < s.warps[0].shared_bytes / 4; k++) ((uint32_t*)s.shared)[k] = Unwritten;
     for (Warp& w : s.warps) {
         unsigned lanes = std::min(threads - w.number * 32, 32u);
         w.live = lanes == 32 ? ~0u : (1u << lanes) - 1;
@@ -1002,7 +986,7 @@ std::string run_block(const unsigned (&block)[3]) {
     t_landing = nullptr;
     if (wrong.empty()) return wrong;
     char place[80];
-    snprintf(place, sizeof place, "block (%u,%u,%u) ", block[0], block[1], block[2]);
+    snprintf(place, sizeof place, "block (%u,%u,%u) ", block.x, block.y, block.z);
     return place + wrong;
 }
 void end_blocks() {

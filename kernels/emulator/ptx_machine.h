@@ -6,7 +6,7 @@
 namespace emu {
 // Between these two the calling OS thread runs blocks of a launch of a program; what went wrong in one is returned, else an empty string.
 void begin_blocks(const Launch& launch);
-std::string run_block(const unsigned (&block)[3]);
+std::string run_block(uint3 block);
 void end_blocks();
 
 // Whether the calling OS thread is at work in a block; for the handler of memory faults, which then ends the launch by this.

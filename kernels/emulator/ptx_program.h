@@ -93,5 +93,5 @@ struct Program {
 // The operation of an opcode such as `fma.rn.f32`, or null.
 const Operation* find_operation(const std::string& opcode);
 // Reads a kernel from the text of its module. What is wrong, an instruction that is not known, say, goes to `wrong`.
-std::shared_ptr<Program> translate(const char* text, const PtxEntry& entry, std::string* wrong);
+std::shared_ptr<Program> translate(const char* text, const PtxModule& module, const PtxEntry& entry, std::string* wrong);
 }  // namespace emu

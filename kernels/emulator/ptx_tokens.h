@@ -63,4 +63,15 @@ inline unsigned type_bytes(const std::string& t) {
     if (t.size() < 3 || t[0] != '.' || !strchr("usbf", t[1]) || !isdigit((unsigned char)t[2])) return 0;
     return (unsigned)atoi(t.c_str() + 2) / 8;
 }
+// The bytes, and the name, of a declaration from after its state space to before its end (`,`, `)` or `;`).
+inline unsigned declared_bytes(Tokens& tokens, std::string* name = nullptr) {
+    unsigned bytes = 0;
+    while (!tokens.done() && tokens.current() != "," && tokens.current() != ")" && tokens.current() != ";") {
+        std::string t = tokens.take();
+        if (!bytes) bytes = type_bytes(t);
+        if (t == "[") bytes *= (unsigned)atoi(tokens.current().c_str());
+        if (name && (isalpha((unsigned char)t[0]) || t[0] == '_' || t[0] == '$')) *name = t;
+    }
+    return bytes;
+}
 }  // namespace emu

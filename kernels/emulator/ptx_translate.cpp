@@ -16,11 +16,16 @@ struct Wrong {
 
 class Translator {
 public:
-    Translator(const char* text, const PtxEntry& entry, Program* program)
-        : text_(text), entry_(entry), program_(program), tokens_(text, entry.body, entry.line) {}
+    Translator(const char* text, const PtxModule& module, const PtxEntry& entry, Program* program)
+        : module_(module), entry_(entry), program_(program), tokens_(text, entry.body, entry.line) {}
 
     void run() {
-        module_variables();
+        for (const PtxVariable& variable : module_.shared) {
+            if (variable.external)
+                external_.push_back(variable.name);
+            else
+                place(variable.name, variable.bytes);
+        }
         for (unsigned bytes : entry_.parameters) {
             unsigned align = bytes >= 16 ? 16 : 8;
             program_->parameters_size = (program_->parameters_size + align - 1) / align * align;
@@ -55,38 +60,6 @@ private:
         return true;
     }
 
-    // `.extern .shared` and `.shared` before the kernels.
-    void module_variables() {
-        Tokens tokens(text_);
-        int depth = 0;
-        bool external = false;
-        while (!tokens.done()) {
-            std::string t = tokens.take();
-            depth += t == "{";
-            depth -= t == "}";
-            if (t == ".extern") external = true;
-            if (t == ";") external = false;
-            if (depth > 0 || t != ".shared") continue;
-            std::string name;
-            unsigned bytes = variable(tokens, &name);
-            if (external)
-                external_.push_back(name);
-            else
-                place(name, bytes);
-        }
-    }
-    unsigned variable(Tokens& tokens, std::string* name) {
-        unsigned bytes = 0;
-        for (; !tokens.done() && tokens.current() != ";"; tokens.advance()) {
-            const std::string& t = tokens.current();
-            if (!bytes) bytes = type_bytes(t);
-            if (isalpha((unsigned char)t[0]) || t[0] == '_' || t[0] == '$') *name = t;
-            if (t != "[") continue;
-            tokens.advance();
-            bytes *= (unsigned)atoi(tokens.current().c_str());
-        }
-        return bytes;
-    }
     void place(const std::string& name, unsigned bytes) {
         shared_ = (shared_ + 15) / 16 * 16;
         variables_[name] = shared_;
@@ -105,7 +78,7 @@ private:
         } else if (tokens_.current() == ".shared") {
             tokens_.advance();
             std::string name;
-            unsigned bytes = variable(tokens_, &name);
+            unsigned bytes = declared_bytes(tokens_, &name);
             place(name, bytes);
             expect(";");
         } else if (tokens_.current() == ".pragma" || tokens_.current() == ".loc") {
@@ -371,7 +344,7 @@ private:
         }
     }
 
-    const char* text_;
+    const PtxModule& module_;
     const PtxEntry& entry_;
     Program* program_;
     Tokens tokens_;
@@ -388,11 +361,11 @@ private:
 };
 }  // namespace
 
-std::shared_ptr<Program> translate(const char* text, const PtxEntry& entry, std::string* wrong) {
+std::shared_ptr<Program> translate(const char* text, const PtxModule& module, const PtxEntry& entry, std::string* wrong) {
     auto program = std::make_shared<Program>();
     program->name = entry.name;
     try {
-        Translator(text, entry, program.get()).run();
+        Translator(text, module, entry, program.get()).run();
     } catch (const Wrong& w) {
         *wrong = w.message;
         return nullptr;

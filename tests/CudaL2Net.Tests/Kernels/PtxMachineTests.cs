@@ -10,11 +10,13 @@ namespace CudaL2Net.Tests.Kernels;
 public sealed class PtxMachineTests
 {
     private EmulatedDevice device = null!;
+    private long before;
 
     [SetUp]
     public void SetUp()
     {
         device = new EmulatedDevice();
+        before = EmulatedDevice.Get("ptx");
         EmulatedDevice.Set("ptx", 1);
     }
 
@@ -23,7 +25,7 @@ public sealed class PtxMachineTests
     {
         if (device != null)
         {
-            EmulatedDevice.Set("ptx", FromPtx ? 1 : 0);
+            EmulatedDevice.Set("ptx", before);
             device.Dispose();
         }
     }
@@ -249,9 +251,6 @@ public sealed class PtxMachineTests
             EmulatedDevice.Succeed(Driver.cuModuleGetFunction(&function, module, name));
         }
     }
-
-    /// <summary>Whether all tests run their kernels from PTX: see docs/kernels.md.</summary>
-    private static bool FromPtx => Environment.GetEnvironmentVariable("CUDAL2NET_EMULATOR_PTX") is { Length: > 0 } text && text != "0";
 
     private unsafe CudaError Load(string instructions, out nint function)
     {

@@ -38,7 +38,10 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
 
         // The event makes its lock when somebody first sleeps on it: now, since a step allocates nothing.
-        finished.Wait(1);
+        if (threads.Length > 0)
+        {
+            finished.Wait(1);
+        }
     }
 
     /// <summary>The number of threads, the caller's included.</summary>
