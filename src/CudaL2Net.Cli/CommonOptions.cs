@@ -1,7 +1,6 @@
 using System.CommandLine;
-using CudaL2Net.Devices;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Cli;
 
@@ -57,16 +56,16 @@ internal static class CommonOptions
     /// <param name="kernels">Whose kernels train.</param>
     /// <param name="trains">Whether the command trains.</param>
     /// <exception cref="UsageException">The number of threads is out of range, or a training is asked for in int8.</exception>
-    public static Device OpenDevice(ParseResult line, Terminal terminal, string otherwise = "auto", Precision otherwisePrecision = Operations.Precision.Float32,
+    public static Device OpenDevice(ParseResult line, Terminal terminal, string otherwise = "auto", Precision otherwisePrecision = Kernels.Precision.Float32,
         KernelSet kernels = KernelSet.Own, bool trains = false)
     {
         Precision precision = line.GetValue(Precision) ?? otherwisePrecision;
-        if (trains && precision == Operations.Precision.Int8)
+        if (trains && precision == Kernels.Precision.Int8)
         {
             throw new UsageException("--precision int8 is for describing, and this trains", "--precision bf16 trains; any model can then be described with int8");
         }
 
-        Device device = Devices.Device.Open(line.GetValue(Device) ?? otherwise, CheckedThreads(line), precision, kernels);
+        Device device = Kernels.Device.Open(line.GetValue(Device) ?? otherwise, CheckedThreads(line), precision, kernels);
         if (device.Note is { } note)
         {
             terminal.Say(note);

@@ -1,9 +1,10 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Evaluation;
+using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Imaging.Sequences;
+using CudaL2Net.Kernels;
 using OpenCvSharp;
 
 namespace CudaL2Net.Cli;

@@ -1,8 +1,9 @@
 using System.CommandLine;
-using CudaL2Net.Devices;
-using CudaL2Net.Evaluation;
+using CudaL2Net.Evaluation.Describers;
+using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Cli;
 

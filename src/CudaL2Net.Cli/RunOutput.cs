@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text;
-using CudaL2Net.Evaluation;
+using CudaL2Net.Evaluation.Reports;
+using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Formats;
-using CudaL2Net.Imaging.Reports;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli;
@@ -112,7 +112,7 @@ internal static class RunOutput
         }
 
         report.Write(path);
-        WriteText(Path.ChangeExtension(path, ".json"), Terminal.ToJson(result) + "\n");
+        WriteText(Path.ChangeExtension(path, ".json"), JsonText.Of(result) + "\n");
         WriteText(Path.ChangeExtension(path, ".csv"), csv);
     }
 

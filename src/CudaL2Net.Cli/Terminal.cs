@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Text.Json;
-using System.Text.Json.Serialization;
+using CudaL2Net.Formats;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli;
@@ -11,25 +10,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
 
-    private static readonly JsonSerializerOptions JsonFormat = new()
-    {
-        WriteIndented = true,
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     private readonly bool interactive = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
 
     /// <summary>Whether results are wanted as JSON.</summary>
     public bool Json { get; set; }
-
-    /// <summary>A value in the tool's JSON: indented, names in camel case.</summary>
-    public static string ToJson(object value) => JsonSerializer.Serialize(value, JsonFormat);
-
-    /// <summary>The value of <see cref="ToJson"/>'s text; null where the text is <c>null</c>.</summary>
-    /// <exception cref="JsonException">The text is no JSON, or of another kind of value.</exception>
-    public static T? FromJson<T>(string json) => JsonSerializer.Deserialize<T>(json, JsonFormat);
 
     /// <summary>A message for people, on standard error.</summary>
     public void Say(string message) => error.WriteLine(message);
@@ -39,7 +23,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     {
         if (Json)
         {
-            output.WriteLine(ToJson(value));
+            output.WriteLine(JsonText.Of(value));
         }
         else
         {

@@ -1,8 +1,8 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Cli;

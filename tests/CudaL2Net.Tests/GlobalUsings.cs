@@ -1,2 +1,2 @@
-global using CudaL2Net.Cli.Benchmarks.Reference;
+global using CudaL2Net.Reference;
 global using NUnit.Framework;

@@ -1,8 +1,7 @@
 using BenchmarkDotNet.Attributes;
-using CudaL2Net.Cli.Benchmarks;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Bench.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Benchmarks.Operations;
 

@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Benchmarks.Operations;
 

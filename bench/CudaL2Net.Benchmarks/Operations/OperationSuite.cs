@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
-using CudaL2Net.Cli.Benchmarks;
-using CudaL2Net.Devices;
-using CudaL2Net.Devices.Cpu;
+using CudaL2Net.Bench.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Kernels.Cpu;
 
 namespace CudaL2Net.Benchmarks.Operations;
 

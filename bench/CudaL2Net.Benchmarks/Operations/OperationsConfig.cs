@@ -7,7 +7,7 @@ using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
-using CudaL2Net.Cli.Benchmarks;
+using CudaL2Net.Bench;
 using Perfolizer.Horology;
 
 namespace CudaL2Net.Benchmarks.Operations;

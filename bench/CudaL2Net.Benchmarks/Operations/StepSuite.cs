@@ -1,8 +1,7 @@
 using BenchmarkDotNet.Attributes;
-using CudaL2Net.Cli.Benchmarks;
+using CudaL2Net.Bench.Operations;
 using CudaL2Net.Data;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Benchmarks.Operations;
 

@@ -2,14 +2,15 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
+using CudaL2Net.Evaluation.Plots;
+using CudaL2Net.Evaluation.Reports;
+using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Description;
-using CudaL2Net.Imaging.Plots;
-using CudaL2Net.Imaging.Reports;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Imaging.Sources;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using CudaL2Net.Training;
 using Spectre.Console;
 
@@ -196,7 +197,7 @@ internal static class DemoCommand
         byte[] course = Write("training.png", ResultPlots.Training(training.Course));
         byte[] patches = Write("patches.png", PatchPicture.Draw(training.Patches, points: 14, perPoint: 3));
         byte[] matches = Write("matches.png", MatchedPair.Draw(shown.First, shown.Second, shown.Caption, describer, device));
-        Write(Marker, Encoding.UTF8.GetBytes(Terminal.ToJson(result)));
+        Write(Marker, Encoding.UTF8.GetBytes(JsonText.Of(result)));
 
         TrainingSummary summary = result.Training;
         var report = new HtmlReport("A descriptor trained in minutes");

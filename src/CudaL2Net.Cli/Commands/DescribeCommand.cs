@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using CudaL2Net.Devices;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Keypoints;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using OpenCvSharp;
 using Spectre.Console;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using CudaL2Net.Devices;
-using CudaL2Net.Formats.Onnx;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
+using CudaL2Net.Networks.Onnx;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;

@@ -1,11 +1,12 @@
 using System.CommandLine;
-using CudaL2Net.Devices;
+using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Matching;
+using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
-using CudaL2Net.Models;
+using CudaL2Net.Networks;
 using OpenCvSharp;
 using Spectre.Console;
 

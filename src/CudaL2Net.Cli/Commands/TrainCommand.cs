@@ -1,10 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
-using CudaL2Net.Devices;
-using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using CudaL2Net.Training;
 using Spectre.Console;
 

@@ -1,5 +1,5 @@
 using CudaL2Net.Matching;
-using CudaL2Net.Models;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Imaging.Description;
 

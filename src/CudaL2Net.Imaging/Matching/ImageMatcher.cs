@@ -1,6 +1,6 @@
-using CudaL2Net.Devices;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using OpenCvSharp;
 

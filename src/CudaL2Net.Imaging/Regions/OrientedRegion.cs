@@ -1,4 +1,4 @@
-using CudaL2Net.Evaluation;
+using CudaL2Net.Imaging.Geometry;
 
 namespace CudaL2Net.Imaging.Regions;
 

@@ -1,5 +1,4 @@
-using CudaL2Net.Evaluation;
-using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
 using OpenCvSharp;
 

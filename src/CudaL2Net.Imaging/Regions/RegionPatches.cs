@@ -1,4 +1,4 @@
-using CudaL2Net.Evaluation;
+using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
 using OpenCvSharp;
 
@@ -68,7 +68,7 @@ public static class RegionPatches
     /// <param name="magnification">How much longer the axes of the patch are than the ellipse's.</param>
     /// <returns>The regions in the same order.</returns>
     /// <exception cref="ArgumentException">As by <see cref="Cut"/>.</exception>
-    public static OrientedRegion[] Orient(Mat grey, IReadOnlyList<Ellipse> shapes, double magnification = RegionCorrespondences.MeasurementScale)
+    public static OrientedRegion[] Orient(Mat grey, IReadOnlyList<Ellipse> shapes, double magnification = Ellipse.MeasurementScale)
     {
         OrientedRegion[] upright = [.. shapes.Select(shape => new OrientedRegion(shape, 0))];
         byte[] patches = Cut(grey, upright, magnification, OrientationSide);

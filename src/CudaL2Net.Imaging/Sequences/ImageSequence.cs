@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using CudaL2Net.Evaluation;
+using CudaL2Net.Imaging.Geometry;
 
 namespace CudaL2Net.Imaging.Sequences;
 

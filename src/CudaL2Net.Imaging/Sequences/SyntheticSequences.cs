@@ -1,8 +1,8 @@
-using CudaL2Net.Evaluation;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Sources.Scenes;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sequences;

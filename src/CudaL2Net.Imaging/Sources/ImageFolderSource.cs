@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;

@@ -1,6 +1,6 @@
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Keypoints;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;

@@ -1,5 +1,5 @@
 using CudaL2Net.Imaging.Keypoints;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;

@@ -1,5 +1,4 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Autograd;
 

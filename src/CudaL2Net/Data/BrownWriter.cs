@@ -1,6 +1,6 @@
 using System.Text;
 using CudaL2Net.Formats;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Data;
 

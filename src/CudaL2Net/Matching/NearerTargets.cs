@@ -1,6 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using CudaL2Net.Devices.Cpu;
+using CudaL2Net.Kernels.Cpu;
 
 namespace CudaL2Net.Matching;
 

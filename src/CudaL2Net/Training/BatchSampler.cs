@@ -1,5 +1,5 @@
 using CudaL2Net.Data;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Training;
 

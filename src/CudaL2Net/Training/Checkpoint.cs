@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using CudaL2Net.Data;
 using CudaL2Net.Formats;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
 

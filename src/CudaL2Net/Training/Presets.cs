@@ -1,5 +1,5 @@
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
 

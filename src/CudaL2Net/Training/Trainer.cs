@@ -2,10 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
 using CudaL2Net.Formats;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
 

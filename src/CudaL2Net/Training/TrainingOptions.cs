@@ -1,8 +1,8 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using System.Text.Json;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
 

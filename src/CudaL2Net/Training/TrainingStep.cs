@@ -1,10 +1,7 @@
 using CudaL2Net.Autograd;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
-using CudaL2Net.Losses;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
 

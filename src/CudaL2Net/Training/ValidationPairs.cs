@@ -1,7 +1,7 @@
 using CudaL2Net.Data;
-using CudaL2Net.Evaluation;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using CudaL2Net.Matching;
+using CudaL2Net.Networks;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Training;
 

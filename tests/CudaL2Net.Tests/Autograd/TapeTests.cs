@@ -1,8 +1,5 @@
 using CudaL2Net.Autograd;
-using CudaL2Net.Devices;
-using CudaL2Net.Losses;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Autograd;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using CudaL2Net.Cli.Benchmarks;
-using CudaL2Net.Tests.Cli.Benchmarks;
+using CudaL2Net.Bench;
+using CudaL2Net.Tests.Bench;
 using CudaL2Net.Tests.Reference;
 using OpenCvSharp;
 

@@ -1,6 +1,6 @@
-using CudaL2Net.Devices;
 using CudaL2Net.Formats;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Cli;

@@ -1,5 +1,5 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 

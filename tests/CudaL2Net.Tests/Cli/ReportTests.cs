@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Evaluation.Reports;
 using CudaL2Net.Tests.Imaging;
 using CudaL2Net.Tests.Imaging.Data;
-using CudaL2Net.Tests.Imaging.Reports;
 
 namespace CudaL2Net.Tests.Cli;
 

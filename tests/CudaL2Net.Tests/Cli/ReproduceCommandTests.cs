@@ -2,12 +2,12 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using CudaL2Net.Cli;
-using CudaL2Net.Cli.Reproduction;
+using CudaL2Net.Cli.Commands;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
+using CudaL2Net.Kernels;
 using CudaL2Net.Tests.Data;
+using CudaL2Net.Tests.Evaluation.Reports;
 using CudaL2Net.Tests.Imaging.Data;
-using CudaL2Net.Tests.Imaging.Reports;
 
 namespace CudaL2Net.Tests.Cli;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CudaL2Net.Formats;
-using CudaL2Net.Models;
+using CudaL2Net.Networks;
 
 namespace CudaL2Net.Tests.Cli;
 

@@ -1,4 +1,4 @@
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging;

@@ -1,5 +1,5 @@
-using CudaL2Net.Evaluation;
-using CudaL2Net.Operations;
+using CudaL2Net.Imaging.Geometry;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging;

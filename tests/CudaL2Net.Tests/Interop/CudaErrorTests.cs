@@ -1,8 +1,6 @@
 using System.Text;
-using CudaL2Net.Devices;
 using CudaL2Net.Interop;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Tests.Interop;
 

@@ -1,7 +1,5 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Devices.Cuda;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
+using CudaL2Net.Kernels.Cuda;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Interop;

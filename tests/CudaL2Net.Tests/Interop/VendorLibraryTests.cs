@@ -1,9 +1,7 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Devices.Cuda;
-using CudaL2Net.Devices.Cuda.Vendor;
 using CudaL2Net.Interop;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
+using CudaL2Net.Kernels.Cuda;
+using CudaL2Net.Kernels.Cuda.Vendor;
 
 namespace CudaL2Net.Tests.Interop;
 

@@ -1,7 +1,7 @@
 using System.Numerics;
-using CudaL2Net.Devices;
+using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Matching;

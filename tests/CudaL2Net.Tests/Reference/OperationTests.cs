@@ -1,6 +1,4 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Tests.Reference;
 

@@ -1,4 +1,4 @@
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Tests.Reference;
 

@@ -1,10 +1,8 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
-using CudaL2Net.Formats;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using CudaL2Net.Tests.Interop;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Training;

@@ -1,11 +1,9 @@
 using System.Text.Json;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
-using CudaL2Net.Devices.Cuda;
 using CudaL2Net.Interop;
-using CudaL2Net.Models;
-using CudaL2Net.Operations;
-using CudaL2Net.Tensors;
+using CudaL2Net.Kernels;
+using CudaL2Net.Kernels.Cuda;
+using CudaL2Net.Networks;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Training;
 

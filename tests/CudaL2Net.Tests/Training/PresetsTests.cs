@@ -1,4 +1,4 @@
-using CudaL2Net.Operations;
+using CudaL2Net.Kernels;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Training;

@@ -1,8 +1,7 @@
 using System.Text.Json;
 using CudaL2Net.Data;
-using CudaL2Net.Devices;
-using CudaL2Net.Formats;
-using CudaL2Net.Models;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Training;

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources.Scenes;

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using CudaL2Net.Operations;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Imaging.Sources.Scenes;
 

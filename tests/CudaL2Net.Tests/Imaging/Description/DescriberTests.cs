@@ -1,8 +1,8 @@
-using CudaL2Net.Devices;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
-using CudaL2Net.Models;
+using CudaL2Net.Networks;
 using OpenCvSharp;
 using OpenCvSharp.Features2D;
 

@@ -1,9 +1,10 @@
-using CudaL2Net.Devices;
-using CudaL2Net.Formats.Onnx;
+using CudaL2Net.Evaluation.Describers;
 using CudaL2Net.Formats.PyTorch;
 using CudaL2Net.Imaging.Description;
+using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
-using CudaL2Net.Models;
+using CudaL2Net.Networks;
+using CudaL2Net.Networks.Onnx;
 using CudaL2Net.Tests.Formats.PyTorch;
 using CudaL2Net.Tests.Reference;
 using Google.Protobuf;

@@ -1,7 +1,8 @@
-using CudaL2Net.Devices;
+using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Matching;
+using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using OpenCvSharp;
 

@@ -1,8 +1,7 @@
-using CudaL2Net.Evaluation;
-using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Regions;
-using CudaL2Net.Tests.Evaluation;
+using CudaL2Net.Tests.Imaging.Geometry;
 using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging.Regions;

@@ -1,4 +1,4 @@
-using CudaL2Net.Evaluation;
+using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Sequences;
 
 namespace CudaL2Net.Tests.Imaging.Sequences;

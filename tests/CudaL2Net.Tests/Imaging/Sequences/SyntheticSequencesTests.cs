@@ -1,7 +1,9 @@
-using CudaL2Net.Devices;
+using CudaL2Net.Evaluation.Protocols;
+using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Imaging.Sources.Scenes;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Tests.Imaging.Sequences;
 

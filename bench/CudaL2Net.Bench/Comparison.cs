@@ -1,0 +1,83 @@
+using System.Text.Json.Serialization;
+using System.Text.Json;
+
+namespace CudaL2Net.Bench;
+
+/// <summary>Writes verdicts by name.</summary>
+internal sealed class VerdictConverter() : JsonStringEnumConverter<Verdict>(JsonNamingPolicy.CamelCase);
+
+/// <summary>How a figure of one report stands to the same of another one.</summary>
+[JsonConverter(typeof(VerdictConverter))]
+internal enum Verdict
+{
+    /// <summary>No further apart than the noise.</summary>
+    Same,
+
+    /// <summary>The second one took less time.</summary>
+    Faster,
+
+    /// <summary>The second one took more time.</summary>
+    Slower,
+
+    /// <summary>Only the first report has it.</summary>
+    OnlyFirst,
+
+    /// <summary>Only the second report has it.</summary>
+    OnlySecond,
+}
+
+/// <summary>One figure of two reports.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="FirstMicroseconds">The first report's median, or null.</param>
+/// <param name="SecondMicroseconds">The second report's median, or null.</param>
+/// <param name="Ratio">The second median as a share of the first: below 1 is faster.</param>
+/// <param name="Noise">How far the ratio can be from 1 by chance.</param>
+/// <param name="Verdict">What follows.</param>
+internal sealed record ComparedRow(string Name, double? FirstMicroseconds, double? SecondMicroseconds, double? Ratio, double? Noise, Verdict Verdict);
+
+/// <summary>Two reports of one kind, row by row.</summary>
+/// <param name="Kind">Which bench.</param>
+/// <param name="First">Where and when the first was measured.</param>
+/// <param name="Second">Where and when the second was measured.</param>
+/// <param name="Rows">The rows of the first report in its order, then those that only the second one has.</param>
+internal sealed record Comparison(string Kind, Machine First, Machine Second, IReadOnlyList<ComparedRow> Rows)
+{
+    // Clocks and the order of things move even the steadiest figure by this much from one run to the next.
+    private const double LeastNoise = 0.01;
+
+    /// <summary>Compares.</summary>
+    /// <exception cref="ArgumentException">The reports are of different kinds.</exception>
+    public static Comparison Of(BenchReport first, BenchReport second)
+    {
+        if (first.Kind != second.Kind)
+        {
+            throw new ArgumentException(
+                $"the first report is of bench {first.Kind}, the second of bench {second.Kind}: only reports of one kind can be compared");
+        }
+
+        Dictionary<string, BenchRow> others = second.Rows.ToDictionary(row => row.Name);
+        HashSet<string> known = [.. first.Rows.Select(row => row.Name)];
+        return new Comparison(
+            first.Kind,
+            first.Machine,
+            second.Machine,
+            [
+                .. first.Rows.Select(row => others.TryGetValue(row.Name, out BenchRow? other)
+                    ? Compare(row, other)
+                    : new ComparedRow(row.Name, row.Microseconds, null, null, null, Verdict.OnlyFirst)),
+                .. second.Rows.Where(row => !known.Contains(row.Name))
+                    .Select(row => new ComparedRow(row.Name, null, row.Microseconds, null, null, Verdict.OnlySecond)),
+            ]);
+    }
+
+    /// <summary>The rows that became slower by more than the noise and by more than so many percent.</summary>
+    public IEnumerable<ComparedRow> SlowerBy(double percent) => Rows.Where(row => row.Verdict == Verdict.Slower && row.Ratio > 1 + (percent / 100));
+
+    private static ComparedRow Compare(BenchRow first, BenchRow second)
+    {
+        double ratio = second.Microseconds / first.Microseconds;
+        double noise = Math.Max(LeastNoise, Timing.Spread(first.Seconds) + Timing.Spread(second.Seconds));
+        Verdict verdict = ratio > 1 + noise ? Verdict.Slower : ratio < 1 / (1 + noise) ? Verdict.Faster : Verdict.Same;
+        return new ComparedRow(first.Name, first.Microseconds, second.Microseconds, ratio, noise, verdict);
+    }
+}

@@ -1,0 +1,52 @@
+using System.CommandLine;
+using CudaL2Net.Bench;
+
+namespace CudaL2Net.Cli.Commands;
+
+/// <summary><c>cudal2net bench compare</c>: two runs against each other.</summary>
+internal static class BenchCompareCommand
+{
+    private static readonly Argument<string> First = new("A.json") { Description = "The report to compare with." };
+
+    private static readonly Argument<string> Second = new("B.json") { Description = "The report that is compared." };
+
+    private static readonly Option<double?> FailAbove = new("--fail-above")
+    {
+        Description = "Fail if anything is slower in B by more than this many percent, and by more than the noise.",
+        HelpName = "PERCENT",
+    };
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(Terminal terminal)
+    {
+        var command = new ExampleCommand(
+            "compare",
+            "Compare two reports of one kind, row by row: the ratio of the medians, and whether it is more than noise.",
+            "cudal2net bench compare before.json after.json",
+            "cudal2net bench compare before.json after.json --fail-above 5")
+        {
+            First, Second, FailAbove,
+        };
+        command.SetAction(line => Run(line, terminal));
+        return command;
+    }
+
+    private static int Run(ParseResult line, Terminal terminal)
+    {
+        double? percent = line.GetValue(FailAbove);
+        if (percent is { } given && !(given is >= 0 and <= 1e6))
+        {
+            throw new UsageException($"--fail-above {given}: it must be 0 or more");
+        }
+
+        Comparison comparison = Comparison.Of(BenchReport.Read(line.GetRequiredValue(First)), BenchReport.Read(line.GetRequiredValue(Second)));
+        terminal.Result(comparison, console => BenchOutput.Show(console, comparison));
+        if (percent is not { } most || !comparison.SlowerBy(most).Any())
+        {
+            return 0;
+        }
+
+        terminal.Say($"{comparison.SlowerBy(most).Count()} slower by more than {most}%, the first: {comparison.SlowerBy(most).First().Name}");
+        return Program.Failure;
+    }
+}

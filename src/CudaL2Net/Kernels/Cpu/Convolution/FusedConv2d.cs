@@ -1,0 +1,110 @@
+namespace CudaL2Net.Kernels.Cpu;
+
+/// <summary>
+/// Convolutions with the normalizations before and after them: images are normalized as they are read into a thread's own memory, gradients made as they are
+/// read, and sums taken of what has just been written. Matrix products (the last layer) read from and write to memory, so they are preceded and followed by a
+/// pass.
+/// </summary>
+internal sealed unsafe partial class CpuDevice
+{
+    public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y,
+        in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        ImageReader images = Read(geometry, x, input, options.Sides);
+        if (IsProduct(g))
+        {
+            Forward(g, WrittenOut(g, images, ProductInputScratch), filters, bias, y.Pointer, default);
+            Statistics(y, options, mean, inverseDeviation, runningMean, runningVariance);
+            return;
+        }
+
+        int blockImages = ImagesOfJob(g, images, g.OutChannels);
+        int pixels = g.OutHeight * g.OutWidth;
+        BlockSums sums = Sums(options.Sides * images.GroupsOfSide(blockImages), g.OutChannels);
+        Forward(g, images, filters, bias, y.Pointer, sums);
+        FinishStatistics(sums, images.ImagesPerSide * pixels, blockImages * pixels, options, mean, inverseDeviation, runningMean, runningVariance);
+    }
+
+    public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, NormalizedActivation output, Tensor<float> gradient,
+        Tensor<float> dFilters, Tensor<float>? dBias)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        ImageReader images = Read(geometry, x, input, output.Normalization.Sides), gradients = ReadGradient(geometry, output, gradient);
+        if (IsProduct(g))
+        {
+            images = WrittenOut(g, images, ProductInputScratch);
+            gradients = WrittenOut(g, gradients, ProductGradientScratch);
+        }
+
+        BackwardFilter(g, images, gradients, dFilters);
+
+        // The normalization takes a bias out again.
+        dBias?.Clear();
+    }
+
+    public void Conv2dBackwardData(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient, Tensor<float> filters, Tensor<float> dInput,
+        NormalizedActivation? input)
+    {
+        Conv2dGeometry g = Collapse(geometry);
+        ImageReader gradients = ReadGradient(geometry, output, gradient);
+        if (IsProduct(g))
+        {
+            BackwardData(g, WrittenOut(g, gradients, ProductGradientScratch), filters, dInput.Pointer, default);
+            if (input != null)
+            {
+                NormalizationSums(input, dInput);
+            }
+
+            return;
+        }
+
+        BlockSums sums = default;
+        int blocks = gradients.GroupsOfSide(ImagesOfJob(g, gradients, g.InChannels));
+        if (input != null)
+        {
+            sums = Sums(gradients.Sides * blocks, g.InChannels);
+            sums.Activation = Read(geometry, input.X, input.Normalization, gradients.Sides);
+        }
+
+        BackwardData(g, gradients, filters, dInput.Pointer, sums);
+        if (input != null)
+        {
+            FinishGradientSums(sums, blocks, input.Normalization.InverseDeviation, input.Sums.Pointer);
+        }
+    }
+
+    private ImageReader Read(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, int sides)
+    {
+        ImageReader images = Images(geometry, x.Pointer, sides);
+        return input == null ? images : Normalized(images, input, InputCoefficientScratch);
+    }
+
+    private ImageReader ReadGradient(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient)
+    {
+        Normalization normalization = output.Normalization;
+        ImageReader normalized = Normalized(OutputImages(geometry, output.X.Pointer, normalization.Sides), normalization, OutputCoefficientScratch);
+        return BeforeNormalization(normalized, normalization.InverseDeviation, output.Sums.Pointer, gradient.Pointer);
+    }
+
+    /// <summary>The same images as they would be read, plain.</summary>
+    private ImageReader WrittenOut(in Conv2dGeometry collapsed, in ImageReader images, int slot)
+    {
+        float* x = images.X;
+        if (images.Coefficients != null)
+        {
+            x = Scratch(slot, (nuint)images.Count * (nuint)images.ImageLength);
+            ReadAll(images, x);
+        }
+
+        return new ImageReader
+        {
+            X = x,
+            Rows = 1,
+            Columns = collapsed.Height * collapsed.Width,
+            Channels = (int)images.ImageLength / (collapsed.Height * collapsed.Width),
+            Count = images.Count,
+            ImagesPerSide = images.ImagesPerSide,
+        };
+    }
+}

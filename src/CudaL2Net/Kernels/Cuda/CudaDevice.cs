@@ -1,0 +1,302 @@
+using System.Reflection;
+using CudaL2Net.Interop;
+
+namespace CudaL2Net.Kernels.Cuda;
+
+/// <summary>
+/// A GPU as a device: the kernels of the folder <c>kernels</c>, launched on one stream. One file an operation. Any thread may call it, one at a time; memory
+/// that was never disposed of is freed by finalizers meanwhile.
+/// </summary>
+internal unsafe partial class CudaDevice : Device, IKernels
+{
+    /// <summary>The environment variable that names a folder of PTX to take instead of this build's, to compare compilers.</summary>
+    internal const string KernelsVariable = "CUDAL2NET_KERNELS";
+
+    private const int OldestCapability = 8;
+    private const string CommonTarget = "sm_80", HopperTarget = "sm_90a";
+
+    // The address that tensors are given while memory is only measured.
+    private const nint Nowhere = 512;
+
+    private readonly CudaContext context;
+    private readonly CudaStream stream;
+    private readonly CudaDeviceProperties properties;
+    private readonly Dictionary<string, CudaModule> modules = [];
+    private readonly Dictionary<(string File, string Kernel), CudaKernel> kernels = [];
+    private readonly List<CudaDeviceVariable<byte>> scratch = [];
+    private long? measured;
+
+    /// <summary>Opens a GPU.</summary>
+    /// <param name="ordinal">Its number.</param>
+    /// <param name="precision">What matrix products multiply.</param>
+    /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
+    public CudaDevice(int ordinal, Precision precision = Precision.Float32)
+    {
+        if (Resources.Length == 0)
+        {
+            throw new CudaException("this build has no CUDA kernels: ./build.sh setup installs a compiler for them", CudaError.NotFound);
+        }
+
+        properties = CudaContext.GetDeviceInfo(ordinal);
+        if (properties.ComputeCapability.Major < OldestCapability)
+        {
+            throw new CudaException(
+                $"cuda:{ordinal} is too old: {properties.DeviceName} has compute capability {properties.ComputeCapability}, and {OldestCapability}.0 (Ampere, "
+                    + "2020) or later is needed; use --device cpu",
+                CudaError.InvalidDevice);
+        }
+
+        context = new CudaContext(ordinal);
+        stream = new CudaStream(context);
+        Name = $"cuda:{ordinal}";
+        Precision = precision;
+    }
+
+    public override string Name { get; }
+
+    public override string Description =>
+        $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):0.#} GiB, "
+            + $"driver of CUDA {properties.DriverVersion}, "
+            + $"PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
+            + Precision.ToString().ToLowerInvariant();
+
+    public override IKernels Kernels => this;
+
+    /// <summary>Where its work is queued.</summary>
+    internal CudaStream Stream => stream;
+
+    /// <summary>Streaming multiprocessors, for launch geometries.</summary>
+    public int Multiprocessors => properties.MultiProcessorCount;
+
+    public override Precision Precision { get; }
+
+    /// <summary>The precision of what <see cref="Precision.Int8"/> does not compute: bf16.</summary>
+    private Precision ProductPrecision => Precision == Precision.Int8 ? Precision.Bf16 : Precision;
+
+    internal override bool Emulated => properties.DeviceName.Contains("emulat", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What this build has kernels for.</summary>
+    public static IReadOnlyList<string> Targets =>
+        [.. Resources.Select(name => name.Split('.')[^2]).Select(end => end == HopperTarget ? HopperTarget : CommonTarget).Distinct().Order()];
+
+
+    private static string[] Resources =>
+        [.. typeof(CudaDevice).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".ptx", StringComparison.Ordinal))];
+
+    // Code for sm_90a runs on compute capability 9.0 only.
+    private bool HasHopper => properties.ComputeCapability == new Version(9, 0);
+
+    public override void Synchronize() => stream.Synchronize();
+
+    public override void Dispose()
+    {
+        scratch.ForEach(block => block.Dispose());
+        scratch.Clear();
+        foreach (CudaModule module in modules.Values)
+        {
+            module.Dispose();
+        }
+
+        modules.Clear();
+        kernels.Clear();
+        stream.Dispose();
+        context.Dispose();
+    }
+
+    internal override long? MeasureAllocations(Action work)
+    {
+        measured = 0;
+        try
+        {
+            work();
+            return measured;
+        }
+        finally
+        {
+            measured = null;
+        }
+    }
+
+    internal override long? FreeMemory()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        stream.Synchronize();
+        context.TrimMemoryPool();
+        return (long)context.GetFreeDeviceMemorySize();
+    }
+
+    internal override void* AllocateBytes(nuint bytes)
+    {
+        if (measured is { } before)
+        {
+            const long Granularity = 512;
+            measured = before + (((long)bytes + Granularity - 1) / Granularity * Granularity);
+            return (void*)Nowhere;
+        }
+
+        nint pointer;
+        try
+        {
+            pointer = stream.AllocateAsync(Math.Max(bytes, 64));
+        }
+        catch (CudaException error) when (error.Error == CudaError.OutOfMemory)
+        {
+            throw new OutOfMemoryException(error.Message, error);
+        }
+
+        stream.MemsetAsync(pointer, 0, Math.Max(bytes, 64));
+        return (void*)pointer;
+    }
+
+    internal override void FreeBytes(void* pointer)
+    {
+        if ((nint)pointer != Nowhere)
+        {
+            stream.FreeAsync((nint)pointer);
+        }
+    }
+
+    internal override void CopyToDevice(void* device, void* host, nuint bytes)
+    {
+        if (bytes > 0 && measured == null)
+        {
+            stream.CopyToDeviceAsync((nint)device, host, bytes);
+            stream.Synchronize();
+        }
+    }
+
+    internal override void CopyToHost(void* host, void* device, nuint bytes)
+    {
+        if (bytes > 0)
+        {
+            stream.CopyToHostAsync(host, (nint)device, bytes);
+        }
+
+        stream.Synchronize();
+    }
+
+    internal override void CopyOnDevice(void* to, void* from, nuint bytes)
+    {
+        if (bytes > 0 && measured == null)
+        {
+            stream.CopyOnDeviceAsync((nint)to, (nint)from, bytes);
+        }
+    }
+
+    internal override DeviceTimer CreateTimer() => new EventTimer(this);
+
+    internal override void Clear(void* device, nuint bytes)
+    {
+        if (bytes > 0 && measured == null)
+        {
+            stream.MemsetAsync((nint)device, 0, bytes);
+        }
+    }
+
+    /// <summary>
+    /// Memory for the intermediate results of one operation: valid until the next operation asks. It grows; memory given out before stays, for a recorded
+    /// step may still use it.
+    /// </summary>
+    private protected void* Scratch(nuint bytes)
+    {
+        if (scratch.Count == 0 || bytes > (nuint)scratch[^1].SizeInBytes)
+        {
+            try
+            {
+                scratch.Add(new CudaDeviceVariable<byte>(stream, (long)Math.Max(bytes, 64)));
+            }
+            catch (CudaException error) when (error.Error == CudaError.OutOfMemory)
+            {
+                throw new OutOfMemoryException(error.Message, error);
+            }
+        }
+
+        return (void*)scratch[^1].DevicePointer;
+    }
+
+    /// <summary>Launches a kernel on the device's stream.</summary>
+    /// <param name="file">The kernel's file in <c>kernels</c>, without its ending.</param>
+    /// <param name="kernel">Its name.</param>
+    /// <param name="grid">Blocks.</param>
+    /// <param name="threads">Threads a block.</param>
+    /// <param name="sharedBytes">Dynamic shared memory a block.</param>
+    /// <param name="arguments">The kernel's parameters, in order and of the kernel's types.</param>
+    private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        void** pointers = stackalloc void*[arguments.Length];
+        fixed (KernelArgument* first = arguments)
+        {
+            for (int i = 0; i < arguments.Length; i++)
+            {
+                pointers[i] = first[i].IsStructure ? (void*)first[i].Bits : first + i;
+            }
+
+            Kernel(file, kernel).RunAsync(stream, new Dim3(grid.X, grid.Y, grid.Z), threads, sharedBytes, pointers);
+        }
+    }
+
+    /// <summary>Blocks for a grid-stride loop over <paramref name="count"/> elements.</summary>
+    private int Blocks(long count, int threads = 256) => (int)Math.Clamp((count + threads - 1) / threads, 1, 8L * Multiprocessors);
+
+    /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp a row.</summary>
+    private int RowBlocks(int rows) => Blocks(32L * rows);
+
+    /// <summary>Loads every file of kernels that this build has.</summary>
+    /// <exception cref="CudaException">The driver refuses one.</exception>
+    internal IReadOnlyList<string> LoadAll()
+    {
+        string[] files = [.. Resources.Select(name => name.Split('.')[2]).Distinct().Order(StringComparer.Ordinal)];
+        foreach (string file in files.Except(modules.Keys))
+        {
+            modules.Add(file, Load(file));
+        }
+
+        return files;
+    }
+
+    private CudaKernel Kernel(string file, string kernel)
+    {
+        if (kernels.TryGetValue((file, kernel), out CudaKernel? found))
+        {
+            return found;
+        }
+
+        if (!modules.TryGetValue(file, out CudaModule? module))
+        {
+            module = Load(file);
+            modules.Add(file, module);
+        }
+
+        found = module.GetKernel(kernel);
+        kernels.Add((file, kernel), found);
+        return found;
+    }
+
+    // A file is loaded when one of its kernels is first launched.
+    private CudaModule Load(string file)
+    {
+        Assembly assembly = typeof(CudaDevice).Assembly;
+        if (Environment.GetEnvironmentVariable(KernelsVariable) is { Length: > 0 } folder)
+        {
+            string path = Path.Combine(folder, $"{file}.ptx");
+            return File.Exists(path)
+                ? context.LoadModulePTX(path, File.ReadAllBytes(path))
+                : throw new FileNotFoundException($"{path} does not exist: {KernelsVariable} names a folder of all kernels as PTX; correct the variable or clear it");
+        }
+
+        string hopper = $"{file}.{HopperTarget}.ptx", common = $"{file}.ptx";
+        using Stream? tuned = HasHopper ? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{hopper}") : null;
+        using Stream source = tuned ?? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{common}")
+            ?? throw new InvalidOperationException($"this build is not whole: the CUDA kernels {common} are missing");
+        var ptx = new byte[source.Length];
+        source.ReadExactly(ptx);
+        return context.LoadModulePTX(tuned != null ? hopper : common, ptx);
+    }
+
+    /// <summary>Blocks in each dimension.</summary>
+    private readonly record struct Grid(int X, int Y = 1, int Z = 1)
+    {
+        public static implicit operator Grid(int x) => new(x);
+    }
+}

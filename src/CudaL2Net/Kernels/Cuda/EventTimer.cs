@@ -1,0 +1,25 @@
+using CudaL2Net.Interop;
+
+namespace CudaL2Net.Kernels.Cuda;
+
+internal partial class CudaDevice
+{
+    /// <summary>The device's own clock, by events on its stream: without the host's part.</summary>
+    private sealed class EventTimer(CudaDevice device) : DeviceTimer
+    {
+        private readonly CudaEvent start = new(device.context, timing: true);
+        private readonly CudaEvent stop = new(device.context, timing: true);
+
+        public override void Start() => start.Record(device.stream);
+
+        public override void Stop() => stop.Record(device.stream);
+
+        public override double Seconds() => stop.SecondsSince(start, device.stream);
+
+        public override void Dispose()
+        {
+            start.Dispose();
+            stop.Dispose();
+        }
+    }
+}

@@ -1,0 +1,10 @@
+namespace CudaL2Net.Kernels.Cuda;
+
+internal partial class CudaDevice
+{
+    public void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
+    {
+        RequireSchedule(schedule, cursor, step);
+        Launch("next_step", "next_step", 1, 1, 0, schedule, schedule.Length, cursor, step);
+    }
+}

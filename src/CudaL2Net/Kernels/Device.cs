@@ -1,0 +1,245 @@
+using CudaL2Net.Interop;
+using CudaL2Net.Kernels.Cpu;
+using CudaL2Net.Kernels.Cuda;
+using CudaL2Net.Kernels.Cuda.Vendor;
+
+namespace CudaL2Net.Kernels;
+
+/// <summary>A processor with memory of its own and the kernels that run on it.</summary>
+public abstract unsafe class Device : IDisposable
+{
+    /// <summary>A short name: <c>cpu</c> or <c>cuda:0</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>One line for people: model, cores or multiprocessors, instruction set in use.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>The operations of this device.</summary>
+    public abstract IKernels Kernels { get; }
+
+    /// <summary>What matrix products multiply; <see cref="Precision.Float32"/> on the CPU.</summary>
+    public virtual Precision Precision => Precision.Float32;
+
+    /// <summary>Whose kernels it trains with.</summary>
+    public virtual KernelSet KernelSet => KernelSet.Own;
+
+    /// <summary>How the vendor's libraries were found to do their operations fastest, a line each; empty before they have done any, and with this library's own
+    /// kernels.</summary>
+    public virtual IReadOnlyList<string> ChosenAlgorithms => [];
+
+    /// <summary>Why <see cref="Open"/> did not take a GPU, one line for people; null where it took one, or was asked for this device by name.</summary>
+    public string? Note { get; private set; }
+
+    /// <summary>The fused operations, where the device offers them.</summary>
+    internal virtual IFusedKernels? FusedKernels => Kernels as IFusedKernels;
+
+    /// <summary>The convolutions that keep activations as bf16, where the device offers them.</summary>
+    internal virtual IImageKernels? ImageKernels => Kernels as IImageKernels;
+
+    /// <summary>Whether this stands in for another kind of device, for tests.</summary>
+    internal virtual bool Emulated => false;
+
+    /// <summary>What this build has CUDA kernels for, as PTX: sm_80, for every GPU since Ampere, and sm_90a where a kernel has a form for Hopper; empty where
+    /// it was built without.</summary>
+    public static IReadOnlyList<string> CudaTargets => CudaDevice.Targets;
+
+    /// <summary>Opens a device by name.</summary>
+    /// <param name="name"><c>cpu</c>, <c>cuda</c> (the first GPU), <c>cuda:N</c>, or <c>auto</c>: the first GPU where there is one, else the CPU, and
+    /// <see cref="Note"/> says why. The tests' emulation of a GPU is taken by name only.</param>
+    /// <param name="threads">For the CPU: the number of threads; 0 is one a core.</param>
+    /// <param name="precision">What matrix products multiply; a CPU has <see cref="Precision.Float32"/> only.</param>
+    /// <param name="kernels">Whose kernels train; a CPU has <see cref="KernelSet.Own"/> only.</param>
+    /// <exception cref="ArgumentException">No device is called so, or it has not the precision or the kernels; the message says what there is.</exception>
+    /// <exception cref="CudaException">There is no such GPU, no driver for it, or it is too old.</exception>
+    /// <exception cref="CudaLibraryException">The vendor's kernels are asked for, and cuBLAS or cuDNN is not there.</exception>
+    public static Device Open(string name = "auto", int threads = 0, Precision precision = Precision.Float32, KernelSet kernels = KernelSet.Own)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        int ordinal = 0;
+        return name switch
+        {
+            "auto" => OpenBest(threads, precision, kernels),
+            "cpu" when precision != Precision.Float32 => throw new ArgumentException(
+                $"the CPU computes in float32; {precision.ToString().ToLowerInvariant()} needs a GPU (--device cuda)"),
+            "cpu" when kernels != KernelSet.Own => throw new ArgumentException("the vendor's kernels, cuBLAS and cuDNN, need a GPU (--device cuda)"),
+            "cpu" => new CpuDevice(threads),
+            "cuda" => OpenCuda(0, precision, kernels),
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => OpenCuda(ordinal, precision, kernels),
+            _ => throw new ArgumentException($"unknown device '{name}': expected auto, cpu, cuda or cuda:N"),
+        };
+    }
+
+    /// <summary>A new tensor of zeros.</summary>
+    /// <param name="shape">The extent of each dimension, slowest first.</param>
+    /// <exception cref="OutOfMemoryException">The device has not enough memory.</exception>
+    public Tensor<T> Allocate<T>(params ReadOnlySpan<int> shape)
+        where T : unmanaged => new(this, shape);
+
+    /// <summary>A new tensor with the given contents.</summary>
+    /// <exception cref="ArgumentException">The shape does not hold exactly the values.</exception>
+    public Tensor<T> Upload<T>(ReadOnlySpan<T> values, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        Tensor<T> tensor = shape.IsEmpty ? Allocate<T>(values.Length) : Allocate<T>(shape);
+        tensor.Write(values);
+        return tensor;
+    }
+
+    /// <summary>Makes work that can be done again and again: on a GPU the second run records it as one graph, and from then on a run is one launch.</summary>
+    /// <param name="work">Calls of <see cref="Kernels"/> on tensors that outlive the result, the same ones every time; nothing that waits or allocates from the
+    /// second run on. Nothing is done until the first <see cref="IReplay.Run"/>.</param>
+    public virtual IReplay Record(Action work) => new DirectReplay(work);
+
+    /// <summary>Waits until all queued work has been done.</summary>
+    public abstract void Synchronize();
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    /// <summary>A clock for what the device does.</summary>
+    internal virtual DeviceTimer CreateTimer() => new StopwatchTimer(this);
+
+    /// <summary>Prepares the reading of tensors while other work goes on.</summary>
+    /// <param name="sources">The tensors, which must outlive the result.</param>
+    internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(sources);
+
+    /// <summary>The bytes of the tensors that <paramref name="work"/> allocates; they are not allocated really, and nothing may be computed with them. Null
+    /// where the device cannot tell.</summary>
+    internal virtual long? MeasureAllocations(Action work) => null;
+
+    /// <summary>Bytes that are free, with what finalizers can free; null where the device cannot tell.</summary>
+    internal virtual long? FreeMemory() => null;
+
+    internal abstract void* AllocateBytes(nuint bytes);
+
+    internal abstract void FreeBytes(void* pointer);
+
+    internal abstract void CopyToDevice(void* device, void* host, nuint bytes);
+
+    internal abstract void CopyToHost(void* host, void* device, nuint bytes);
+
+    internal abstract void CopyOnDevice(void* to, void* from, nuint bytes);
+
+    internal abstract void Clear(void* device, nuint bytes);
+
+    private static CudaDevice OpenCuda(int ordinal, Precision precision, KernelSet kernels) => kernels switch
+    {
+        KernelSet.Vendor when precision == Precision.Int8 => throw new ArgumentException(
+            "int8 is for describing, and the vendor's kernels train: take bf16, tf32 or float32 with them"),
+        KernelSet.Vendor => new VendorDevice(ordinal, precision),
+        _ => new CudaDevice(ordinal, precision),
+    };
+
+    private static Device OpenBest(int threads, Precision precision, KernelSet kernels)
+    {
+        string reason;
+        try
+        {
+            CudaDevice device = OpenCuda(0, precision, kernels);
+            if (!device.Emulated)
+            {
+                return device;
+            }
+
+            device.Dispose();
+            reason = "the CUDA driver is the tests' emulation, which --device cuda takes";
+        }
+        catch (CudaException error)
+        {
+            reason = error.Message;
+        }
+
+        if (precision != Precision.Float32)
+        {
+            throw new ArgumentException($"{precision.ToString().ToLowerInvariant()} needs a GPU: {reason}");
+        }
+
+        if (kernels != KernelSet.Own)
+        {
+            throw new ArgumentException($"the vendor's kernels, cuBLAS and cuDNN, need a GPU: {reason}");
+        }
+
+        return new CpuDevice(threads) { Note = $"running on the CPU: {reason}" };
+    }
+
+    /// <summary>Throws unless two tensors have as many elements.</summary>
+    private protected static void RequireSameLength(Tensor<float> a, Tensor<float> b)
+    {
+        if (a.Length != b.Length)
+        {
+            throw new ArgumentException($"tensors of {a.Length} and {b.Length} elements must have the same size");
+        }
+    }
+
+    /// <summary>Throws unless a tensor has the length that an operation expects.</summary>
+    private protected static void RequireLength<T>(Tensor<T> tensor, int length, string name)
+        where T : unmanaged
+    {
+        if (tensor.Length != length)
+        {
+            throw new ArgumentException($"{name} has {tensor.Length} elements, expected {length}", name);
+        }
+    }
+
+    /// <summary>Throws unless there are steps to take, one cursor and one place to write to.</summary>
+    private protected static void RequireSchedule(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
+    {
+        RequireLength(cursor, 1, nameof(cursor));
+        RequireLength(step, 1, nameof(step));
+        if (schedule.Length == 0)
+        {
+            throw new ArgumentException("the schedule is empty: a training needs at least one step", nameof(schedule));
+        }
+    }
+
+    /// <summary>p of a batch of 2p rows, and the number of values in a row.</summary>
+    private protected static (int Pairs, int Width) PairShape(Tensor<float> batch)
+    {
+        int rows = batch.Shape.IsEmpty ? 0 : batch.Shape[0];
+        if (rows == 0 || rows % 2 != 0)
+        {
+            throw new ArgumentException($"a batch of pairs needs an even number of rows, at least 2, but this one has {rows}", nameof(batch));
+        }
+
+        return (rows / 2, batch.Length / rows);
+    }
+
+    /// <summary>Rows of queries and of targets and the values in a row, once all sizes have been checked.</summary>
+    private protected static (int Rows, int Columns, int Width) NearestShape<T, TDistance>(
+        Tensor<T> queries, Tensor<T> targets, Tensor<int> nearest, Tensor<TDistance> distance)
+        where T : unmanaged
+        where TDistance : unmanaged
+    {
+        int rows = queries.Shape[0], columns = targets.Shape[0];
+        if (columns == 0)
+        {
+            throw new ArgumentException("there is no target to match with", nameof(targets));
+        }
+
+        int width = targets.Length / columns;
+        if ((long)rows * width != queries.Length)
+        {
+            throw new ArgumentException($"the queries have {(rows == 0 ? 0 : queries.Length / rows)} values each, the targets {width}", nameof(queries));
+        }
+
+        RequireLength(nearest, 2 * rows, nameof(nearest));
+        RequireLength(distance, 2 * rows, nameof(distance));
+        return (rows, columns, width);
+    }
+}
+
+/// <summary>Work that can be done again and again.</summary>
+public interface IReplay : IDisposable
+{
+    /// <summary>Queues the work once more.</summary>
+    void Run();
+}
+
+internal sealed class DirectReplay(Action work) : IReplay
+{
+    public void Run() => work();
+
+    public void Dispose()
+    {
+    }
+}

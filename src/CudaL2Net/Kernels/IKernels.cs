@@ -1,0 +1,228 @@
+namespace CudaL2Net.Kernels;
+
+/// <summary>
+/// The operations that a device offers. Activations are NHWC; filters are [out][kh][kw][in]; a batch of p pairs has 2p rows: the p first patches, then
+/// the p second ones ("sides"). Outputs are overwritten unless the text says that they are added to. No operation allocates, waits for the
+/// host or depends on host memory, so that a recorded sequence can be replayed; what changes from step to step comes in <see cref="StepParameters"/>.
+/// The same inputs give the same bits on the same device.
+/// </summary>
+public interface IKernels
+{
+    /// <summary>Gathers byte patches, turns them by one of the 8 symmetries of the square (the same for both patches of a pair) and normalizes them.</summary>
+    /// <param name="patches">All patches, [count][32][32].</param>
+    /// <param name="indices">Rows of <paramref name="patches"/>; the batch's 2p rows start at <see cref="StepParameters.BatchOffset"/>.</param>
+    /// <param name="step">The step's parameters, [1].</param>
+    /// <param name="options">Normalization, augmentation and seed.</param>
+    /// <param name="meanImage">[32][32], subtracted first by <see cref="PatchNormalization.L2Net"/>; null means zero.</param>
+    /// <param name="output">[2p][32][32][1].</param>
+    void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
+        Tensor<float> output);
+
+    /// <summary>y = x * w + bias, a cross-correlation with zero padding.</summary>
+    /// <param name="geometry">Sizes of all tensors.</param>
+    /// <param name="x">[n][h][w][in].</param>
+    /// <param name="filters">[out][kh][kw][in].</param>
+    /// <param name="bias">[out] or null.</param>
+    /// <param name="y">[n][oh][ow][out].</param>
+    void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y);
+
+    /// <summary>The gradient of <see cref="Conv2dForward"/> with respect to its input.</summary>
+    void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx);
+
+    /// <summary>The gradients of <see cref="Conv2dForward"/> with respect to filters and bias.</summary>
+    void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias);
+
+    /// <summary>
+    /// Batch normalization with the statistics of each side apart, then optionally ReLU:
+    /// y = max(0, scale (x - mean_s) / sqrt(var_s + epsilon) + shift). The running statistics are moved once for each side, in order, by
+    /// running += momentum (batch - running), with the unbiased variance.
+    /// </summary>
+    /// <param name="options">Sides, epsilon, momentum, ReLU.</param>
+    /// <param name="x">[n][...][c]; the first n / sides rows are side 1.</param>
+    /// <param name="scale">[c], or null for 1.</param>
+    /// <param name="shift">[c], or null for 0.</param>
+    /// <param name="mean">[sides][c], written.</param>
+    /// <param name="inverseDeviation">[sides][c], written: 1 / sqrt(var + epsilon).</param>
+    /// <param name="runningMean">[c], updated.</param>
+    /// <param name="runningVariance">[c], updated.</param>
+    /// <param name="y">Like <paramref name="x"/>; may not be the same memory.</param>
+    void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y);
+
+    /// <summary>The gradients of <see cref="BatchNormForward"/>. The ReLU's mask is found again from x.</summary>
+    /// <param name="options">As in the forward call.</param>
+    /// <param name="x">The forward call's input.</param>
+    /// <param name="scale">As in the forward call.</param>
+    /// <param name="shift">As in the forward call.</param>
+    /// <param name="mean">From the forward call.</param>
+    /// <param name="inverseDeviation">From the forward call.</param>
+    /// <param name="dy">The gradient of the output.</param>
+    /// <param name="dx">The gradient of the input; may be the same memory as <paramref name="dy"/>.</param>
+    /// <param name="dScale">[c], or null.</param>
+    /// <param name="dShift">[c], or null.</param>
+    void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
+        Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift);
+
+    /// <summary>y = max(0, x).</summary>
+    void ReluForward(Tensor<float> x, Tensor<float> y);
+
+    /// <summary>dx = dy where x is positive, else 0.</summary>
+    void ReluBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx);
+
+    /// <summary>
+    /// y = x m / (1 - rate), m drawn by <see cref="Numerics.Philox"/> from (seed, <see cref="Numerics.DrawPurpose.Dropout"/>, step, element div 4), word
+    /// element mod 4: an element is dropped where the draw is below rate. The same call with the gradient in place of x is its backward pass.
+    /// </summary>
+    void Dropout(in DropoutOptions options, Tensor<StepParameters> step, Tensor<float> x, Tensor<float> y);
+
+    /// <summary>
+    /// Local response normalization across channels with MatConvNet's parameters: y_c = x_c (kappa + alpha sum x_j^2)^-beta, the sum over the
+    /// channels j with c - floor((n - 1) / 2) &lt;= j &lt;= c + ceil((n - 1) / 2).
+    /// </summary>
+    void LrnForward(in LrnOptions options, Tensor<float> x, Tensor<float> y);
+
+    /// <summary>The gradient of <see cref="LrnForward"/>.</summary>
+    void LrnBackward(in LrnOptions options, Tensor<float> x, Tensor<float> dy, Tensor<float> dx);
+
+    /// <summary>y = x / sqrt(sum x^2 + 1e-10) for each row: <see cref="LrnForward"/> with n = 256, kappa = 0, alpha = 1, beta = 0.5.</summary>
+    /// <param name="x">[n][d].</param>
+    /// <param name="y">[n][d].</param>
+    void UnitVectorForward(Tensor<float> x, Tensor<float> y);
+
+    /// <summary>The gradient of <see cref="UnitVectorForward"/>.</summary>
+    void UnitVectorBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx);
+
+    /// <summary>y += x.</summary>
+    void Add(Tensor<float> x, Tensor<float> y);
+
+    /// <summary>Copies <paramref name="columns"/> columns from one matrix into another of as many rows.</summary>
+    void CopyColumns(Tensor<float> x, int xFirst, Tensor<float> y, int yFirst, int columns);
+
+    /// <summary>
+    /// L2-Net's E1 (equation 4 to 6): -1/2 (sum log s^c_ii + sum log s^r_ii), s the softmax of 2 - d over each column and row of the p x p
+    /// distances d_ij = |y2_i - y1_j|. Writes weight times the value and weight times the gradient.
+    /// </summary>
+    /// <param name="weight">Factor on value and gradient.</param>
+    /// <param name="descriptors">[2p][q].</param>
+    /// <param name="loss">[1].</param>
+    /// <param name="gradient">[2p][q]. Where a distance is 0 its gradient is taken as 0.</param>
+    void DistanceSoftmax(float weight, Tensor<float> descriptors, Tensor<float> loss, Tensor<float> gradient);
+
+    /// <summary>
+    /// L2-Net's E2: 1/2 sum over both sides and i != j of r_ij^2, R the q x q correlation matrix of the dimensions over a side's p rows.
+    /// Writes weight times the value and weight times the gradient.
+    /// </summary>
+    /// <param name="options">Which sides and which form of R.</param>
+    /// <param name="weight">Factor on value and gradient.</param>
+    /// <param name="features">[2p][q], after the last batch normalization.</param>
+    /// <param name="loss">[1].</param>
+    /// <param name="gradient">[2p][q].</param>
+    void Correlation(in CorrelationOptions options, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient);
+
+    /// <summary>
+    /// L2-Net's E3 (DIF) for one layer: -1/2 (sum log v^c_ii + sum log v^r_ii), v the column and row softmax of similarity times the inner
+    /// products g_ij = f1_i . f2_j. Writes weight times the value and weight times the gradient.
+    /// </summary>
+    /// <param name="similarity">1 is equation 10 to the letter; 1 / (values in a map) keeps the softmax from saturating.</param>
+    /// <param name="weight">Factor on value and gradient.</param>
+    /// <param name="features">[2p][...], one map a row.</param>
+    /// <param name="loss">[1].</param>
+    /// <param name="gradient">Like <paramref name="features"/>.</param>
+    void IntermediateSoftmax(float similarity, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient);
+
+    /// <summary>
+    /// For each pair i its positive distance and the hardest negative in the batch: the smallest of row i and of column i of the p x p matrix of distances
+    /// from first patches (rows) to second ones (columns), without the diagonal and without near-duplicates (distances below the threshold). Ties go to
+    /// the lower index, and to the row before the column.
+    /// </summary>
+    /// <param name="options">The distance and the near-duplicate threshold.</param>
+    /// <param name="descriptors">[2p][q].</param>
+    /// <param name="positive">[p]: distance of pair i.</param>
+    /// <param name="negative">[p]: distance of its hardest negative; infinity where there is none.</param>
+    /// <param name="negativePair">[p][2]: the hardest negative's row of <paramref name="descriptors"/> on side 1 (0 to p - 1) and on side 2 (p to 2p - 1);
+    /// -1 where there is none.</param>
+    void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative,
+        Tensor<int> negativePair);
+
+    /// <summary>
+    /// A loss on (positive, hardest negative) pairs of distances, the mean over the p pairs. Writes weight times the value and weight times the gradient
+    /// with respect to
+    /// the descriptors; pairs without a negative count 0.
+    /// </summary>
+    /// <param name="options">The loss and the distance it is on.</param>
+    /// <param name="weight">Factor on value and gradient.</param>
+    /// <param name="descriptors">[2p][q].</param>
+    /// <param name="positive">From <see cref="HardestNegative"/>.</param>
+    /// <param name="negative">From <see cref="HardestNegative"/>.</param>
+    /// <param name="negativePair">From <see cref="HardestNegative"/>.</param>
+    /// <param name="loss">[1].</param>
+    /// <param name="gradient">[2p][q].</param>
+    void Triplet(in TripletOptions options, float weight, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair,
+        Tensor<float> loss, Tensor<float> gradient);
+
+    /// <summary>
+    /// Global orthogonal regularization over the negative pairs: mean(a.n)^2 + max(0, mean((a.n)^2) - 1/q).
+    /// Writes weight times the value and weight times the gradient.
+    /// </summary>
+    /// <param name="weight">Factor on value and gradient.</param>
+    /// <param name="descriptors">[2p][q].</param>
+    /// <param name="negativePair">From <see cref="HardestNegative"/>; pairs without a negative are left out of the mean.</param>
+    /// <param name="loss">[1].</param>
+    /// <param name="gradient">[2p][q].</param>
+    void GlobalOrthogonal(float weight, Tensor<float> descriptors, Tensor<int> negativePair, Tensor<float> loss, Tensor<float> gradient);
+
+    /// <summary>One step of stochastic gradient descent with momentum on one parameter, in place.</summary>
+    /// <remarks>v = momentum v + (1 - dampening) (g + decay w), the first step v = g + decay w; w -= learningRate v.</remarks>
+    void SgdUpdate(in SgdOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> velocity, Tensor<float> parameter);
+
+    /// <summary>One step of Adam with decoupled weight decay (AdamW; with no decay it is Adam) on one parameter, in place.</summary>
+    void AdamUpdate(in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment,
+        Tensor<float> parameter);
+
+    /// <summary>Moves on to the next step, so that a replayed sequence needs nothing from the host: step = schedule[cursor], then cursor += 1. From the end of
+    /// the schedule on the last entry stays.</summary>
+    /// <param name="schedule">The parameters of all steps, [n], n at least 1.</param>
+    /// <param name="cursor">[1]: the entry to take, at least 0.</param>
+    /// <param name="step">[1], written.</param>
+    void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step);
+
+    /// <summary>For each row of <paramref name="queries"/> the nearest and second nearest row of <paramref name="targets"/> by Euclidean distance; ties go
+    /// to the lower index.</summary>
+    /// <param name="queries">[n][d].</param>
+    /// <param name="targets">[m][d], m at least 1.</param>
+    /// <param name="nearest">[n][2]: indices, -1 where m is 1.</param>
+    /// <param name="distance">[n][2]: distances, infinity where m is 1.</param>
+    void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance);
+
+    /// <summary><see cref="NearestEuclidean"/> by Hamming distance on packed bits.</summary>
+    /// <param name="queries">[n][d / 8].</param>
+    /// <param name="targets">[m][d / 8].</param>
+    /// <param name="nearest">[n][2].</param>
+    /// <param name="distance">[n][2].</param>
+    void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance);
+
+    /// <summary>Makes a network, with batch normalization folded in, ready for <see cref="INetworkPlan.Describe"/>.</summary>
+    INetworkPlan Plan(FoldedNetwork network);
+}
+
+/// <summary>A network laid out for one device: weights packed, scratch memory held.</summary>
+public interface INetworkPlan : IDisposable
+{
+    /// <summary>Normalizes and describes byte patches.</summary>
+    /// <param name="patches">n x 32 x 32 bytes in host memory.</param>
+    /// <param name="descriptors">n x d unit vectors in host memory, row i at i x <paramref name="stride"/>.</param>
+    /// <param name="stride">Floats from one descriptor to the next, at least d.</param>
+    void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride);
+
+    /// <summary>Normalizes and describes byte patches by the signs of their descriptors.</summary>
+    /// <param name="patches">n x 32 x 32 bytes in host memory.</param>
+    /// <param name="signs">n x d / 8 bytes in host memory, row i at i x <paramref name="stride"/>: bit j of byte k is dimension 8k + j, set where the value is
+    /// above 0.</param>
+    /// <param name="stride">Bytes from one row to the next, at least d / 8.</param>
+    void DescribeSigns(ReadOnlySpan<byte> patches, Span<byte> signs, int stride);
+
+    /// <summary>Normalizes and describes patches that are on the device; queued like any operation.</summary>
+    /// <param name="patches">[n][32 x 32].</param>
+    /// <param name="descriptors">[n][d], unit vectors.</param>
+    void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors);
+}

@@ -1,0 +1,150 @@
+namespace CudaL2Net.Kernels;
+
+/// <summary>A dense, row-major array in the memory of one <see cref="Kernels.Device"/>.</summary>
+/// <typeparam name="T">Element type: <see cref="float"/>, <see cref="int"/>, <see cref="byte"/> or a plain struct.</typeparam>
+/// <remarks>
+/// Activations are NHWC, filters [out][kh][kw][in], descriptors [n][d]. The memory starts at a multiple of 64 bytes and is zero at first.
+/// </remarks>
+public sealed unsafe class Tensor<T> : IDisposable
+    where T : unmanaged
+{
+    private readonly int[] shape;
+    private readonly bool owned;
+    private T* pointer;
+
+    internal Tensor(Device device, ReadOnlySpan<int> shape)
+    {
+        Device = device;
+        this.shape = shape.ToArray();
+        Length = CheckedLength(shape);
+        owned = true;
+        pointer = (T*)device.AllocateBytes((nuint)Length * (nuint)sizeof(T));
+    }
+
+    private Tensor(Device device, T* pointer, int length, int[] shape)
+    {
+        Device = device;
+        this.shape = shape;
+        this.pointer = pointer;
+        Length = length;
+    }
+
+    /// <summary>The device whose memory this is.</summary>
+    public Device Device { get; }
+
+    /// <summary>The extent of each dimension, slowest first.</summary>
+    public ReadOnlySpan<int> Shape => shape;
+
+    /// <summary>The number of elements.</summary>
+    public int Length { get; }
+
+    /// <summary>The address of the first element in the device's address space.</summary>
+    internal T* Pointer => pointer != null || Length == 0 ? pointer : throw new ObjectDisposedException(nameof(Tensor<>));
+
+    /// <summary>Copies <paramref name="source"/> from host memory.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public void Write(ReadOnlySpan<T> source)
+    {
+        CheckHostLength(source.Length);
+        fixed (T* host = source)
+        {
+            Device.CopyToDevice(Pointer, host, (nuint)Length * (nuint)sizeof(T));
+        }
+    }
+
+    /// <summary>Copies to host memory, after all work queued on the device has been done.</summary>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public void Read(Span<T> destination)
+    {
+        CheckHostLength(destination.Length);
+        fixed (T* host = destination)
+        {
+            Device.CopyToHost(host, Pointer, (nuint)Length * (nuint)sizeof(T));
+        }
+    }
+
+    /// <summary>Copies a tensor of as many elements on the same device.</summary>
+    internal void CopyFrom(Tensor<T> source)
+    {
+        source.CheckHostLength(Length);
+        Device.CopyOnDevice(Pointer, source.Pointer, (nuint)Length * (nuint)sizeof(T));
+    }
+
+    /// <summary>The contents as a new host array.</summary>
+    public T[] ToArray()
+    {
+        var values = new T[Length];
+        Read(values);
+        return values;
+    }
+
+    /// <summary>Sets every byte to zero.</summary>
+    public void Clear() => Device.Clear(Pointer, (nuint)Length * (nuint)sizeof(T));
+
+    /// <summary>Rows <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/> of the first dimension, sharing this memory.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The rows do not lie inside the tensor.</exception>
+    public Tensor<T> Rows(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + count, shape[0]);
+        int row = shape[0] == 0 ? 0 : Length / shape[0];
+        int[] view = [count, .. shape.AsSpan(1)];
+        return new Tensor<T>(Device, Pointer + ((long)start * row), count * row, view);
+    }
+
+    /// <summary>Elements from <paramref name="start"/> on as a tensor of another shape, sharing this memory.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The elements do not lie inside the tensor.</exception>
+    internal Tensor<T> View(int start, params ReadOnlySpan<int> viewShape)
+    {
+        int length = CheckedLength(viewShape);
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length);
+        return new Tensor<T>(Device, Pointer + start, length, viewShape.ToArray());
+    }
+
+    /// <summary>Gives the memory back. Views made by <see cref="Rows"/> end with the tensor they came from.</summary>
+    public void Dispose()
+    {
+        if (owned && pointer != null)
+        {
+            Device.FreeBytes(pointer);
+        }
+
+        pointer = null;
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees the memory of a tensor that was never disposed.</summary>
+    ~Tensor()
+    {
+        if (owned && pointer != null)
+        {
+            Device.FreeBytes(pointer);
+        }
+    }
+
+    private static int CheckedLength(ReadOnlySpan<int> shape)
+    {
+        long length = 1;
+        foreach (int extent in shape)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(extent);
+            length *= extent;
+            if (length > int.MaxValue)
+            {
+                throw new ArgumentException($"a tensor of shape [{string.Join(", ", shape.ToArray())}] has more than {int.MaxValue} elements");
+            }
+        }
+
+        return (int)length;
+    }
+
+    private void CheckHostLength(int length)
+    {
+        if (length != Length)
+        {
+            throw new ArgumentException($"the host array has {length} elements, the tensor [{string.Join(", ", shape)}] has {Length}");
+        }
+    }
+}

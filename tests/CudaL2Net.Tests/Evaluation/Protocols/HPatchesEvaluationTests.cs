@@ -1,0 +1,159 @@
+using CudaL2Net.Evaluation.Protocols;
+using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Imaging.Data;
+using CudaL2Net.Imaging.Description;
+using CudaL2Net.Kernels;
+using CudaL2Net.Tests.Imaging.Data;
+using CudaL2Net.Tests.Imaging.Description;
+using CudaL2Net.Tests.Reference;
+
+namespace CudaL2Net.Tests.Evaluation.Protocols;
+
+public sealed class HPatchesEvaluationTests
+{
+    private static readonly string[] Sequences = ["v_d", "i_a", "v_c", "i_b"];
+
+    private TemporaryFolder folder = null!;
+    private Device device = null!;
+
+    [OneTimeSetUp]
+    public void WriteData()
+    {
+        device = Device.Open("cpu");
+        folder = new TemporaryFolder();
+        int[] rows = [45, 30, 40, 25];
+        for (int s = 0; s < Sequences.Length; s++)
+        {
+            HPatchesFolder.Write(folder[Sequences[s]], rows[s], seed: s + 1, flatRow: 3);
+        }
+
+        HPatchesFolder.WriteTasks(folder.Path, "a", Sequences, rows, pairs: 60, queries: 15, distractors: 118);
+    }
+
+    [OneTimeTearDown]
+    public void RemoveData()
+    {
+        device.Dispose();
+        folder.Dispose();
+    }
+
+    [Test]
+    public void EveryScoreEqualsAPlainSecondImplementation([Values(0, 1, 2, 3)] int which)
+    {
+        IPatchDescriber method = new IPatchDescriber[] { new FewPixels(6, 20), new FewPixels(2, 60), new FewBits(), new Constant() }[which];
+        EvaluationRun run = Evaluate(new HPatchesOptions(), method);
+        var plain = new PlainHPatches(folder.Path, "a", Sequences, method);
+
+        (double Python, double Matlab, double Auc)[] verification = [.. plain.Verification()];
+        Check("verification, mAP", verification.Select(score => score.Python), mean: true);
+        Check("verification, mAP (MATLAB)", verification.Select(score => score.Matlab), mean: true);
+        Check("verification, AUC", verification.Select(score => score.Auc), mean: true);
+
+        Check("matching, mAP", Columns(kind => level => plain.Matching(level, kind).Python));
+        Check("matching, mAP (MATLAB)", Columns(kind => level => plain.Matching(level, kind).Matlab));
+        for (int level = 0; level < 3; level++)
+        {
+            Check($"matching, mAP by sequence, {HPatchesEvaluation.Levels[level]}", Sequences.Select(name => plain.Matching(name, level).Python), mean: true);
+        }
+
+        // The pool of 100 ends within the distractors, the larger ones take all of them.
+        Check("retrieval, mAP among 20000", Columns(kind => level => plain.Retrieval(level, 20_000, kind).Python));
+        Check("retrieval, mAP among 20000 (MATLAB)", Columns(kind => level => plain.Retrieval(level, 20_000, kind).Matlab));
+        double small = Enumerable.Range(0, 3).Average(level => plain.Retrieval(level, 100).Python);
+        double large = Enumerable.Range(0, 3).Average(level => plain.Retrieval(level, 20_000).Python);
+        Check("retrieval, mAP by pool size", [small, .. Enumerable.Repeat(large, 6)], mean: true);
+
+        ScoreTable summary = run.Tables[0];
+        Assert.That(summary.Columns, Is.EqualTo(new[] { "verification", "matching", "retrieval" }));
+        double[] means = [verification.Average(score => score.Python), Enumerable.Range(0, 3).Average(level => plain.Matching(level).Python), large];
+        Assert.That(summary.Rows[0].Values, Is.EqualTo(means).Within(1e-9));
+        Assert.That(run.Curves, Has.Count.EqualTo(6));
+
+        void Check(string title, IEnumerable<double> expected, bool mean = false)
+        {
+            double[] values = [.. expected];
+            ScoreTable table = run.Tables.Single(table => table.Title == title);
+            Assert.That(table.Rows[0].Values, Is.EqualTo(mean ? [.. values, values.Average()] : values).Within(1e-9), title);
+            Assert.That(table.Columns, Has.Count.EqualTo(table.Rows[0].Values.Count));
+        }
+
+        // Easy, hard, tough, illum, view, mean.
+        static IEnumerable<double> Columns(Func<string, Func<int, double>> score) => Enumerable.Range(0, 3).Select(score(""))
+            .Concat(new[] { "i_", "v_", "" }.Select(kind => Enumerable.Range(0, 3).Average(score(kind))));
+    }
+
+    [Test]
+    public void PerfectDescriptorsScoreOne()
+    {
+        EvaluationRun run = Evaluate(new HPatchesOptions(), new RawDescriber());
+
+        // The flat row of a sequence is the same in all of its strips, and in every other sequence.
+        Assert.That(run.Tables[0].Rows[0].Values[1], Is.EqualTo(1).Within(1e-9));
+        Assert.That(run.Tables[0].Rows[0].Values[0], Is.GreaterThan(0.95));
+        Assert.That(run.Tables[0].Rows[0].Values[2], Is.GreaterThan(0.95));
+    }
+
+    [Test]
+    public void DescriptorsThatDoNotFitIntoMemoryScoreTheSame()
+    {
+        var method = new FewPixels(2, 60);
+        EvaluationRun once = Evaluate(new HPatchesOptions { Tasks = HPatchesTask.Verification }, method);
+        foreach (long limit in new[] { 1L, 2 * 6 * 70 * 2 * sizeof(float) })
+        {
+            EvaluationRun parts = Evaluate(new HPatchesOptions { Tasks = HPatchesTask.Verification, MemoryLimit = limit }, method);
+            Assert.That(parts.ToCsv(), Is.EqualTo(once.ToCsv()));
+        }
+    }
+
+    [Test]
+    public void TasksAndMethodsMayBeChosen()
+    {
+        EvaluationRun run = Evaluate(new HPatchesOptions { Tasks = HPatchesTask.Matching, Split = "view" }, new FewBits(), new Constant());
+        Assert.That(run.Tables.Select(table => table.Title), Has.All.Contains("mAP").Or.Contains("right"));
+        Assert.That(run.Tables[0].Columns, Is.EqualTo(new[] { "matching" }));
+        ScoreTable overall = run.Tables.Single(table => table.Title == "matching, mAP");
+        Assert.That(overall.Rows.Select(row => row.Method), Is.EqualTo(new[] { "16 bits", "constant" }));
+        Assert.That((overall.Rows[0].Values[3], overall.Rows[0].Values[4]), Is.EqualTo(((double?)null, overall.Rows[0].Values[5])));
+        Assert.That(run.Curves, Is.Empty);
+        Assert.That(run.Tables.Single(table => table.Title == "matching, mAP by sequence, easy").Columns, Is.EqualTo(new[] { "v_c", "v_d", "mean" }));
+    }
+
+    [Test]
+    public void DrawnTasksTakeThePlaceOfMissingFiles()
+    {
+        var options = new HPatchesOptions { Split = "full", Pairs = 100, Queries = 10, Distractors = 30 };
+        EvaluationRun run = Evaluate(options, new FewPixels(6, 20));
+        Assert.That(run.Settings["verification pairs"], Does.Contain("seed 42").And.Contain("100"));
+        Assert.That(run.Settings["retrieval patches"], Does.Contain("10 queries"));
+        Assert.That(run.Tables.SelectMany(table => table.Rows[0].Values), Is.All.InRange(0.0, 1.0));
+    }
+
+    [Test]
+    public void DamagedStripsAreNamed()
+    {
+        string path = folder["i_b/t4.png"];
+        byte[] whole = File.ReadAllBytes(path);
+        try
+        {
+            File.WriteAllBytes(path, whole[..(whole.Length / 2)]);
+            Assert.That(() => Evaluate(new HPatchesOptions(), new FewBits()), Throws.TypeOf<InvalidDataException>().With.Message.Contains("t4.png"));
+            HPatchesFolder.WriteStrip(path, HPatchesFolder.MakeStrip(24, 8));
+            Assert.That(
+                () => Evaluate(new HPatchesOptions(), new FewBits()),
+                Throws.TypeOf<InvalidDataException>().With.Message.Contains("t4.png").And.Message.Contains("24"));
+        }
+        finally
+        {
+            File.WriteAllBytes(path, whole);
+        }
+    }
+
+    [Test]
+    public void CancellationStops() => Assert.That(
+        () => new HPatchesEvaluation(HPatchesDataset.Open(folder.Path), device, new HPatchesOptions())
+            .Evaluate([new FewBits()], cancellation: new CancellationToken(canceled: true)),
+        Throws.InstanceOf<OperationCanceledException>());
+
+    private EvaluationRun Evaluate(HPatchesOptions options, params IPatchDescriber[] methods) =>
+        new HPatchesEvaluation(HPatchesDataset.Open(folder.Path), device, options).Evaluate(methods);
+}

@@ -1,0 +1,132 @@
+using System.Numerics;
+using CudaL2Net.Kernels;
+using CudaL2Net.Numerics;
+using CudaL2Net.Tests.Reference;
+
+namespace CudaL2Net.Tests.Kernels.Operations;
+
+public sealed class NearestTests(string device) : OperationTests(device)
+{
+    [Test]
+    public void EuclideanMatchesTheReference([Values(1, 2, 65, 130)] int queries, [Values(1, 2, 31, 33, 500)] int targets, [Values(1, 5, 128)] int width)
+    {
+        float[] a = Samples.Gaussian(1, queries * width), b = Samples.Gaussian(2, targets * width);
+        (int[] indices, float[] distances) = Euclidean(a, b, width);
+        for (int i = 0; i < queries; i++)
+        {
+            double[] all = Enumerable.Range(0, targets).Select(j => PlainDistance(a, b, width, i, j)).ToArray();
+            double[] sorted = [.. all.Order(), double.PositiveInfinity];
+            for (int rank = 0; rank < 2; rank++)
+            {
+                int index = indices[(2 * i) + rank];
+                if (rank == 1 && targets == 1)
+                {
+                    Assert.That((index, distances[(2 * i) + 1]), Is.EqualTo((-1, float.PositiveInfinity)));
+                    continue;
+                }
+
+                // The row that is named has the distance of this rank, up to the rounding of |b|^2 - 2 a.b.
+                double scale = 1 + sorted[rank];
+                Assert.That((double)distances[(2 * i) + rank], Is.EqualTo(sorted[rank]).Within(1e-5 * scale));
+                Assert.That(all[index], Is.EqualTo(sorted[rank]).Within(1e-5 * scale));
+            }
+
+            Assert.That(targets == 1 || indices[2 * i] != indices[(2 * i) + 1], Is.True);
+        }
+    }
+
+    [Test]
+    public void EqualTargetsGoToTheLowerIndexAndARowIsAtDistanceZeroFromItself()
+    {
+        float[] row = Samples.UnitRows(1, 1, 128), other = Samples.UnitRows(2, 1, 128);
+        (int[] indices, float[] distances) = Euclidean(row, [.. other, .. row, .. other, .. row, .. row], 128);
+        Assert.That(indices, Is.EqualTo(new[] { 1, 3 }));
+        Assert.That(distances, Is.All.Zero);
+    }
+
+    [Test]
+    public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41, 257)] int width)
+    {
+        byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
+        int[][] result = Hamming(a, b, width);
+        for (int i = 0; i < queries; i++)
+        {
+            (int Bits, int Index)[] sorted = Enumerable.Range(0, targets)
+                .Select(j => (Enumerable.Range(0, width).Sum(k => BitOperations.PopCount((uint)(a[(i * width) + k] ^ b[(j * width) + k]))), j))
+                .Append((int.MaxValue, -1)).Order().ToArray();
+            Assert.That(result[0][2 * i], Is.EqualTo(sorted[0].Index));
+            Assert.That(result[0][(2 * i) + 1], Is.EqualTo(sorted[1].Index));
+            Assert.That(result[1][2 * i], Is.EqualTo(sorted[0].Bits));
+            Assert.That(result[1][(2 * i) + 1], Is.EqualTo(sorted[1].Bits));
+        }
+    }
+
+    [Test]
+    public void HammingTellsTheLargestDistancesApartAndEqualTargetsGoToTheLowerIndex()
+    {
+        // Of 256 bits: one differs in all, one in 255, and from target 200 on all differ in 254; target 300 and 301 are the query itself.
+        byte[] query = Bytes(1, 32), opposite = [.. query.Select(value => (byte)~value)], almost = [.. opposite], near = [.. opposite];
+        almost[31] ^= 128;
+        near[0] ^= 3;
+        byte[] far = [.. opposite, .. almost, .. Enumerable.Repeat(opposite, 198).SelectMany(row => row)];
+        Assert.That(Hamming(query, far, 32), Is.EqualTo(new[] { new[] { 1, 0 }, [255, 256] }));
+        byte[] nearer = [.. far, .. Enumerable.Repeat(near, 100).SelectMany(row => row)];
+        Assert.That(Hamming(query, nearer, 32), Is.EqualTo(new[] { new[] { 200, 201 }, [254, 254] }));
+        Assert.That(Hamming(query, [.. nearer, .. query, .. query, .. query], 32), Is.EqualTo(new[] { new[] { 300, 301 }, [0, 0] }));
+    }
+
+    [Test]
+    public void EqualBitsGoToTheLowerIndex()
+    {
+        byte[] row = Bytes(1, 32);
+        int[][] result = Hamming([.. Enumerable.Repeat(row, 20).SelectMany(bits => bits)], [.. Enumerable.Repeat(row, 150).SelectMany(bits => bits)], 32);
+        Assert.That(result[0], Is.EqualTo(Enumerable.Range(0, 40).Select(i => i % 2)));
+        Assert.That(result[1], Is.All.Zero);
+    }
+
+    [Test]
+    public void DescriptorsOfDifferentLengthAndEmptyTargetsAreRefused()
+    {
+        using Device device = Open();
+        using Tensor<float> queries = device.Allocate<float>(2, 128), targets = device.Allocate<float>(2, 256), none = device.Allocate<float>(0, 128);
+        using Tensor<int> nearest = device.Allocate<int>(2, 2);
+        using Tensor<float> distance = device.Allocate<float>(2, 2);
+        Assert.That(
+            () => device.Kernels.NearestEuclidean(queries, targets, nearest, distance),
+            Throws.ArgumentException.With.Message.Contains("128").And.Message.Contains("256"));
+        Assert.That(() => device.Kernels.NearestEuclidean(queries, none, nearest, distance), Throws.ArgumentException.With.Message.Contains("no target"));
+    }
+
+    private static double PlainDistance(float[] a, float[] b, int width, int i, int j) =>
+        Math.Sqrt(Enumerable.Range(0, width).Sum(k => Math.Pow((double)a[(i * width) + k] - b[(j * width) + k], 2)));
+
+    private static byte[] Bytes(ulong seed, int count)
+    {
+        var stream = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
+        return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
+    }
+
+    private (int[] Indices, float[] Distances) Euclidean(float[] a, float[] b, int width)
+    {
+        int[] indices = [];
+        float[][] result = RunOnDevice(device =>
+        {
+            using Tensor<float> queries = device.Upload<float>(a, a.Length / width, width), targets = device.Upload<float>(b, b.Length / width, width);
+            using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2);
+            Tensor<float> distance = device.Allocate<float>(a.Length / width, 2);
+            device.Kernels.NearestEuclidean(queries, targets, nearest, distance);
+            indices = nearest.ToArray();
+            return [distance];
+        });
+        return (indices, result[0]);
+    }
+
+    private int[][] Hamming(byte[] a, byte[] b, int width)
+    {
+        using Device device = Open();
+        using Tensor<byte> queries = device.Upload<byte>(a, a.Length / width, width), targets = device.Upload<byte>(b, b.Length / width, width);
+        using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2), distance = device.Allocate<int>(a.Length / width, 2);
+        device.Kernels.NearestHamming(queries, targets, nearest, distance);
+        return [nearest.ToArray(), distance.ToArray()];
+    }
+}

@@ -1,0 +1,160 @@
+using CudaL2Net.Autograd;
+using CudaL2Net.Data;
+using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
+using CudaL2Net.Tests.Reference;
+using CudaL2Net.Tests.Training;
+using CudaL2Net.Training;
+
+namespace CudaL2Net.Tests.Networks;
+
+public sealed class L2NetTests
+{
+    private static readonly byte[] Patches = TrainingData.Blobs(37, views: 1).Pixels;
+
+    [Test]
+    public void InferenceAgreesWithTheSameLayersOnTheTape()
+    {
+        using Device device = Device.Open("cpu");
+        TowerWeights tower = RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with
+        {
+            Bias = true,
+            LearnedAffine = [true, false, true, false, true, false, true]
+        }, 3));
+        using var model = new L2Net(new ModelFile(Architecture.L2Net, [tower], 10, new Dictionary<string, string>()), device);
+        float[] described = model.Describe(Patches, 32);
+
+        using var tape = new Tape(device);
+        using Tensor<byte> patches = device.Upload<byte>(Patches, 37, 32, 32);
+        using Tensor<int> indices = device.Upload<int>([.. Enumerable.Range(0, 37), 0]);
+        using Tensor<StepParameters> step = device.Allocate<StepParameters>(1);
+        Variable input = tape.GatherPatches(patches, indices, step, new GatherOptions(PatchNormalization.PerPatch, PatchAugmentation.None, 1), null, 38);
+        Variable unit = tape.UnitVector(TrainedTower.RecordFrozen(tape, input, tower));
+        tape.Forward();
+        float[] recorded = unit.Value.ToArray();
+        for (int i = 0; i < described.Length; i++)
+        {
+            Assert.That(described[i], Is.EqualTo(recorded[i]).Within(1e-5f));
+        }
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void CudaDescribesLikeTheCpu([Values] Architecture architecture)
+    {
+        CudaDriver.Require();
+        int side = architecture == Architecture.L2Net ? 32 : 64;
+        ModelFile file = new(
+            architecture,
+            [.. Enumerable.Range(1, architecture == Architecture.L2Net ? 1 : 2).Select(
+                seed => RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with { Bias = true }, (ulong)seed)))],
+            10, new Dictionary<string, string>());
+        ReadOnlySpan<byte> patches = Patches.AsSpan(0, 3 * side * side);
+        using Device cpu = Device.Open("cpu"), cuda = Device.Open("cuda");
+        using L2Net onCpu = new(file, cpu), onCuda = new(file, cuda);
+        Assert.That(onCuda.Describe(patches, side), Is.EqualTo(onCpu.Describe(patches, side)).Within(1e-5f));
+    }
+
+    [Test]
+    public void ManyPatchesAreDescribedLikeEachAlone()
+    {
+        using Device device = Device.Open("cpu");
+        using var model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        byte[] many = [.. Enumerable.Range(0, 600).SelectMany(i => Patches.AsSpan(i % 37 * PatchSet.Area, PatchSet.Area).ToArray())];
+        float[] all = model.Describe(many, 32);
+        Assert.That(all[(599 * 128)..], Is.EqualTo(model.Describe(Patches.AsSpan(599 % 37 * PatchSet.Area, PatchSet.Area), 32)).Within(1e-6f));
+    }
+
+    [Test]
+    public void AFlatPatchHasAFiniteDescriptor()
+    {
+        using Device device = Device.Open("cpu");
+        using var model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        Assert.That(model.Describe(new byte[PatchSet.Area], 32), Has.All.Matches<float>(float.IsFinite));
+    }
+
+    [Test]
+    public void CentreSurroundIsTwoUnitVectorsOfReducedPatchAndCentre()
+    {
+        using Device device = Device.Open("cpu");
+        using var model = L2Net.CreateRandom(Architecture.CentreSurround, 1, device);
+        var patch = new byte[64 * 64];
+        for (int i = 0; i < patch.Length; i++)
+        {
+            patch[i] = Patches[i];
+        }
+
+        float[] both = model.Describe(patch, 64);
+        Assert.That(both, Has.Length.EqualTo(256));
+        Assert.That(both[..128].Sum(v => v * v), Is.EqualTo(1).Within(1e-5));
+        Assert.That(both[128..].Sum(v => v * v), Is.EqualTo(1).Within(1e-5));
+        var centre = new byte[PatchSet.Area];
+        PatchResize.CropCentre(patch, 64, centre);
+        using var right = new L2Net(new ModelFile(Architecture.L2Net, [model.File.Towers[1]], 10, new Dictionary<string, string>()), device);
+        Assert.That(both[128..], Is.EqualTo(right.Describe(centre, 32)).Within(1e-6f));
+        Assert.That(() => model.Describe(Patches, 32), Throws.ArgumentException.With.Message.Contains("64 x 64"));
+    }
+
+    [Test]
+    public void BitsAreTheSignsOfTheDescriptor()
+    {
+        byte[] bits = L2Net.Binarize([1, 0, -1, 2, 3, -4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1e-9f]);
+        Assert.That(bits, Is.EqualTo(new byte[] { 0b0001_1001, 0b1000_0000 }));
+    }
+
+    [TestCase(31)]
+    [TestCase(128)]
+    public void OtherSidesAreRefused(int side)
+    {
+        using Device device = Device.Open("cpu");
+        using var model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        Assert.That(() => model.Describe(new byte[side * side], side), Throws.ArgumentException.With.Message.Contains("32 x 32"));
+    }
+
+    [TestCase(false, 0f)]
+    [TestCase(true, 2e-3f)]
+    public void AModelFileGivesTheSameDescriptors(bool half, float tolerance)
+    {
+        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"model-{Guid.NewGuid():N}.safetensors");
+        using Device device = Device.Open("cpu");
+        using var model = L2Net.CreateRandom(Architecture.L2Net, 5, device);
+        try
+        {
+            model.File.Write(path, half);
+            using var read = L2Net.Load(path, device);
+            Assert.That(read.Describe(Patches, 32), Is.EqualTo(model.Describe(Patches, 32)).Within(tolerance));
+            Assert.That((read.PatchScale, read.Metadata["preset"]), Is.EqualTo((10.0, "untrained")));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Test]
+    public void FiltersAreOrthogonalWithGain()
+    {
+        LayerWeights layer = TowerWeights.Initialize(TowerSettings.Default, 1).Layers[1];
+        double Dot(int a, int b) => Enumerable.Range(0, 288).Sum(k => (double)layer.Filters[(a * 288) + k] * layer.Filters[(b * 288) + k]);
+        Assert.That(Dot(3, 3), Is.EqualTo(0.36).Within(1e-6));
+        Assert.That(Dot(3, 17), Is.EqualTo(0).Within(1e-6));
+    }
+
+    private static TowerWeights RandomStatistics(TowerWeights tower)
+    {
+        var random = new Random(1);
+        return tower with
+        {
+            Layers = [.. tower.Layers.Select(layer => layer with
+            {
+                Bias = Draw(layer.Bias!.Length, -0.1f, 0.1f),
+                Scale = layer.Scale == null ? null : Draw(layer.Scale.Length, 0.5f, 1.5f),
+                Shift = layer.Shift == null ? null : Draw(layer.Shift.Length, -0.2f, 0.2f),
+                RunningMean = Draw(layer.RunningMean.Length, -0.1f, 0.1f),
+                RunningVariance = Draw(layer.RunningVariance.Length, 0.3f, 0.8f),
+            })],
+        };
+
+        float[] Draw(int length, float low, float high) => [.. Enumerable.Range(0, length).Select(_ => low + ((high - low) * random.NextSingle()))];
+    }
+}
