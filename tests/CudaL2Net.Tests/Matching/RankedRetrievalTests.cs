@@ -1,4 +1,3 @@
-using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Numerics;
 

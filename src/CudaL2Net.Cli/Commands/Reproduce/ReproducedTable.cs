@@ -3,7 +3,6 @@ using System.Text;
 using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Evaluation.Reports;
 using CudaL2Net.Evaluation.Results;
-using CudaL2Net.Matching;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;

@@ -6,7 +6,6 @@ using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
-using CudaL2Net.Matching;
 using CudaL2Net.Networks;
 using CudaL2Net.Training;
 

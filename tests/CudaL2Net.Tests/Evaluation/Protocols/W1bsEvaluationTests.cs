@@ -3,7 +3,6 @@ using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Imaging.Description;
-using CudaL2Net.Matching;
 using CudaL2Net.Tests.Imaging.Data;
 
 namespace CudaL2Net.Tests.Evaluation.Protocols;
