@@ -1,11 +1,11 @@
 // The one include of every kernel file: the CUDA language for
 //   nvcc, NVRTC               the vendor's own headers
 //   clang without a toolkit   clang_cuda.cuh
-//   an ordinary C++ compiler  emulator.h (-DCUDA_EMU): the kernels run on the CPU
+//   an ordinary C++ compiler  tests/emulator/fibers/emulator.h (-DCUDA_EMU): the kernels run on the CPU
 // and what all of them share: dynamic shared memory, unrolling, vector accesses, the table of kernels.
 #pragma once
 #if defined(CUDA_EMU)
-#include "emulator.h"
+#include "fibers/emulator.h"
 #define VEC_D static inline
 #elif defined(__clang__) && defined(__CUDA__) && !defined(__CUDACC__)
 #define CUDA_COMPAT_CLANG 1

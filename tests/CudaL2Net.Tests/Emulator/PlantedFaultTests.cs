@@ -2,7 +2,7 @@ using CudaL2Net.Interop;
 
 namespace CudaL2Net.Tests.Emulator;
 
-/// <summary>Kernels that are wrong on purpose (<c>kernels/emulator/faults.cu</c>): the emulation must notice. The sanitizers' share is in
+/// <summary>Kernels that are wrong on purpose (<c>tests/emulator/replay/faults.cu</c>): the emulation must notice. The sanitizers' share is in
 /// <c>./build.sh sanitize</c>.</summary>
 [Category("Cuda")]
 public sealed class PlantedFaultTests

@@ -4,7 +4,7 @@ using CudaL2Net.Interop;
 
 namespace CudaL2Net.Tests.Emulator;
 
-/// <summary>The emulator's machine for PTX (<c>kernels/emulator/ptx_machine.cpp</c>): instructions as the PTX ISA defines them, branches, barriers, and what
+/// <summary>The emulator's machine for PTX (<c>tests/emulator/ptx</c>): instructions as the PTX ISA defines them, branches, barriers, and what
 /// must end a launch.</summary>
 [Category("Cuda")]
 public sealed class PtxMachineTests

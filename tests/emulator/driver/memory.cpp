@@ -1,8 +1,8 @@
-#include "memory.h"
+#include "driver/memory.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "numbers.h"
+#include "fibers/numbers.h"
 
 namespace emu {
 namespace {

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include "numbers.h"
+#include "fibers/numbers.h"
 
 #define __global__
 #define __device__
@@ -215,4 +215,4 @@ struct Registration {
 }  // namespace emu
 #define EMU_KERNEL(name) static emu::Registration emu_registration_##name(#name, &emu::Call<&name>::run, emu::Call<&name>::parameters, emu::Call<&name>::sizes)
 
-#include "device_functions.h"
+#include "fibers/device_functions.h"

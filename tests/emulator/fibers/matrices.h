@@ -2,7 +2,7 @@
 #pragma once
 #include <stdint.h>
 #include <string.h>
-#include "numbers.h"
+#include "fibers/numbers.h"
 
 namespace emu {
 struct Fragments {

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <memory>
 #include <string>
-#include "emulator.h"
+#include "fibers/emulator.h"
 
 namespace emu {
 // The registered kernel of that name, or null.

@@ -1,7 +1,7 @@
 // Runs PTX itself, what a GPU is given, warp by warp: 32 lanes an instruction, the sides of a branch one after the other until they meet.
 #pragma once
-#include "ptx_program.h"
-#include "scheduler.h"
+#include "ptx/program.h"
+#include "fibers/scheduler.h"
 
 namespace emu {
 // Between these two the calling OS thread runs blocks of a launch of a program; what went wrong in one is returned, else an empty string.

@@ -1,6 +1,6 @@
-#include "ptx.h"
+#include "ptx/module.h"
 #include <stdlib.h>
-#include "ptx_tokens.h"
+#include "ptx/tokens.h"
 
 namespace emu {
 namespace {

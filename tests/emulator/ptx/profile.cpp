@@ -1,9 +1,9 @@
-#include "ptx_profile.h"
+#include "ptx/profile.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <map>
-#include "ptx_program.h"
+#include "ptx/program.h"
 
 namespace emu {
 namespace {

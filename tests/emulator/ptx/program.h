@@ -5,7 +5,7 @@
 #include <mutex>
 #include <string>
 #include <vector>
-#include "ptx.h"
+#include "ptx/module.h"
 
 namespace emu {
 struct Warp;

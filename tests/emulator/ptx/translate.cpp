@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
-#include "ptx_program.h"
-#include "ptx_tokens.h"
+#include "ptx/program.h"
+#include "ptx/tokens.h"
 
 namespace emu {
 namespace {

@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
-#include "record.h"
+#include "replay/record.h"
 
 namespace emu {
 namespace {

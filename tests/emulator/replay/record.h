@@ -1,8 +1,8 @@
 // A file of launches with all the memory that they can reach, to be run again by replay.cpp under a sanitizer.
 #pragma once
 #include <vector>
-#include "memory.h"
-#include "scheduler.h"
+#include "driver/memory.h"
+#include "fibers/scheduler.h"
 
 namespace emu {
 // Adds a launch to the file that CUDAL2NET_EMULATOR_RECORD names, unless one like it is there: before it runs, for it may change its memory. One that then

@@ -10,7 +10,7 @@
 #include <map>
 #include <string>
 #include <vector>
-#include "record.h"
+#include "replay/record.h"
 
 using namespace emu;
 

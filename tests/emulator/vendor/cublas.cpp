@@ -2,7 +2,7 @@
 // stream and a workspace must have been set, in this order, for setting a stream takes the workspace away.
 #include <mutex>
 #include <set>
-#include "library.h"
+#include "vendor/library.h"
 
 using namespace emu;
 

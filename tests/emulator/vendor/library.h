@@ -6,8 +6,8 @@
 #include <string.h>
 #include <functional>
 #include <vector>
-#include "errors.h"
-#include "numbers.h"
+#include "driver/errors.h"
+#include "fibers/numbers.h"
 
 #define API extern "C" __attribute__((visibility("default")))
 

@@ -1,0 +1,126 @@
+using System.Text.RegularExpressions;
+
+namespace CudaL2Net.Build;
+
+/// <summary>
+/// Installs what the system lacks, on Debian and Ubuntu: the kernels' compilers; GTK 3, which OpenCV's library needs; and a font for plots. Elsewhere, or
+/// without an administrator's rights, it says what to install.
+/// </summary>
+internal static class Setup
+{
+    private const string Gtk = "libgtk-3.so.0";
+
+    /// <summary>Installs all that is missing, in one go.</summary>
+    /// <param name="emulator">Also what compiles the emulated driver.</param>
+    public static void Install(bool emulator)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+
+        bool clang = Compilers.Device() == null, host = emulator && Compilers.CanEmulate && Compilers.Host() == null;
+        bool font = !Directory.Exists("/usr/share/fonts") || !Directory.EnumerateFiles("/usr/share/fonts", "*.?tf", SearchOption.AllDirectories).Any();
+        string[] missing = [.. clang ? ["clang"] : (string[])[], .. host ? ["g++"] : (string[])[], .. Loads(Gtk) ? [] : (string[])["GTK 3"],
+            .. font ? ["a TrueType font"] : (string[])[]];
+        if (missing.Length == 0)
+        {
+            return;
+        }
+
+        string what = string.Join(", ", missing);
+        if (!File.Exists("/usr/bin/apt-get"))
+        {
+            Console.Error.WriteLine($"warning: missing on this system: {what}. Install these with your system's package tool (the font: DejaVu, say)");
+            return;
+        }
+
+        if (Administrator() is not { } prefix)
+        {
+            Console.Error.WriteLine($"warning: missing on this system: {what}. As an administrator run:  apt-get update && apt-get install -y "
+                + $"clang-{Compilers.OldestClang} g++ libgtk-3-0 fonts-dejavu-core");
+            return;
+        }
+
+        Console.WriteLine($"installing what is missing on this system: {what}");
+        Apt(prefix, ["update", "-q"]);
+        List<string> packages = [.. host ? ["g++"] : (string[])[], .. font ? ["fonts-dejavu-core"] : (string[])[]];
+        // Debian 13 and Ubuntu 24.04 renamed the package when time_t grew to 64 bits.
+        packages.AddRange(Loads(Gtk) ? [] : [Processes.Run("apt-cache", ["show", "libgtk-3-0t64"], quiet: true) == 0 ? "libgtk-3-0t64" : "libgtk-3-0"]);
+        packages.AddRange(clang && Clang() is { } package ? [package] : []);
+        Apt(prefix, ["install", "-y", "-q", "--no-install-recommends", .. packages]);
+    }
+
+    /// <summary>Whether all native libraries of the tool load on this system; says which do not.</summary>
+    public static bool Check()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return true;
+        }
+
+        var missing = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (string library in Directory.EnumerateFiles(Folders.Tool, "*.so", SearchOption.AllDirectories))
+        {
+            Processes.Run("ldd", [library], onLine: line =>
+            {
+                if (Regex.Match(line, @"^\s*(\S+) => not found") is { Success: true } entry)
+                {
+                    missing.Add(entry.Groups[1].Value);
+                }
+            }, quiet: true);
+        }
+
+        if (missing.Count > 0)
+        {
+            Console.Error.WriteLine($"warning: missing on this system: {string.Join(", ", missing)}; commands that read pictures will not work");
+        }
+
+        return missing.Count == 0;
+    }
+
+    // Whether the system's loader finds a library.
+    private static bool Loads(string library)
+    {
+        bool found = false;
+        string program = File.Exists("/sbin/ldconfig") ? "/sbin/ldconfig" : "ldconfig";
+        Processes.Run(program, ["-p"], onLine: line => found |= line.Contains(library, StringComparison.Ordinal), quiet: true);
+        return found;
+    }
+
+    // The oldest package that will do: its version is the one that the kernels were tried with.
+    private static string? Clang()
+    {
+        int oldest = int.MaxValue;
+        Processes.Run("apt-cache", ["search", "--names-only", "^clang-[0-9]+$"], onLine: line =>
+        {
+            if (Regex.Match(line, @"^clang-(\d+) ") is { Success: true } entry && int.Parse(entry.Groups[1].Value) is var version
+                && version >= Compilers.OldestClang)
+            {
+                oldest = Math.Min(oldest, version);
+            }
+        }, quiet: true);
+        return oldest == int.MaxValue ? null : $"clang-{oldest}";
+    }
+
+    // What to put before a command that needs an administrator; null where that cannot be had without asking.
+    private static string[]? Administrator()
+    {
+        if (Environment.UserName == "root")
+        {
+            return [];
+        }
+
+        bool may = File.Exists("/usr/bin/sudo") && (!Console.IsInputRedirected || Processes.Run("sudo", ["-n", "true"], quiet: true) == 0);
+        return may ? ["sudo"] : null;
+    }
+
+    private static void Apt(string[] prefix, string[] arguments)
+    {
+        string[] command = [.. prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", .. arguments];
+        if (Processes.Run(command[0], command[1..]) != 0)
+        {
+            Console.Error.WriteLine($"warning: `{string.Join(' ', command)}` failed; going on without");
+        }
+    }
+}

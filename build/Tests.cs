@@ -1,0 +1,116 @@
+using System.Text.RegularExpressions;
+
+namespace CudaL2Net.Build;
+
+/// <summary>Runs the tests.</summary>
+internal static class Tests
+{
+    /// <summary>The tests that launch every kernel at small shapes.</summary>
+    public const string Operations = "FullyQualifiedName~Operations", CudaOperations = $"TestCategory=Cuda&{Operations}";
+
+    private static readonly string[] Plain = ["--no-ansi", "--progress", "off", "--settings", Folders.In(Folders.Tests, ".runsettings")];
+
+    // The emulator runs kernels as the PTX that a GPU is given, instead of as C++.
+    private static readonly Dictionary<string, string> AsPtx = new() { ["CUDAL2NET_EMULATOR_PTX"] = "1" };
+
+    private static readonly Lock Counting = new();
+
+    private static int passed, failed, skipped, worst;
+
+    /// <summary>Runs the tests' program; returns its exit code.</summary>
+    public static int Run(string[] arguments, IReadOnlyDictionary<string, string>? environment = null, bool quiet = false) =>
+        Processes.Run(Folders.TestProgram, [.. Plain, .. arguments], quiet: quiet, environment: environment);
+
+    /// <summary>
+    /// Runs all tests, and the commands on the emulated device; or the tests that these arguments of the tests' program choose. Returns the exit code. The last
+    /// line is <c>N passed, N failed, N skipped</c>.
+    /// </summary>
+    public static int All(string[] arguments)
+    {
+        if (arguments.Length > 0)
+        {
+            Count(arguments, null);
+        }
+        else
+        {
+            // The tests of the operations run their kernels as PTX, and what they launch is what `sanitize` runs again. All other tests run kernels as C++.
+            Sanitize.Record(recording =>
+            {
+                Count(["--filter", Operations], recording.Concat(AsPtx).ToDictionary());
+                return worst == 0;
+            });
+            Count(["--filter", Operations.Replace("~", "!~", StringComparison.Ordinal)], null);
+            RunCommands();
+        }
+
+        return Report();
+    }
+
+    /// <summary>Runs the tests of one operation, on the CPU and on emulated CUDA; an unknown name lists what there is. Returns the exit code.</summary>
+    public static int Check(string? name)
+    {
+        string[] classes = [.. Directory.EnumerateFiles(Folders.In(Folders.Tests), "*Tests.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Select(file => Path.GetFileNameWithoutExtension(file)[..^"Tests".Length]).Order(StringComparer.OrdinalIgnoreCase)];
+        string asked = (name ?? "").Replace("_", "").Replace("-", "");
+        string[] exact = [.. classes.Where(tests => tests.Equals(asked, StringComparison.OrdinalIgnoreCase))];
+        string[] chosen = exact.Length > 0 ? exact : [.. classes.Where(tests => asked != "" && tests.Contains(asked, StringComparison.OrdinalIgnoreCase))];
+        if (chosen.Length == 0)
+        {
+            Console.Error.WriteLine($"error: {(name is null ? "check needs a name" : $"no tests are named '{name}'")}. There are tests of:\n"
+                + string.Join('\n', classes.Chunk(8).Select(line => "  " + string.Join(", ", line))));
+            return 2;
+        }
+
+        Processes.SideBySide(Kernels.Compile, Emulator.Compile);
+        Solution.BuildTests();
+        Console.WriteLine($"tests of {string.Join(", ", chosen)}");
+        string filter = string.Join('|', chosen.Select(tests => $"FullyQualifiedName~.{tests}Tests"));
+        Count(["--filter", filter], null);
+        return Report();
+    }
+
+    private static int Report()
+    {
+        if (passed + failed == 0)
+        {
+            Console.Error.WriteLine("error: no test ran");
+            worst = Math.Max(worst, 1);
+        }
+
+        Console.WriteLine($"{passed} passed, {failed} failed, {skipped} skipped");
+        return failed > 0 ? 1 : worst;
+    }
+
+    private static void Count(string[] arguments, IReadOnlyDictionary<string, string>? environment)
+    {
+        int code = Processes.Run(Folders.TestProgram, [.. Plain, "--output", "detailed", .. arguments], environment: environment, onLine: line =>
+        {
+            Match summary = Regex.Match(line, @"^\s+(succeeded|failed|skipped): (\d+)\s*$");
+            int count = summary.Success ? int.Parse(summary.Groups[2].Value) : 0;
+            lock (Counting)
+            {
+                passed += summary.Groups[1].Value == "succeeded" ? count : 0;
+                failed += summary.Groups[1].Value == "failed" ? count : 0;
+                skipped += summary.Groups[1].Value == "skipped" ? count : 0;
+            }
+        });
+        lock (Counting)
+        {
+            worst = Math.Max(worst, code);
+        }
+    }
+
+    // The commands as a user has them, on the emulated device: one more test.
+    private static void RunCommands()
+    {
+        if (!OperatingSystem.IsLinux() || !File.Exists(Folders.Emulated))
+        {
+            return;
+        }
+
+        int code = Processes.Run(Folders.In("tests", "cli-on-emulator.sh"), [Folders.ToolProgram, Folders.Emulated]);
+        passed += code == 0 ? 1 : 0;
+        failed += code == 0 ? 0 : 1;
+    }
+}
