@@ -76,6 +76,7 @@ internal static class Program
                 Solution.PublishTests();
                 return 0;
             case "lint":
+                Setup.Install(emulator: true);
                 Kernels.Compile();
                 return Lint.Check();
             case "format":

@@ -6,7 +6,7 @@ namespace CudaL2Net.Build;
 /// </summary>
 internal static class Solution
 {
-    private static readonly string[] Options = ["-c", "Release", "-v", "quiet", "--nologo", "-clp:NoSummary"];
+    private static readonly string[] Options = ["-c", "Release", "-v", "quiet", "--nologo", "-clp:ErrorsOnly"];
     private static readonly string Cli = Path.Combine("src", "CudaL2Net.Cli"), Stamps = Folders.In("artifacts", "stamps");
 
     // What every project depends on: settings, versions, and the PTX that the library embeds.
@@ -23,7 +23,7 @@ internal static class Solution
     public static void BuildTool() => Publish(built: false);
 
     /// <summary>The tests, and the projects that they need.</summary>
-    public static void BuildTests() => Build("tests", Folders.Tests, ["src", "tests"]);
+    public static void BuildTests() => Build("tests", Folders.Tests, ["src", "bench", "tests"]);
 
     /// <summary>BenchmarkDotNet's suites, and the projects that they need.</summary>
     public static void BuildBenchmarks() => Build("benchmarks", Path.Combine("bench", "CudaL2Net.Benchmarks"), ["src", "bench"]);
@@ -55,7 +55,7 @@ internal static class Solution
         OnceFor(name, sources, () => Processes.Must("dotnet", ["build", project, .. Options, .. NoRestore(project)], "the build failed"));
 
     private static void Publish(bool built) =>
-        OnceFor("tool", ["src"], () => Processes.Must(
+        OnceFor("tool", ["src", "bench"], () => Processes.Must(
             "dotnet", ["publish", Cli, .. Options, .. built ? ["--no-build"] : NoRestore(Cli), "-o", Folders.Tool], "publishing the tool failed"));
 
     // Does the work unless it was done since anything changed.
@@ -84,7 +84,7 @@ internal static class Solution
     // Whether the packages of a project (or, of a solution, of all) are there as its file asks for them.
     private static bool Restored(string project)
     {
-        string[] roots = project == Cli ? ["src"] : ["src", "tests", "bench"];
+        string[] roots = project == Cli ? ["src", Path.Combine("bench", "CudaL2Net.Bench")] : ["src", "tests", "bench"];
         string[] files = [.. roots.SelectMany(folder => Directory.EnumerateFiles(Folders.In(folder), "*.csproj", SearchOption.AllDirectories))];
         DateTime asked = files.Concat(Settings.Select(file => Folders.In(file))).Max(File.GetLastWriteTimeUtc);
         return files.All(file => Path.Combine(Path.GetDirectoryName(file)!, "obj", "project.assets.json") is var assets

@@ -6,7 +6,7 @@ namespace CudaL2Net.Build;
 internal static class Tests
 {
     /// <summary>The tests that launch every kernel at small shapes.</summary>
-    public const string Operations = "FullyQualifiedName~Operations", CudaOperations = $"TestCategory=Cuda&{Operations}";
+    public const string Operations = "FullyQualifiedName~Tests.Kernels.", CudaOperations = $"TestCategory=Cuda&{Operations}";
 
     private static readonly string[] Plain = ["--no-ansi", "--progress", "off", "--settings", Folders.In(Folders.Tests, ".runsettings")];
 
