@@ -142,7 +142,7 @@ internal static class TrainBench
         int[] rows = [.. Enumerable.Range(0, patches.Count).Select(row => row < options.Batch ? 2 * row : (2 * (row - options.Batch)) + 1)];
         var settings = new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[TowerLayer.All.Count]);
         var weights = TowerWeights.Initialize(settings, options.Seed);
-        var step = new TrainingStep(device, options, patches, weights, null, 1);
+        var step = new TrainingStep(device, options, options.Loss.Create(), patches, weights, null, 1);
         step.LoadEpoch(rows, [new StepParameters { Step = 1, LearningRate = 1e-3f }], 0);
         return step;
     }

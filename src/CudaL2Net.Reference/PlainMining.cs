@@ -51,7 +51,7 @@ internal static partial class Plain
     public static double TripletValue(TripletOptions options, double positive, double negative) => options.Loss switch
     {
         TripletLoss.Margin => Math.Max(0, options.Margin + positive - negative),
-        TripletLoss.Tanh => 1 + Math.Tanh(options.Scale * (positive - negative)),
+        TripletLoss.Tanh => 1 + Math.Tanh(TanhFactor(options) * (positive - negative)),
         TripletLoss.Softmax => -Math.Log(Math.Exp(2 - positive) / (Math.Exp(2 - positive) + Math.Exp(2 - negative))),
         TripletLoss.Contrastive => Math.Max(0, options.Margin - negative) + positive,
         _ => throw new ArgumentOutOfRangeException(nameof(options)),
@@ -88,11 +88,11 @@ internal static partial class Plain
             }
 
             double positive = Distance(options.Distance, y, width, i, pairs + i), negative = Distance(options.Distance, y, width, first, second);
-            double gap = positive - negative, cosh = Math.Cosh(options.Scale * gap);
+            double gap = positive - negative, scale = TanhFactor(options), cosh = Math.Cosh(scale * gap);
             (double dPositive, double dNegative) = options.Loss switch
             {
                 TripletLoss.Margin => options.Margin + gap > 0 ? (1.0, -1.0) : (0.0, 0.0),
-                TripletLoss.Tanh => (options.Scale / (cosh * cosh), -options.Scale / (cosh * cosh)),
+                TripletLoss.Tanh => (scale / (cosh * cosh), -scale / (cosh * cosh)),
                 TripletLoss.Softmax => (Math.Exp(gap) / (1 + Math.Exp(gap)), -Math.Exp(gap) / (1 + Math.Exp(gap))),
                 _ => (1.0, options.Margin - negative > 0 ? -1.0 : 0.0),
             };
@@ -102,6 +102,9 @@ internal static partial class Plain
 
         return dy;
     }
+
+    // The scale is on the gap of cosines, and the angular distance is 2 (1 - cos).
+    private static double TanhFactor(TripletOptions options) => options.Distance == DescriptorDistance.Angular ? 0.5 * options.Scale : options.Scale;
 
     private static void AddDistanceGradient(DescriptorDistance kind, double factor, double distance, double[] y, double[] dy, int width, int first, int second)
     {

@@ -11,7 +11,7 @@ public sealed class Tape(Device device) : IDisposable
     private readonly List<Node> nodes = [];
     private readonly List<IDisposable> owned = [];
     private readonly List<Variable> parameters = [];
-    private readonly List<(string Name, Tensor<float> Value)> losses = [];
+    private readonly List<RecordedLoss> losses = [];
 
     /// <summary>The device that the operations run on.</summary>
     public Device Device { get; } = device;
@@ -19,8 +19,8 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>All parameters, in the order of their recording.</summary>
     public IReadOnlyList<Variable> Parameters => parameters;
 
-    /// <summary>The recorded losses: the name and the weighted value, [1], of each.</summary>
-    public IReadOnlyList<(string Name, Tensor<float> Value)> Losses => losses;
+    /// <summary>The recorded losses. Each has a name of its own.</summary>
+    public IReadOnlyList<RecordedLoss> Losses => losses;
 
     /// <summary>A value from outside that needs no gradient. The caller keeps the tensor.</summary>
     public Variable Input(Tensor<float> value) => new(this, value, needsGradient: false);
@@ -123,10 +123,17 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>Appends a loss, whose action computes the value and the claimed gradient of its input.</summary>
     /// <param name="name">Its name in logs.</param>
     /// <param name="compute">Given the tensor, [1], for the weighted value.</param>
+    /// <exception cref="ArgumentException">A loss of that name is recorded already.</exception>
     internal void RecordLoss(string name, Action<Tensor<float>> compute)
     {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        if (losses.Exists(loss => loss.Name == name))
+        {
+            throw new ArgumentException($"a loss named '{name}' is recorded already: give each a name of its own", nameof(name));
+        }
+
         Tensor<float> value = Own(Device.Allocate<float>(1));
-        losses.Add((name, value));
+        losses.Add(new RecordedLoss(name, value));
         nodes.Add(new Node(new Variable(this, value, needsGradient: false), () => compute(value), null));
     }
 
@@ -139,3 +146,8 @@ public sealed class Tape(Device device) : IDisposable
 
     private sealed record Node(Variable Output, Action Forward, Action? Backward);
 }
+
+/// <summary>A loss on a <see cref="Tape"/>.</summary>
+/// <param name="Name">Its name in logs.</param>
+/// <param name="Value">[1], the weighted value; the tape overwrites it in every <see cref="Tape.Forward"/>.</param>
+public sealed record RecordedLoss(string Name, Tensor<float> Value);

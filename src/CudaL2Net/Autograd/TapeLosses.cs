@@ -60,7 +60,7 @@ public static class TapeLosses
         Tensor<int> negativePair = tape.Own(tape.Device.Allocate<int>(pairs, 2));
         var mining = new HardestNegativeOptions(options.Distance, nearDuplicate);
         Tensor<float> gradient = descriptors.ClaimGradient(), descriptorRows = descriptors.Value;
-        tape.RecordLoss(options.Loss.ToString().ToLowerInvariant(), loss =>
+        tape.RecordLoss(NameOf(options.Loss), loss =>
         {
             kernels.HardestNegative(mining, descriptorRows, positive, negative, negativePair);
             kernels.Triplet(options, 1, descriptorRows, positive, negative, negativePair, loss, gradient);
@@ -71,4 +71,7 @@ public static class TapeLosses
             tape.RecordLoss("GOR", loss => kernels.GlobalOrthogonal(orthogonalWeight, descriptorRows, negativePair, loss, orthogonalGradient));
         }
     }
+
+    /// <summary>The name of a triplet loss in logs.</summary>
+    internal static string NameOf(TripletLoss form) => form.ToString().ToLowerInvariant();
 }

@@ -6,7 +6,7 @@ public enum TripletLoss
     /// <summary>max(0, margin + pos - neg).</summary>
     Margin,
 
-    /// <summary>1 + tanh(scale (pos - neg)): RAL-Net's robust form.</summary>
+    /// <summary>1 + tanh(scale x gap), see <see cref="TripletOptions.Scale"/>: RAL-Net's robust form.</summary>
     Tanh,
 
     /// <summary>-log(e^(2 - pos) / (e^(2 - pos) + e^(2 - neg))).</summary>
@@ -20,5 +20,11 @@ public enum TripletLoss
 /// <param name="Loss">The form.</param>
 /// <param name="Distance">The distance that pos and neg are.</param>
 /// <param name="Margin">For <see cref="TripletLoss.Margin"/> and <see cref="TripletLoss.Contrastive"/>.</param>
-/// <param name="Scale">For <see cref="TripletLoss.Tanh"/>: factor on the gap of distances.</param>
-public readonly record struct TripletOptions(TripletLoss Loss, DescriptorDistance Distance, float Margin, float Scale);
+/// <param name="Scale">For <see cref="TripletLoss.Tanh"/>: the factor on the gap, positive. With <see cref="DescriptorDistance.Angular"/> the gap is that of
+/// cosines, cos(neg) - cos(pos): 1 is RAL-Net's equation 4, 2 is its authors' code. With <see cref="DescriptorDistance.Euclidean"/> it is that of distances,
+/// pos - neg.</param>
+public readonly record struct TripletOptions(TripletLoss Loss, DescriptorDistance Distance, float Margin, float Scale)
+{
+    /// <summary>The factor on pos - neg. The angular distance 2 (1 - cos) has twice the cosines' gap.</summary>
+    internal float DistanceScale => Distance == DescriptorDistance.Angular ? Scale / 2 : Scale;
+}

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using CudaL2Net.Autograd;
 using CudaL2Net.Data;
 using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
@@ -22,6 +23,7 @@ public sealed class Trainer : IDisposable
     private static readonly TimeSpan ShortestCalibration = TimeSpan.FromSeconds(0.2);
 
     private readonly TrainingOptions options;
+    private readonly Objective objective;
     private readonly PatchSet training;
     private readonly ValidationPairs? validation;
     private readonly Device device;
@@ -55,6 +57,8 @@ public sealed class Trainer : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(folder);
         setup ??= new TrainerSetup();
         options.Validate();
+        objective = setup.Objective ?? options.Loss.Create();
+        objective.Validate(TowerLayer.All.Count);
         if (device.Precision == Precision.Int8)
         {
             throw new ArgumentException("int8 is for describing: train in bf16, tf32 or float32, and describe with the model in int8", nameof(device));
@@ -226,7 +230,7 @@ public sealed class Trainer : IDisposable
     {
         try
         {
-            return new TrainingStep(device, options, training, trained, frozen, schedule.Length);
+            return new TrainingStep(device, options, objective, training, trained, frozen, schedule.Length);
         }
         catch (OutOfMemoryException error)
         {
@@ -251,7 +255,7 @@ public sealed class Trainer : IDisposable
         long? Measure(int batch)
         {
             int steps = Math.Max(1, (int)((long)schedule.Length * options.Batch / batch));
-            return device.MeasureAllocations(() => new TrainingStep(device, options with { Batch = batch }, training, trained, frozen, steps).Dispose());
+            return device.MeasureAllocations(() => new TrainingStep(device, options with { Batch = batch }, objective, training, trained, frozen, steps).Dispose());
         }
     }
 
@@ -346,8 +350,7 @@ public sealed class Trainer : IDisposable
         }
         else
         {
-            IReadOnlyList<bool> affine = [.. TowerLayer.All.Select((_, i) => options.LearnedAffine && !(options.Loss.Family == LossFamily.L2Net
-                && options.Loss.IntermediateLayers.Contains(i + 1)))];
+            IReadOnlyList<bool> affine = [.. TowerLayer.All.Select((_, i) => options.LearnedAffine && !objective.MapLayers.Contains(i + 1))];
             tower = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, affine), options.Seed);
         }
 
@@ -524,6 +527,9 @@ public sealed record TrainerSetup
 
     /// <summary>A model to start from; centre-surround networks need one.</summary>
     public ModelFile? InitialModel { get; init; }
+
+    /// <summary>What is minimized in place of the options' loss; null: the options' loss. A checkpoint does not hold it: resume with the same one.</summary>
+    public Objective? Objective { get; init; }
 
     /// <summary>The side of the data's patches in their pictures, in diameters of their keypoints; stored in the model.</summary>
     public double PatchScale { get; init; } = 10;

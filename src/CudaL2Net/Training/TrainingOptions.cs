@@ -6,69 +6,6 @@ using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
 
-/// <summary>The family of losses.</summary>
-public enum LossFamily
-{
-    /// <summary>E1 + E2 + E3.</summary>
-    L2Net,
-
-    /// <summary>A triplet loss on the hardest negative in the batch.</summary>
-    HardestTriplet,
-}
-
-/// <summary>How L2-Net's intermediate-feature loss scales its inner products.</summary>
-public enum IntermediateSimilarity
-{
-    /// <summary>Equation 10 to the letter.</summary>
-    Literal,
-
-    /// <summary>Divided by the number of values in a map, so that the softmax does not saturate.</summary>
-    PerValue,
-}
-
-/// <summary>What is minimized.</summary>
-public sealed record LossOptions
-{
-    /// <summary>The family.</summary>
-    public LossFamily Family { get; init; } = LossFamily.HardestTriplet;
-
-    /// <summary>L2-Net: whether E1 (relative distances) counts.</summary>
-    public bool Distance { get; init; } = true;
-
-    /// <summary>L2-Net: whether E2 (compactness) counts.</summary>
-    public bool Compactness { get; init; } = true;
-
-    /// <summary>L2-Net: E2 by equation 6 in full instead of Y Y' / p.</summary>
-    public bool ExactCorrelation { get; init; }
-
-    /// <summary>L2-Net: the layers, 1 to 7, after whose batch normalization E3 (intermediate features) counts; empty leaves it out.</summary>
-    public IReadOnlyList<int> IntermediateLayers { get; init; } = [1, 7];
-
-    /// <summary>L2-Net: the scale of E3's inner products.</summary>
-    public IntermediateSimilarity IntermediateSimilarity { get; init; } = IntermediateSimilarity.Literal;
-
-    /// <summary>Triplet: the form.</summary>
-    public TripletLoss Triplet { get; init; } = TripletLoss.Margin;
-
-    /// <summary>Triplet: the distance of mining and loss.</summary>
-    public DescriptorDistance Metric { get; init; } = DescriptorDistance.Euclidean;
-
-    /// <summary>Triplet: the margin, in units of the distance.</summary>
-    public float Margin { get; init; } = 1;
-
-    /// <summary>Triplet, tanh: the factor on the gap of cosines (1: RAL-Net's equation 4; 2: its authors' code) or of Euclidean distances.</summary>
-    public float Scale { get; init; } = 1;
-
-    /// <summary>Triplet: negatives at a smaller distance are taken for the same place.</summary>
-    public float NearDuplicate { get; init; } = 0.008f;
-
-    /// <summary>Triplet: weight of the global orthogonal regularization.</summary>
-    public float Orthogonal { get; init; }
-
-    /// <summary>Triplet: weight of HardNet's correlation penalty on the anchors.</summary>
-    public float Correlation { get; init; }
-}
-
 /// <summary>The optimizers.</summary>
 public enum OptimizerKind
 {
@@ -249,9 +186,7 @@ public sealed record TrainingOptions
         Require(Dropout is >= 0 and < 1, $"a dropout of {Dropout}: from 0 to below 1");
         Require(Optimizer.Momentum is >= 0 and < 1, $"a momentum of {Optimizer.Momentum}: from 0 to below 1");
         Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
-        Require(Loss.IntermediateLayers.All(layer => layer >= 1 && layer <= TowerLayer.All.Count), "E3 after layers "
-            + $"{string.Join(", ", Loss.IntermediateLayers)}: layers are 1 to {TowerLayer.All.Count}");
-        Require(Loss.Family != LossFamily.L2Net || Loss.Distance || Loss.IntermediateLayers.Count > 0, "without E1 and E3 nothing tells patches apart");
+        Loss.Create().Validate(TowerLayer.All.Count);
 
         static void Require(bool condition, string message)
         {

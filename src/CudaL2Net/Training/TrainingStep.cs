@@ -29,11 +29,12 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>Uploads the data and records the step.</summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="options">The settings.</param>
+    /// <param name="objective">What is minimized.</param>
     /// <param name="patches">The training set; stays resident in device memory.</param>
     /// <param name="trained">The tower that is trained.</param>
     /// <param name="frozen">For centre-surround: the tower on the reduced patch, which is not.</param>
     /// <param name="stepsPerEpoch">The number of batches that <see cref="LoadEpoch"/> brings.</param>
-    public TrainingStep(Device device, TrainingOptions options, PatchSet patches, TowerWeights trained, TowerWeights? frozen, int stepsPerEpoch)
+    public TrainingStep(Device device, TrainingOptions options, Objective objective, PatchSet patches, TowerWeights trained, TowerWeights? frozen, int stepsPerEpoch)
     {
         this.options = options;
         this.frozen = frozen;
@@ -54,42 +55,17 @@ internal sealed class TrainingStep : IDisposable
             left = tape.UnitVector(TrainedTower.RecordFrozen(tape, reduced, frozen));
         }
 
-        LossOptions loss = options.Loss;
-        bool l2Net = loss.Family == LossFamily.L2Net;
         Variable input = tape.GatherPatches(centres ?? pixels, indices, step, gather, MeanImage(trained), rows);
-        Variable features = tower.Record(tape, input, options, step, l2Net ? loss.IntermediateLayers : [], out List<(int Layer, Variable Map)> tapped);
+        Variable features = tower.Record(tape, input, options, step, objective.MapLayers, out List<(int Layer, Variable Map)> tapped);
         Variable unit = tape.UnitVector(features);
         descriptors = left == null ? unit : tape.Concatenate(left, unit);
-        if (l2Net)
+        objective.Record(tape, new ObjectiveInputs
         {
-            // The paper's terms are sums over the batch; its learning rates are for MatConvNet's solver, which divides gradients by the batch.
-            float weight = 1f / options.Batch;
-            if (loss.Distance)
-            {
-                tape.DistanceSoftmax(descriptors, weight);
-            }
-
-            if (loss.Compactness)
-            {
-                tape.Correlation(features, new CorrelationOptions(FirstSideOnly: false, loss.ExactCorrelation), weight);
-            }
-
-            foreach ((int layer, Variable map) in tapped)
-            {
-                float similarity = loss.IntermediateSimilarity == IntermediateSimilarity.Literal ? 1 : 1f / (map.Length / map.Shape[0]);
-                tape.IntermediateSoftmax(map, similarity, $"E3 after layer {layer}", weight);
-            }
-        }
-        else
-        {
-            // The kernel's angular distance 2 (1 - cos) has twice the cosines' gap.
-            float scale = loss.Metric == DescriptorDistance.Angular ? loss.Scale / 2 : loss.Scale;
-            tape.HardestTriplet(descriptors, new TripletOptions(loss.Triplet, loss.Metric, loss.Margin, scale), loss.NearDuplicate, loss.Orthogonal);
-            if (loss.Correlation != 0)
-            {
-                tape.Correlation(features, new CorrelationOptions(FirstSideOnly: true, loss.ExactCorrelation), loss.Correlation);
-            }
-        }
+            Descriptors = descriptors,
+            Features = features,
+            Maps = tapped.ToDictionary(tap => tap.Layer, tap => tap.Map),
+            Step = step,
+        });
 
         flatMoments = [.. Enumerable.Range(0, options.Optimizer.Kind == OptimizerKind.Adam ? 2 : 1).Select(_ => device.Allocate<float>(tower.Parameters.Length))];
         Tensor<float>[][] perMoment = [.. flatMoments.Select(flat => tower.Split(flat).ToArray())];
@@ -132,7 +108,7 @@ internal sealed class TrainingStep : IDisposable
         var terms = new Dictionary<string, float>();
         for (int i = 0; i < tape.Losses.Count; i++)
         {
-            terms[tape.Losses[i].Name] = values[i];
+            terms.Add(tape.Losses[i].Name, values[i]);
         }
 
         return new StepReading(terms.Values.Sum(), terms, DescriptorSpread(values[tape.Losses.Count..]));

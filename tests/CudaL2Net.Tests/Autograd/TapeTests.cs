@@ -10,7 +10,7 @@ namespace CudaL2Net.Tests.Autograd;
 /// </summary>
 public sealed class TapeTests(string device) : OperationTests(device)
 {
-    private const int Pairs = 5, Side = 7, First = 3, Second = 4, Dimension = 6;
+    private const int Pairs = 5, Side = 7, First = 3, Second = 4, Dimension = 6, MapLayer = 2, FeaturesLayer = 3;
 
     private static readonly BatchNormOptions Statistics = new(2, 1e-3f, 0.1f, false);
     private static readonly DropoutOptions Dropped = new(0.3f, 17);
@@ -19,11 +19,7 @@ public sealed class TapeTests(string device) : OperationTests(device)
 
     [Test]
     public void HardNetsLossWithBothPenalties() => CheckGradients(
-        (tape, descriptors, features, _) =>
-        {
-            tape.HardestTriplet(descriptors, new TripletOptions(TripletLoss.Margin, DescriptorDistance.Euclidean, 1, 1), 0.008f, orthogonalWeight: 0.7f);
-            tape.Correlation(features, new CorrelationOptions(FirstSideOnly: true, Exact: true), 0.3f);
-        },
+        new HardestTripletObjective { Orthogonal = 0.7f, Correlation = 0.3f, ExactCorrelation = true },
         (descriptors, features, _) =>
         {
             int[] negatives = Plain.HardestNegative(new HardestNegativeOptions(DescriptorDistance.Euclidean, 0.008f), descriptors, Pairs).NegativePair;
@@ -32,27 +28,22 @@ public sealed class TapeTests(string device) : OperationTests(device)
                 + (0.3f * Plain.Correlation(new CorrelationOptions(true, true), features, Pairs));
         });
 
-    [Test]
-    public void L2NetsLossOfThreeTerms() => CheckGradients(
-        (tape, descriptors, features, map) =>
-        {
-            tape.DistanceSoftmax(descriptors);
-            tape.Correlation(features, new CorrelationOptions(FirstSideOnly: false, Exact: false), 0.5f);
-            tape.IntermediateSoftmax(map, 0.1f, "E3 of the map", 0.8f);
-            tape.IntermediateSoftmax(features, 0.2f, "E3 of the features");
-        },
-        (descriptors, features, map) => Plain.DistanceSoftmax(descriptors, Pairs).Value
-            + (0.5f * Plain.Correlation(new CorrelationOptions(false, false), features, Pairs))
-            + (0.8f * Plain.IntermediateSoftmax(0.1f, map, Pairs).Value)
-            + Plain.IntermediateSoftmax(0.2f, features, Pairs).Value);
+    [TestCase(IntermediateSimilarity.PerValue)]
+    [TestCase(IntermediateSimilarity.Literal)]
+    public void L2NetsLossOfThreeTerms(IntermediateSimilarity similarity) => CheckGradients(
+        new L2NetObjective { IntermediateLayers = [FeaturesLayer, MapLayer], IntermediateSimilarity = similarity },
+        (descriptors, features, map) => (Plain.DistanceSoftmax(descriptors, Pairs).Value
+            + Plain.Correlation(new CorrelationOptions(false, false), features, Pairs)
+            + Plain.IntermediateSoftmax(similarity == IntermediateSimilarity.Literal ? 1 : 2.0 * Pairs / map.Length, map, Pairs).Value
+            + Plain.IntermediateSoftmax(similarity == IntermediateSimilarity.Literal ? 1 : 1.0 / Dimension, features, Pairs).Value) / Pairs);
 
     [Test]
     public void RalNetsLoss() => CheckGradients(
-        (tape, descriptors, _, _) => tape.HardestTriplet(descriptors, new TripletOptions(TripletLoss.Tanh, DescriptorDistance.Angular, 1, 0.5f), 6.4e-5f),
+        new HardestTripletObjective { Form = TripletLoss.Tanh, Metric = DescriptorDistance.Angular, NearDuplicate = 6.4e-5f },
         (descriptors, _, _) =>
         {
             int[] negatives = Plain.HardestNegative(new HardestNegativeOptions(DescriptorDistance.Angular, 6.4e-5f), descriptors, Pairs).NegativePair;
-            return Plain.Triplet(new TripletOptions(TripletLoss.Tanh, DescriptorDistance.Angular, 1, 0.5f), descriptors, Pairs, negatives);
+            return Plain.Triplet(new TripletOptions(TripletLoss.Tanh, DescriptorDistance.Angular, 1, 1), descriptors, Pairs, negatives);
         });
 
     [Test]
@@ -143,7 +134,7 @@ public sealed class TapeTests(string device) : OperationTests(device)
         Array.ForEach(tensors, tensor => tensor.Dispose());
     }
 
-    private void CheckGradients(Action<Tape, Variable, Variable, Variable> record, Func<double[], double[], double[], double> loss)
+    private void CheckGradients(Objective objective, Func<double[], double[], double[], double> loss)
     {
         float[][] start = Start();
         float[][] actual = RunOnDevice(device =>
@@ -152,7 +143,14 @@ public sealed class TapeTests(string device) : OperationTests(device)
             Tensor<float>[] tensors = [.. start.Zip(Shapes, (values, shape) => device.Upload<float>(values, shape))];
             using Tensor<float> images = device.Upload<float>(Images(), 2 * Pairs, Side, Side, 1);
             using Tensor<StepParameters> step = device.Step(3);
-            Variable[] parameters = Record(device, tape, images, tensors, step, record);
+            Variable[] parameters = Record(device, tape, images, tensors, step, (t, descriptors, features, map) => objective.Record(t, new ObjectiveInputs
+            {
+                Descriptors = descriptors,
+                Features = features,
+                Maps = new Dictionary<int, Variable> { [MapLayer] = map, [FeaturesLayer] = features },
+                Step = step,
+            }));
+            Assert.That(tape.Losses.Select(loss => loss.Name), Is.EqualTo(objective.Terms));
             tape.Forward();
             tape.Backward();
             Tensor<float> value = device.Upload<float>([tape.Losses.Sum(term => term.Value.ToArray()[0])]);

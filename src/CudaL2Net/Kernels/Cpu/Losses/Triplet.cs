@@ -53,8 +53,8 @@ internal sealed unsafe partial class CpuDevice
                 double hinge = options.Margin + gap;
                 return hinge > 0 ? (hinge, 1, -1) : (0, 0, 0);
             case TripletLoss.Tanh:
-                double tanh = Math.Tanh(options.Scale * gap);
-                double slope = options.Scale * (1 - (tanh * tanh));
+                double tanh = Math.Tanh(options.DistanceScale * gap);
+                double slope = options.DistanceScale * (1 - (tanh * tanh));
                 return (1 + tanh, slope, -slope);
             case TripletLoss.Softmax:
                 double share = 1 / (1 + Math.Exp(-gap));

@@ -20,7 +20,7 @@ internal unsafe partial class CudaDevice
         bool angular = options.Distance == DescriptorDistance.Angular;
         var near = (float*)Scratch(2 * (nuint)pairs * sizeof(float));
         float* far = near + pairs;
-        Launch("triplet", "triplet_slopes", 1, 256, 0, (int)options.Loss, angular, options.Margin, options.Scale, weight, positive, negative, negativePair,
+        Launch("triplet", "triplet_slopes", 1, 256, 0, (int)options.Loss, angular, options.Margin, options.DistanceScale, weight, positive, negative, negativePair,
             near, far, loss, pairs);
         PairGradient(angular, descriptors, negativePair, near, far, gradient, pairs, width);
     }
