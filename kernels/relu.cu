@@ -1,5 +1,5 @@
 // ReLU: y = max(0, x); dx = dy where x > 0, else 0.
-// One thread an element of a grid-stride loop; bound by memory: 8 bytes an element forward, 12 backward.
+// One thread per element of a grid-stride loop; bound by memory: 8 bytes per element forward, 12 backward.
 #include "cuda_compat.cuh"
 
 extern "C" __global__ __launch_bounds__(256) void relu_forward(const float* __restrict__ x, float* __restrict__ y, int count) {
@@ -7,7 +7,8 @@ extern "C" __global__ __launch_bounds__(256) void relu_forward(const float* __re
 }
 KERNEL(relu_forward);
 
-extern "C" __global__ __launch_bounds__(256) void relu_backward(const float* __restrict__ x, const float* __restrict__ dy, float* __restrict__ dx, int count) {
+// dx may be dy.
+extern "C" __global__ __launch_bounds__(256) void relu_backward(const float* __restrict__ x, const float* dy, float* dx, int count) {
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) dx[i] = x[i] > 0.f ? dy[i] : 0.f;
 }
 KERNEL(relu_backward);
