@@ -1,16 +1,17 @@
-// Dropout: y = x m / (1 - rate); element e is dropped where word e mod 4 of Philox draw e div 4 of (seed, Dropout, step) is below the rate.
-// One draw a thread serves four elements, read and written as 16 bytes; grid-stride. Moves 8 bytes an element, about 20 integer operations each.
+// Dropout: y = x m / (1 - rate). Element e is dropped where word e mod 4 of a Philox draw of (seed, Dropout, step) is below the rate: draw e div 4 of the
+// layer, whose draws begin at layer 2^32, so that the layers of a network drop different elements.
+// One draw per thread serves four elements, read and written as 16 bytes; grid-stride. Moves 8 bytes per element, about 20 integer operations each.
 // The mask is never stored: the backward pass is the same kernel on the gradient, and a replayed step reads its number from device memory.
 #include "philox.cuh"
 #include "step.cuh"
 
 extern "C" __global__ __launch_bounds__(256) void dropout(const float* x, float* y, int count, float rate, float factor, uint64_t seed,
-                                                          const StepParameters* __restrict__ parameters) {
+                                                          int layer, const StepParameters* __restrict__ parameters) {
   const uint32_t step = parameters->step;
   const long long thread = (long long)blockIdx.x * blockDim.x + threadIdx.x, threads = (long long)gridDim.x * blockDim.x;
   const bool aligned = (((uintptr_t)x | (uintptr_t)y) & 15) == 0;
   for (long long quad = thread; quad * 4 < count; quad += threads) {
-    uint4 bits = philox(seed, PURPOSE_DROPOUT, step, (uint64_t)quad);
+    uint4 bits = philox(seed, PURPOSE_DROPOUT, step, (uint64_t)layer << 32 | (uint64_t)quad);
     const long long i = quad * 4;
     if (aligned && i + 4 <= count) {
       float4 v = ld_f4(x + i);

@@ -19,12 +19,12 @@ internal static partial class Plain
         return dx;
     }
 
-    public static double[] Dropout(double rate, ulong seed, uint step, double[] x)
+    public static double[] Dropout(double rate, ulong seed, uint step, double[] x, int layer = 0)
     {
         var y = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            (uint a, uint b, uint c, uint d) = Philox.Draw(seed, DrawPurpose.Dropout, step, (ulong)(i / 4));
+            (uint a, uint b, uint c, uint d) = Philox.Draw(seed, DrawPurpose.Dropout, step, ((ulong)layer << 32) + (ulong)(i / 4));
             uint word = new[] { a, b, c, d }[i % 4];
             y[i] = (word >> 8) / 16777216.0 < rate ? 0 : x[i] / (1 - rate);
         }

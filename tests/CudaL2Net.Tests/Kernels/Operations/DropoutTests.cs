@@ -36,12 +36,32 @@ public sealed class DropoutTests(string device) : OperationTests(device)
         Assert.That(Run(x, 0.5f, 1), Is.Not.EqualTo(Run(x, 0.5f, 2)));
     }
 
-    private float[] Run(float[] x, float rate, uint step) => RunOnDevice(device =>
+    [TestCase(0)]
+    [TestCase(1)]
+    [TestCase(7)]
+    public void EveryLayerMatchesTheReference(int layer)
+    {
+        float[] x = Samples.Gaussian(1, 133);
+        AssertClose(Run(x, 0.4f, 3, layer), Plain.Dropout(0.4f, 5, 3, Samples.Widen(x), layer), 1e-6);
+    }
+
+    [Test]
+    public void AnotherLayerDropsOthers()
+    {
+        var ones = new float[100000];
+        Array.Fill(ones, 1);
+        float[] first = Run(ones, 0.5f, 1), second = Run(ones, 0.5f, 1, 1);
+
+        // Independent masks agree on half of the elements.
+        Assert.That(first.Zip(second, (a, b) => a == b ? 1 : 0).Sum() / 100000.0, Is.EqualTo(0.5).Within(0.01));
+    }
+
+    private float[] Run(float[] x, float rate, uint step, int layer = 0) => RunOnDevice(device =>
     {
         using Tensor<float> input = device.Upload<float>(x);
         using Tensor<StepParameters> parameters = device.Step(step);
         Tensor<float> y = device.Allocate<float>(x.Length);
-        device.Kernels.Dropout(new DropoutOptions(rate, 5), parameters, input, y);
+        device.Kernels.Dropout(new DropoutOptions(rate, 5, layer), parameters, input, y);
         return [y];
     })[0];
 }

@@ -4,8 +4,9 @@ using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Kernels.Cpu;
 
-// y = x m / (1 - rate), m in {0, 1}. Element e is dropped where word e mod 4 of Philox draw e div 4 of (seed, Dropout, step), as a number in [0, 1), is below
-// the rate. Eight draws at a time in the lanes of a vector give 32 elements; nothing is stored for the backward pass, which draws the same mask again.
+// y = x m / (1 - rate), m in {0, 1}. Element e is dropped where word e mod 4 of Philox draw layer 2^32 + e div 4 of (seed, Dropout, step), as a number in
+// [0, 1), is below the rate. Eight draws at a time in the lanes of a vector give 32 elements. Nothing is stored for the backward pass, which draws the same
+// mask again.
 internal sealed unsafe partial class CpuDevice
 {
     public void Dropout(in DropoutOptions options, Tensor<StepParameters> step, Tensor<float> x, Tensor<float> y)
@@ -16,6 +17,7 @@ internal sealed unsafe partial class CpuDevice
         {
             Seed = options.Seed,
             Step = step.Pointer->Step,
+            FirstDraw = (ulong)options.Layer << 32,
             Rate = options.Rate,
             Factor = 1 / (1 - options.Rate),
             X = x.Pointer,
@@ -31,6 +33,7 @@ internal sealed unsafe partial class CpuDevice
 
         public ulong Seed;
         public uint Step;
+        public ulong FirstDraw;
         public float Rate;
         public float Factor;
         public float* X;
@@ -41,7 +44,7 @@ internal sealed unsafe partial class CpuDevice
             int* words = stackalloc int[Block];
             for (int i = start; i < end; i += Block)
             {
-                DrawBlock((ulong)i / 4, (ulong*)words);
+                DrawBlock(FirstDraw + ((ulong)i / 4), (ulong*)words);
                 int count = Math.Min(Block, end - i), k = 0;
                 for (; k <= count - Vector<float>.Count; k += Vector<float>.Count)
                 {

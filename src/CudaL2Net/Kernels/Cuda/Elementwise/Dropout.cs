@@ -6,6 +6,7 @@ internal partial class CudaDevice
     {
         RequireSameLength(x, y);
         RequireLength(step, 1, nameof(step));
-        Launch("dropout", "dropout", Blocks((x.Length + 3L) / 4), 256, 0, x, y, x.Length, options.Rate, 1 / (1 - options.Rate), options.Seed, step);
+        Launch("dropout", "dropout", Blocks((x.Length + 3L) / 4), 256, 0, x, y, x.Length, options.Rate, 1 / (1 - options.Rate), options.Seed, options.Layer,
+            step);
     }
 }
