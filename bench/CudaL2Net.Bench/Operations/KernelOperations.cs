@@ -40,6 +40,7 @@ internal static class KernelOperations
             .. Normalizations(),
             .. device is CudaDevice { Precision: Precision.Bf16 } stored ? ImageOperations.Passes(stored) : [],
             .. Elementwise(),
+            .. LayerOperations.All(Peaks.For(device.Precision)),
             .. Losses(),
             .. Optimizers(),
             .. Matching(device is CudaDevice),
@@ -378,7 +379,8 @@ internal static class KernelOperations
         CheckedPatches = 2,
     };
 
-    private static KernelOperation OnMaps(
+    /// <summary>An operation on maps of so many channels and pixels, with bytes and operations per value of its input.</summary>
+    internal static KernelOperation OnMaps(
         string operation, int side, int channels, int bytes, int operations, string counting, Func<TensorSet, Tensor<float>, PreparedOperation> prepare) => new(
         operation,
         $"{channels} channels on {side}x{side}",

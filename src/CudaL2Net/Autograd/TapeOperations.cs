@@ -3,7 +3,7 @@ using CudaL2Net.Kernels;
 namespace CudaL2Net.Autograd;
 
 /// <summary>The differentiable operations, as recorded on a <see cref="Tape"/>. Each runs the kernel of the same name.</summary>
-public static class TapeOperations
+public static partial class TapeOperations
 {
     /// <summary>Records <see cref="IKernels.GatherPatches"/>.</summary>
     /// <returns>[2p][32][32][1]; needs no gradient.</returns>

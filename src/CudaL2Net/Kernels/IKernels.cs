@@ -69,9 +69,70 @@ public interface IKernels
     /// <summary>dx = dy where x is positive, else 0.</summary>
     void ReluBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx);
 
+    /// <summary>y = tanh(x).</summary>
+    void TanhForward(Tensor<float> x, Tensor<float> y);
+
+    /// <summary>dx = dy (1 - y^2); dx may be the same memory as dy.</summary>
+    void TanhBackward(Tensor<float> y, Tensor<float> dy, Tensor<float> dx);
+
+    /// <summary>Pooling over square windows; <see cref="PoolKind"/> says what a window gives.</summary>
+    /// <param name="geometry">Sizes and rule.</param>
+    /// <param name="x">[n][h][w][c].</param>
+    /// <param name="y">[n][oh][ow][c].</param>
+    /// <param name="places">For <see cref="PoolKind.Max"/>, like <paramref name="y"/>, written: which pixel of the window won, row x kernel + column. Null
+    /// where no backward pass follows, and for the other kinds.</param>
+    void PoolForward(in PoolGeometry geometry, Tensor<float> x, Tensor<float> y, Tensor<ushort>? places);
+
+    /// <summary>The gradient of <see cref="PoolForward"/>: max sends it to the pixel that won, average spreads it, L2 gives x dy / y, and 0 where y is
+    /// 0.</summary>
+    /// <param name="geometry">As in the forward call.</param>
+    /// <param name="x">The forward call's input.</param>
+    /// <param name="y">The forward call's output.</param>
+    /// <param name="places">From the forward call, for <see cref="PoolKind.Max"/>.</param>
+    /// <param name="dy">The gradient of the output.</param>
+    /// <param name="dx">The gradient of the input.</param>
+    void PoolBackward(in PoolGeometry geometry, Tensor<float> x, Tensor<float> y, Tensor<ushort>? places, Tensor<float> dy, Tensor<float> dx);
+
+    /// <summary>Subtracts from each pixel the weighted mean of its neighbourhood over all channels; at a border the mean of what lies inside.</summary>
+    /// <param name="x">[n][h][w][c].</param>
+    /// <param name="weights">[k][k], k odd: the weights of the neighbourhood, whose scale does not matter.</param>
+    /// <param name="y">Like <paramref name="x"/>; may be the same memory.</param>
+    void SubtractiveNormForward(Tensor<float> x, Tensor<float> weights, Tensor<float> y);
+
+    /// <summary>The gradient of <see cref="SubtractiveNormForward"/>; dx may be the same memory as dy.</summary>
+    void SubtractiveNormBackward(Tensor<float> weights, Tensor<float> dy, Tensor<float> dx);
+
     /// <summary>
-    /// y = x m / (1 - rate), m drawn by <see cref="Numerics.Philox"/> from (seed, <see cref="Numerics.DrawPurpose.Dropout"/>, step, element div 4), word
-    /// element mod 4: an element is dropped where the draw is below rate. The same call with the gradient in place of x is its backward pass.
+    /// Filter response normalization and its thresholded linear unit (Singh, Krishnan 2020): y = max(scale x / sqrt(nu^2 + epsilon) + shift, threshold), nu^2 the
+    /// mean of x^2 over the pixels of an image, per channel. In the paper scale is gamma, shift beta and threshold tau.
+    /// </summary>
+    /// <param name="epsilon">Added to nu^2, above 0.</param>
+    /// <param name="x">[n][...][c].</param>
+    /// <param name="scale">[c], or null for 1.</param>
+    /// <param name="shift">[c], or null for 0.</param>
+    /// <param name="threshold">[c], or null for none.</param>
+    /// <param name="inverse">[n][c], written: 1 / sqrt(nu^2 + epsilon).</param>
+    /// <param name="y">Like <paramref name="x"/>; may not be the same memory.</param>
+    void FilterResponseNormForward(float epsilon, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold, Tensor<float> inverse,
+        Tensor<float> y);
+
+    /// <summary>The gradients of <see cref="FilterResponseNormForward"/>. Where y is at the threshold, the gradient goes to the threshold alone.</summary>
+    /// <param name="x">The forward call's input.</param>
+    /// <param name="scale">As in the forward call.</param>
+    /// <param name="shift">As in the forward call.</param>
+    /// <param name="threshold">As in the forward call.</param>
+    /// <param name="inverse">From the forward call.</param>
+    /// <param name="dy">The gradient of the output.</param>
+    /// <param name="dx">The gradient of the input, or null; may be the same memory as <paramref name="dy"/>.</param>
+    /// <param name="dScale">[c], or null.</param>
+    /// <param name="dShift">[c], or null.</param>
+    /// <param name="dThreshold">[c], or null.</param>
+    void FilterResponseNormBackward(Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold, Tensor<float> inverse,
+        Tensor<float> dy, Tensor<float>? dx, Tensor<float>? dScale, Tensor<float>? dShift, Tensor<float>? dThreshold);
+
+    /// <summary>
+    /// y = x m / (1 - rate), m drawn by <see cref="Numerics.Philox"/> from (seed, <see cref="Numerics.DrawPurpose.Dropout"/>, step, layer 2^32 + element div 4),
+    /// word element mod 4: an element is dropped where the draw is below rate. The same call with the gradient in place of x is its backward pass.
     /// </summary>
     void Dropout(in DropoutOptions options, Tensor<StepParameters> step, Tensor<float> x, Tensor<float> y);
 

@@ -1,0 +1,20 @@
+using CudaL2Net.Kernels;
+
+namespace CudaL2Net.Autograd;
+
+public static partial class TapeOperations
+{
+    /// <summary>Records y = tanh(x).</summary>
+    /// <returns>Like <paramref name="x"/>.</returns>
+    public static Variable Tanh(this Tape tape, Variable x)
+    {
+        IKernels kernels = tape.Device.Kernels;
+        Tensor<float> input = x.Value;
+        Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
+
+        // The gradient of the output becomes that of the input where it lies.
+        Variable y = tape.Result(x.Shape, x.NeedsGradient, dx);
+        tape.Record(y, () => kernels.TanhForward(input, y.Value), dx == null ? null : () => kernels.TanhBackward(y.Value, y.Gradient!, dx));
+        return y;
+    }
+}
