@@ -22,11 +22,11 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
     /// <summary>Makes or loads the patches, with a progress display; says what was left out.</summary>
     public static TrainingData Load(TrainingRun run, Terminal terminal, CancellationToken stop, int validationPoints = 2000)
     {
-        bool centres = run.Options.Architecture == Architecture.CentreSurround;
-        SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Centres = centres }, terminal, stop);
+        PatchParts parts = run.Options.Architecture == Architecture.CentreSurround ? PatchParts.Centres : PatchParts.None;
+        SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Parts = parts }, terminal, stop);
 
         // Made with the usual settings, so that FPR95 can be compared between trainings.
-        var usual = new PairOptions { Centres = centres, PatchScale = run.Patches.PatchScale };
+        var usual = new PairOptions { Parts = parts, PatchScale = run.Patches.PatchScale };
         SourceResult? validation = run.Validation == NoValidation
             ? null
             : Open("validation", run.Validation, validationPoints, ValidationSeed, usual, terminal, stop);

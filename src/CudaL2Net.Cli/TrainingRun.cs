@@ -46,6 +46,9 @@ internal sealed record TrainingRun(
         try
         {
             JsonNode json = JsonNode.Parse(File.ReadAllText(path))!;
+
+            // Older files name it here; the network decides it.
+            json["patches"]!.AsObject().Remove("centres");
             return new TrainingRun(
                 (string)json["data"]!,
                 (string)json["validation"]!,
@@ -129,7 +132,7 @@ internal sealed record TrainingRun(
         try
         {
             patches[key] = JsonNode.Parse(value);
-            return patches.Deserialize<PairOptions>(Json)!;
+            return patches.Deserialize<PairOptions>(Json)! with { Parts = options.Parts };
         }
         catch (JsonException)
         {

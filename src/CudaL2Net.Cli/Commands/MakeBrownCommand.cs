@@ -87,15 +87,15 @@ internal static class MakeBrownCommand
         var source = new ImageFolderSource(line.GetRequiredValue(Images));
         PairOptions usual = new() { Copies = views - 1 };
         usual = usual with { PointsPerPicture = Math.Clamp((points + source.Files - 1) / source.Files, LeastPerPicture, usual.PointsPerPicture) };
-        PairOptions options = TrainingRun.Change(usual, line.GetValue(Set) ?? []);
-        LargePatches patches = terminal.WithProgress($"patches from {source.Files} photographs", report => source.BuildLarge(
+        PairOptions options = TrainingRun.Change(usual, line.GetValue(Set) ?? []) with { Parts = PatchParts.Large };
+        (PatchSet patches, SourceReport report) = terminal.WithProgress($"patches from {source.Files} photographs", share => source.Build(
             points,
             options,
             line.GetValue(Seed),
-            new Reporter<(int Done, int Total)>(made => report((double)made.Done / made.Total, $"{made.Done} points")),
+            new Reporter<(int Done, int Total)>(made => share((double)made.Done / made.Total, $"{made.Done} points")),
             CommonOptions.CheckedThreads(line),
             interrupt.Token));
-        foreach (string warning in patches.Report.Warnings)
+        foreach (string warning in report.Warnings)
         {
             terminal.Say(warning);
         }
@@ -107,17 +107,17 @@ internal static class MakeBrownCommand
                 + "more --points or --views give more");
         }
 
-        string origin = $"Not Brown's data: made from {source.Files - patches.Report.DamagedPictures} photographs by cudal2net data make-brown, seed {line.GetValue(Seed)}.";
-        string list = BrownWriter.Write(folder, patches.Pixels, patches.PointIds, pairs, origin);
+        string origin = $"Not Brown's data: made from {source.Files - report.DamagedPictures} photographs by cudal2net data make-brown, seed {line.GetValue(Seed)}.";
+        string list = BrownWriter.Write(folder, patches.Large, patches.PointIds, pairs, origin);
         var made = new Made(
             folder,
-            patches.Report.Points,
-            patches.PointIds.Length,
-            (patches.PointIds.Length + 255) / 256,
+            report.Points,
+            patches.Count,
+            (patches.Count + 255) / 256,
             list,
             pairs.Length,
-            patches.Report.Pictures,
-            patches.Report.DamagedPictures);
+            report.Pictures,
+            report.DamagedPictures);
         terminal.Result(made, console => console.WriteLine(
             $"{made.Points} points, {made.Patches} patches in {made.Mosaics} mosaics, {made.Pairs} test pairs in {list}: {folder}"));
         return 0;

@@ -140,12 +140,13 @@ public sealed class HPatchesDataset
     /// patches do not all fit into one set, only every second, third ... row is taken.
     /// </summary>
     /// <param name="split">The split whose train list is taken, if there is a <c>splits.json</c>.</param>
-    /// <param name="centres">Whether the central 32 x 32 pixels are kept too, for centre-surround networks.</param>
+    /// <param name="parts">What is kept besides the reduced patches.</param>
     /// <exception cref="IOException">A strip cannot be read.</exception>
     /// <exception cref="InvalidDataException">A strip is damaged, the strips of a sequence differ in height, or <c>splits.json</c> is damaged.</exception>
-    public LabelledPatches LoadForTraining(string split = "a", bool centres = false) => LoadForTraining(split, centres, PatchSetBuilder.MaxCount);
+    public LabelledPatches LoadForTraining(string split = "a", PatchParts parts = PatchParts.None) =>
+        LoadForTraining(split, parts, PatchSetBuilder.MaxCount(parts));
 
-    internal LabelledPatches LoadForTraining(string split, bool centres, int maxPatches)
+    internal LabelledPatches LoadForTraining(string split, PatchParts parts, int maxPatches)
     {
         IReadOnlyList<string> training = ReadTrainingSequences(split);
         int[] rows = [.. training.Select(sequence => ReadRowCount(sequence))];
@@ -156,7 +157,7 @@ public sealed class HPatchesDataset
             step++;
         }
 
-        var builder = new PatchSetBuilder((int)CountTaken(step), centres);
+        var builder = new PatchSetBuilder((int)CountTaken(step), parts);
         int firstPoint = 0;
         for (int i = 0; i < rows.Length; i++)
         {

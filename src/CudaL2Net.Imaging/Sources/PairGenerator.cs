@@ -7,12 +7,12 @@ namespace CudaL2Net.Imaging.Sources;
 
 /// <summary>The points of one picture with their patches.</summary>
 /// <param name="Pixels">[patches][32][32].</param>
-/// <param name="Centres">[patches][32][32], or null where not asked for.</param>
+/// <param name="Centres">[patches][32][32], or null where <see cref="PairOptions.Parts"/> does not ask for them.</param>
 /// <param name="PatchesPerPoint">For each point, how many patches it has, 2 or more; they follow one another, the picture's own first.</param>
 /// <param name="FlatPoints">Points skipped because a patch was near-uniform.</param>
 /// <param name="LostPoints">Points skipped because they lie outside of all copies.</param>
 /// <param name="Detected">Patches of copies whose keypoint the detector found again.</param>
-/// <param name="Large">[patches][64][64]: the patches before they were reduced, or null where not asked for.</param>
+/// <param name="Large">[patches][64][64]: the patches before they were reduced, or null where <see cref="PairOptions.Parts"/> does not ask for them.</param>
 public sealed record PicturePoints(
     byte[] Pixels, byte[]? Centres, int[] PatchesPerPoint, int FlatPoints, int LostPoints, int Detected, byte[]? Large = null);
 
@@ -27,20 +27,17 @@ public sealed class PairGenerator
     private readonly PairOptions options;
     private readonly Relighting relighting;
     private readonly int side;
-    private readonly bool large;
 
     /// <summary>Prepares a generator.</summary>
     /// <param name="options">How patches are made.</param>
-    /// <param name="large">Whether patches are cut with 64 x 64 pixels and kept so too.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
-    public PairGenerator(PairOptions options, bool large = false)
+    public PairGenerator(PairOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         this.options = options;
         relighting = new Relighting(options);
-        this.large = large;
-        side = options.Centres || large ? 2 * PatchSet.Side : PatchSet.Side;
+        side = options.Parts == PatchParts.None ? PatchSet.Side : PatchSet.LargeSide;
     }
 
     /// <summary>Makes the patches of up to <see cref="PairOptions.PointsPerPicture"/> points.</summary>
@@ -197,8 +194,8 @@ public sealed class PairGenerator
     {
         List<int> patchesPerPoint = [];
         byte[] pixels = new byte[cuts.Length * points * PatchSet.Area];
-        byte[]? centres = options.Centres ? new byte[pixels.Length] : null;
-        byte[]? whole = large ? new byte[cuts.Length * points * side * side] : null;
+        byte[]? centres = options.Parts.HasFlag(PatchParts.Centres) ? new byte[pixels.Length] : null;
+        byte[]? large = options.Parts.HasFlag(PatchParts.Large) ? new byte[cuts.Length * points * PatchSet.LargeArea] : null;
         int flat = 0, lost = 0, count = 0;
         for (int i = 0; i < points; i++)
         {
@@ -219,9 +216,9 @@ public sealed class PairGenerator
                     PatchResize.CropCentre(cut, side, centres.AsSpan(count * PatchSet.Area, PatchSet.Area));
                 }
 
-                if (whole is not null)
+                if (large is not null)
                 {
-                    cut.CopyTo(whole.AsSpan(count * cut.Length));
+                    cut.CopyTo(large.AsSpan(count * PatchSet.LargeArea));
                 }
 
                 count++;
@@ -245,12 +242,12 @@ public sealed class PairGenerator
             Array.Resize(ref centres, count * PatchSet.Area);
         }
 
-        if (whole is not null)
+        if (large is not null)
         {
-            Array.Resize(ref whole, count * side * side);
+            Array.Resize(ref large, count * PatchSet.LargeArea);
         }
 
-        return new PicturePoints(pixels, centres, [.. patchesPerPoint], flat, lost, detected, whole);
+        return new PicturePoints(pixels, centres, [.. patchesPerPoint], flat, lost, detected, large);
     }
 
     private static double Deviation(ReadOnlySpan<byte> patch)

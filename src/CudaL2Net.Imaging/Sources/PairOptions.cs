@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using CudaL2Net.Data;
+
 namespace CudaL2Net.Imaging.Sources;
 
 /// <summary>
@@ -9,8 +12,12 @@ public sealed record PairOptions
     /// <summary>Side of a patch in the picture divided by the keypoint's size (a diameter). 10 was clearly better than 6 for SIFT keypoints.</summary>
     public double PatchScale { get; init; } = 10;
 
-    /// <summary>Whether patches are cut with 64 x 64 pixels, to fill <see cref="CudaL2Net.Data.PatchSet.Centres"/> for centre-surround networks.</summary>
-    public bool Centres { get; init; }
+    /// <summary>
+    /// What is kept of each patch besides its 32 x 32 pixels; any part makes patches be cut with 64 x 64 pixels. The network decides it, so it is no setting and
+    /// is not written as JSON.
+    /// </summary>
+    [JsonIgnore]
+    public PatchParts Parts { get; init; }
 
     /// <summary>Changed copies of each picture, 1 or more; a point has up to one patch more.</summary>
     public int Copies { get; init; } = 2;

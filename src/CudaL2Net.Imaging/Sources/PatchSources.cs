@@ -16,7 +16,7 @@ public static class PatchSources
     /// <param name="source"><c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c> or <c>hpatches:DIR</c>.</param>
     /// <param name="points">Points to make of scenes and photographs; the labelled sets are loaded whole.</param>
     /// <param name="seed">The seed of scenes and pairs.</param>
-    /// <param name="options">How patches are made of pictures; of labelled sets only <see cref="PairOptions.Centres"/> counts.</param>
+    /// <param name="options">How patches are made of pictures; of labelled sets only <see cref="PairOptions.Parts"/> counts.</param>
     /// <param name="cache">Where made patches are kept; null for <see cref="PatchCache.Default"/>.</param>
     /// <param name="progress">Told the points made so far and the points asked for.</param>
     /// <param name="cancellation">Stops the making of patches.</param>
@@ -40,8 +40,8 @@ public static class PatchSources
         {
             "synthetic" when folder is null => Make(new SyntheticSource(seed)),
             "images" when folder is not null => Make(new ImageFolderSource(folder)),
-            "brown" when folder is not null => Label(BrownDataset.Open(folder).LoadForTraining(options.Centres)),
-            "hpatches" when folder is not null => Label(HPatchesDataset.Open(folder).LoadForTraining(centres: options.Centres)),
+            "brown" when folder is not null => Label(BrownDataset.Open(folder).LoadForTraining(options.Parts)),
+            "hpatches" when folder is not null => Label(HPatchesDataset.Open(folder).LoadForTraining(parts: options.Parts)),
             _ => throw new ArgumentException($"'{source}' is no training data; give {Forms}", nameof(source)),
         };
 

@@ -27,27 +27,18 @@ public abstract class PictureSource
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public SourceResult Build(
         int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0,
-        CancellationToken cancellation = default) => Collect(points, options, seed, large: false, progress, threads, cancellation).Finish(this);
-
-    /// <summary>Makes patches of 64 x 64 pixels. The same arguments give the same bytes, whatever the number of threads.</summary>
-    /// <inheritdoc cref="Build"/>
-    public LargePatches BuildLarge(
-        int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0,
-        CancellationToken cancellation = default) => Collect(points, options, seed, large: true, progress, threads, cancellation).FinishLarge(this);
-
-    private Collector Collect(
-        int points, PairOptions options, ulong seed, bool large, IProgress<(int Done, int Total)>? progress, int threads, CancellationToken cancellation)
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        int patchBytes = large ? LargePatches.Area : PatchSet.Area;
+        int patchBytes = options.Parts.HasFlag(PatchParts.Large) ? PatchSet.LargeArea : PatchSet.Area;
         if (points < 1 || (long)points * (options.Copies + 1) * patchBytes > Array.MaxLength)
         {
             throw new ArgumentException(
                 $"the number of points must be 1 to {Array.MaxLength / patchBytes / (options.Copies + 1)}, not {points}", nameof(points));
         }
 
-        PairGenerator generator = new(options, large);
-        Collector collector = new(points, options.Centres);
+        PairGenerator generator = new(options);
+        Collector collector = new(points, options.Parts);
         threads = threads > 0 ? threads : Environment.ProcessorCount;
 
         // Each worker has a picture of its own, so OpenCV's threads would only add to them.
@@ -62,7 +53,7 @@ public abstract class PictureSource
             Cv2.SetNumThreads(openCvThreads);
         }
 
-        return collector;
+        return collector.Finish(this);
     }
 
     /// <summary>Loads picture <paramref name="index"/>: 8 bits, one channel.</summary>
@@ -137,7 +128,7 @@ public abstract class PictureSource
     }
 
     /// <summary>Puts the pictures' points together.</summary>
-    private sealed class Collector(int wanted, bool centres)
+    private sealed class Collector(int wanted, PatchParts kept)
     {
         private readonly List<(int Picture, PicturePoints Points)> parts = [];
         private readonly List<string> warnings = [];
@@ -167,29 +158,18 @@ public abstract class PictureSource
         {
             int count = Count(source);
             byte[] pixels = new byte[count * PatchSet.Area];
-            byte[]? middle = centres ? new byte[pixels.Length] : null;
+            byte[]? centres = kept.HasFlag(PatchParts.Centres) ? new byte[pixels.Length] : null;
+            byte[]? large = kept.HasFlag(PatchParts.Large) ? new byte[count * PatchSet.LargeArea] : null;
             int[] pointIds = new int[count], pictureIds = new int[count];
             Walk((part, from, to, patches, point) =>
             {
                 parts[part].Points.Pixels.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(pixels.AsSpan(to * PatchSet.Area));
-                parts[part].Points.Centres?.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(middle.AsSpan(to * PatchSet.Area));
+                parts[part].Points.Centres?.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(centres.AsSpan(to * PatchSet.Area));
+                parts[part].Points.Large?.AsSpan(from * PatchSet.LargeArea, patches * PatchSet.LargeArea).CopyTo(large.AsSpan(to * PatchSet.LargeArea));
                 pointIds.AsSpan(to, patches).Fill(point);
                 pictureIds.AsSpan(to, patches).Fill(parts[part].Picture);
             });
-            return new SourceResult(new PatchSet(pixels, pointIds, middle, pictureIds), Report());
-        }
-
-        public LargePatches FinishLarge(PictureSource source)
-        {
-            int count = Count(source);
-            byte[] pixels = new byte[count * LargePatches.Area];
-            int[] pointIds = new int[count];
-            Walk((part, from, to, patches, point) =>
-            {
-                parts[part].Points.Large.AsSpan(from * LargePatches.Area, patches * LargePatches.Area).CopyTo(pixels.AsSpan(to * LargePatches.Area));
-                pointIds.AsSpan(to, patches).Fill(point);
-            });
-            return new LargePatches(pixels, pointIds, Report());
+            return new SourceResult(new PatchSet(pixels, pointIds, centres, pictureIds, large), Report());
         }
 
         private int Count(PictureSource source) =>

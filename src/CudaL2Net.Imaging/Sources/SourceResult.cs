@@ -7,16 +7,6 @@ namespace CudaL2Net.Imaging.Sources;
 /// <param name="Report">What was used and what was skipped.</param>
 public sealed record SourceResult(PatchSet Patches, SourceReport Report);
 
-/// <summary>Patches of 64 x 64 pixels and how they came about.</summary>
-/// <param name="Pixels">[count][64][64].</param>
-/// <param name="PointIds">[count], ascending: the point of each patch.</param>
-/// <param name="Report">What was used and what was skipped.</param>
-public sealed record LargePatches(byte[] Pixels, int[] PointIds, SourceReport Report)
-{
-    /// <summary>Pixels of a patch.</summary>
-    public const int Area = BrownDataset.PatchSide * BrownDataset.PatchSide;
-}
-
 /// <summary>What a source used and skipped.</summary>
 public sealed record SourceReport
 {

@@ -126,16 +126,16 @@ public sealed class BrownDataset
     }
 
     /// <summary>Loads all patches, reduced to 32 x 32; patch i is line i of <c>info.txt</c>. For tests.</summary>
-    /// <param name="centres">Whether the central 32 x 32 pixels are kept too, for centre-surround networks.</param>
+    /// <param name="parts">What is kept besides the reduced patches.</param>
     /// <exception cref="InvalidDataException">A mosaic is damaged, or not 1024 x 1024.</exception>
     /// <exception cref="IOException">A mosaic cannot be read.</exception>
-    public PatchSet Load(bool centres = false) => Gather(centres, skipNearUniform: false).Build();
+    public PatchSet Load(PatchParts parts = PatchParts.None) => Gather(parts, skipNearUniform: false).Build();
 
     /// <summary>Loads the patches for training, reduced to 32 x 32, without the near-uniform ones.</summary>
     /// <inheritdoc cref="Load"/>
-    public LabelledPatches LoadForTraining(bool centres = false)
+    public LabelledPatches LoadForTraining(PatchParts parts = PatchParts.None)
     {
-        PatchSetBuilder builder = Gather(centres, skipNearUniform: true);
+        PatchSetBuilder builder = Gather(parts, skipNearUniform: true);
         return new LabelledPatches(builder.Build(), builder.NearUniform, Thinned: 0);
     }
 
@@ -249,14 +249,15 @@ public sealed class BrownDataset
 
     private static InvalidDataException Damaged(string path, int line, string reason) => new($"{path}, line {line}: {reason}. Unpack the set again.");
 
-    private PatchSetBuilder Gather(bool centres, bool skipNearUniform)
+    private PatchSetBuilder Gather(PatchParts parts, bool skipNearUniform)
     {
-        if (Count > PatchSetBuilder.MaxCount)
+        if (Count > PatchSetBuilder.MaxCount(parts))
         {
-            throw new InvalidDataException($"{Folder} has {Count} patches; {PatchSetBuilder.MaxCount} fit into one set");
+            throw new InvalidDataException($"{Folder} has {Count} patches; {PatchSetBuilder.MaxCount(parts)} fit into one set"
+                + (parts.HasFlag(PatchParts.Large) ? " at 64 x 64 pixels. Take a network that needs 32 x 32, or a smaller set." : string.Empty));
         }
 
-        var builder = new PatchSetBuilder(Count, centres);
+        var builder = new PatchSetBuilder(Count, parts);
         int index = 0;
         foreach (byte[] block in ReadPatches())
         {

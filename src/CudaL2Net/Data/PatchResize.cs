@@ -1,6 +1,6 @@
 namespace CudaL2Net.Data;
 
-/// <summary>How patches of 32, 64 or 65 pixels a side become the 32 x 32 bytes that a tower takes: the one place where this is decided.</summary>
+/// <summary>How patches of 32, 64 or 65 pixels a side become the bytes that a tower takes, 32 x 32 or 64 x 64: the one place where this is decided.</summary>
 public static class PatchResize
 {
     /// <summary>Whether patches of this side are taken: 32, 64 or 65.</summary>
@@ -16,7 +16,7 @@ public static class PatchResize
     /// <exception cref="ArgumentException">The side is none of these, or the lengths do not agree.</exception>
     public static void Reduce(ReadOnlySpan<byte> patches, int side, Span<byte> reduced)
     {
-        int count = CheckedCount(patches, side, reduced);
+        int count = CheckedCount(patches, side, reduced, PatchSet.Area);
         switch (side)
         {
             case 32:
@@ -32,7 +32,7 @@ public static class PatchResize
             default:
                 for (int i = 0; i < count; i++)
                 {
-                    AreaMean(patches.Slice(i * 65 * 65, 65 * 65), reduced.Slice(i * PatchSet.Area, PatchSet.Area));
+                    AreaMean(patches.Slice(i * 65 * 65, 65 * 65), reduced.Slice(i * PatchSet.Area, PatchSet.Area), PatchSet.Side);
                 }
 
                 break;
@@ -63,7 +63,7 @@ public static class PatchResize
             throw new ArgumentException("a centre-surround network needs patches of 64 x 64 or 65 x 65 pixels, not 32 x 32", nameof(side));
         }
 
-        int count = CheckedCount(patches, side, centres);
+        int count = CheckedCount(patches, side, centres, PatchSet.Area);
         for (int i = 0; i < count; i++)
         {
             for (int row = 0; row < PatchSet.Side; row++)
@@ -73,7 +73,34 @@ public static class PatchResize
         }
     }
 
-    private static int CheckedCount(ReadOnlySpan<byte> patches, int side, Span<byte> output)
+    /// <summary>
+    /// The whole patch at 64 x 64. 64: as it is; 65: the area-weighted mean over 65/64 x 65/64 pixels, rounded to the nearest, the same rule as for 32 x 32.
+    /// </summary>
+    /// <param name="patches">[n][side][side].</param>
+    /// <param name="side">64 or 65.</param>
+    /// <param name="large">[n][64][64], written.</param>
+    /// <exception cref="ArgumentException">The side is neither, or the lengths do not agree.</exception>
+    public static void ToLarge(ReadOnlySpan<byte> patches, int side, Span<byte> large)
+    {
+        if (side == 32)
+        {
+            throw new ArgumentException("a network that takes 64 x 64 pixels needs patches of 64 x 64 or 65 x 65 pixels, not 32 x 32", nameof(side));
+        }
+
+        int count = CheckedCount(patches, side, large, PatchSet.LargeArea);
+        if (side == 64)
+        {
+            patches.CopyTo(large);
+            return;
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            AreaMean(patches.Slice(i * 65 * 65, 65 * 65), large.Slice(i * PatchSet.LargeArea, PatchSet.LargeArea), PatchSet.LargeSide);
+        }
+    }
+
+    private static int CheckedCount(ReadOnlySpan<byte> patches, int side, Span<byte> output, int outputArea)
     {
         if (!Supports(side))
         {
@@ -83,9 +110,9 @@ public static class PatchResize
         int area = side * side, count = patches.Length / area;
         return patches.Length % area != 0
             ? throw new ArgumentException($"{patches.Length} bytes are no whole number of {side} x {side} patches", nameof(patches))
-            : output.Length == count * PatchSet.Area
+            : output.Length == (long)count * outputArea
                 ? count
-                : throw new ArgumentException($"{count} patches need {count * PatchSet.Area} bytes of output, not {output.Length}", nameof(output));
+                : throw new ArgumentException($"{count} patches need {(long)count * outputArea} bytes of output, not {output.Length}", nameof(output));
     }
 
     private static void MeanOfFour(ReadOnlySpan<byte> patch, Span<byte> reduced)
@@ -101,38 +128,39 @@ public static class PatchResize
         }
     }
 
-    private static void AreaMean(ReadOnlySpan<byte> patch, Span<byte> reduced)
+    /// <summary>The area-weighted mean of a patch of 65 x 65 at side x side, below 65.</summary>
+    private static void AreaMean(ReadOnlySpan<byte> patch, Span<byte> reduced, int side)
     {
-        Span<int> narrow = stackalloc int[65 * 32];
+        Span<int> narrow = stackalloc int[65 * side];
         for (int row = 0; row < 65; row++)
         {
-            for (int column = 0; column < 32; column++)
+            for (int column = 0; column < side; column++)
             {
                 int sum = 0;
-                for (int input = 65 * column / 32; 32 * input < 65 * (column + 1); input++)
+                for (int input = 65 * column / side; side * input < 65 * (column + 1); input++)
                 {
-                    sum += Overlap(column, input) * patch[(row * 65) + input];
+                    sum += Overlap(column, input, side) * patch[(row * 65) + input];
                 }
 
-                narrow[(row * 32) + column] = sum;
+                narrow[(row * side) + column] = sum;
             }
         }
 
-        for (int row = 0; row < 32; row++)
+        for (int row = 0; row < side; row++)
         {
-            for (int column = 0; column < 32; column++)
+            for (int column = 0; column < side; column++)
             {
                 int sum = 0;
-                for (int input = 65 * row / 32; 32 * input < 65 * (row + 1); input++)
+                for (int input = 65 * row / side; side * input < 65 * (row + 1); input++)
                 {
-                    sum += Overlap(row, input) * narrow[(input * 32) + column];
+                    sum += Overlap(row, input, side) * narrow[(input * side) + column];
                 }
 
-                reduced[(row * 32) + column] = (byte)((sum + (65 * 65 / 2)) / (65 * 65));
+                reduced[(row * side) + column] = (byte)((sum + (65 * 65 / 2)) / (65 * 65));
             }
         }
 
-        // In units of 1/32 pixel output i covers 65 i to 65 i + 65 and input j covers 32 j to 32 j + 32, so all weights are integers.
-        static int Overlap(int output, int input) => Math.Min(65 * (output + 1), 32 * (input + 1)) - Math.Max(65 * output, 32 * input);
+        // In units of 1/side pixel output i covers 65 i to 65 i + 65 and input j covers side j to side j + side, so all weights are integers.
+        static int Overlap(int output, int input, int side) => Math.Min(65 * (output + 1), side * (input + 1)) - Math.Max(65 * output, side * input);
     }
 }

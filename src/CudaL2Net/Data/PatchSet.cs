@@ -1,6 +1,6 @@
 namespace CudaL2Net.Data;
 
-/// <summary>Grey patches of 32 x 32 bytes in host memory, each with the point of the scene it shows.</summary>
+/// <summary>Grey patches of 32 x 32 bytes in host memory, each with the point of the scene it shows; optionally larger forms of the same patches.</summary>
 public sealed class PatchSet
 {
     /// <summary>Rows and columns of a patch.</summary>
@@ -9,13 +9,20 @@ public sealed class PatchSet
     /// <summary>Bytes of a patch.</summary>
     public const int Area = Side * Side;
 
+    /// <summary>Rows and columns of a large patch.</summary>
+    public const int LargeSide = 64;
+
+    /// <summary>Bytes of a large patch.</summary>
+    public const int LargeArea = LargeSide * LargeSide;
+
     /// <summary>Makes a set.</summary>
     /// <param name="pixels">[count][32][32].</param>
     /// <param name="pointIds">[count]: patches with the same id show the same point.</param>
     /// <param name="centres">[count][32][32], or null: the central part at the original scale (half of the side), for centre-surround networks.</param>
     /// <param name="pictureIds">[count], or null where unknown: the picture in which each patch's point was found.</param>
+    /// <param name="large">[count][64][64], or null: the whole patches with twice the pixels per side, for networks that take 64 x 64.</param>
     /// <exception cref="ArgumentException">The sizes do not agree.</exception>
-    public PatchSet(byte[] pixels, int[] pointIds, byte[]? centres = null, int[]? pictureIds = null)
+    public PatchSet(byte[] pixels, int[] pointIds, byte[]? centres = null, int[]? pictureIds = null, byte[]? large = null)
     {
         ArgumentNullException.ThrowIfNull(pixels);
         ArgumentNullException.ThrowIfNull(pointIds);
@@ -34,10 +41,16 @@ public sealed class PatchSet
             throw new ArgumentException($"{pointIds.Length} patches need as many picture ids, not {pictureIds.Length}");
         }
 
+        if (large is not null && large.LongLength != (long)pointIds.Length * LargeArea)
+        {
+            throw new ArgumentException($"{pointIds.Length} patches need {(long)pointIds.Length * LargeArea} bytes of large patches, not {large.LongLength}");
+        }
+
         Pixels = pixels;
         PointIds = pointIds;
         Centres = centres;
         PictureIds = pictureIds;
+        Large = large;
     }
 
     /// <summary>[count][32][32].</summary>
@@ -49,6 +62,9 @@ public sealed class PatchSet
     /// <summary>[count][32][32]: the central half of each patch's side at the original scale, or null.</summary>
     public byte[]? Centres { get; }
 
+    /// <summary>[count][64][64]: the whole patches with twice the pixels per side, or null.</summary>
+    public byte[]? Large { get; }
+
     /// <summary>[count], or null: the picture of each patch's point. Points of one picture follow one another.</summary>
     public int[]? PictureIds { get; }
 
@@ -58,17 +74,40 @@ public sealed class PatchSet
     /// <summary>The bytes of patch <paramref name="index"/>, row by row.</summary>
     public ReadOnlySpan<byte> this[int index] => Pixels.AsSpan(index * Area, Area);
 
+    /// <summary>What a tower sees of all patches. The arrays are the set's own, not copies.</summary>
+    /// <param name="view">The view.</param>
+    /// <param name="side">The network's input side: 32 or 64.</param>
+    /// <returns>
+    /// For side 32 and the whole patch <see cref="Pixels"/>, [count][32][32]. For side 64 the whole patch is <see cref="Large"/>, [count][64][64]; reduced it is
+    /// <see cref="Pixels"/>; its centre is <see cref="Centres"/>.
+    /// </returns>
+    /// <exception cref="ArgumentException">The set lacks that part, or no network of that side has such a view.</exception>
+    public byte[] View(PatchView view, int side) => (view, side) switch
+    {
+        (PatchView.Whole, Side) => Pixels,
+        (PatchView.Reduced, LargeSide) => Pixels,
+        (PatchView.Centre, LargeSide) => Centres ?? throw Lacks("their centres"),
+        (PatchView.Whole, LargeSide) => Large ?? throw Lacks("all their pixels"),
+        (not (PatchView.Whole or PatchView.Reduced or PatchView.Centre), _) => throw new ArgumentException(
+            $"there is no view '{view}' of a patch; there are Whole, Reduced and Centre", nameof(view)),
+        (_, Side) => throw new ArgumentException(
+            $"a network with input side 32 sees whole patches only, not the view '{view}'; views of half the side need input side 64", nameof(view)),
+        _ => throw new ArgumentException($"the input side of a network must be 32 or 64, not {side}", nameof(side)),
+    };
+
     /// <summary>A set of the patches at the given places, in their order.</summary>
     public PatchSet Select(ReadOnlySpan<int> indices)
     {
         var pixels = new byte[indices.Length * Area];
         byte[]? centres = Centres == null ? null : new byte[indices.Length * Area];
+        byte[]? large = Large == null ? null : new byte[indices.Length * LargeArea];
         var ids = new int[indices.Length];
         int[]? pictures = PictureIds == null ? null : new int[indices.Length];
         for (int i = 0; i < indices.Length; i++)
         {
             this[indices[i]].CopyTo(pixels.AsSpan(i * Area));
             Centres?.AsSpan(indices[i] * Area, Area).CopyTo(centres.AsSpan(i * Area));
+            Large?.AsSpan(indices[i] * LargeArea, LargeArea).CopyTo(large.AsSpan(i * LargeArea));
             ids[i] = PointIds[indices[i]];
             if (pictures != null)
             {
@@ -76,6 +115,9 @@ public sealed class PatchSet
             }
         }
 
-        return new PatchSet(pixels, ids, centres, pictures);
+        return new PatchSet(pixels, ids, centres, pictures, large);
     }
+
+    private static ArgumentException Lacks(string what) =>
+        new($"the network takes patches of 64 x 64 pixels and needs {what}: give it data cut at 64 x 64 pixels or more");
 }

@@ -26,13 +26,14 @@ internal sealed record Checkpoint(
 {
     private const string Kind = "cudal2net-checkpoint-1";
 
-    /// <summary>A hash of the patches and their points.</summary>
+    /// <summary>A hash of the patches, their points, and their centres and large forms where there are such.</summary>
     public static string Fingerprint(PatchSet patches)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(patches.Pixels);
         hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes<int>(patches.PointIds));
         hash.AppendData(patches.Centres ?? []);
+        hash.AppendData(patches.Large ?? []);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

@@ -38,8 +38,8 @@ public sealed class DataCommandTests
         Assert.That(set.ReadPairs((string)made["pairList"]!), Has.Length.EqualTo(50));
 
         // The same pictures, made in memory, reduced: what training on `images:` sees.
-        SourceResult small = new ImageFolderSource(folder["photos"]).Build(110, new PairOptions { Copies = 3, Centres = true, PointsPerPicture = 37 }, 3);
-        PatchSet loaded = set.Load(centres: true);
+        SourceResult small = new ImageFolderSource(folder["photos"]).Build(110, new PairOptions { Copies = 3, Parts = PatchParts.Centres, PointsPerPicture = 37 }, 3);
+        PatchSet loaded = set.Load(PatchParts.Centres);
         Assert.That(loaded.Pixels, Is.EqualTo(small.Patches.Pixels));
         Assert.That(loaded.Centres, Is.EqualTo(small.Patches.Centres));
         Assert.That(loaded.PointIds, Is.EqualTo(small.Patches.PointIds));

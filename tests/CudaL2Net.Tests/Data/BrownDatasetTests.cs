@@ -14,12 +14,14 @@ public sealed class BrownDatasetTests
         Assert.That(set.Count, Is.EqualTo(300));
         Assert.That(set.ReadPatches().SelectMany(block => block).ToArray(), Is.EqualTo(patches));
 
-        PatchSet loaded = set.Load(centres: true);
+        PatchSet loaded = set.Load(PatchParts.Centres | PatchParts.Large);
         byte[] reduced = new byte[300 * 1024], centres = new byte[300 * 1024];
         PatchResize.Reduce(patches, 64, reduced);
         PatchResize.CropCentre(patches, 64, centres);
         Assert.That(loaded.Pixels, Is.EqualTo(reduced));
         Assert.That(loaded.Centres, Is.EqualTo(centres));
+        Assert.That(loaded.Large, Is.EqualTo(patches));
+        Assert.That(set.Load() is { Centres: null, Large: null }, Is.True);
         Assert.That(loaded.PointIds, Is.EqualTo(Enumerable.Range(0, 300).Select(BrownFolder.PointOf)));
 
         PatchPair[] pairs = set.ReadPairs();
@@ -34,13 +36,15 @@ public sealed class BrownDatasetTests
         using var folder = new TemporaryFolder();
         BrownFolder.Write(folder.Path, count: 12, flat: [0, 7, 11]);
         var set = BrownDataset.Open(folder.Path);
-        LabelledPatches training = set.LoadForTraining(centres: true);
+        LabelledPatches training = set.LoadForTraining(PatchParts.Centres | PatchParts.Large);
         Assert.That(training.NearUniform, Is.EqualTo(3));
         Assert.That(training.Patches.PointIds, Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6, 8, 9, 10 }.Select(BrownFolder.PointOf)));
-        PatchSet all = set.Load(centres: true);
+        PatchSet all = set.Load(PatchParts.Centres | PatchParts.Large);
         Assert.That(all.Count, Is.EqualTo(12));
         Assert.That(training.Patches[6].ToArray(), Is.EqualTo(all[8].ToArray()));
         Assert.That(training.Patches.Centres![(6 * 1024)..(7 * 1024)], Is.EqualTo(all.Centres![(8 * 1024)..(9 * 1024)]));
+        Assert.That(training.Patches.Large![(6 * 4096)..(7 * 4096)], Is.EqualTo(all.Large![(8 * 4096)..(9 * 4096)]));
+        Assert.That(training.Patches.Large, Has.Length.EqualTo(9 * 4096));
     }
 
     [TestCase("info.txt", 3, "", "blank")]

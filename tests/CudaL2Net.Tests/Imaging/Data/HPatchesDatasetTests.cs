@@ -13,18 +13,20 @@ public sealed class HPatchesDatasetTests
         HPatchesFolder.Write(folder["i_a"], rows: 2, seed: 2);
         var data = HPatchesDataset.Open(folder.Path);
         Assert.That(data.Sequences, Is.EqualTo(new[] { "i_a", "v_b" }));
-        LabelledPatches training = data.LoadForTraining(centres: true);
+        LabelledPatches training = data.LoadForTraining(parts: PatchParts.Centres | PatchParts.Large);
         Assert.That(training.Patches.Count, Is.EqualTo(5 * 16));
         Assert.That((training.NearUniform, training.Thinned), Is.EqualTo((0, 0)));
         Assert.That(training.Patches.PointIds.CountBy(id => id).ToDictionary(), Is.EqualTo(Enumerable.Range(0, 5).ToDictionary(id => id, _ => 16)));
 
         // After the 2 x 16 patches of i_a come v_b's ref, then its e1: row 1 there.
         int index = 32 + 3 + 1;
-        byte[] strip = HPatchesFolder.MakeStrip(3, strip: 1, seed: 1), reduced = new byte[3 * 1024], centres = new byte[3 * 1024];
+        byte[] strip = HPatchesFolder.MakeStrip(3, strip: 1, seed: 1), reduced = new byte[3 * 1024], centres = new byte[3 * 1024], large = new byte[3 * 4096];
         PatchResize.Reduce(strip, 65, reduced);
         PatchResize.CropCentre(strip, 65, centres);
+        PatchResize.ToLarge(strip, 65, large);
         Assert.That(training.Patches[index].ToArray(), Is.EqualTo(reduced[1024..2048]));
         Assert.That(training.Patches.Centres![(index * 1024)..((index + 1) * 1024)], Is.EqualTo(centres[1024..2048]));
+        Assert.That(training.Patches.Large![(index * 4096)..((index + 1) * 4096)], Is.EqualTo(large[4096..8192]));
         Assert.That(training.Patches.PointIds[index], Is.EqualTo(3));
     }
 
@@ -36,7 +38,7 @@ public sealed class HPatchesDatasetTests
         var data = HPatchesDataset.Open(folder.Path);
         LabelledPatches training = data.LoadForTraining();
         Assert.That((training.Patches.Count, training.NearUniform, training.Thinned), Is.EqualTo((64, 16, 0)));
-        LabelledPatches thinned = data.LoadForTraining("a", centres: false, maxPatches: 48);
+        LabelledPatches thinned = data.LoadForTraining("a", PatchParts.None, maxPatches: 48);
         Assert.That((thinned.Patches.Count, thinned.NearUniform, thinned.Thinned), Is.EqualTo((32, 16, 32)));
         Assert.That(thinned.Patches.PointIds.Distinct(), Is.EqualTo(new[] { 0, 4 }));
     }

@@ -84,7 +84,7 @@ public sealed class PairGeneratorTests
     public void CentresAreTheMiddleAtTwiceTheScale()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints made = new PairGenerator(Gentle with { Centres = true }).Generate(scene, 1, 0);
+        PicturePoints made = new PairGenerator(Gentle with { Parts = PatchParts.Centres }).Generate(scene, 1, 0);
         Assert.That(made.Centres, Has.Length.EqualTo(made.Pixels.Length));
 
         // The centre, reduced by 2, is the central 16 x 16 of the whole patch.
@@ -102,6 +102,18 @@ public sealed class PairGeneratorTests
                 }
             }
         }
+    }
+
+    [Test]
+    public void LargePatchesReduceToThePixelsAndHoldTheCentres()
+    {
+        using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
+        PicturePoints made = new PairGenerator(Gentle with { Parts = PatchParts.Centres | PatchParts.Large }).Generate(scene, 1, 0);
+        byte[] centres = new byte[made.Pixels.Length];
+        PatchResize.CropCentre(made.Large, 64, centres);
+        Assert.That(made.PatchesPerPoint, Is.Not.Empty);
+        Assert.That(made.Centres, Is.EqualTo(centres));
+        Assert.That(PatchResize.Reduce(made.Large, 64), Is.EqualTo(made.Pixels));
     }
 
     [Test]

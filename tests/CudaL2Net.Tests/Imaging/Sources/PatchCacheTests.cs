@@ -1,4 +1,5 @@
 using CudaL2Net.Imaging.Sources;
+using CudaL2Net.Data;
 using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging.Sources;
@@ -6,7 +7,7 @@ namespace CudaL2Net.Tests.Imaging.Sources;
 public sealed class PatchCacheTests
 {
     private static readonly PairOptions Small = new() { PointsPerPicture = 20, Copies = 1 };
-    private static readonly Lazy<SourceResult> Made = new(() => new SyntheticSource(1, 128, 96).Build(25, Small with { Centres = true }, 1));
+    private static readonly Lazy<SourceResult> Made = new(() => new SyntheticSource(1, 128, 96).Build(25, Small with { Parts = PatchParts.Centres }, 1));
     private string folder = "";
 
     [SetUp]
@@ -32,6 +33,32 @@ public sealed class PatchCacheTests
         Assert.That(Directory.GetFiles(cache.Folder!), Is.EqualTo(new[] { cache.PathOf("a") }));
         cache.GetOrBuild("b", () => Build(ref built));
         Assert.That(built, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void EveryPartIsKept([Values] PatchParts parts, [Values] bool pictures)
+    {
+        PatchSet set = Made.Value.Patches;
+        byte[] large = new byte[set.Count * PatchSet.LargeArea];
+        new Random(1).NextBytes(large);
+        SourceResult made = Made.Value with
+        {
+            Patches = new PatchSet(
+                set.Pixels,
+                set.PointIds,
+                parts.HasFlag(PatchParts.Centres) ? set.Centres : null,
+                pictures ? set.PictureIds : null,
+                parts.HasFlag(PatchParts.Large) ? large : null),
+        };
+        PatchCache cache = new(folder);
+        cache.GetOrBuild("a", () => made);
+        SourceResult kept = cache.GetOrBuild("a", () => throw new InvalidOperationException("it should have been kept"));
+        Assert.That(kept.Report.FromCache, Is.True);
+        Assert.That(kept.Report.Warnings, Is.Empty);
+        Assert.That(kept.Patches.Pixels, Is.EqualTo(set.Pixels));
+        Assert.That(kept.Patches.Centres, Is.EqualTo(made.Patches.Centres));
+        Assert.That(kept.Patches.Large, Is.EqualTo(made.Patches.Large));
+        Assert.That(kept.Patches.PictureIds, Is.EqualTo(made.Patches.PictureIds));
     }
 
     [TestCase(0, 1)]
@@ -102,6 +129,10 @@ public sealed class PatchCacheTests
         Assert.That(first.Report.Points, Is.EqualTo(15));
         Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small, cache).Report.FromCache, Is.True);
         Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small with { Noise = 3 }, cache).Report.FromCache, Is.False);
+        SourceResult large = PatchSources.Open("images:" + pictures, 15, 1, Small with { Parts = PatchParts.Large }, cache);
+        Assert.That(large.Report.FromCache, Is.False);
+        Assert.That(PatchResize.Reduce(large.Patches.Large, 64), Is.EqualTo(large.Patches.Pixels));
+        Assert.That(large.Patches.Centres, Is.Null);
         Assert.That(PatchSources.Open("images:" + pictures, 15, 2, Small, cache).Report.FromCache, Is.False);
         Assert.That(PatchSources.Open("images:" + pictures, 14, 1, Small, cache).Report.FromCache, Is.False);
         Cv2.ImWrite(Path.Combine(pictures, "b.png"), picture);
