@@ -47,6 +47,49 @@ public sealed class LinearTests(string device) : OperationTests(device)
     }
 
     [Test]
+    public void ItEqualsAConvolutionWhoseKernelCoversTheImage()
+    {
+        (float[] x, float[] weights, float[] bias, float[] dy) = Operands(4, 3 * 2 * 5, 9);
+        float[][] convolution = RunOnDevice(device =>
+        {
+            using var tape = new Tape(device);
+            using Tensor<float> images = device.Upload<float>(x, 4, 3, 2, 5), filters = device.Upload<float>(weights, 9, 3, 2, 5);
+            using Tensor<float> offset = device.Upload<float>(bias);
+            Variable[] inputs = [tape.Parameter(images), tape.Parameter(filters), tape.Parameter(offset)];
+            Variable y = tape.Conv2d(inputs[0], inputs[1], inputs[2], 1, 0);
+            y.ClaimGradient().Write(dy);
+            tape.Forward();
+            tape.Backward();
+            return [.. inputs.Select(input => input.Gradient!).Prepend(y.Value).Select(tensor => device.Upload<float>(tensor.ToArray()))];
+        });
+        float[][] linear = Run([4, 30], x, weights, bias, dy);
+        for (int i = 0; i < linear.Length; i++)
+        {
+            AssertClose(linear[i], Samples.Widen(convolution[i]), 1e-6);
+        }
+    }
+
+    [Test]
+    public void ARowDoesNotDependOnItsBatchOnTheCpu()
+    {
+        // 67 rows end in tiles that are not full.
+        (float[] x, float[] weights, float[] bias, _) = Operands(67, 70, 37);
+        using Device cpu = Device.Open("cpu", 2);
+        float[] all = Rows(67), one = Rows(1);
+        Assert.That(one, Is.EqualTo(all[^37..]));
+
+        float[] Rows(int count)
+        {
+            using var tape = new Tape(cpu);
+            using Tensor<float> input = cpu.Upload<float>(x[^(70 * count)..], count, 70), matrix = cpu.Upload<float>(weights, 37, 70);
+            using Tensor<float> offset = cpu.Upload<float>(bias);
+            Variable y = tape.Linear(tape.Input(input), tape.Input(matrix), tape.Input(offset));
+            tape.Forward();
+            return y.Value.ToArray();
+        }
+    }
+
+    [Test]
     public void ABiasIsTrainedThoughTheWeightsAreNot()
     {
         (float[] x, float[] weights, float[] bias, float[] dy) = Operands(6, 7, 3);
