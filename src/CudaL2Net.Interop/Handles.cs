@@ -102,11 +102,12 @@ internal sealed unsafe class StreamHandle : ContextChild
             if (capturing)
             {
                 waiting.Add(pointer);
-                return;
+            }
+            else
+            {
+                FreeNow(pointer);
             }
         }
-
-        FreeNow(pointer);
     }
 
     protected override CudaError Release() => Driver.cuStreamDestroy_v2(handle);

@@ -10,6 +10,7 @@ internal sealed unsafe class MeteredDevice : Device
 
     /// <summary>Watches a device, which stays its owner's.</summary>
     public MeteredDevice(Device device)
+        : base(device.Threads)
     {
         this.device = device;
         bool fused = (device.FusedKernels ?? device.ImageKernels) is not null;
@@ -39,12 +40,6 @@ internal sealed unsafe class MeteredDevice : Device
     /// <summary>Of each operation the seconds and, for convolutions, the floating-point operations since the last clear.</summary>
     public Dictionary<string, (double Seconds, long Operations)> Times { get; }
 
-    /// <inheritdoc/>
-    public override void Synchronize() => device.Synchronize();
-
-    /// <inheritdoc/>
-    public override void Dispose() => ((Meter)(object)Kernels).Dispose();
-
     internal override void* AllocateBytes(nuint bytes) => device.AllocateBytes(bytes);
 
     internal override void FreeBytes(void* pointer) => device.FreeBytes(pointer);
@@ -56,6 +51,10 @@ internal sealed unsafe class MeteredDevice : Device
     internal override void CopyOnDevice(void* to, void* from, nuint bytes) => device.CopyOnDevice(to, from, bytes);
 
     internal override void Clear(void* device, nuint bytes) => this.device.Clear(device, bytes);
+
+    private protected override void WaitForWork() => device.Synchronize();
+
+    private protected override void Release() => ((Meter)(object)Kernels).Dispose();
 
     /// <summary>Stands in for the kernels. The runtime derives a class from it that implements them all.</summary>
     internal class Meter : DispatchProxy

@@ -6,12 +6,18 @@ namespace CudaL2Net.Autograd;
 /// Operations with static shapes, recorded once and replayed at every step without allocating. <see cref="Forward"/> runs them in order, <see cref="Backward"/>
 /// their gradients in reverse. Losses write their gradients in the forward pass already, weighted, so that several losses simply add.
 /// </summary>
+/// <remarks>
+/// A tape is recorded by one thread. Its passes may be asked for by several, and run one after the other; whether a <see cref="Backward"/> finds the values of
+/// its own <see cref="Forward"/> is then the callers' business. Other tapes and networks may work on the device meanwhile. Disposing does not wait: a pass in
+/// another thread then ends with <see cref="ObjectDisposedException"/>.
+/// </remarks>
 public sealed class Tape(Device device) : IDisposable
 {
     private readonly List<Node> nodes = [];
     private readonly List<IDisposable> owned = [];
     private readonly List<Variable> parameters = [];
     private readonly List<RecordedLoss> losses = [];
+    private volatile bool disposed;
 
     /// <summary>The device that the operations run on.</summary>
     public Device Device { get; } = device;
@@ -29,17 +35,24 @@ public sealed class Tape(Device device) : IDisposable
     public Variable Parameter(Tensor<float> value) => AddParameter(value, null);
 
     /// <summary>Computes all values, losses and the losses' own gradients.</summary>
+    /// <exception cref="ObjectDisposedException">The tape, its device, or a tensor that it uses has been disposed of.</exception>
     public void Forward()
     {
+        using DeviceGate.Entry entry = Device.Enter();
+        ThrowIfDisposed();
         foreach (Node node in nodes)
         {
             node.Forward();
+            ThrowIfDisposed();
         }
     }
 
     /// <summary>Computes the gradients of all variables that need one; <see cref="Forward"/> must have run.</summary>
+    /// <exception cref="ObjectDisposedException">The tape, its device, or a tensor that it uses has been disposed of.</exception>
     public void Backward()
     {
+        using DeviceGate.Entry entry = Device.Enter();
+        ThrowIfDisposed();
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
             Node node = nodes[i];
@@ -47,6 +60,7 @@ public sealed class Tape(Device device) : IDisposable
             {
                 node.Output.SumGradients();
                 node.Backward();
+                ThrowIfDisposed();
             }
         }
 
@@ -59,13 +73,8 @@ public sealed class Tape(Device device) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (IDisposable resource in owned)
-        {
-            resource.Dispose();
-        }
-
-        owned.Clear();
-        nodes.Clear();
+        disposed = true;
+        Device.WhenFree(Release);
     }
 
     /// <summary>A value from outside whose gradient is wanted.</summary>
@@ -110,6 +119,12 @@ public sealed class Tape(Device device) : IDisposable
     internal T Own<T>(T resource)
         where T : IDisposable
     {
+        if (disposed)
+        {
+            resource.Dispose();
+            ThrowIfDisposed();
+        }
+
         owned.Add(resource);
         return resource;
     }
@@ -135,6 +150,23 @@ public sealed class Tape(Device device) : IDisposable
         Tensor<float> value = Own(Device.Allocate<float>(1));
         losses.Add(new RecordedLoss(name, value));
         nodes.Add(new Node(new Variable(this, value, needsGradient: false), () => compute(value), null));
+    }
+
+    private void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        Device.ThrowIfDisposed();
+    }
+
+    private void Release()
+    {
+        foreach (IDisposable resource in owned)
+        {
+            resource.Dispose();
+        }
+
+        owned.Clear();
+        nodes.Clear();
     }
 
     private Tensor<float> Materialize(ReadOnlySpan<int> shape, Action<Tensor<float>> normalize)

@@ -6,8 +6,23 @@ using CudaL2Net.Kernels.Cuda.Vendor;
 namespace CudaL2Net.Kernels;
 
 /// <summary>A processor with memory of its own and the kernels that run on it.</summary>
+/// <remarks>
+/// Many threads may use a device, and what lives on it, at once; each gets the results that it would get alone. Work is done piece by piece, one thread at a time:
+/// one piece already uses all of the device. A piece is a pass of a tape, a run of recorded work, a search, a copy, or the description of a block of patches.
+/// Any thread may dispose of a device or of what lives on it, at any time and in any order, and does not wait. Work in another thread then ends at its next
+/// piece with <see cref="ObjectDisposedException"/>, and memory that it still uses is freed when that piece is over.
+/// </remarks>
 public abstract unsafe class Device : IDisposable
 {
+    private readonly DeviceGate gate;
+
+    /// <summary>Prepares what all devices have.</summary>
+    private protected Device(int threads)
+    {
+        Threads = threads;
+        gate = new DeviceGate(this, Release);
+    }
+
     /// <summary>A short name: <c>cpu</c> or <c>cuda:0</c>.</summary>
     public abstract string Name { get; }
 
@@ -16,6 +31,9 @@ public abstract unsafe class Device : IDisposable
 
     /// <summary>The operations of this device.</summary>
     public abstract IKernels Kernels { get; }
+
+    /// <summary>The most threads of the host that work for this device at once: in its kernels where it is the CPU, else in what is done around them.</summary>
+    internal int Threads { get; }
 
     /// <summary>What matrix products multiply; <see cref="Precision.Float32"/> on the CPU.</summary>
     public virtual Precision Precision => Precision.Float32;
@@ -46,7 +64,7 @@ public abstract unsafe class Device : IDisposable
     /// <summary>Opens a device by name.</summary>
     /// <param name="name"><c>cpu</c>, <c>cuda</c> (the first GPU), <c>cuda:N</c>, or <c>auto</c>: the first GPU where there is one, else the CPU, and
     /// <see cref="Note"/> says why. The tests' emulation of a GPU is taken by name only.</param>
-    /// <param name="threads">For the CPU: the number of threads; 0 is one a core.</param>
+    /// <param name="threads">The most threads of the host that work at once; 0 is one per core.</param>
     /// <param name="precision">What matrix products multiply; a CPU has <see cref="Precision.Float32"/> only.</param>
     /// <param name="kernels">Whose kernels train; a CPU has <see cref="KernelSet.Own"/> only.</param>
     /// <exception cref="ArgumentException">No device is called so, or it has not the precision or the kernels; the message says what there is.</exception>
@@ -63,8 +81,8 @@ public abstract unsafe class Device : IDisposable
                 $"the CPU computes in float32; {precision.ToString().ToLowerInvariant()} needs a GPU (--device cuda)"),
             "cpu" when kernels != KernelSet.Own => throw new ArgumentException("the vendor's kernels, cuBLAS and cuDNN, need a GPU (--device cuda)"),
             "cpu" => new CpuDevice(threads),
-            "cuda" => OpenCuda(0, precision, kernels),
-            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => OpenCuda(ordinal, precision, kernels),
+            "cuda" => OpenCuda(0, threads, precision, kernels),
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => OpenCuda(ordinal, threads, precision, kernels),
             _ => throw new ArgumentException($"unknown device '{name}': expected auto, cpu, cuda or cuda:N"),
         };
     }
@@ -87,21 +105,48 @@ public abstract unsafe class Device : IDisposable
 
     /// <summary>Makes work that can be done again and again: on a GPU the second run records it as one graph, and from then on a run is one launch.</summary>
     /// <param name="work">Calls of <see cref="Kernels"/> on tensors that outlive the result, the same ones every time; nothing that waits or allocates from the
-    /// second run on. Nothing is done until the first <see cref="IReplay.Run"/>.</param>
-    public virtual IReplay Record(Action work) => new DirectReplay(work);
+    /// second run on; above all not for another thread, which may be waiting for this device. Nothing is done until the first <see cref="IReplay.Run"/>.</param>
+    public virtual IReplay Record(Action work) => new DirectReplay(this, work);
 
     /// <summary>Waits until all queued work has been done.</summary>
-    public abstract void Synchronize();
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
+    public void Synchronize()
+    {
+        using (Enter())
+        {
+            WaitForWork();
+        }
+    }
 
-    /// <inheritdoc/>
-    public abstract void Dispose();
+    /// <summary>Ends the use of the device. Does not wait: what another thread is doing on it is finished first, and what that needs is freed then.</summary>
+    public void Dispose()
+    {
+        gate.Close();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Waits for other threads' work, and takes the device for a piece of work; the result is disposed of to give it back.</summary>
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
+    internal DeviceGate.Entry Enter() => gate.Enter();
+
+    /// <summary>Throws if the device has been disposed of, also in the middle of a piece of work.</summary>
+    internal void ThrowIfDisposed() => gate.ThrowIfClosed();
+
+    /// <summary>Frees something that work in other threads may still use: when they are done with it. Works after the device has been disposed of, too.</summary>
+    internal void WhenFree(Action release) => gate.WhenFree(release);
+
+    /// <summary>Waits for queued work; nobody else is using the device.</summary>
+    private protected abstract void WaitForWork();
+
+    /// <summary>Frees what the device holds. Nobody is using it, and nobody will.</summary>
+    private protected abstract void Release();
 
     /// <summary>A clock for what the device does.</summary>
     internal virtual DeviceTimer CreateTimer() => new StopwatchTimer(this);
 
     /// <summary>Prepares the reading of tensors while other work goes on.</summary>
     /// <param name="sources">The tensors, which must outlive the result.</param>
-    internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(sources);
+    internal virtual Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new DirectReadback(this, sources);
 
     /// <summary>The bytes of the tensors that <paramref name="work"/> allocates; they are not allocated really, and nothing may be computed with them. Null
     /// where the device cannot tell.</summary>
@@ -122,12 +167,12 @@ public abstract unsafe class Device : IDisposable
 
     internal abstract void Clear(void* device, nuint bytes);
 
-    private static CudaDevice OpenCuda(int ordinal, Precision precision, KernelSet kernels) => kernels switch
+    private static CudaDevice OpenCuda(int ordinal, int threads, Precision precision, KernelSet kernels) => kernels switch
     {
         KernelSet.Vendor when precision == Precision.Int8 => throw new ArgumentException(
             "int8 is for describing, and the vendor's kernels train: take bf16, tf32 or float32 with them"),
-        KernelSet.Vendor => new VendorDevice(ordinal, precision),
-        _ => new CudaDevice(ordinal, precision),
+        KernelSet.Vendor => new VendorDevice(ordinal, precision, threads),
+        _ => new CudaDevice(ordinal, precision, threads),
     };
 
     private static Device OpenBest(int threads, Precision precision, KernelSet kernels)
@@ -135,7 +180,7 @@ public abstract unsafe class Device : IDisposable
         string reason;
         try
         {
-            CudaDevice device = OpenCuda(0, precision, kernels);
+            CudaDevice device = OpenCuda(0, threads, precision, kernels);
             if (!device.Emulated)
             {
                 return device;
@@ -160,6 +205,14 @@ public abstract unsafe class Device : IDisposable
         }
 
         return new CpuDevice(threads) { Note = $"running on the CPU: {reason}" };
+    }
+
+    /// <summary>The number of threads that <paramref name="threads"/> asks for: 0 is one per core.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    private protected static int HostThreads(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        return threads > 0 ? threads : Environment.ProcessorCount;
     }
 
     /// <summary>Throws unless two tensors have as many elements.</summary>
@@ -228,18 +281,26 @@ public abstract unsafe class Device : IDisposable
     }
 }
 
-/// <summary>Work that can be done again and again.</summary>
+/// <summary>Work that can be done again and again. Several threads may ask for it: it is done once for each, one after the other.</summary>
 public interface IReplay : IDisposable
 {
     /// <summary>Queues the work once more.</summary>
+    /// <exception cref="ObjectDisposedException">The device, this, or something that the work uses has been disposed of.</exception>
     void Run();
 }
 
-internal sealed class DirectReplay(Action work) : IReplay
+internal sealed class DirectReplay(Device device, Action work) : IReplay
 {
-    public void Run() => work();
+    private bool disposed;
 
-    public void Dispose()
+    public void Run()
     {
+        using (device.Enter())
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            work();
+        }
     }
+
+    public void Dispose() => Volatile.Write(ref disposed, true);
 }

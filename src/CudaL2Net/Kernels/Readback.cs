@@ -22,7 +22,9 @@ internal abstract class Readback(IReadOnlyList<Tensor<float>> sources) : IDispos
 }
 
 /// <summary>For devices that do their work at once.</summary>
-internal sealed class DirectReadback(IReadOnlyList<Tensor<float>> sources) : Readback(sources)
+/// <param name="device">The device of the tensors.</param>
+/// <param name="sources">The tensors.</param>
+internal sealed class DirectReadback(Device device, IReadOnlyList<Tensor<float>> sources) : Readback(sources)
 {
     private float[]? values;
 
@@ -30,6 +32,7 @@ internal sealed class DirectReadback(IReadOnlyList<Tensor<float>> sources) : Rea
 
     public override void Queue()
     {
+        using DeviceGate.Entry entry = device.Enter();
         values ??= new float[Length];
         int at = 0;
         foreach (Tensor<float> source in Sources)

@@ -10,7 +10,7 @@ public sealed unsafe class Tensor<T> : IDisposable
 {
     private readonly int[] shape;
     private readonly bool owned;
-    private T* pointer;
+    private nint address;
 
     internal Tensor(Device device, ReadOnlySpan<int> shape)
     {
@@ -18,14 +18,17 @@ public sealed unsafe class Tensor<T> : IDisposable
         this.shape = shape.ToArray();
         Length = CheckedLength(shape);
         owned = true;
-        pointer = (T*)device.AllocateBytes((nuint)Length * (nuint)sizeof(T));
+        using (device.Enter())
+        {
+            address = (nint)device.AllocateBytes((nuint)Length * (nuint)sizeof(T));
+        }
     }
 
     private Tensor(Device device, T* pointer, int length, int[] shape)
     {
         Device = device;
         this.shape = shape;
-        this.pointer = pointer;
+        address = (nint)pointer;
         Length = length;
     }
 
@@ -39,14 +42,16 @@ public sealed unsafe class Tensor<T> : IDisposable
     public int Length { get; }
 
     /// <summary>The address of the first element in the device's address space.</summary>
-    internal T* Pointer => pointer != null || Length == 0 ? pointer : throw new ObjectDisposedException(nameof(Tensor<>));
+    internal T* Pointer => address != 0 || Length == 0 ? (T*)address : throw new ObjectDisposedException(nameof(Tensor<>));
 
     /// <summary>Copies <paramref name="source"/> from host memory.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor or its device has been disposed of.</exception>
     public void Write(ReadOnlySpan<T> source)
     {
         CheckHostLength(source.Length);
         fixed (T* host = source)
+        using (Device.Enter())
         {
             Device.CopyToDevice(Pointer, host, (nuint)Length * (nuint)sizeof(T));
         }
@@ -54,10 +59,12 @@ public sealed unsafe class Tensor<T> : IDisposable
 
     /// <summary>Copies to host memory, after all work queued on the device has been done.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor or its device has been disposed of.</exception>
     public void Read(Span<T> destination)
     {
         CheckHostLength(destination.Length);
         fixed (T* host = destination)
+        using (Device.Enter())
         {
             Device.CopyToHost(host, Pointer, (nuint)Length * (nuint)sizeof(T));
         }
@@ -67,7 +74,10 @@ public sealed unsafe class Tensor<T> : IDisposable
     internal void CopyFrom(Tensor<T> source)
     {
         source.CheckHostLength(Length);
-        Device.CopyOnDevice(Pointer, source.Pointer, (nuint)Length * (nuint)sizeof(T));
+        using (Device.Enter())
+        {
+            Device.CopyOnDevice(Pointer, source.Pointer, (nuint)Length * (nuint)sizeof(T));
+        }
     }
 
     /// <summary>The contents as a new host array.</summary>
@@ -79,7 +89,14 @@ public sealed unsafe class Tensor<T> : IDisposable
     }
 
     /// <summary>Sets every byte to zero.</summary>
-    public void Clear() => Device.Clear(Pointer, (nuint)Length * (nuint)sizeof(T));
+    /// <exception cref="ObjectDisposedException">The tensor or its device has been disposed of.</exception>
+    public void Clear()
+    {
+        using (Device.Enter())
+        {
+            Device.Clear(Pointer, (nuint)Length * (nuint)sizeof(T));
+        }
+    }
 
     /// <summary>Rows <paramref name="start"/> to <paramref name="start"/> + <paramref name="count"/> of the first dimension, sharing this memory.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The rows do not lie inside the tensor.</exception>
@@ -104,23 +121,22 @@ public sealed unsafe class Tensor<T> : IDisposable
     }
 
     /// <summary>Gives the memory back. Views made by <see cref="Rows"/> end with the tensor they came from.</summary>
+    /// <remarks>Does not wait: where work in another thread uses the memory, it is freed when that is done. Harmless after the device's own end, too.</remarks>
     public void Dispose()
     {
-        if (owned && pointer != null)
-        {
-            Device.FreeBytes(pointer);
-        }
-
-        pointer = null;
+        Free();
         GC.SuppressFinalize(this);
     }
 
     /// <summary>Frees the memory of a tensor that was never disposed.</summary>
-    ~Tensor()
+    ~Tensor() => Free();
+
+    private void Free()
     {
-        if (owned && pointer != null)
+        nint memory = Interlocked.Exchange(ref address, 0);
+        if (owned && memory != 0)
         {
-            Device.FreeBytes(pointer);
+            Device.WhenFree(() => Device.FreeBytes((void*)memory));
         }
     }
 

@@ -14,7 +14,8 @@ public readonly record struct DescriptorMatch(int Query, int Target, float Dista
 /// <param name="Ratio">Keep a match only if distance &lt; ratio x second distance (Lowe, IJCV 2004); above 0, 1 or more keeps all.</param>
 public readonly record struct MatchOptions(bool Mutual, double Ratio);
 
-/// <summary>Finds nearest descriptors by exhaustive search on a device.</summary>
+/// <summary>Finds nearest descriptors by exhaustive search on a device. Many threads may use one search, and several searches of one device, at once; they take
+/// turns.</summary>
 /// <param name="device">Where the search runs.</param>
 public sealed class DescriptorSearch(Device device)
 {
@@ -23,16 +24,19 @@ public sealed class DescriptorSearch(Device device)
     /// <param name="targets">m descriptors of the same kind.</param>
     /// <returns>[n], query by query; empty where there are no targets.</returns>
     /// <exception cref="ArgumentException">The sets differ in kind or dimension.</exception>
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
     public DescriptorMatch[] Nearest(DescriptorSet queries, DescriptorSet targets)
     {
         ArgumentNullException.ThrowIfNull(queries);
         queries.RequireSameKind(targets);
+        device.ThrowIfDisposed();
         int n = queries.Count, m = targets.Count;
         if (n == 0 || m == 0)
         {
             return [];
         }
 
+        using DeviceGate.Entry entry = device.Enter();
         using Tensor<int> nearest = device.Allocate<int>(n, 2);
         float[] distances;
         if (queries.Values is not null)
@@ -61,6 +65,7 @@ public sealed class DescriptorSearch(Device device)
     /// <param name="options">The tests.</param>
     /// <returns>At most n matches, by rising query.</returns>
     /// <exception cref="ArgumentException">The sets differ in kind or dimension, or the ratio is not above 0.</exception>
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
     public DescriptorMatch[] Match(DescriptorSet queries, DescriptorSet targets, MatchOptions options)
     {
         if (!(options.Ratio > 0))

@@ -4,12 +4,18 @@ using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Networks;
 
-/// <summary>A descriptor network ready to use: grey patches in, unit vectors or bit strings out. Not safe for use by several threads at once.</summary>
+/// <summary>A descriptor network ready to use: grey patches in, unit vectors or bit strings out.</summary>
+/// <remarks>
+/// Many threads may describe with one network, and with several networks of one device, at once; each gets what it would get alone. They take turns, block by
+/// block on the CPU and call by call on a GPU, for one block already uses the whole device. Disposing does not wait: a description in another thread then ends
+/// with <see cref="ObjectDisposedException"/>.
+/// </remarks>
 public sealed class L2Net : IDisposable
 {
     private const string DefaultModel = "CudaL2Net.Networks.Pretrained.l2net-synthetic.safetensors";
 
     private readonly INetworkPlan[] plans;
+    private volatile bool disposed;
 
     private delegate void TowerCall<T>(INetworkPlan plan, ReadOnlySpan<byte> patches, Span<T> output, int stride);
 
@@ -73,6 +79,7 @@ public sealed class L2Net : IDisposable
     /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
     /// <returns>[n][<see cref="Dimension"/>]. Unit vectors; for centre-surround two unit vectors after one another.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
+    /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
     public float[] Describe(ReadOnlySpan<byte> patches, int side)
     {
         var descriptors = new float[Count(patches, side) * Dimension];
@@ -85,6 +92,7 @@ public sealed class L2Net : IDisposable
     /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
     /// <param name="descriptors">[n][<see cref="Dimension"/>].</param>
     /// <exception cref="ArgumentException">The side is not taken, or the sizes do not agree.</exception>
+    /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
     public void Describe(ReadOnlySpan<byte> patches, int side, Span<float> descriptors)
     {
         int count = Count(patches, side);
@@ -100,9 +108,11 @@ public sealed class L2Net : IDisposable
     /// <param name="patches">The set; a centre-surround network needs one with centres.</param>
     /// <returns>[n][<see cref="Dimension"/>].</returns>
     /// <exception cref="ArgumentException">The network is centre-surround and the set has no centres.</exception>
+    /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
     public float[] Describe(PatchSet patches)
     {
         ArgumentNullException.ThrowIfNull(patches);
+        ObjectDisposedException.ThrowIf(disposed, this);
         var descriptors = new float[patches.Count * Dimension];
         plans[0].Describe(patches.Pixels, descriptors, Dimension);
         if (plans.Length > 1)
@@ -119,6 +129,7 @@ public sealed class L2Net : IDisposable
     /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
     /// <returns>[n][<see cref="Dimension"/> / 8]: bit j of byte k is dimension 8k + j, set where the value is above 0.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
+    /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
     public byte[] DescribeBinary(ReadOnlySpan<byte> patches, int side)
     {
         var signs = new byte[Count(patches, side) * Dimension / 8];
@@ -144,6 +155,7 @@ public sealed class L2Net : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        disposed = true;
         foreach (INetworkPlan plan in plans)
         {
             plan.Dispose();
@@ -153,6 +165,7 @@ public sealed class L2Net : IDisposable
     /// <summary>Takes patches through the towers, whose results stand beside each other in a row of the output.</summary>
     private void Describe<T>(ReadOnlySpan<byte> patches, int side, Span<T> output, int towerWidth, TowerCall<T> describe)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         int count = Count(patches, side), width = plans.Length * towerWidth;
         if (side == PatchSet.Side && Architecture == Architecture.L2Net)
         {

@@ -9,10 +9,7 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
     private readonly WorkerPool pool;
 
     public CpuDevice(int threads = 0)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        pool = new WorkerPool(threads > 0 ? threads : Environment.ProcessorCount);
-    }
+        : base(HostThreads(threads)) => pool = new WorkerPool(Threads);
 
     public override string Name => "cpu";
 
@@ -20,21 +17,8 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
 
     public override IKernels Kernels => this;
 
-    /// <summary>The number of threads that share the work.</summary>
-    public int Threads => pool.Threads;
-
     private static string InstructionSet =>
         Vector512.IsHardwareAccelerated ? "512-bit vectors (AVX-512)" : Vector256.IsHardwareAccelerated ? "256-bit vectors (AVX2)" : "no wide vectors";
-
-    public override void Synchronize()
-    {
-    }
-
-    public override void Dispose()
-    {
-        pool.Dispose();
-        FreeScratch();
-    }
 
     internal override void* AllocateBytes(nuint bytes)
     {
@@ -52,4 +36,14 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
     internal override void CopyOnDevice(void* to, void* from, nuint bytes) => NativeMemory.Copy(from, to, bytes);
 
     internal override void Clear(void* device, nuint bytes) => NativeMemory.Clear(device, bytes);
+
+    private protected override void WaitForWork()
+    {
+    }
+
+    private protected override void Release()
+    {
+        pool.Dispose();
+        FreeScratch();
+    }
 }

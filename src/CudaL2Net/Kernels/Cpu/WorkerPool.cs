@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace CudaL2Net.Kernels.Cpu;
 
 /// <summary>A loop body without managed state, so that running it allocates nothing.</summary>
@@ -48,9 +50,12 @@ internal sealed unsafe class WorkerPool : IDisposable
     public int Threads { get; }
 
     /// <summary>Runs the job for 0 to <paramref name="items"/> - 1 and returns when all are done. One loop at a time.</summary>
+    /// <exception cref="ObjectDisposedException">The pool has been disposed of.</exception>
+    /// <remarks>An exception of the job ends the loop, and is passed on when all threads have stopped.</remarks>
     public void For<TJob>(int items, TJob loop)
         where TJob : unmanaged, IParallelJob
     {
+        ObjectDisposedException.ThrowIf(stopping, this);
         if (items <= 1 || threads.Length == 0)
         {
             for (int i = 0; i < items; i++)
@@ -78,10 +83,11 @@ internal sealed unsafe class WorkerPool : IDisposable
         finished.Wait();
         if (failure is not null)
         {
-            throw new InvalidOperationException("a CPU kernel failed: " + failure.Message, failure);
+            ExceptionDispatchInfo.Throw(failure);
         }
     }
 
+    /// <summary>Ends the threads. No loop may be running.</summary>
     public void Dispose()
     {
         stopping = true;

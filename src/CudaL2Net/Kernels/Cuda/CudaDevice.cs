@@ -4,8 +4,7 @@ using CudaL2Net.Interop;
 namespace CudaL2Net.Kernels.Cuda;
 
 /// <summary>
-/// A GPU as a device: the kernels of the folder <c>kernels</c>, launched on one stream. One file an operation. Any thread may call it, one at a time; memory
-/// that was never disposed of is freed by finalizers meanwhile.
+/// A GPU as a device: the kernels of the folder <c>kernels</c>, launched on one stream. One file per operation.
 /// </summary>
 internal unsafe partial class CudaDevice : Device, IKernels
 {
@@ -29,8 +28,10 @@ internal unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Opens a GPU.</summary>
     /// <param name="ordinal">Its number.</param>
     /// <param name="precision">What matrix products multiply.</param>
+    /// <param name="threads">The most threads of the host that work around its kernels; 0 is one per core.</param>
     /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
-    public CudaDevice(int ordinal, Precision precision = Precision.Float32)
+    public CudaDevice(int ordinal, Precision precision = Precision.Float32, int threads = 0)
+        : base(HostThreads(threads))
     {
         if (Resources.Length == 0)
         {
@@ -86,25 +87,9 @@ internal unsafe partial class CudaDevice : Device, IKernels
     // Code for sm_90a runs on compute capability 9.0 only.
     private bool HasHopper => properties.ComputeCapability == new Version(9, 0);
 
-    public override void Synchronize() => stream.Synchronize();
-
-    public override void Dispose()
-    {
-        scratch.ForEach(block => block.Dispose());
-        scratch.Clear();
-        foreach (CudaModule module in modules.Values)
-        {
-            module.Dispose();
-        }
-
-        modules.Clear();
-        kernels.Clear();
-        stream.Dispose();
-        context.Dispose();
-    }
-
     internal override long? MeasureAllocations(Action work)
     {
+        using DeviceGate.Entry entry = Enter();
         measured = 0;
         try
         {
@@ -121,6 +106,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
+        using DeviceGate.Entry entry = Enter();
         stream.Synchronize();
         context.TrimMemoryPool();
         return (long)context.GetFreeDeviceMemorySize();
@@ -194,6 +180,25 @@ internal unsafe partial class CudaDevice : Device, IKernels
         }
     }
 
+    private protected override void WaitForWork() => stream.Synchronize();
+
+    private protected override void Release()
+    {
+        // Page-locked memory of plans and readings may be freed from now on.
+        WaitBeforeFreeing(stream.Synchronize);
+        scratch.ForEach(block => block.Dispose());
+        scratch.Clear();
+        foreach (CudaModule module in modules.Values)
+        {
+            module.Dispose();
+        }
+
+        modules.Clear();
+        kernels.Clear();
+        stream.Dispose();
+        context.Dispose();
+    }
+
     /// <summary>
     /// Memory for the intermediate results of one operation: valid until the next operation asks. It grows; memory given out before stays, for a recorded
     /// step may still use it.
@@ -213,6 +218,19 @@ internal unsafe partial class CudaDevice : Device, IKernels
         }
 
         return (void*)scratch[^1].DevicePointer;
+    }
+
+    /// <summary>Waits until nothing writes any more to memory that is to be freed.</summary>
+    private static void WaitBeforeFreeing(Action wait)
+    {
+        try
+        {
+            wait();
+        }
+        catch (Exception error) when (error is CudaException or ObjectDisposedException)
+        {
+            // The context is lost, or the device has ended, which waits for its work.
+        }
     }
 
     /// <summary>Launches a kernel on the device's stream.</summary>
@@ -246,6 +264,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     /// <exception cref="CudaException">The driver refuses one.</exception>
     internal IReadOnlyList<string> LoadAll()
     {
+        using DeviceGate.Entry entry = Enter();
         string[] files = [.. Resources.Select(name => name.Split('.')[2]).Distinct().Order(StringComparer.Ordinal)];
         foreach (string file in files.Except(modules.Keys))
         {

@@ -10,9 +10,9 @@ internal partial class CudaDevice
         private readonly CudaEvent start = new(device.context, timing: true);
         private readonly CudaEvent stop = new(device.context, timing: true);
 
-        public override void Start() => start.Record(device.stream);
+        public override void Start() => Record(start);
 
-        public override void Stop() => stop.Record(device.stream);
+        public override void Stop() => Record(stop);
 
         public override double Seconds() => stop.SecondsSince(start, device.stream);
 
@@ -20,6 +20,14 @@ internal partial class CudaDevice
         {
             start.Dispose();
             stop.Dispose();
+        }
+
+        private void Record(CudaEvent mark)
+        {
+            using (device.Enter())
+            {
+                mark.Record(device.stream);
+            }
         }
     }
 }

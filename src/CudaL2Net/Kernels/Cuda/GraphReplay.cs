@@ -11,10 +11,14 @@ internal unsafe partial class CudaDevice
     private sealed class GraphReplay(CudaDevice device, Action work) : IReplay
     {
         private bool warm;
+        private bool disposed;
         private CudaGraphExec? graph;
 
+        // The device stays with this thread for the whole recording: what another one queued in the middle would be recorded, too.
         public void Run()
         {
+            using DeviceGate.Entry entry = device.Enter();
+            ObjectDisposedException.ThrowIf(disposed, this);
             CudaStream stream = device.stream;
             if (!warm || stream.SynchronizeEachLaunch)
             {
@@ -27,7 +31,11 @@ internal unsafe partial class CudaDevice
             graph.Launch(stream);
         }
 
-        public void Dispose() => graph?.Dispose();
+        public void Dispose()
+        {
+            Volatile.Write(ref disposed, true);
+            device.WhenFree(() => graph?.Dispose());
+        }
 
         private CudaGraphExec Capture(CudaStream stream)
         {

@@ -9,6 +9,7 @@ internal unsafe partial class CudaDevice
     // Copies into page-locked memory, and an event behind them: nothing waits until the values are looked at.
     private sealed class PinnedReadback : Readback
     {
+        private readonly CudaDevice device;
         private readonly CudaStream stream;
         private readonly CudaPageLockedHostMemory<float> memory;
         private readonly CudaEvent copied;
@@ -16,15 +17,26 @@ internal unsafe partial class CudaDevice
         public PinnedReadback(CudaDevice device, IReadOnlyList<Tensor<float>> sources)
             : base(sources)
         {
+            this.device = device;
             stream = device.stream;
             memory = new CudaPageLockedHostMemory<float>(device.context, Math.Max(1, Length));
             copied = new CudaEvent(device.context);
         }
 
-        public override bool IsReady => copied.Query(stream);
+        public override bool IsReady
+        {
+            get
+            {
+                using (device.Enter())
+                {
+                    return copied.Query(stream);
+                }
+            }
+        }
 
         public override void Queue()
         {
+            using DeviceGate.Entry entry = device.Enter();
             float* to = memory.Pointer;
             foreach (Tensor<float> source in Sources)
             {
@@ -37,21 +49,16 @@ internal unsafe partial class CudaDevice
 
         public override ReadOnlySpan<float> Take()
         {
+            using DeviceGate.Entry entry = device.Enter();
             copied.Synchronize(stream);
             return memory.Span[..Length];
         }
 
-        public override void Dispose()
-        {
-            try
-            {
-                copied.Synchronize(stream);
-            }
-            catch (CudaException)
-            {
-                // The context is lost: nothing writes to the memory any more.
-            }
+        public override void Dispose() => device.WhenFree(Release);
 
+        private void Release()
+        {
+            WaitBeforeFreeing(() => copied.Synchronize(stream));
             copied.Dispose();
             memory.Dispose();
         }

@@ -11,7 +11,13 @@ namespace CudaL2Net.Kernels.Cpu;
 /// </summary>
 internal sealed unsafe partial class CpuDevice
 {
-    public INetworkPlan Plan(FoldedNetwork network) => new NetworkPlan(this, network);
+    public INetworkPlan Plan(FoldedNetwork network)
+    {
+        using (Enter())
+        {
+            return new NetworkPlan(this, network);
+        }
+    }
 
     /// <summary>One convolution of the network and its input's place.</summary>
     private struct PlannedLayer
@@ -51,7 +57,7 @@ internal sealed unsafe partial class CpuDevice
         private readonly float* lastOutput;
         private readonly float* meanImage;
         private readonly int featureLength;
-        private bool disposed;
+        private volatile bool disposed;
 
         public NetworkPlan(CpuDevice device, FoldedNetwork network)
         {
@@ -104,17 +110,20 @@ internal sealed unsafe partial class CpuDevice
             }
         }
 
-        ~NetworkPlan() => Free();
+        ~NetworkPlan() => device.WhenFree(Free);
 
+        // Block by block, between which other threads have their turn.
         public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
+            ThrowIfDisposed();
             int count = network.CountPatches(patches, descriptors, stride);
             fixed (byte* from = patches)
             fixed (float* to = descriptors)
             {
                 for (int first = 0; first < count; first += BlockPatches)
                 {
+                    using DeviceGate.Entry entry = device.Enter();
+                    ObjectDisposedException.ThrowIf(disposed, this);
                     int block = Math.Min(BlockPatches, count - first);
                     device.pool.For((block + group - 1) / group, new PatchJob
                     {
@@ -143,6 +152,7 @@ internal sealed unsafe partial class CpuDevice
 
         public void DescribeSigns(ReadOnlySpan<byte> patches, Span<byte> signs, int stride)
         {
+            ThrowIfDisposed();
             int count = network.CountPatches(patches, signs, stride), dimension = network.Dimension;
             float[] descriptors = new float[Math.Min(count, BlockPatches) * dimension];
             for (int first = 0; first < count; first += BlockPatches)
@@ -156,13 +166,23 @@ internal sealed unsafe partial class CpuDevice
             }
         }
 
-        public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors) => Describe(
-            new ReadOnlySpan<byte>(patches.Pointer, patches.Length), new Span<float>(descriptors.Pointer, descriptors.Length), network.Dimension);
+        public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors)
+        {
+            using DeviceGate.Entry entry = device.Enter();
+            Describe(new ReadOnlySpan<byte>(patches.Pointer, patches.Length), new Span<float>(descriptors.Pointer, descriptors.Length), network.Dimension);
+        }
 
         public void Dispose()
         {
-            Free();
+            disposed = true;
+            device.WhenFree(Free);
             GC.SuppressFinalize(this);
+        }
+
+        private void ThrowIfDisposed()
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            device.ThrowIfDisposed();
         }
 
         private WinogradPass Winograd(FoldedLayer layer, int side, nint targetRowStride)
@@ -212,7 +232,6 @@ internal sealed unsafe partial class CpuDevice
 
         private void Free()
         {
-            disposed = true;
             foreach (nint pointer in memory)
             {
                 HostMemory.Free((void*)pointer);

@@ -12,7 +12,13 @@ internal unsafe partial class CudaDevice
     /// <summary>Patches in a block of a plan where memory allows; null is what suits the network's kernels.</summary>
     internal int? PlanBlock { get; set; }
 
-    public INetworkPlan Plan(FoldedNetwork network) => new NetworkPlan(this, network);
+    public INetworkPlan Plan(FoldedNetwork network)
+    {
+        using (Enter())
+        {
+            return new NetworkPlan(this, network);
+        }
+    }
 
     /// <summary>A network on the device.</summary>
     private interface ITower : IDisposable
@@ -42,7 +48,7 @@ internal unsafe partial class CudaDevice
         private readonly CudaStream uploads;
         private readonly Slot[] slots;
         private int capacity;
-        private bool disposed;
+        private volatile bool disposed;
 
         public NetworkPlan(CudaDevice device, FoldedNetwork network)
         {
@@ -69,18 +75,21 @@ internal unsafe partial class CudaDevice
 
         public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
         {
+            ThrowIfDisposed();
             network.CountPatches(patches, descriptors, stride);
             Describe(patches, MemoryMarshal.AsBytes(descriptors), stride * sizeof(float), signs: false);
         }
 
         public void DescribeSigns(ReadOnlySpan<byte> patches, Span<byte> signs, int stride)
         {
+            ThrowIfDisposed();
             network.CountPatches(patches, signs, stride);
             Describe(patches, signs, stride, signs: true);
         }
 
         public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors)
         {
+            using DeviceGate.Entry entry = device.Enter();
             ObjectDisposedException.ThrowIf(disposed, this);
             RequireLength(descriptors, patches.Length / FoldedNetwork.InputArea * network.Dimension, nameof(descriptors));
             if (patches.Length > 0)
@@ -92,26 +101,47 @@ internal unsafe partial class CudaDevice
         public void Dispose()
         {
             disposed = true;
+            device.WhenFree(Release);
+        }
+
+        private void ThrowIfDisposed()
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            device.ThrowIfDisposed();
+        }
+
+        private void Release()
+        {
+            if (slots.Any(slot => slot.Rows > 0))
+            {
+                // A call that was ended in the middle has left copies under way.
+                WaitBeforeFreeing(uploads.Synchronize);
+                WaitBeforeFreeing(device.WaitForWork);
+            }
+
             tower.Dispose();
             Array.ForEach(slots, slot => slot.Dispose());
             uploads.Dispose();
         }
 
-        /// <summary>Describes patches block by block, each result at its row of the output, <paramref name="stride"/> bytes from the one before.</summary>
+        /// <summary>Describes patches block by block, each result at its row of the output, <paramref name="stride"/> bytes from the one before. The blocks under
+        /// way are the plan's, so the device stays with this thread to the end.</summary>
         private void Describe(ReadOnlySpan<byte> patches, Span<byte> output, int stride, bool signs)
         {
-            ObjectDisposedException.ThrowIf(disposed, this);
             int count = patches.Length / FoldedNetwork.InputArea;
             if (count == 0)
             {
                 return;
             }
 
+            using DeviceGate.Entry entry = device.Enter();
+            ThrowIfDisposed();
             Array.ForEach(slots, slot => slot.Rows = 0);
             Grow(count);
             int blocks = ((count - 1) / capacity) + 1;
             for (int block = 0; block < blocks + slots.Length; block++)
             {
+                ThrowIfDisposed();
                 Slot slot = slots[block % slots.Length];
                 if (slot.Rows > 0)
                 {

@@ -17,8 +17,8 @@ internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
     /// <summary>Opens a GPU.</summary>
     /// <exception cref="CudaException">There is no driver or no such device, or the device is too old.</exception>
     /// <exception cref="CudaLibraryException">cuBLAS or cuDNN is not there.</exception>
-    public VendorDevice(int ordinal, Precision precision)
-        : base(ordinal, precision)
+    public VendorDevice(int ordinal, Precision precision, int threads = 0)
+        : base(ordinal, precision, threads)
     {
         try
         {
@@ -27,7 +27,7 @@ internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
         }
         catch
         {
-            base.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -36,15 +36,24 @@ internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
 
     public override KernelSet KernelSet => KernelSet.Vendor;
 
-    public override IReadOnlyList<string> ChosenAlgorithms =>
-    [
-        .. from entry in convolutions
-           let g = entry.Key
-           from pass in Enum.GetValues<CudaDnnConvolutionPass>()
-           where entry.Value.Algorithm(pass) != null
-           select $"cuDNN, {g.KernelHeight}x{g.KernelWidth} convolution of {g.Batch}x{g.Height}x{g.Width}x{g.InChannels} to {g.OutChannels}, {pass}: "
-               + entry.Value.Algorithm(pass),
-    ];
+    public override IReadOnlyList<string> ChosenAlgorithms
+    {
+        get
+        {
+            using (Enter())
+            {
+                return
+                [
+                    .. from entry in convolutions
+                       let g = entry.Key
+                       from pass in Enum.GetValues<CudaDnnConvolutionPass>()
+                       where entry.Value.Algorithm(pass) != null
+                       select $"cuDNN, {g.KernelHeight}x{g.KernelWidth} convolution of {g.Batch}x{g.Height}x{g.Width}x{g.InChannels} to {g.OutChannels}, {pass}: "
+                           + entry.Value.Algorithm(pass),
+                ];
+            }
+        }
+    }
 
     internal override IFusedKernels? FusedKernels => null;
 
@@ -84,7 +93,7 @@ internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
         batchNorms.Backward(options, x, scale, mean, inverseDeviation, dy, dx, dScale, dShift, (nint)Scratch((nuint)x.Length * sizeof(float)));
     }
 
-    public override void Dispose()
+    private protected override void Release()
     {
         foreach (VendorConvolution convolution in convolutions.Values)
         {
@@ -104,8 +113,8 @@ internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
         }
 
         inputs.Clear();
-        libraries.Dispose();
-        base.Dispose();
+        libraries?.Dispose();
+        base.Release();
     }
 
     // The losses' products are float32 in every precision, as this library's own are.
