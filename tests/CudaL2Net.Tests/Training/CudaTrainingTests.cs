@@ -18,13 +18,13 @@ public sealed class CudaTrainingTests
     [SetUp]
     public void RequireDriver() => CudaDriver.Require();
 
-    [TestCase(KernelSet.Own, 50)]
-    [TestCase(KernelSet.Vendor, 12)]
+    [TestCase(KernelSet.Own, 14)]
+    [TestCase(KernelSet.Vendor, 6)]
     public void StepsFollowTheCpuAndResumeBitForBit(KernelSet kernels, int steps)
     {
         RequireStandIns(kernels);
         int half = steps / 2;
-        TrainingOptions options = Presets.Find("hardnet-200k+") with { Batch = 4, PairsPerEpoch = 80, Steps = steps };
+        TrainingOptions options = Presets.Find("hardnet-200k+") with { Batch = 4, PairsPerEpoch = 16, Steps = steps };
         using var folder = new TemporaryFolder();
         string whole = folder["whole"], parts = folder["parts"], host = folder["host"];
         using (Device device = Device.Open("cuda", kernels: kernels))
@@ -71,7 +71,7 @@ public sealed class CudaTrainingTests
     public void StepsInBf16GoWhereThoseOfTheCpuGo(KernelSet kernels, string preset)
     {
         RequireStandIns(kernels);
-        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 12, Steps = 3 };
+        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 8, Steps = 2 };
         options = options with { Optimizer = options.Optimizer with { LearningRate = 0.1f } };
         var initial = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1);
         using var folder = new TemporaryFolder();
@@ -132,7 +132,7 @@ public sealed class CudaTrainingTests
     // the CPU itself, started from weights that are moved by a unit in the last place. But of a million inputs of ReLUs one or two are within rounding of 0; such
     // a one that goes the other way was seen to move the weights by 4e-4 of their length, and need not be met by the weights that are moved.
     [TestCaseSource(nameof(PresetNames))]
-    public void TwoStepsOfEveryPresetAgreeWithTheCpu(string preset, KernelSet kernels)
+    public void TwoStepsOfAPresetAgreeWithTheCpu(string preset, KernelSet kernels)
     {
         RequireStandIns(kernels);
         TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 8, Steps = 2 };
@@ -167,13 +167,14 @@ public sealed class CudaTrainingTests
 
     private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b).Sum(pair => Math.Pow(pair.First - pair.Second, 2)) / b.Sum(w => (double)w * w));
 
-    // With batches of one size the second strategies are the first ones.
+    // One preset for each path through a step: Adam and SGD, the losses' families, E3 after some and after all layers, learned scale and shift, augmentation,
+    // two towers. The forms of a loss are told apart by the tests of its operation.
     private static IEnumerable<object[]> PresetNames() =>
     [
-        .. Presets.All.Select(preset => preset.Name).Where(name => !name.EndsWith("-5m", StringComparison.Ordinal)).Append("l2net+").Append("cs-l2net+")
+        .. new[] { "quick", "l2net", "hardnet-200k", "ral-200k", "l2net-contrastive", "l2net-dif-all", "l2net-affine", "cs-l2net+" }
             .Select(name => new object[] { name, KernelSet.Own }),
         // Not every batch will do: where one input of a ReLU is within rounding of 0, one gradient differs by far more than rounding.
-        .. new[] { "quick", "l2net", "cs-l2net+", "ral-200k+" }.Select(name => new object[] { name, KernelSet.Vendor }),
+        .. new[] { "cs-l2net+", "ral-200k+" }.Select(name => new object[] { name, KernelSet.Vendor }),
     ];
 
     // A vendor's library may take another algorithm, with other bits, each time.

@@ -22,7 +22,7 @@ public sealed class TrainerTests
     public void EveryPresetTakesStepsThatLowerNoWeightToNaN(string preset)
     {
         using Device device = Device.Open("cpu");
-        TrainingOptions options = Presets.Find(preset) with { Batch = 8, PairsPerEpoch = 16, Steps = 3 };
+        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 4, Steps = 2 };
         bool centreSurround = options.Architecture == Architecture.CentreSurround;
         PatchSet data = centreSurround ? TrainingData.Blobs(24, centres: true) : Data;
         ModelFile? initial = centreSurround ? Untrained(options) : null;
@@ -54,10 +54,10 @@ public sealed class TrainerTests
 
     [TestCase("quick", 1)]
     [TestCase("ral-200k+", 4)]
-    [TestCase("l2net+", 7)]
+    [TestCase("l2net+", 6)]
     public void AStoppedRunEndsWithTheBytesOfAnUndisturbedOne(string preset, int stopAfter)
     {
-        TrainingOptions options = Presets.Find(preset) with { Batch = 6, PairsPerEpoch = 18, Steps = 10 };
+        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 12, Steps = 8 };
         string whole = Path.Combine(folder, "whole"), parts = Path.Combine(folder, "parts");
         using Device device = Device.Open("cpu", threads: 1), other = Device.Open("cpu", threads: 2);
         using (var trainer = new Trainer(options, Data, Data, device, whole))

@@ -1,5 +1,8 @@
+// Writes launches to a file, with all the memory that they reach.
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <map>
 #include <set>
@@ -11,7 +14,9 @@ namespace {
 // Larger launches would take the sanitizers too long; tests have small ones beside them.
 constexpr size_t MostBytes = 8u << 20;
 constexpr unsigned long long MostThreads = 1u << 17;
-constexpr int MostOfAKernel = 8;
+constexpr int MostOfAKernel = 5;
+// Numbers from here on are no sizes or modes, but floats and seeds.
+constexpr uint32_t NoSize = 1u << 20;
 
 FILE* file() {
     static FILE* opened = [] {
@@ -37,9 +42,10 @@ void reach(uint64_t value, DeviceMemory& memory, std::map<uintptr_t, size_t>& re
 long record_launch(const Launch& launch, DeviceMemory& memory) {
     FILE* f = file();
     if (!f || g_recorded[launch.kernel->name] >= MostOfAKernel) return NotRecorded;
-    // Launches are alike where all but the addresses is the same.
+    // Launches are alike where geometry, sizes and modes are the same, whatever the addresses, floats and seeds.
     std::string key = launch.kernel->name, parameters;
     key.append((const char*)launch.grid, sizeof launch.grid).append((const char*)launch.block, sizeof launch.block);
+    auto add_number = [&](uint64_t value) { key += value < NoSize ? std::to_string(value) + ' ' : "number "; };
     std::map<uintptr_t, size_t> reached;
     for (unsigned i = 0; i < launch.kernel->parameters; i++) {
         unsigned size = launch.kernel->sizes[i];
@@ -48,9 +54,16 @@ long record_launch(const Launch& launch, DeviceMemory& memory) {
             uint64_t value;
             memcpy(&value, (const char*)launch.args[i] + offset, 8);
             reach(value, memory, reached);
-            key += memory.contains(value) ? "address" : std::to_string(value);
+            if (memory.contains(value)) {
+                key += "address ";
+                continue;
+            }
+            add_number((uint32_t)value);
+            add_number(value >> 32);
         }
-        if (size % 8) key.append((const char*)launch.args[i], size);
+        uint32_t rest = 0;
+        memcpy(&rest, (const char*)launch.args[i] + size / 8 * 8, size % 8);
+        if (size % 8) add_number(rest);
     }
     static std::set<std::string> known;
     size_t bytes = 0;

@@ -16,7 +16,7 @@ using namespace emu;
 
 namespace {
 // Of a kernel that has taken the processor for so long no more launches are run: a detector slows products down a hundredfold.
-constexpr double MostSeconds = 1;
+constexpr double MostSeconds = 0.5;
 
 struct Region {
     uintptr_t recorded;
