@@ -7,7 +7,7 @@ internal static class Program
         usage: ./build.sh [TARGET] [ARGUMENTS]
 
         to use it
-          demo           build the tool, train for two minutes and show the results; arguments go to `cudal2net demo`
+          demo           build the tool, train for a few minutes and show the results; arguments go to `cudal2net demo`
           tool           build the tool alone: artifacts/cudal2net/cudal2net
           bench          build the tool and measure; arguments go to `cudal2net bench` (kernels, train, describe, match, compare);
                          `bench operations` runs BenchmarkDotNet's suites
