@@ -20,8 +20,8 @@ internal unsafe partial class CudaDevice : Device, IKernels
     private readonly CudaContext context;
     private readonly CudaStream stream;
     private readonly CudaDeviceProperties properties;
-    private readonly Dictionary<string, CudaModule> modules = [];
-    private readonly Dictionary<(string File, string Kernel), CudaKernel> kernels = [];
+    private readonly Dictionary<string, LoadedFile> files = [];
+    private readonly Dictionary<(string File, string Kernel), LoadedKernel> kernels = [];
     private readonly List<CudaDeviceVariable<byte>> scratch = [];
     private long? measured;
 
@@ -188,12 +188,12 @@ internal unsafe partial class CudaDevice : Device, IKernels
         WaitBeforeFreeing(stream.Synchronize);
         scratch.ForEach(block => block.Dispose());
         scratch.Clear();
-        foreach (CudaModule module in modules.Values)
+        foreach (LoadedFile file in files.Values)
         {
-            module.Dispose();
+            file.Module.Dispose();
         }
 
-        modules.Clear();
+        files.Clear();
         kernels.Clear();
         stream.Dispose();
         context.Dispose();
@@ -240,8 +240,11 @@ internal unsafe partial class CudaDevice : Device, IKernels
     /// <param name="threads">Threads a block.</param>
     /// <param name="sharedBytes">Dynamic shared memory a block.</param>
     /// <param name="arguments">The kernel's parameters, in order and of the kernel's types.</param>
+    /// <exception cref="InvalidOperationException">The arguments do not fit the kernel's parameters.</exception>
     private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
     {
+        LoadedKernel loaded = Kernel(file, kernel);
+        KernelSignatures.Require(loaded.File.Module.Name, kernel, loaded.Parameters, arguments);
         void** pointers = stackalloc void*[arguments.Length];
         fixed (KernelArgument* first = arguments)
         {
@@ -250,7 +253,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
                 pointers[i] = first[i].IsStructure ? (void*)first[i].Bits : first + i;
             }
 
-            Kernel(file, kernel).RunAsync(stream, new Dim3(grid.X, grid.Y, grid.Z), threads, sharedBytes, pointers);
+            loaded.Function.RunAsync(stream, new Dim3(grid.X, grid.Y, grid.Z), threads, sharedBytes, pointers);
         }
     }
 
@@ -265,42 +268,42 @@ internal unsafe partial class CudaDevice : Device, IKernels
     internal IReadOnlyList<string> LoadAll()
     {
         using DeviceGate.Entry entry = Enter();
-        string[] files = [.. Resources.Select(name => name.Split('.')[2]).Distinct().Order(StringComparer.Ordinal)];
-        foreach (string file in files.Except(modules.Keys))
+        string[] all = [.. Resources.Select(name => name.Split('.')[2]).Distinct().Order(StringComparer.Ordinal)];
+        foreach (string file in all.Except(files.Keys))
         {
-            modules.Add(file, Load(file));
+            files.Add(file, Load(file));
         }
 
-        return files;
+        return all;
     }
 
-    private CudaKernel Kernel(string file, string kernel)
+    private LoadedKernel Kernel(string file, string kernel)
     {
-        if (kernels.TryGetValue((file, kernel), out CudaKernel? found))
+        if (kernels.TryGetValue((file, kernel), out LoadedKernel? found))
         {
             return found;
         }
 
-        if (!modules.TryGetValue(file, out CudaModule? module))
+        if (!files.TryGetValue(file, out LoadedFile? loaded))
         {
-            module = Load(file);
-            modules.Add(file, module);
+            loaded = Load(file);
+            files.Add(file, loaded);
         }
 
-        found = module.GetKernel(kernel);
+        found = new LoadedKernel(loaded, kernel, loaded.Signatures.Of(kernel));
         kernels.Add((file, kernel), found);
         return found;
     }
 
     // A file is loaded when one of its kernels is first launched.
-    private CudaModule Load(string file)
+    private LoadedFile Load(string file)
     {
         Assembly assembly = typeof(CudaDevice).Assembly;
         if (Environment.GetEnvironmentVariable(KernelsVariable) is { Length: > 0 } folder)
         {
             string path = Path.Combine(folder, $"{file}.ptx");
             return File.Exists(path)
-                ? context.LoadModulePTX(path, File.ReadAllBytes(path))
+                ? Load(path, File.ReadAllBytes(path))
                 : throw new FileNotFoundException($"{path} does not exist: {KernelsVariable} names a folder of all kernels as PTX; correct the variable or clear it");
         }
 
@@ -310,7 +313,21 @@ internal unsafe partial class CudaDevice : Device, IKernels
             ?? throw new InvalidOperationException($"this build is not whole: the CUDA kernels {common} are missing");
         var ptx = new byte[source.Length];
         source.ReadExactly(ptx);
-        return context.LoadModulePTX(tuned != null ? hopper : common, ptx);
+        return Load(tuned != null ? hopper : common, ptx);
+    }
+
+    private LoadedFile Load(string name, byte[] ptx) => new(context.LoadModulePTX(name, ptx), new KernelSignatures(name, ptx));
+
+    /// <summary>A file of kernels in the context.</summary>
+    private sealed record LoadedFile(CudaModule Module, KernelSignatures Signatures);
+
+    /// <summary>A kernel and the bytes of each of its parameters.</summary>
+    private sealed record LoadedKernel(LoadedFile File, string Name, int[] Parameters)
+    {
+        private CudaKernel? function;
+
+        /// <summary>The kernel in the driver, which is asked for it once.</summary>
+        public CudaKernel Function => function ??= File.Module.GetKernel(Name);
     }
 
     /// <summary>Blocks in each dimension.</summary>
