@@ -196,7 +196,7 @@ public sealed class Conv2dImageTests(KernelSet set)
         {
             Tensor<float> claimed = end.ClaimGradient();
             float[] given = Samples.Gaussian(5, end.Length);
-            tape.RecordLoss("given", _ => claimed.Write(given));
+            tape.RecordLoss($"given {tape.Losses.Count}", _ => claimed.Write(given));
         }
 
         tape.Forward();
