@@ -14,6 +14,9 @@ namespace CudaL2Net.Kernels;
 /// </remarks>
 public abstract unsafe class Device : IDisposable
 {
+    /// <summary>Devices of this process that record work just now; each is told of the memory that its work uses.</summary>
+    internal static int Recordings;
+
     private readonly DeviceGate gate;
 
     /// <summary>Prepares what all devices have.</summary>
@@ -140,6 +143,11 @@ public abstract unsafe class Device : IDisposable
 
     /// <summary>Frees what the device holds. Nobody is using it, and nobody will.</summary>
     private protected abstract void Release();
+
+    /// <summary>Told of memory that is used while <see cref="Recordings"/> is above 0.</summary>
+    internal virtual void NoteUse(IDeviceMemory memory)
+    {
+    }
 
     /// <summary>A clock for what the device does.</summary>
     internal virtual DeviceTimer CreateTimer() => new StopwatchTimer(this);
@@ -279,6 +287,13 @@ public abstract unsafe class Device : IDisposable
         RequireLength(distance, 2 * rows, nameof(distance));
         return (rows, columns, width);
     }
+}
+
+/// <summary>Memory that may be given back.</summary>
+internal interface IDeviceMemory
+{
+    /// <summary>Whether it has been.</summary>
+    bool IsDisposed { get; }
 }
 
 /// <summary>Work that can be done again and again. Several threads may ask for it: it is done once for each, one after the other.</summary>

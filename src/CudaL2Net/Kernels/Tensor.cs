@@ -5,11 +5,13 @@ namespace CudaL2Net.Kernels;
 /// <remarks>
 /// Activations are NHWC, filters [out][kh][kw][in], descriptors [n][d]. The memory starts at a multiple of 64 bytes and is zero at first.
 /// </remarks>
-public sealed unsafe class Tensor<T> : IDisposable
+public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
     where T : unmanaged
 {
     private readonly int[] shape;
-    private readonly bool owned;
+
+    // The tensor whose memory this is a view of, never a view itself; null where the memory is this tensor's own.
+    private readonly Tensor<T>? owner;
     private nint address;
 
     internal Tensor(Device device, ReadOnlySpan<int> shape)
@@ -17,18 +19,18 @@ public sealed unsafe class Tensor<T> : IDisposable
         Device = device;
         this.shape = shape.ToArray();
         Length = CheckedLength(shape);
-        owned = true;
         using (device.Enter())
         {
             address = (nint)device.AllocateBytes((nuint)Length * (nuint)sizeof(T));
         }
     }
 
-    private Tensor(Device device, T* pointer, int length, int[] shape)
+    private Tensor(Tensor<T> source, int start, int length, int[] shape)
     {
-        Device = device;
+        Device = source.Device;
+        owner = source.owner ?? source;
+        address = (nint)(source.Pointer + start);
         this.shape = shape;
-        address = (nint)pointer;
         Length = length;
     }
 
@@ -41,8 +43,28 @@ public sealed unsafe class Tensor<T> : IDisposable
     /// <summary>The number of elements.</summary>
     public int Length { get; }
 
+    /// <summary>Whether the memory has been given back.</summary>
+    internal bool IsDisposed => address == 0 || (owner != null && owner.address == 0);
+
+    bool IDeviceMemory.IsDisposed => IsDisposed;
+
     /// <summary>The address of the first element in the device's address space.</summary>
-    internal T* Pointer => address != 0 || Length == 0 ? (T*)address : throw new ObjectDisposedException(nameof(Tensor<>));
+    /// <exception cref="ObjectDisposedException">The tensor was disposed, or the one that it is a view of.</exception>
+    internal T* Pointer
+    {
+        get
+        {
+            // Read once: another thread may give it back meanwhile.
+            nint first = address;
+            ObjectDisposedException.ThrowIf(first == 0 || (owner != null && owner.address == 0), this);
+            if (Device.Recordings != 0)
+            {
+                Device.NoteUse(this);
+            }
+
+            return (T*)first;
+        }
+    }
 
     /// <summary>Copies <paramref name="source"/> from host memory.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
@@ -104,10 +126,14 @@ public sealed unsafe class Tensor<T> : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + count, shape[0]);
+        if (shape.Length == 0 || (long)start + count > shape[0])
+        {
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"rows {start} to {(long)start + count} do not lie in a tensor [{string.Join(", ", shape)}]");
+        }
+
         int row = shape[0] == 0 ? 0 : Length / shape[0];
         int[] view = [count, .. shape.AsSpan(1)];
-        return new Tensor<T>(Device, Pointer + ((long)start * row), count * row, view);
+        return new Tensor<T>(this, start * row, count * row, view);
     }
 
     /// <summary>Elements from <paramref name="start"/> on as a tensor of another shape, sharing this memory.</summary>
@@ -116,11 +142,12 @@ public sealed unsafe class Tensor<T> : IDisposable
     {
         int length = CheckedLength(viewShape);
         ArgumentOutOfRangeException.ThrowIfNegative(start);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length);
-        return new Tensor<T>(Device, Pointer + start, length, viewShape.ToArray());
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, Length, nameof(viewShape));
+        return new Tensor<T>(this, start, length, viewShape.ToArray());
     }
 
-    /// <summary>Gives the memory back. Views made by <see cref="Rows"/> end with the tensor they came from.</summary>
+    /// <summary>Gives the memory back. A view made by <see cref="Rows"/> gives nothing back; it cannot be used after the tensor that it came from was
+    /// disposed.</summary>
     /// <remarks>Does not wait: where work in another thread uses the memory, it is freed when that is done. Harmless after the device's own end, too.</remarks>
     public void Dispose()
     {
@@ -134,7 +161,7 @@ public sealed unsafe class Tensor<T> : IDisposable
     private void Free()
     {
         nint memory = Interlocked.Exchange(ref address, 0);
-        if (owned && memory != 0)
+        if (owner == null && memory != 0)
         {
             Device.WhenFree(() => Device.FreeBytes((void*)memory));
         }

@@ -4,7 +4,12 @@ namespace CudaL2Net.Kernels.Cuda;
 
 internal unsafe partial class CudaDevice
 {
+    // What the work that is being captured uses; null while none is.
+    private HashSet<IDeviceMemory>? uses;
+
     public override IReplay Record(Action work) => new GraphReplay(this, work);
+
+    internal override void NoteUse(IDeviceMemory memory) => uses?.Add(memory);
 
     // The first run is an ordinary one: it loads modules and makes scratch memory, which a capture may not. The second is captured and launched as a graph,
     // the others launch it. The same kernels with the same arguments: the same bits.
@@ -13,6 +18,9 @@ internal unsafe partial class CudaDevice
         private bool warm;
         private bool disposed;
         private CudaGraphExec? graph;
+
+        // The graph has the addresses only.
+        private IDeviceMemory[] memory = [];
 
         // The device stays with this thread for the whole recording: what another one queued in the middle would be recorded, too.
         public void Run()
@@ -28,6 +36,7 @@ internal unsafe partial class CudaDevice
             }
 
             graph ??= Capture(stream);
+            ObjectDisposedException.ThrowIf(Array.Exists(memory, part => part.IsDisposed), this);
             graph.Launch(stream);
         }
 
@@ -40,14 +49,22 @@ internal unsafe partial class CudaDevice
         private CudaGraphExec Capture(CudaStream stream)
         {
             stream.BeginCapture();
+            device.uses = new HashSet<IDeviceMemory>(ReferenceEqualityComparer.Instance);
+            Interlocked.Increment(ref Recordings);
             try
             {
                 work();
+                memory = [.. device.uses];
             }
             catch
             {
                 stream.AbandonCapture();
                 throw;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref Recordings);
+                device.uses = null;
             }
 
             using CudaGraph captured = stream.EndCapture();
