@@ -6,17 +6,22 @@ namespace CudaL2Net.Autograd;
 public static class ConvolutionStage
 {
     /// <summary>
-    /// Records a convolution, batch normalization and, if the options say so, ReLU. Where the device offers <see cref="IFusedKernels"/>, neither the normalized
-    /// activation nor the gradient of the convolution's output is ever stored: whoever reads the one or the other computes it. Where it offers
-    /// <see cref="IImageKernels"/> for the shape, they go from one to the next as bf16.
+    /// Records a convolution, batch normalization and, if the options say so, ReLU: as <see cref="TapeOperations.Conv2d"/> and
+    /// <see cref="TapeOperations.BatchNorm"/> one after the other, but faster. Where the device can, neither the normalized activation nor the gradient of the
+    /// convolution's output is ever stored: whoever reads the one or the other computes it. In bf16 they go from one stage to the next as bf16, for the shapes
+    /// that there are kernels for.
     /// </summary>
     /// <returns>[n][oh][ow][out].</returns>
-    /// <exception cref="ArgumentException">The channels differ, the filter does not fit, or the batch does not divide into sides.</exception>
+    /// <exception cref="ArgumentException">An argument is of another tape, device or shape, the filter does not fit, an option is out of range, or the batch
+    /// does not divide into sides.</exception>
     public static Variable ConvolutionBatchNorm(this Tape tape, Variable x, Variable filters, Variable? bias, int stride, int padding,
         BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        Conv2dGeometry geometry = TapeOperations.ConvolutionGeometry(x, filters, stride, padding);
-        bool readable = geometry.InChannels == 1 ? !x.NeedsGradient : x is { Stored: not null, RoundedGradient: null };
+        Conv2dGeometry geometry = Require.Convolution(tape, x, filters, bias, stride, padding);
+        Require.BatchNorm(tape, geometry.Batch, geometry.OutChannels, options, scale, shift, runningMean, runningVariance);
+        bool readable = geometry.InChannels == 1
+            ? !x.NeedsGradient
+            : x is { Stored: { } rounded, RoundedGradient: null } && rounded.Normalization.Sides == options.Sides;
         IImageKernels? images = readable && filters.NeedsGradient && tape.Device.ImageKernels is { } offered && offered.TakesImages(geometry) ? offered : null;
         IFusedKernels? kernels = images ?? tape.Device.FusedKernels;
         if (kernels == null)
@@ -24,7 +29,6 @@ public static class ConvolutionStage
             return tape.BatchNorm(tape.Conv2d(x, filters, bias, stride, padding), options, scale, shift, runningMean, runningVariance);
         }
 
-        TapeOperations.RequireSides(geometry.Batch, options);
         Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
         Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
         Tensor<float> sums = tape.Own(tape.Device.Allocate<float>(options.Sides, 2, geometry.OutChannels));
@@ -37,13 +41,13 @@ public static class ConvolutionStage
         Tensor<float> y = tape.Own(tape.Device.Allocate<float>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
         var output = new NormalizedActivation(y, normalization, sums);
 
-        // A normalized input is read as it is stored.
-        NormalizedActivation? input = x.Deferred;
+        // A normalized input is read as it is stored, if it has as many sides.
+        NormalizedActivation? input = x.Deferred?.Normalization.Sides == options.Sides ? x.Deferred : null;
         Tensor<float> stored = input?.X ?? x.Value, bank = filters.Value;
         Tensor<float>? biasValue = bias?.Value;
-        Variable result = tape.Deferred(output, filters.NeedsGradient || x.NeedsGradient);
-        Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null, dFilters = filters.NeedsGradient ? filters.ClaimGradient() : null;
-        Tensor<float>? dBias = bias is { NeedsGradient: true } ? bias.ClaimGradient() : null, dScale = scale?.ClaimGradient(), dShift = shift?.ClaimGradient();
+        Tensor<float>? dx = x.ClaimIfNeeded(), dBias = bias?.ClaimIfNeeded(), dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();
+        Tensor<float>? dFilters = filters.ClaimIfNeeded() ?? (dBias == null ? null : tape.Own(tape.Device.Allocate<float>(filters.Shape)));
+        Variable result = tape.Deferred(output, (dx ?? dFilters ?? dScale ?? dShift) != null);
         tape.Record(
             result,
             () => kernels.Conv2dForward(geometry, stored, input?.Normalization, bank, biasValue, y, options, mean, inverseDeviation, runningMean,
@@ -86,12 +90,10 @@ public static class ConvolutionStage
         var output = new Bfloat16Activation(y, normalization, sums);
         Variable result = tape.Deferred(output, needsGradient: true);
         Tensor<float> bank = filters.Value, dFilters = filters.ClaimGradient();
-        Tensor<float>? biasValue = bias?.Value, dScale = scale?.ClaimGradient(), dShift = shift?.ClaimGradient();
-        if (bias is { NeedsGradient: true })
-        {
-            // The normalization takes the bias out again: its gradient is zero, and stays so.
-            bias.ClaimGradient();
-        }
+        Tensor<float>? biasValue = bias?.Value, dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();
+
+        // The normalization takes the bias out again: its gradient is zero, and stays so.
+        bias?.ClaimIfNeeded();
 
         Action forward;
         Action<GradientParts> backward;

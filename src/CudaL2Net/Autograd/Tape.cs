@@ -29,9 +29,15 @@ public sealed class Tape(Device device) : IDisposable
     public IReadOnlyList<RecordedLoss> Losses => losses;
 
     /// <summary>A value from outside that needs no gradient. The caller keeps the tensor.</summary>
-    public Variable Input(Tensor<float> value) => new(this, value, needsGradient: false);
+    /// <exception cref="ArgumentException">The tensor is of another device, is empty, or is a view that does not begin at a multiple of 16 bytes.</exception>
+    public Variable Input(Tensor<float> value)
+    {
+        Require.On(this, value);
+        return new Variable(this, value, needsGradient: false);
+    }
 
     /// <summary>A value from outside whose gradient is wanted. The caller keeps the tensor.</summary>
+    /// <exception cref="ArgumentException">The tensor is of another device, is empty, or is a view that does not begin at a multiple of 16 bytes.</exception>
     public Variable Parameter(Tensor<float> value) => AddParameter(value, null);
 
     /// <summary>Computes all values, losses and the losses' own gradients.</summary>
@@ -55,8 +61,9 @@ public sealed class Tape(Device device) : IDisposable
         ThrowIfDisposed();
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
+            // Where no loss reads the output, the gradients behind it stay 0.
             Node node = nodes[i];
-            if (node.Backward != null)
+            if (node.Backward != null && node.Output.HasGradient)
             {
                 node.Output.SumGradients();
                 node.Backward();
@@ -82,6 +89,7 @@ public sealed class Tape(Device device) : IDisposable
     /// <param name="gradient">Memory for its gradient, which the caller keeps, too; null where the tape makes it.</param>
     internal Variable AddParameter(Tensor<float> value, Tensor<float>? gradient)
     {
+        Require.On(this, value);
         var variable = new Variable(this, value, needsGradient: true, gradient);
         parameters.Add(variable);
         return variable;

@@ -12,8 +12,11 @@ public static class TapeLosses
     /// <param name="tape">The tape.</param>
     /// <param name="descriptors">[2p][q] unit vectors.</param>
     /// <param name="weight">Its factor.</param>
+    /// <exception cref="ArgumentException">The descriptors are of another tape or an odd number, or the weight is not finite.</exception>
     public static void DistanceSoftmax(this Tape tape, Variable descriptors, float weight = 1)
     {
+        Require.Pairs(tape, descriptors);
+        Require.Finite(weight);
         IKernels kernels = tape.Device.Kernels;
         Tensor<float> gradient = descriptors.ClaimGradient(), descriptorRows = descriptors.Value;
         tape.RecordLoss("E1", loss => kernels.DistanceSoftmax(weight, descriptorRows, loss, gradient));
@@ -25,8 +28,11 @@ public static class TapeLosses
     /// <param name="features">[2p][q] (or [2p][1][1][q]), after the last batch normalization and before the unit vector.</param>
     /// <param name="options">The sides and the form.</param>
     /// <param name="weight">Its factor.</param>
+    /// <exception cref="ArgumentException">The features are of another tape or an odd number of rows, or the weight is not finite.</exception>
     public static void Correlation(this Tape tape, Variable features, CorrelationOptions options, float weight = 1)
     {
+        Require.Pairs(tape, features);
+        Require.Finite(weight);
         IKernels kernels = tape.Device.Kernels;
         Tensor<float> gradient = features.ClaimGradient(), featureRows = features.Value;
         tape.RecordLoss("E2", loss => kernels.Correlation(options, weight, featureRows, loss, gradient));
@@ -38,8 +44,12 @@ public static class TapeLosses
     /// <param name="similarity">Factor on the inner products: 1 is the paper's equation to the letter.</param>
     /// <param name="name">Its name in logs.</param>
     /// <param name="weight">Its factor.</param>
+    /// <exception cref="ArgumentException">The features are of another tape or an odd number of rows, or a factor is not finite.</exception>
     public static void IntermediateSoftmax(this Tape tape, Variable features, float similarity, string name = "E3", float weight = 1)
     {
+        Require.Pairs(tape, features);
+        Require.Finite(similarity);
+        Require.Finite(weight);
         IKernels kernels = tape.Device.Kernels;
         Tensor<float> gradient = features.ClaimGradient(), featureRows = features.Value;
         tape.RecordLoss(name, loss => kernels.IntermediateSoftmax(similarity, weight, featureRows, loss, gradient));
@@ -52,8 +62,16 @@ public static class TapeLosses
     /// <param name="options">The loss and its distance.</param>
     /// <param name="nearDuplicate">Negatives nearer than this are taken for the same place.</param>
     /// <param name="orthogonalWeight">Factor of the regularization; 0 leaves it out.</param>
+    /// <exception cref="ArgumentException">The descriptors are of another tape or an odd number, or an option is out of range.</exception>
     public static void HardestTriplet(this Tape tape, Variable descriptors, TripletOptions options, float nearDuplicate, float orthogonalWeight = 0)
     {
+        Require.Pairs(tape, descriptors);
+        Require.Defined(options.Loss);
+        Require.Defined(options.Distance);
+        Require.Finite(options.Margin);
+        Require.Finite(options.Scale);
+        Require.Finite(nearDuplicate);
+        Require.Finite(orthogonalWeight);
         IKernels kernels = tape.Device.Kernels;
         int pairs = descriptors.Shape[0] / 2;
         Tensor<float> positive = tape.Own(tape.Device.Allocate<float>(pairs)), negative = tape.Own(tape.Device.Allocate<float>(pairs));

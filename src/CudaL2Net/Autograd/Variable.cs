@@ -5,7 +5,6 @@ namespace CudaL2Net.Autograd;
 /// <summary>A value on a tape and, where it is wanted, the gradient of the loss with respect to it.</summary>
 public sealed class Variable
 {
-    private readonly Tape tape;
     private readonly Tensor<float>? sharedGradient;
     private readonly List<Tensor<float>> extraGradients = [];
     private readonly int[] shape;
@@ -13,7 +12,7 @@ public sealed class Variable
 
     internal Variable(Tape tape, Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null)
     {
-        this.tape = tape;
+        Tape = tape;
         this.sharedGradient = sharedGradient;
         this.value = value;
         shape = value.Shape.ToArray();
@@ -22,7 +21,7 @@ public sealed class Variable
 
     internal Variable(Tape tape, NormalizedActivation deferred, bool needsGradient)
     {
-        this.tape = tape;
+        Tape = tape;
         Deferred = deferred;
         shape = deferred.X.Shape.ToArray();
         NeedsGradient = needsGradient;
@@ -30,7 +29,7 @@ public sealed class Variable
 
     internal Variable(Tape tape, Bfloat16Activation stored, bool needsGradient)
     {
-        this.tape = tape;
+        Tape = tape;
         Stored = stored;
         shape = stored.X.Shape.ToArray();
         NeedsGradient = needsGradient;
@@ -46,7 +45,7 @@ public sealed class Variable
     /// The value; the tape overwrites it on every replay unless it is an input or a parameter. Operations take it when they are recorded, not when they run: a
     /// value that was not going to be stored is stored from then on.
     /// </summary>
-    public Tensor<float> Value => value ??= Stored != null ? tape.Materialize(Stored) : tape.Materialize(Deferred!);
+    public Tensor<float> Value => value ??= Stored != null ? Tape.Materialize(Stored) : Tape.Materialize(Deferred!);
 
     /// <summary>Whether the loss's gradient reaches this variable.</summary>
     public bool NeedsGradient { get; }
@@ -57,6 +56,12 @@ public sealed class Variable
     /// </summary>
     public Tensor<float>? Gradient { get; private set; }
 
+    /// <summary>The tape that it is on.</summary>
+    internal Tape Tape { get; }
+
+    /// <summary>Whether the memory of the value was given back.</summary>
+    internal bool IsDisposed => value is { IsDisposed: true };
+
     /// <summary>What this variable is computed from by its readers; null for an ordinary one.</summary>
     internal NormalizedActivation? Deferred { get; }
 
@@ -66,34 +71,40 @@ public sealed class Variable
     /// <summary>The part of the gradient that comes as bf16, from the one reader that takes <see cref="Stored"/> as it is; null where there is none.</summary>
     internal Tensor<ushort>? RoundedGradient { get; private set; }
 
+    /// <summary>Whether an operation gives this variable a gradient.</summary>
+    internal bool HasGradient => Gradient != null || RoundedGradient != null;
+
     /// <summary>Whether a single operation reads this variable's gradient into being.</summary>
     internal bool HasOneReader => extraGradients.Count == 0;
 
     /// <summary>Whether the operation that computed the gradient has gathered the deferred activation's sums, too.</summary>
     internal bool SumsGathered { get; set; }
 
+    /// <summary><see cref="ClaimGradient"/> where the gradient is needed, else null.</summary>
+    internal Tensor<float>? ClaimIfNeeded() => NeedsGradient ? ClaimGradient() : null;
+
     /// <summary>Memory that one reader of this variable overwrites with its part of the gradient. The tape adds the parts of several readers.</summary>
     internal Tensor<float> ClaimGradient()
     {
         if (Gradient == null)
         {
-            return Gradient = sharedGradient ?? tape.Own(tape.Device.Allocate<float>(shape));
+            return Gradient = sharedGradient ?? Tape.Own(Tape.Device.Allocate<float>(shape));
         }
 
-        Tensor<float> part = tape.Own(tape.Device.Allocate<float>(shape));
+        Tensor<float> part = Tape.Own(Tape.Device.Allocate<float>(shape));
         extraGradients.Add(part);
         return part;
     }
 
     /// <summary>Memory that the one reader of <see cref="Stored"/> overwrites with its part of the gradient.</summary>
-    internal Tensor<ushort> ClaimRoundedGradient() => RoundedGradient = tape.Own(tape.Device.Allocate<ushort>(shape));
+    internal Tensor<ushort> ClaimRoundedGradient() => RoundedGradient = Tape.Own(Tape.Device.Allocate<ushort>(shape));
 
     /// <summary>Adds the parts of all readers, in the order of their recording.</summary>
     internal void SumGradients()
     {
         foreach (Tensor<float> part in extraGradients)
         {
-            tape.Device.Kernels.Add(part, Gradient!);
+            Tape.Device.Kernels.Add(part, Gradient!);
         }
     }
 }
