@@ -83,7 +83,7 @@ internal static class Require
             On(tape, variable, name);
             if (variable.Length != channels)
             {
-                throw new ArgumentException($"{name} is {Shape(variable.Shape)}, it must be [{channels}], a number per channel", name);
+                throw new ArgumentException($"{name} is {Shape(variable.Shape)}, it must be [{channels}]: a number for each of {channels} channels", name);
             }
         }
     }
@@ -211,7 +211,7 @@ internal static class Require
     }
 
     /// <summary>A shape as messages write it.</summary>
-    public static string Shape(ReadOnlySpan<int> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+    public static string Shape(ReadOnlySpan<int> shape) => $"[{string.Join("][", shape.ToArray())}]";
 
     private static string Named(Device device, Device other) => device.Name == other.Name ? $"another device {device.Name}" : device.Name;
 }

@@ -23,7 +23,7 @@ public static partial class TapeOperations
         if (patches.Length % FoldedNetwork.InputArea != 0)
         {
             throw new ArgumentException(
-                $"patches are {Require.Shape(patches.Shape)}, they must be [count, {FoldedNetwork.InputSide}, {FoldedNetwork.InputSide}]", nameof(patches));
+                $"patches are {Require.Shape(patches.Shape)}, they must be [count][{FoldedNetwork.InputSide}][{FoldedNetwork.InputSide}]", nameof(patches));
         }
 
         Require.On(tape, indices);
@@ -38,7 +38,7 @@ public static partial class TapeOperations
         Require.Defined(options.Augmentation);
         if (meanImage != null)
         {
-            Require.Length(tape, meanImage, FoldedNetwork.InputArea, $"[{FoldedNetwork.InputSide}, {FoldedNetwork.InputSide}]");
+            Require.Length(tape, meanImage, FoldedNetwork.InputArea, $"[{FoldedNetwork.InputSide}][{FoldedNetwork.InputSide}]");
         }
 
         IKernels kernels = tape.Device.Kernels;

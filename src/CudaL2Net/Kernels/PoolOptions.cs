@@ -52,7 +52,8 @@ public readonly record struct PoolOptions(PoolKind Kind, int Kernel, int Stride,
 
         return OutSide(height) >= 1 && OutSide(width) >= 1
             ? new PoolGeometry(batch, height, width, channels, this)
-            : throw new ArgumentException($"a pooling window of {Kernel} x {Kernel} does not fit into images of {height} x {width} with padding {Padding}");
+            : throw new ArgumentException($"a pooling window of {Kernel} x {Kernel} does not fit into images of {height} x {width} with padding {Padding}",
+                nameof(height));
     }
 }
 

@@ -15,22 +15,19 @@ public static partial class TapeOperations
     /// <param name="shift">[c], or null for 0.</param>
     /// <param name="threshold">[c], or null for no thresholded unit.</param>
     /// <returns>Like <paramref name="x"/>.</returns>
-    /// <exception cref="ArgumentException">Epsilon is not above 0, or a parameter is not [c].</exception>
+    /// <exception cref="ArgumentException">An argument is of another tape, epsilon is not above 0, or a parameter is not [c].</exception>
     public static Variable FilterResponseNorm(this Tape tape, Variable x, float epsilon, Variable? scale, Variable? shift, Variable? threshold)
     {
+        Require.On(tape, x);
+        Require.Positive(epsilon);
         int channels = x.Shape[^1];
-        if (!(epsilon > 0) || float.IsInfinity(epsilon))
-        {
-            throw new ArgumentException($"filter response normalization needs an epsilon above 0, not {epsilon}", nameof(epsilon));
-        }
-
-        RequireChannels(scale, channels, nameof(scale));
-        RequireChannels(shift, channels, nameof(shift));
-        RequireChannels(threshold, channels, nameof(threshold));
+        Require.Channels(tape, scale, channels);
+        Require.Channels(tape, shift, channels);
+        Require.Channels(tape, threshold, channels);
         IKernels kernels = tape.Device.Kernels;
         Tensor<float> input = x.Value, inverse = tape.Own(tape.Device.Allocate<float>(x.Shape[0], channels));
         Tensor<float>? scales = scale?.Value, shifts = shift?.Value, thresholds = threshold?.Value;
-        Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null, dScale = Claim(scale), dShift = Claim(shift), dThreshold = Claim(threshold);
+        Tensor<float>? dx = x.ClaimIfNeeded(), dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded(), dThreshold = threshold?.ClaimIfNeeded();
         bool needed = dx != null || dScale != null || dShift != null || dThreshold != null;
 
         // The gradient of the output becomes that of the input where it lies.
@@ -40,16 +37,5 @@ public static partial class TapeOperations
             () => kernels.FilterResponseNormForward(epsilon, input, scales, shifts, thresholds, inverse, y.Value),
             !needed ? null : () => kernels.FilterResponseNormBackward(input, scales, shifts, thresholds, inverse, y.Gradient!, dx, dScale, dShift, dThreshold));
         return y;
-
-        static Tensor<float>? Claim(Variable? parameter) => parameter is { NeedsGradient: true } ? parameter.ClaimGradient() : null;
-    }
-
-    /// <summary>Throws unless a parameter, where there is one, has a number per channel.</summary>
-    private static void RequireChannels(Variable? parameter, int channels, string name)
-    {
-        if (parameter != null && (parameter.Shape.Length != 1 || parameter.Shape[0] != channels))
-        {
-            throw new ArgumentException($"{name} is [{string.Join("][", parameter.Shape.ToArray())}], but x has {channels} channels: it must be [{channels}]", name);
-        }
     }
 }

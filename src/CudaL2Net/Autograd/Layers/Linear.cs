@@ -13,33 +13,27 @@ public static partial class TapeOperations
     /// <param name="weights">[out][in].</param>
     /// <param name="bias">[out], or null.</param>
     /// <returns>[n][out].</returns>
-    /// <exception cref="ArgumentException">The weights are not a matrix of as many columns as a row of x has values, or the bias is not [out].</exception>
+    /// <exception cref="ArgumentException">An argument is of another tape, the weights are not a matrix of as many columns as a row of x has values, or the bias is not [out].</exception>
     public static Variable Linear(this Tape tape, Variable x, Variable weights, Variable? bias)
     {
-        int batch = x.Shape[0], inputs = batch == 0 ? 0 : x.Length / batch;
+        Require.On(tape, x);
+        Require.On(tape, weights);
+        int batch = x.Shape[0], inputs = x.Length / batch;
         ReadOnlySpan<int> matrix = weights.Shape;
-        if (matrix.Length != 2 || matrix[0] < 1 || matrix[1] != inputs)
+        if (matrix.Length != 2 || matrix[1] != inputs)
         {
-            throw new ArgumentException($"the weights are [{string.Join("][", matrix.ToArray())}], but a row of x has {inputs} values: they must be [out][{inputs}]",
-                nameof(weights));
+            throw new ArgumentException(
+                $"weights are {Require.Shape(matrix)}, but a row of x has {inputs} values: they must be [out][{inputs}]", nameof(weights));
         }
 
-        RequireChannels(bias, matrix[0], nameof(bias));
+        Require.Channels(tape, bias, matrix[0]);
         IKernels kernels = tape.Device.Kernels;
         var geometry = new Conv2dGeometry(batch, 1, 1, inputs, matrix[0], 1, 1, 1, 0);
         Tensor<float> input = x.Value, matrixValue = weights.Value;
-        Tensor<float>? biasValue = bias?.Value, dx = x.NeedsGradient ? x.ClaimGradient() : null;
-        Tensor<float>? dBias = bias is { NeedsGradient: true } ? bias.ClaimGradient() : null, dWeights = null;
-        if (weights.NeedsGradient)
-        {
-            dWeights = weights.ClaimGradient();
-        }
-        else if (dBias != null)
-        {
-            // The kernel that sums the bias's gradient writes that of the weights as well.
-            dWeights = tape.Own(tape.Device.Allocate<float>(matrix));
-        }
+        Tensor<float>? biasValue = bias?.Value, dx = x.ClaimIfNeeded(), dBias = bias?.ClaimIfNeeded();
 
+        // The kernel that sums the bias's gradient writes that of the weights as well.
+        Tensor<float>? dWeights = weights.ClaimIfNeeded() ?? (dBias == null ? null : tape.Own(tape.Device.Allocate<float>(matrix)));
         Variable y = tape.Result([batch, matrix[0]], dx != null || dWeights != null);
         tape.Record(y, () => kernels.Conv2dForward(geometry, input, matrixValue, biasValue, y.Value), !y.NeedsGradient ? null : () =>
         {

@@ -6,15 +6,19 @@ public static partial class TapeOperations
 {
     /// <summary>Records pooling of [n][h][w][c] over square windows: the largest value, the average or the root of the sum of squares.</summary>
     /// <returns>[n][oh][ow][c].</returns>
-    /// <exception cref="ArgumentException">x has not four dimensions, an option is out of its range, or no window fits.</exception>
+    /// <exception cref="ArgumentException">x is of another tape or has not four dimensions, an option is out of its range, or no window fits.</exception>
     public static Variable Pool(this Tape tape, Variable x, PoolOptions options)
     {
-        RequireImages(x, "pooling");
+        Require.Rank(tape, x, 4, "[n][h][w][c]");
+        Require.Defined(options.Kind);
+        Require.Within(options.Kernel, 1, PoolOptions.LargestKernel);
+        Require.Within(options.Stride, 1, int.MaxValue);
+        Require.Within(options.Padding, 0, options.Kernel / 2);
         IKernels kernels = tape.Device.Kernels;
         ReadOnlySpan<int> shape = x.Shape;
         PoolGeometry geometry = options.Over(shape[0], shape[1], shape[2], shape[3]);
         Tensor<float> input = x.Value;
-        Tensor<float>? dx = x.NeedsGradient ? x.ClaimGradient() : null;
+        Tensor<float>? dx = x.ClaimIfNeeded();
         int[] pooled = [geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.Channels];
         Variable y = tape.Result(pooled, x.NeedsGradient);
         Tensor<ushort>? places = options.Kind == PoolKind.Max && x.NeedsGradient ? tape.Own(tape.Device.Allocate<ushort>(pooled)) : null;
@@ -23,14 +27,5 @@ public static partial class TapeOperations
             () => kernels.PoolForward(geometry, input, y.Value, places),
             dx == null ? null : () => kernels.PoolBackward(geometry, input, y.Value, places, y.Gradient!, dx));
         return y;
-    }
-
-    /// <summary>Throws unless x is [n][h][w][c].</summary>
-    private static void RequireImages(Variable x, string operation)
-    {
-        if (x.Shape.Length != 4)
-        {
-            throw new ArgumentException($"{operation} takes images [n][h][w][c], not [{string.Join("][", x.Shape.ToArray())}]", nameof(x));
-        }
     }
 }
