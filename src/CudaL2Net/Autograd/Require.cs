@@ -24,6 +24,7 @@ internal static class Require
     public static void On(Tape tape, [NotNull] Variable? variable, [CallerArgumentExpression(nameof(variable))] string? name = null)
     {
         ArgumentNullException.ThrowIfNull(tape);
+        tape.ThrowIfDisposed();
         ArgumentNullException.ThrowIfNull(variable, name);
         if (variable.Tape != tape)
         {
@@ -38,6 +39,7 @@ internal static class Require
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(tape);
+        tape.ThrowIfDisposed();
         ArgumentNullException.ThrowIfNull(tensor, name);
         if (tensor.Device != tape.Device)
         {

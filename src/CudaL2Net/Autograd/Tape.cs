@@ -160,7 +160,8 @@ public sealed class Tape(Device device) : IDisposable
         nodes.Add(new Node(new Variable(this, value, needsGradient: false), () => compute(value), null));
     }
 
-    private void ThrowIfDisposed()
+    /// <summary>Throws if the tape or its device has been disposed of.</summary>
+    internal void ThrowIfDisposed()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         Device.ThrowIfDisposed();

@@ -4,12 +4,19 @@ namespace CudaL2Net.Kernels.Cuda;
 
 internal unsafe partial class CudaDevice
 {
-    // What the work that is being captured uses; null while none is.
+    // What the work that is being captured uses, and the thread that does it; null and 0 while none is.
     private HashSet<IDeviceMemory>? uses;
+    private volatile int recorder;
 
     public override IReplay Record(Action work) => new GraphReplay(this, work);
 
-    internal override void NoteUse(IDeviceMemory memory) => uses?.Add(memory);
+    internal override void NoteUse(IDeviceMemory memory)
+    {
+        if (recorder == Environment.CurrentManagedThreadId)
+        {
+            uses!.Add(memory);
+        }
+    }
 
     // The first run is an ordinary one: it loads modules and makes scratch memory, which a capture may not. The second is captured and launched as a graph,
     // the others launch it. The same kernels with the same arguments: the same bits.
@@ -50,6 +57,7 @@ internal unsafe partial class CudaDevice
         {
             stream.BeginCapture();
             device.uses = new HashSet<IDeviceMemory>(ReferenceEqualityComparer.Instance);
+            device.recorder = Environment.CurrentManagedThreadId;
             Interlocked.Increment(ref Recordings);
             try
             {
@@ -64,6 +72,7 @@ internal unsafe partial class CudaDevice
             finally
             {
                 Interlocked.Decrement(ref Recordings);
+                device.recorder = 0;
                 device.uses = null;
             }
 
