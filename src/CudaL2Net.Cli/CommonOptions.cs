@@ -1,6 +1,7 @@
 using System.CommandLine;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
+using OpenCvSharp;
 
 namespace CudaL2Net.Cli;
 
@@ -34,7 +35,7 @@ internal static class CommonOptions
     /// <summary>The number of CPU threads.</summary>
     public static readonly Option<int> Threads = new("--threads")
     {
-        Description = "CPU threads; 0 is one a core.",
+        Description = "The most CPU threads that work at once; 0 is one per core.",
         HelpName = "N",
         DefaultValueFactory = _ => 0,
     };
@@ -65,7 +66,9 @@ internal static class CommonOptions
             throw new UsageException("--precision int8 is for describing, and this trains", "--precision bf16 trains; any model can then be described with int8");
         }
 
-        Device device = Kernels.Device.Open(line.GetValue(Device) ?? otherwise, CheckedThreads(line), precision, kernels);
+        int threads = CheckedThreads(line);
+        LimitOpenCv(threads);
+        Device device = Kernels.Device.Open(line.GetValue(Device) ?? otherwise, threads, precision, kernels);
         if (device.Note is { } note)
         {
             terminal.Say(note);
@@ -74,13 +77,28 @@ internal static class CommonOptions
         return device;
     }
 
-    /// <summary>The number of threads that the line asks for; 0 is one a core.</summary>
+    /// <summary>The number of threads that the line asks for; 0 is one per core.</summary>
     /// <exception cref="UsageException">It is out of range.</exception>
     public static int CheckedThreads(ParseResult line)
     {
         const int MostThreads = 1024;
         int threads = line.GetValue(Threads);
-        return threads is >= 0 and <= MostThreads ? threads : throw new UsageException($"--threads {threads}: it must be 0 (one a core) to {MostThreads}");
+        return threads is >= 0 and <= MostThreads ? threads : throw new UsageException($"--threads {threads}: it must be 0 (one per core) to {MostThreads}");
+    }
+
+    // OpenCV has threads of its own, for the whole process. A command that does without OpenCV must run where it is missing.
+    private static void LimitOpenCv(int threads)
+    {
+        try
+        {
+            if (threads > 0)
+            {
+                Cv2.SetNumThreads(threads);
+            }
+        }
+        catch (Exception error) when (error is DllNotFoundException or TypeInitializationException)
+        {
+        }
     }
 
     /// <summary>Loads the model that the line asks for.</summary>

@@ -35,7 +35,7 @@ internal static class MatchedPair
     /// <param name="device">Where nearest descriptors are searched.</param>
     public static IReadOnlyList<ReportPicture> OfSequences(IReadOnlyList<ImageSequence> sequences, IPatchDescriber method, Device device)
     {
-        IKeypointDescriber describer = CutPatchDescriber.For((method as RecordingDescriber)?.Method ?? method);
+        IKeypointDescriber describer = CutPatchDescriber.For((method as RecordingDescriber)?.Method ?? method, device.Threads);
         return
         [
             .. sequences.Take(MostSequences).Select(sequence =>

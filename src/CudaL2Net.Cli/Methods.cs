@@ -84,7 +84,7 @@ internal sealed class Methods : IDisposable
     public IReadOnlyList<DescriptorStatistics> Statistics() =>
     [
         .. list.OfType<RecordingDescriber>().Where(method => method.Sample.Count > 1)
-            .Select(method => DescriptorStatistics.Measure(method.Name, method.Sample.ToSet())),
+            .Select(method => DescriptorStatistics.Measure(method.Name, method.Sample.ToSet(), device.Threads)),
     ];
 
     /// <summary>Disposes of the networks.</summary>
@@ -106,11 +106,11 @@ internal sealed class Methods : IDisposable
             ("model", _) => new ModelDescriber(UniqueName(ModelName(file), word), Model(file)),
             ("binary", _) => new ModelDescriber(UniqueName($"{ModelName(file)}, binary", word), Model(file), binary: true),
             ("untrained", null) => new ModelDescriber("untrained", Untrained()),
-            ("sift", null) => new SiftDescriber(),
-            ("rootsift", null) => new RootSiftDescriber(),
+            ("sift", null) => new SiftDescriber(device.Threads),
+            ("rootsift", null) => new RootSiftDescriber(device.Threads),
             ("raw", null) => new RawDescriber(),
-            ("tfeat", not null) => new TFeatDescriber(file, UniqueName("TFeat", word)),
-            ("onnx", not null) => new OnnxDescriber(UniqueName(CommonOptions.NameOf(file), word), file, Scaling()),
+            ("tfeat", not null) => new TFeatDescriber(file, UniqueName("TFeat", word), device.Threads),
+            ("onnx", not null) => new OnnxDescriber(UniqueName(CommonOptions.NameOf(file), word), file, Scaling(), device.Threads),
             _ => throw Unknown(word, kind, file),
         };
     }

@@ -20,20 +20,26 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
     private const ulong TrainingSeed = 1, ValidationSeed = 2;
 
     /// <summary>Makes or loads the patches, with a progress display; says what was left out.</summary>
-    public static TrainingData Load(TrainingRun run, Terminal terminal, CancellationToken stop, int validationPoints = 2000)
+    /// <param name="run">The training.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
+    /// <param name="terminal">Where progress is shown.</param>
+    /// <param name="stop">Stops the making of patches.</param>
+    /// <param name="validationPoints">Points of the validation set.</param>
+    public static TrainingData Load(TrainingRun run, int threads, Terminal terminal, CancellationToken stop, int validationPoints = 2000)
     {
         PatchParts parts = run.Options.Architecture == Architecture.CentreSurround ? PatchParts.Centres : PatchParts.None;
-        SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Parts = parts }, terminal, stop);
+        SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Parts = parts }, threads, terminal, stop);
 
         // Made with the usual settings, so that FPR95 can be compared between trainings.
         var usual = new PairOptions { Parts = parts, PatchScale = run.Patches.PatchScale };
         SourceResult? validation = run.Validation == NoValidation
             ? null
-            : Open("validation", run.Validation, validationPoints, ValidationSeed, usual, terminal, stop);
+            : Open("validation", run.Validation, validationPoints, ValidationSeed, usual, threads, terminal, stop);
         return new TrainingData(training.Patches, validation?.Patches, $"{run.Data} ({training.Report.Points} points, {training.Patches.Count} patches)");
     }
 
-    private static SourceResult Open(string purpose, string source, int points, ulong seed, PairOptions patches, Terminal terminal, CancellationToken stop)
+    private static SourceResult Open(
+        string purpose, string source, int points, ulong seed, PairOptions patches, int threads, Terminal terminal, CancellationToken stop)
     {
         SourceResult result = terminal.WithProgress($"{purpose} patches from {source}", report => PatchSources.Open(
             source,
@@ -41,6 +47,7 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
             seed,
             patches,
             progress: new Reporter<(int Done, int Total)>(made => report((double)made.Done / made.Total, $"{made.Done} points")),
+            threads: threads,
             cancellation: stop));
         foreach (string warning in result.Report.Warnings)
         {

@@ -103,13 +103,13 @@ internal static class DemoCommand
         using L2Net model = L2Net.Load(modelPath, device), untrained = L2Net.CreateRandom(Architecture.L2Net, options.Seed, device);
         IKeypointDescriber[] methods =
         [
-            new SiftDescriber(),
-            new RootSiftDescriber(),
-            new CutPatchDescriber(new ModelDescriber("untrained", untrained)),
-            new CutPatchDescriber(new ModelDescriber(TrainedName, model)),
+            new SiftDescriber(device.Threads),
+            new RootSiftDescriber(device.Threads),
+            new CutPatchDescriber(new ModelDescriber("untrained", untrained), device.Threads),
+            new CutPatchDescriber(new ModelDescriber(TrainedName, model), device.Threads),
         ];
         terminal.Say("making image sequences from scenes that were not trained on ...");
-        IReadOnlyList<ImageSequence> scenes = SyntheticSequences.Write(Path.Combine(folder, "sequences"));
+        IReadOnlyList<ImageSequence> scenes = SyntheticSequences.Write(Path.Combine(folder, "sequences"), threads: device.Threads);
         SequenceResults synthetic = EvaluateSequencesCommand.Evaluate(terminal, device, scenes, methods);
         SequenceResults? real = photographs.Count > 0 ? EvaluateSequencesCommand.Evaluate(terminal, device, photographs, methods) : null;
         interrupt.Token.ThrowIfCancellationRequested();
@@ -157,7 +157,7 @@ internal static class DemoCommand
         run = run with { Points = (int)Math.Clamp(MostPoints * share, 8 * run.Options.Batch / PairsPerPoint, MostPoints) };
         string trainingFolder = Path.Combine(folder, "training");
         run.Write(trainingFolder);
-        TrainingData data = TrainingData.Load(run, terminal, stop, ValidationPoints);
+        TrainingData data = TrainingData.Load(run, device.Threads, terminal, stop, ValidationPoints);
         using var trainer = new Trainer(run.Options, data.Training, data.Validation, device, trainingFolder, new TrainerSetup
         {
             Duration = run.Minutes is { } limit ? TimeSpan.FromMinutes(limit) : null,

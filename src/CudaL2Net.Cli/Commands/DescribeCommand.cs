@@ -91,7 +91,7 @@ internal static class DescribeCommand
         if (PatchInput.IsPicture(input, line.GetValue(As)))
         {
             keypointFile = line.GetValue(KeypointFile) ?? Path.ChangeExtension(output, ".keypoints.csv");
-            blocks = [CutKeypoints(input, keypointFile, line.GetValue(Limit), model)];
+            blocks = [CutKeypoints(input, keypointFile, line.GetValue(Limit), model, device.Threads)];
         }
         else
         {
@@ -128,7 +128,7 @@ internal static class DescribeCommand
         return (patches, side, watch.Elapsed.TotalSeconds);
     }
 
-    private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, L2Net model)
+    private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, L2Net model, int threads)
     {
         using Mat picture = ImageFile.LoadGrey(path);
         Keypoint[] keypoints = KeypointDetector.Detect(picture, limit);
@@ -139,7 +139,7 @@ internal static class DescribeCommand
         }
 
         WriteKeypoints(keypointFile, keypoints);
-        return new PatchBlock(PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide), model.PatchSide);
+        return new PatchBlock(PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide, threads), model.PatchSide);
     }
 
     private static void WriteKeypoints(string path, Keypoint[] keypoints)

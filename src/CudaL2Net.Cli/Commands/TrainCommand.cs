@@ -142,7 +142,7 @@ internal static class TrainCommand
         run = run with { Device = device.Name, Precision = device.Precision };
         run.Write(folder);
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
-        TrainingData data = TrainingData.Load(run, terminal, interrupt.Token);
+        TrainingData data = TrainingData.Load(run, device.Threads, terminal, interrupt.Token);
         using var trainer = new Trainer(run.Options, data.Training, data.Validation, device, folder, new TrainerSetup
         {
             Resume = line.GetValue(Resume),

@@ -25,6 +25,7 @@ public enum PatchScaling
 /// <summary>
 /// Any network that describes patches, run by ONNX Runtime. It has one float input of one channel, [n][1][side][side] or [n][side][side][1], and its first
 /// output has the same number of floats for each patch. The batch and the side may be left open; an open side is taken to be 32.
+/// Many threads may use one at once.
 /// </summary>
 public sealed class OnnxDescriber : IPatchDescriber, IDisposable
 {
@@ -42,23 +43,24 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
     /// <param name="name">The name in tables and plots.</param>
     /// <param name="path">The ONNX file.</param>
     /// <param name="scaling">What the network is given for a pixel.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="InvalidDataException">ONNX Runtime does not take it, or its input or output is another one; the text names the file.</exception>
-    public OnnxDescriber(string name, string path, PatchScaling scaling)
-        : this(name, path, ReadAll(path), scaling)
+    public OnnxDescriber(string name, string path, PatchScaling scaling, int threads = 0)
+        : this(name, path, ReadAll(path), scaling, threads)
     {
     }
 
     /// <summary>Takes a model's bytes.</summary>
-    internal OnnxDescriber(string name, string path, byte[] model, PatchScaling scaling)
+    internal OnnxDescriber(string name, string path, byte[] model, PatchScaling scaling, int threads)
     {
         Name = name;
         file = path;
         this.scaling = scaling;
         try
         {
-            using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+            using var options = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, IntraOpNumThreads = threads };
             session = new InferenceSession(model, options);
         }
         catch (OnnxRuntimeException error)

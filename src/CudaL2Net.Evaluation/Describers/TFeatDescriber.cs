@@ -19,11 +19,12 @@ public sealed class TFeatDescriber : IPatchDescriber, IDisposable
     /// <summary>Reads the weights.</summary>
     /// <param name="path">A PyTorch file with the tensors features.1, features.4 and descr.0, weight and bias each.</param>
     /// <param name="name">The name in tables and plots.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, or its tensors are not TFeat's.</exception>
-    public TFeatDescriber(string path, string name = "TFeat") =>
-        network = new OnnxDescriber(name, path, Build(path, TorchFile.Read(path)).ToByteArray(), PatchScaling.Grey);
+    public TFeatDescriber(string path, string name = "TFeat", int threads = 0) =>
+        network = new OnnxDescriber(name, path, Build(path, TorchFile.Read(path)).ToByteArray(), PatchScaling.Grey, threads);
 
     /// <inheritdoc/>
     public string Name => network.Name;

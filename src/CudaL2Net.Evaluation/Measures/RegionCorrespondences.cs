@@ -1,4 +1,5 @@
 using CudaL2Net.Imaging.Geometry;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Measures;
 
@@ -51,8 +52,9 @@ public sealed class RegionCorrespondences
     /// <param name="first">The detected regions of the first picture, not yet enlarged.</param>
     /// <param name="second">Those of the second picture.</param>
     /// <param name="toSecond">Takes pixels of the first picture to pixels of the second one.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">A region is no ellipse, or the homography has no way back.</exception>
-    public static RegionCorrespondences Find(IReadOnlyList<Ellipse> first, IReadOnlyList<Ellipse> second, Homography toSecond)
+    public static RegionCorrespondences Find(IReadOnlyList<Ellipse> first, IReadOnlyList<Ellipse> second, Homography toSecond, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(toSecond);
         Homography back = toSecond.Inverse();
@@ -60,7 +62,7 @@ public sealed class RegionCorrespondences
         Ellipse[] b = [.. Checked(second, nameof(second)).Select(region => region.Scaled(MeasurementScale).Warped(back))];
         double[] areas = Array.ConvertAll(b, region => region.IsValid ? region.Area : 0);
         var found = new List<RegionPair>[a.Length];
-        Parallel.For(0, a.Length, i => found[i] = Partners(i, a[i], b, areas));
+        new Parallelism(threads).For(a.Length, i => found[i] = Partners(i, a[i], b, areas));
         RegionPair[] pairs = [.. found.SelectMany(list => list)];
         Array.Sort(pairs, (p, q) => p.Overlap != q.Overlap ? q.Overlap.CompareTo(p.Overlap)
             : p.First != q.First ? p.First.CompareTo(q.First) : p.Second.CompareTo(q.Second));

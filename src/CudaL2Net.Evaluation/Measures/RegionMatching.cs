@@ -1,4 +1,5 @@
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Measures;
 
@@ -38,14 +39,17 @@ public sealed class RegionMatching
     private readonly SquaredDistances distances;
     private readonly (float Nearest, int Index, float Second)[] nearest;
     private readonly Lazy<int[]> matches;
+    private readonly Parallelism parallel;
 
     /// <summary>Prepares two pictures.</summary>
     /// <param name="first">A descriptor a region of the first picture.</param>
     /// <param name="second">A descriptor a region of the second picture.</param>
     /// <param name="truth">The regions' correspondences.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">The sets differ in kind, or their sizes are not those of the correspondences.</exception>
-    public RegionMatching(DescriptorSet first, DescriptorSet second, RegionCorrespondences truth)
+    public RegionMatching(DescriptorSet first, DescriptorSet second, RegionCorrespondences truth, int threads = 0)
     {
+        parallel = new Parallelism(threads);
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
         ArgumentNullException.ThrowIfNull(truth);
@@ -62,7 +66,7 @@ public sealed class RegionMatching
         {
             distances.Row(row, into);
             nearest[row] = NearestTwo(into);
-        }));
+        }, threads));
     }
 
     /// <summary>The score by a strategy.</summary>
@@ -79,7 +83,7 @@ public sealed class RegionMatching
     {
         (int First, int Second)[] answers = [.. matches.Value.Select((second, first) => (first, second)).Where(pair => pair.second >= 0)];
         double[] scores = new double[answers.Length];
-        Parallel.For(0, answers.Length, i => scores[i] = score(answers[i].First, answers[i].Second));
+        parallel.For(answers.Length, i => scores[i] = score(answers[i].First, answers[i].Second));
 
         // The answers stand by rising first region, and the order is stable.
         bool[] ranked = [.. Enumerable.Range(0, answers.Length).OrderBy(i => scores[i]).Select(i => right.Contains(answers[i]))];
@@ -124,22 +128,19 @@ public sealed class RegionMatching
         }
 
         (float Distance, long Pair)[] sorted = new (float, long)[count];
-        Parallel.For(0, count, i => sorted[i] = (distances.Pair(truth.Pairs[i].First, truth.Pairs[i].Second), Number(truth.Pairs[i].First, truth.Pairs[i].Second)));
+        parallel.For(count, i => sorted[i] = (distances.Pair(truth.Pairs[i].First, truth.Pairs[i].Second), Number(truth.Pairs[i].First, truth.Pairs[i].Second)));
         Array.Sort(sorted);
         long[] ranks = new long[count + 1];
-        Parallel.For(
-            0,
+        parallel.For(
             truth.First,
             () => (Row: new float[truth.Second], Counts: new long[count + 1]),
-            (i, _, local) =>
+            (i, local) =>
             {
                 distances.Row(i, local.Row);
                 for (int j = 0; j < local.Row.Length; j++)
                 {
                     local.Counts[Position(sorted, local.Row[j], Number(i, j))]++;
                 }
-
-                return local;
             },
             local =>
             {

@@ -1,4 +1,5 @@
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Measures;
 
@@ -21,8 +22,9 @@ public sealed record W1bsScore(double Mauc, double AveragePrecision, int Rows, i
     /// <summary>Measures descriptors: each row of the first set takes its nearest in the second, the lower row on ties.</summary>
     /// <param name="first">n descriptors, at least 2.</param>
     /// <param name="second">n descriptors of the same kind.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">The sets differ in kind or number, there are fewer than 2, or a distance is not finite.</exception>
-    public static W1bsScore Of(DescriptorSet first, DescriptorSet second)
+    public static W1bsScore Of(DescriptorSet first, DescriptorSet second, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(first);
         first.RequireSameKind(second);
@@ -34,7 +36,7 @@ public sealed record W1bsScore(double Mauc, double AveragePrecision, int Rows, i
 
         var ratios = new double[rows];
         var right = new bool[rows];
-        Parallel.For(0, rows, i => (ratios[i], right[i]) = Answer(first, second, i));
+        new Parallelism(threads).For(rows, i => (ratios[i], right[i]) = Answer(first, second, i));
         int unusable = Array.FindIndex(ratios, ratio => !double.IsFinite(ratio));
         if (unusable >= 0)
         {

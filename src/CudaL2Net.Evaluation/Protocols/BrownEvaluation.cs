@@ -2,6 +2,7 @@ using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Protocols;
 
@@ -44,6 +45,7 @@ public static class BrownEvaluation
     /// <param name="pairList">The list of pairs in each set's folder; null for what <see cref="BrownDataset.FindPairs"/> finds.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
     /// <param name="examples">The most hardest matches, and closest non-matches, to keep of each method and set with their patches.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <param name="cancellation">Stops between two mosaics.</param>
     /// <returns>FPR95, AUC and AP, a column a set and their mean; a curve for each method and set.</returns>
     /// <exception cref="ArgumentException">There is nothing to evaluate, or two sets or methods have one name.</exception>
@@ -56,6 +58,7 @@ public static class BrownEvaluation
         string? pairList = null,
         Action<double, string>? progress = null,
         int examples = 0,
+        int threads = 0,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sets);
@@ -84,7 +87,7 @@ public static class BrownEvaluation
                 double before = done++;
                 string what = $"{method.Name} on {names[s]}";
                 float[] distances = Distances(
-                    sets[s], pairs, method, part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what), cancellation);
+                    sets[s], pairs, method, part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what), new Parallelism(threads), cancellation);
                 curves.Add(VerificationCurve.FromDistances(method.Name, names[s], distances, matches));
                 (int[] hardest, int[] closest) = PairGallery.Choose(distances, matches, examples);
                 chosen.Add((method.Name, distances, hardest, closest));
@@ -169,7 +172,7 @@ public static class BrownEvaluation
 
     // Only the patches that the pairs name are described, a mosaic at a time.
     private static float[] Distances(
-        BrownDataset set, PatchPair[] pairs, IPatchDescriber method, Action<double> progress, CancellationToken cancellation)
+        BrownDataset set, PatchPair[] pairs, IPatchDescriber method, Action<double> progress, Parallelism parallel, CancellationToken cancellation)
     {
         const int Side = BrownDataset.PatchSide, Area = Side * Side;
         var named = new bool[set.Count];
@@ -207,7 +210,7 @@ public static class BrownEvaluation
 
         DescriptorSet descriptors = builder.Build();
         var distances = new float[pairs.Length];
-        Parallel.For(0, pairs.Length, i => distances[i] = descriptors.Distance(row[pairs[i].First], descriptors, row[pairs[i].Second]));
+        parallel.For(pairs.Length, i => distances[i] = descriptors.Distance(row[pairs[i].First], descriptors, row[pairs[i].Second]));
         return distances;
     }
 }

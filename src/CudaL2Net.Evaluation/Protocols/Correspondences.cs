@@ -1,5 +1,6 @@
 using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Protocols;
 
@@ -14,11 +15,11 @@ internal sealed class Correspondences
     private readonly int[][] partners;
     private readonly int[] alignedPartner;
 
-    public Correspondences(Keypoint[] first, Keypoint[] second, Homography homography)
+    public Correspondences(Keypoint[] first, Keypoint[] second, Homography homography, int threads = 0)
     {
         partners = new int[first.Length][];
         alignedPartner = new int[first.Length];
-        Parallel.For(0, first.Length, i =>
+        new Parallelism(threads).For(first.Length, i =>
         {
             partners[i] = Partners(first[i], second, homography);
             double angle = MappedAngle(first[i], homography);

@@ -54,9 +54,9 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
         {
             tallies.AddRange(methods.Select(method => new Tally(
                 method,
-                pairs is null ? null : new HPatchesVerification(method, tasks, pairs, options.MemoryLimit),
+                pairs is null ? null : new HPatchesVerification(method, tasks, pairs, options.MemoryLimit, device.Threads),
                 options.Tasks.HasFlag(HPatchesTask.Matching) ? new HPatchesMatching(device, tasks) : null,
-                retrieval is null ? null : new HPatchesRetrieval(method, tasks, retrieval))));
+                retrieval is null ? null : new HPatchesRetrieval(method, tasks, retrieval, device.Threads))));
             Describe(tasks, tallies, progress, cancellation);
             for (int m = 0; m < tallies.Count; m++)
             {

@@ -3,6 +3,7 @@ using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Protocols;
 
@@ -19,6 +20,7 @@ internal sealed class HPatchesRetrieval
     private readonly IPatchDescriber method;
     private readonly HPatchesTasks tasks;
     private readonly RetrievalTask task;
+    private readonly int threads;
     private readonly int perQuery = HPatchesEvaluation.Levels.Count * HPatchesEvaluation.Images;
     private readonly ILookup<int, int> queriesOf;
     private readonly ILookup<int, int> distractorsOf;
@@ -30,8 +32,9 @@ internal sealed class HPatchesRetrieval
     private readonly double[][][] python;
     private readonly double[][][] matlab;
 
-    public HPatchesRetrieval(IPatchDescriber method, HPatchesTasks tasks, RetrievalTask task)
+    public HPatchesRetrieval(IPatchDescriber method, HPatchesTasks tasks, RetrievalTask task, int threads)
     {
+        this.threads = threads;
         this.method = method;
         this.tasks = tasks;
         this.task = task;
@@ -132,8 +135,9 @@ internal sealed class HPatchesRetrieval
             perQuery,
             Array.ConvertAll(task.Queries, query => query.Sequence),
             Array.ConvertAll(task.Distractors, distractor => distractor.Sequence),
-            ends);
-        Parallel.For(0, task.Queries.Length, query =>
+            ends,
+            threads);
+        new Parallelism(threads).For(task.Queries.Length, query =>
         {
             for (int level = 0; level < python.Length; level++)
             {

@@ -2,6 +2,7 @@ using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Protocols;
 
@@ -22,14 +23,16 @@ internal sealed class HPatchesVerification : IDisposable
     private readonly HPatchesTasks tasks;
     private readonly VerificationPairs pairs;
     private readonly long memoryLimit;
+    private readonly Parallelism parallel;
     private readonly DescriptorStore store;
     private readonly float[][] matches;
     private readonly float[][][] negatives;
     private readonly int[][][] bySequence;
     private readonly Dictionary<(int Level, int Kind), Scores> scores = [];
 
-    public HPatchesVerification(IPatchDescriber method, HPatchesTasks tasks, VerificationPairs pairs, long memoryLimit)
+    public HPatchesVerification(IPatchDescriber method, HPatchesTasks tasks, VerificationPairs pairs, long memoryLimit, int threads)
     {
+        parallel = new Parallelism(threads);
         this.method = method;
         this.tasks = tasks;
         this.pairs = pairs;
@@ -85,7 +88,8 @@ internal sealed class HPatchesVerification : IDisposable
             Measure(bySequence[0][sequence], pairs.Matches, matches[level]);
             Measure(bySequence[1][sequence], pairs.IntraNegatives, negatives[0][level]);
 
-            void Measure(int[] taken, HPatchesPair[] list, float[] distances) => Parallel.ForEach(taken, i => distances[i] = Distance(images, images, list[i]));
+            void Measure(int[] taken, HPatchesPair[] list, float[] distances) =>
+                parallel.For(taken.Length, i => distances[taken[i]] = Distance(images, images, list[taken[i]]));
         }
 
         for (int strip = 0; strip < strips.Length; strip++)
@@ -111,7 +115,7 @@ internal sealed class HPatchesVerification : IDisposable
                     cancellation.ThrowIfCancellationRequested();
                     Load(images, level, group, b);
                     (int low, int high, float[] distances) = (a, b, negatives[1][level]);
-                    Parallel.For(0, distances.Length, i =>
+                    parallel.For(distances.Length, i =>
                     {
                         HPatchesPair pair = pairs.InterNegatives[i];
                         (int first, int second) = (group[pair.First.Sequence], group[pair.Second.Sequence]);

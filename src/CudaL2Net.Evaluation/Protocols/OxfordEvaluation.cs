@@ -35,6 +35,7 @@ public static class OxfordEvaluation
     /// <param name="magnification">How much longer the axes of the described patch are than those of the detected region; overlaps always take 3.</param>
     /// <param name="images">The second pictures; null for <see cref="UsualImages"/>.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>
     /// For each strategy mean average precision, a column a sequence (the mean over its pairs that have correspondences) and their mean; in tables of detail
     /// the average precision, correspondences and right answers of each pair.
@@ -50,7 +51,8 @@ public static class OxfordEvaluation
         RegionDetector detector,
         double magnification = RegionCorrespondences.MeasurementScale,
         IReadOnlyList<int>? images = null,
-        Action<double, string>? progress = null)
+        Action<double, string>? progress = null,
+        int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(methods);
@@ -63,14 +65,14 @@ public static class OxfordEvaluation
         var regions = new List<string>();
         for (int s = 0; s < sequences.Count; s++)
         {
-            Described first = Describe(sequences[s].Reference, detector, methods, magnification);
+            Described first = Describe(sequences[s].Reference, detector, methods, magnification, threads);
             var counts = new List<int> { first.Regions.Length };
             foreach (SequenceImage image in pairs[s])
             {
                 progress?.Invoke((double)scores.Count / total, $"{sequences[s].Name} 1-{image.Number}");
-                Described second = Describe(image.Path, detector, methods, magnification);
+                Described second = Describe(image.Path, detector, methods, magnification, threads);
                 counts.Add(second.Regions.Length);
-                scores.Add(Score(sequences[s].Name, image, first, second));
+                scores.Add(Score(sequences[s].Name, image, first, second, threads));
             }
 
             if (scores.Where(score => score.Sequence == sequences[s].Name).All(score => score.ByMethod[0].All(one => one.AveragePrecision is null)))
@@ -114,7 +116,8 @@ public static class OxfordEvaluation
                 + string.Join(", ", images.Select(number => $"1-{number}"))))];
     }
 
-    private static Described Describe(string path, RegionDetector detector, IReadOnlyList<IPatchDescriber> methods, double magnification)
+    private static Described Describe(
+        string path, RegionDetector detector, IReadOnlyList<IPatchDescriber> methods, double magnification, int threads)
     {
         using Mat grey = ImageFile.LoadGrey(path);
         OrientedRegion[] regions = detector.Detect(path, grey);
@@ -128,7 +131,7 @@ public static class OxfordEvaluation
         {
             if (!patches.TryGetValue(method.PatchSide, out byte[]? cut))
             {
-                patches.Add(method.PatchSide, cut = RegionPatches.Cut(grey, regions, magnification, method.PatchSide));
+                patches.Add(method.PatchSide, cut = RegionPatches.Cut(grey, regions, magnification, method.PatchSide, threads));
             }
 
             return method.Describe(cut, method.PatchSide);
@@ -136,12 +139,12 @@ public static class OxfordEvaluation
         return new Described(Array.ConvertAll(regions, region => region.Shape), descriptors);
     }
 
-    private static PairScore Score(string sequence, SequenceImage image, Described first, Described second)
+    private static PairScore Score(string sequence, SequenceImage image, Described first, Described second, int threads)
     {
-        RegionCorrespondences truth = RegionCorrespondences.Find(first.Regions, second.Regions, image.FromReference);
+        RegionCorrespondences truth = RegionCorrespondences.Find(first.Regions, second.Regions, image.FromReference, threads);
         return new PairScore(sequence, image.Number, [.. first.Descriptors.Zip(second.Descriptors, (a, b) =>
         {
-            var matching = new RegionMatching(a, b, truth);
+            var matching = new RegionMatching(a, b, truth, threads);
             return Array.ConvertAll(Strategies, strategy => matching.Score(strategy.Strategy));
         })]);
     }

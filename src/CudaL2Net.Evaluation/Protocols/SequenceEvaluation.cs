@@ -68,14 +68,14 @@ public sealed class SequenceEvaluation(
 
     private IEnumerable<SequenceImage> EvaluateSequence(ImageSequence sequence, MethodTally[] tallies, CancellationToken cancellation)
     {
-        // While one picture is described and matched, the next one is read and its keypoints found. No more than these two are in memory.
-        Task<DetectedPicture> next = Detect(sequence.Reference);
-        using DetectedPicture reference = Await(next);
+        // No more than the reference and two others are in memory.
+        Lazy<DetectedPicture> next = Detect(sequence.Reference);
+        using DetectedPicture reference = next.Value;
         next = Detect(sequence.Others[0].Path);
         DescriptorSet[] described = [.. tallies.Select(tally => tally.Method.Describe(reference.Grey, reference.Keypoints))];
         for (int k = 0; k < sequence.Others.Count; k++)
         {
-            using DetectedPicture picture = Await(next);
+            using DetectedPicture picture = next.Value;
             SequenceImage image = sequence.Others[k];
             if (k + 1 < sequence.Others.Count)
             {
@@ -83,7 +83,7 @@ public sealed class SequenceEvaluation(
             }
 
             cancellation.ThrowIfCancellationRequested();
-            var correspondences = new Correspondences(reference.Keypoints, picture.Keypoints, image.FromReference);
+            var correspondences = new Correspondences(reference.Keypoints, picture.Keypoints, image.FromReference, device.Threads);
             List<(int First, int Second, bool Match)> verification =
                 DrawVerificationPairs(correspondences, reference.Keypoints.Length, picture.Keypoints.Length, image.Number);
             for (int m = 0; m < tallies.Length; m++)
@@ -97,13 +97,23 @@ public sealed class SequenceEvaluation(
         }
     }
 
-    private Task<DetectedPicture> Detect(string path) => Task.Run(() =>
+    /// <summary>Reads a picture and finds its keypoints: where all cores may be used, while the one before it is described and matched.</summary>
+    private Lazy<DetectedPicture> Detect(string path)
     {
-        Mat grey = ImageFile.LoadGrey(path);
-        return new DetectedPicture(grey, KeypointDetector.Detect(grey, keypoints));
-    });
+        if (device.Threads < Environment.ProcessorCount || device.Threads == 1)
+        {
+            return new Lazy<DetectedPicture>(Now);
+        }
 
-    private static DetectedPicture Await(Task<DetectedPicture> task) => task.GetAwaiter().GetResult();
+        Task<DetectedPicture> task = Task.Run(Now);
+        return new Lazy<DetectedPicture>(() => task.GetAwaiter().GetResult());
+
+        DetectedPicture Now()
+        {
+            Mat grey = ImageFile.LoadGrey(path);
+            return new DetectedPicture(grey, KeypointDetector.Detect(grey, keypoints));
+        }
+    }
 
     private PairResult Score(string sequence, int image, DescriptorSet first, DescriptorSet second, Correspondences correspondences)
     {

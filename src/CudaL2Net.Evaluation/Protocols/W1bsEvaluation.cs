@@ -20,11 +20,13 @@ public static class W1bsEvaluation
     /// <param name="data">The data.</param>
     /// <param name="methods">At least one method; names must differ.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>AP and "mAUC", a column a subset (the mean over its pairs) and their mean; in tables of detail each pair.</returns>
     /// <exception cref="ArgumentException">There is no method, or two have one name.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or the strips of a pair differ in size; the message names it.</exception>
-    public static EvaluationRun Evaluate(W1bsDataset data, IReadOnlyList<IPatchDescriber> methods, Action<double, string>? progress = null)
+    public static EvaluationRun Evaluate(
+        W1bsDataset data, IReadOnlyList<IPatchDescriber> methods, Action<double, string>? progress = null, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(methods);
@@ -38,7 +40,7 @@ public static class W1bsEvaluation
                 progress?.Invoke((double)scores.Count / total, $"{subset.Name}/{pair.Name}");
                 (PatchStrip first, PatchStrip second) = pair.Read();
                 scores.Add((subset.Name, pair.Name, [.. methods.Select(method =>
-                    W1bsScore.Of(method.Describe(first.Pixels, first.Side), method.Describe(second.Pixels, second.Side)))]));
+                    W1bsScore.Of(method.Describe(first.Pixels, first.Side), method.Describe(second.Pixels, second.Side), threads))]));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Evaluation.Results;
 
@@ -33,8 +34,9 @@ public sealed record DescriptorStatistics(
     /// <summary>Measures descriptors.</summary>
     /// <param name="method">The method's name.</param>
     /// <param name="descriptors">At least two.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">There are fewer than two.</exception>
-    public static DescriptorStatistics Measure(string method, DescriptorSet descriptors)
+    public static DescriptorStatistics Measure(string method, DescriptorSet descriptors, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(descriptors);
         if (descriptors.Count < 2)
@@ -55,7 +57,7 @@ public sealed record DescriptorStatistics(
             }
         }
 
-        double[] correlation = Correlate(values, means, count);
+        double[] correlation = Correlate(values, means, count, new Parallelism(threads));
         double sum = 0;
         for (int i = 0; i < dimension; i++)
         {
@@ -102,7 +104,7 @@ public sealed record DescriptorStatistics(
         return values;
     }
 
-    private static double[] Correlate(float[] values, double[] means, int count)
+    private static double[] Correlate(float[] values, double[] means, int count, Parallelism parallel)
     {
         // Centred columns, one after another, so that a product of two is a walk along two rows.
         int dimension = means.Length;
@@ -128,7 +130,7 @@ public sealed record DescriptorStatistics(
         }
 
         var correlation = new double[dimension * dimension];
-        Parallel.For(0, dimension, i =>
+        parallel.For(dimension, i =>
         {
             for (int j = i; j < dimension; j++)
             {

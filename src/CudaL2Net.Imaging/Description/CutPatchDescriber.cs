@@ -6,7 +6,8 @@ namespace CudaL2Net.Imaging.Description;
 
 /// <summary>Describes keypoints by the patches that are cut around them.</summary>
 /// <param name="patches">The descriptor of patches, which also says how large they are.</param>
-public sealed class CutPatchDescriber(IPatchDescriber patches) : IKeypointDescriber
+/// <param name="threads">The most threads that cut patches at once; 0 is one per core.</param>
+public sealed class CutPatchDescriber(IPatchDescriber patches, int threads = 0) : IKeypointDescriber
 {
     /// <summary>The usual side of a patch around a keypoint, in its diameters: 12 sigma, as SIFT looks at.</summary>
     public const double UsualPatchScale = 6;
@@ -18,10 +19,12 @@ public sealed class CutPatchDescriber(IPatchDescriber patches) : IKeypointDescri
     public int Dimension => patches.Dimension;
 
     /// <summary>A method for keypoints: itself where it describes them in the picture, as SIFT does, else from patches cut around them.</summary>
-    public static IKeypointDescriber For(IPatchDescriber method) =>
-        (method as RecordingDescriber)?.ForKeypoints() ?? method as IKeypointDescriber ?? new CutPatchDescriber(method);
+    /// <param name="method">The method.</param>
+    /// <param name="threads">The most threads that cut patches at once; 0 is one per core.</param>
+    public static IKeypointDescriber For(IPatchDescriber method, int threads = 0) =>
+        (method as RecordingDescriber)?.ForKeypoints(threads) ?? method as IKeypointDescriber ?? new CutPatchDescriber(method, threads);
 
     /// <inheritdoc/>
     public DescriptorSet Describe(Mat grey, Keypoint[] keypoints) =>
-        patches.Describe(PatchCutter.Cut(grey, keypoints, patches.PatchScale, patches.PatchSide), patches.PatchSide);
+        patches.Describe(PatchCutter.Cut(grey, keypoints, patches.PatchScale, patches.PatchSide, threads), patches.PatchSide);
 }

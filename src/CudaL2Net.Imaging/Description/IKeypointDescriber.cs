@@ -4,7 +4,8 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Description;
 
-/// <summary>Describes given keypoints of a picture: SIFT, a network, or any other method that is to be matched or compared.</summary>
+/// <summary>Describes given keypoints of a picture: SIFT, a network, or any other method that is to be matched or compared. Many threads may use one at
+/// once.</summary>
 public interface IKeypointDescriber
 {
     /// <summary>The method's name in tables and plots.</summary>

@@ -4,7 +4,7 @@ namespace CudaL2Net.Imaging.Description;
 
 /// <summary>
 /// A patch descriptor as evaluations run it: a network, SIFT, or any other method that turns grey patches into descriptors. Whether they are compared by
-/// Euclidean or by Hamming distance lies in the <see cref="DescriptorSet"/> that it returns. Not safe for use by several threads at once.
+/// Euclidean or by Hamming distance lies in the <see cref="DescriptorSet"/> that it returns. Many threads may use one at once.
 /// </summary>
 public interface IPatchDescriber
 {

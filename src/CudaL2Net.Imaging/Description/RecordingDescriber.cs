@@ -4,7 +4,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Description;
 
-/// <summary>A method as it is, that keeps a sample of the descriptors it gives: for their statistics in a report.</summary>
+/// <summary>A method as it is, that keeps a sample of the descriptors it gives: for their statistics in a report. The sample is read when no thread is describing.</summary>
 /// <param name="method">The method.</param>
 public sealed class RecordingDescriber(IPatchDescriber method) : IPatchDescriber
 {
@@ -33,12 +33,16 @@ public sealed class RecordingDescriber(IPatchDescriber method) : IPatchDescriber
     public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side)
     {
         DescriptorSet descriptors = method.Describe(patches, side);
-        Sample.Add(descriptors);
+        lock (Sample)
+        {
+            Sample.Add(descriptors);
+        }
+
         return descriptors;
     }
 
     /// <summary>The method for keypoints, which adds to the same sample.</summary>
-    internal IKeypointDescriber ForKeypoints() => new OfKeypoints(CutPatchDescriber.For(method), Sample);
+    internal IKeypointDescriber ForKeypoints(int threads) => new OfKeypoints(CutPatchDescriber.For(method, threads), Sample);
 
     private sealed class OfKeypoints(IKeypointDescriber method, DescriptorSample sample) : IKeypointDescriber
     {
@@ -49,7 +53,11 @@ public sealed class RecordingDescriber(IPatchDescriber method) : IPatchDescriber
         public DescriptorSet Describe(Mat grey, Keypoint[] keypoints)
         {
             DescriptorSet descriptors = method.Describe(grey, keypoints);
-            sample.Add(descriptors);
+            lock (sample)
+            {
+                sample.Add(descriptors);
+            }
+
             return descriptors;
         }
     }

@@ -5,7 +5,8 @@ using OpenCvSharp;
 namespace CudaL2Net.Imaging.Description;
 
 /// <summary>RootSIFT (Arandjelovic and Zisserman, CVPR 2012): the roots of the SIFT descriptor divided by its sum, a unit vector.</summary>
-public sealed class RootSiftDescriber : SiftDescriber
+/// <param name="threads">The most threads that describe patches at once; 0 is one per core.</param>
+public sealed class RootSiftDescriber(int threads = 0) : SiftDescriber(threads)
 {
     /// <inheritdoc/>
     public override string Name => "RootSIFT";

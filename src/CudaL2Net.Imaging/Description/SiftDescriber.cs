@@ -1,6 +1,7 @@
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 using OpenCvSharp.Features2D;
 
@@ -10,7 +11,8 @@ namespace CudaL2Net.Imaging.Description;
 /// OpenCV's SIFT descriptor (Lowe, IJCV 2004): 128 values, each a whole number from 0 to 255. Keypoints are described in the picture; a patch by an upright
 /// keypoint at its centre, whose 4 x 4 cells of 3 sigma each cover the patch: its diameter is a sixth of the side.
 /// </summary>
-public class SiftDescriber : IKeypointDescriber, IPatchDescriber
+/// <param name="threads">The most threads that describe patches at once; 0 is one per core.</param>
+public class SiftDescriber(int threads = 0) : IKeypointDescriber, IPatchDescriber
 {
     private const int LayersPerOctave = 3;
     private const double FirstSigma = 1.6;
@@ -43,7 +45,7 @@ public class SiftDescriber : IKeypointDescriber, IPatchDescriber
         var values = new float[count * Dimension];
         float centre = (side - 1) / 2f;
         Keypoint[] keypoint = [new(centre, centre, (float)(side / CutPatchDescriber.UsualPatchScale), 0, 0, 0)];
-        Parallel.For(0, count, i =>
+        new Parallelism(threads).For(count, i =>
         {
             using Mat patch = Mat.FromPixelData(side, side, MatType.CV_8UC1, pixels.AsSpan(i * area, area).ToArray());
             Describe(patch, keypoint).Values!.CopyTo(values, i * Dimension);

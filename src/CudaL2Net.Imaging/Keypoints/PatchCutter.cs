@@ -1,3 +1,4 @@
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Keypoints;
@@ -9,16 +10,16 @@ public static class PatchCutter
     /// Cuts one patch a keypoint. Its side in the picture is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
     /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
     /// </summary>
-    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on. All cores take
-    /// part.</remarks>
+    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on.</remarks>
     /// <param name="grey">The picture: 8 bits, one channel.</param>
     /// <param name="keypoints">n keypoints.</param>
     /// <param name="patchScale">Side of the patch in the picture divided by the keypoint's size; above 0.</param>
     /// <param name="side">Side of the patch in its own pixels, 1 to 128; L2-Net takes 32, its centre-surround form 64.</param>
     /// <param name="patches">[n][side][side], overwritten.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not
     /// agree.</exception>
-    public static unsafe void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches)
+    public static unsafe void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches, int threads = 0)
     {
         CheckGrey(grey);
         Check(keypoints, patchScale, side);
@@ -38,7 +39,7 @@ public static class PatchCutter
         fixed (byte* target = patches)
         {
             nint keypointAddress = (nint)first, patchAddress = (nint)target;
-            Parallel.For(0, keypoints.Length, i =>
+            new Parallelism(threads).For(keypoints.Length, i =>
             {
                 ref Keypoint keypoint = ref ((Keypoint*)keypointAddress)[i];
                 pyramid.Cut(keypoint, Step(keypoint, patchScale, side), side, (byte*)patchAddress + ((long)i * side * side));
@@ -47,12 +48,12 @@ public static class PatchCutter
     }
 
     /// <summary>Cuts one patch a keypoint into a new array of [n][side][side] bytes.</summary>
-    /// <inheritdoc cref="Cut(Mat, ReadOnlySpan{Keypoint}, double, int, Span{byte})"/>
-    public static byte[] Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
+    /// <inheritdoc cref="Cut(Mat, ReadOnlySpan{Keypoint}, double, int, Span{byte}, int)"/>
+    public static byte[] Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, int threads = 0)
     {
         Check(keypoints, patchScale, side);
         byte[] patches = new byte[(long)keypoints.Length * side * side];
-        Cut(grey, keypoints, patchScale, side, patches);
+        Cut(grey, keypoints, patchScale, side, patches, threads);
         return patches;
     }
 

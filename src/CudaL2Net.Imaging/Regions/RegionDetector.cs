@@ -28,12 +28,13 @@ public sealed class RegionDetector
     /// <summary>A detector by its name.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="limit">For sift: the most keypoints of a picture, the strongest.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">There is no such detector.</exception>
-    public static RegionDetector Open(string name, int limit = int.MaxValue) => name switch
+    public static RegionDetector Open(string name, int limit = int.MaxValue, int threads = 0) => name switch
     {
         "sift" => Sift(limit),
-        "mser" => Mser(),
-        "haraff" or "hesaff" => OfFiles(name),
+        "mser" => Mser(threads),
+        "haraff" or "hesaff" => OfFiles(name, threads),
         _ => throw new ArgumentException($"there is no detector '{name}'; the detectors are {string.Join(", ", Names)}", nameof(name)),
     };
 
@@ -50,12 +51,12 @@ public sealed class RegionDetector
             + "patch of three times its size is 12 sigma wide; orientations by SIFT, a place with two of them counts twice",
         (_, grey) => Array.ConvertAll(KeypointDetector.Detect(grey, limit), k => new OrientedRegion(Ellipse.Circle(k.X, k.Y, k.Size), k.Angle)));
 
-    private static RegionDetector Mser() => new(
+    private static RegionDetector Mser(int threads) => new(
         "mser",
         "OpenCV's MSER, dark and bright regions, default settings; the ellipse of the region's moments; the dominant orientation of the gradient",
-        (_, grey) => RegionPatches.Orient(grey, MserRegions(grey)));
+        (_, grey) => RegionPatches.Orient(grey, MserRegions(grey), threads: threads));
 
-    private static RegionDetector OfFiles(string ending) => new(
+    private static RegionDetector OfFiles(string ending, int threads) => new(
         ending,
         $"regions from files PICTURE.{ending}; the dominant orientation of the gradient",
         (path, grey) =>
@@ -67,7 +68,7 @@ public sealed class RegionDetector
 
             // A pixel of tolerance: some programs count pixels from 1.
             int outside = Array.FindIndex(regions, region => region.X < -1 || region.Y < -1 || region.X > grey.Width || region.Y > grey.Height);
-            return outside < 0 ? RegionPatches.Orient(grey, regions) : throw new InvalidDataException(
+            return outside < 0 ? RegionPatches.Orient(grey, regions, threads: threads) : throw new InvalidDataException(
                 $"{file}: region {outside + 1} is at ({regions[outside].X}, {regions[outside].Y}), outside {path} of {grey.Width} x {grey.Height} pixels");
         });
 

@@ -1,5 +1,6 @@
 using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Numerics;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Regions;
@@ -22,9 +23,10 @@ public static class RegionPatches
     /// <param name="regions">n regions.</param>
     /// <param name="magnification">How much longer the axes are made; above 0.</param>
     /// <param name="side">Side of the patch in its own pixels, 1 to 128.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>[n][side][side].</returns>
     /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a region is no ellipse, or the numbers are out of range.</exception>
-    public static unsafe byte[] Cut(Mat grey, IReadOnlyList<OrientedRegion> regions, double magnification, int side)
+    public static unsafe byte[] Cut(Mat grey, IReadOnlyList<OrientedRegion> regions, double magnification, int side, int threads = 0)
     {
         PatchCutter.CheckGrey(grey);
         ArgumentNullException.ThrowIfNull(regions);
@@ -52,7 +54,7 @@ public static class RegionPatches
         fixed (byte* target = patches)
         {
             nint address = (nint)target;
-            Parallel.For(0, grids.Length, i => pyramid.Cut(grids[i], side, (byte*)address + ((long)i * side * side)));
+            new Parallelism(threads).For(grids.Length, i => pyramid.Cut(grids[i], side, (byte*)address + ((long)i * side * side)));
         }
 
         return patches;
@@ -66,14 +68,15 @@ public static class RegionPatches
     /// <param name="grey">The picture: 8 bits, one channel.</param>
     /// <param name="shapes">n ellipses.</param>
     /// <param name="magnification">How much longer the axes of the patch are than the ellipse's.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>The regions in the same order.</returns>
     /// <exception cref="ArgumentException">As by <see cref="Cut"/>.</exception>
-    public static OrientedRegion[] Orient(Mat grey, IReadOnlyList<Ellipse> shapes, double magnification = Ellipse.MeasurementScale)
+    public static OrientedRegion[] Orient(Mat grey, IReadOnlyList<Ellipse> shapes, double magnification = Ellipse.MeasurementScale, int threads = 0)
     {
         OrientedRegion[] upright = [.. shapes.Select(shape => new OrientedRegion(shape, 0))];
-        byte[] patches = Cut(grey, upright, magnification, OrientationSide);
+        byte[] patches = Cut(grey, upright, magnification, OrientationSide, threads);
         var oriented = new OrientedRegion[upright.Length];
-        Parallel.For(0, oriented.Length, i =>
+        new Parallelism(threads).For(oriented.Length, i =>
             oriented[i] = upright[i] with { Angle = DominantAngle(patches.AsSpan(i * OrientationSide * OrientationSide, OrientationSide * OrientationSide)) });
         return oriented;
     }

@@ -40,12 +40,13 @@ public static class SyntheticSequences
     /// <summary>Writes the five sequences in Oxford's names, PNG, and opens them.</summary>
     /// <param name="folder">Gets one folder for each sequence.</param>
     /// <param name="set">Another number gives other scenes.</param>
+    /// <param name="threads">The most threads that prepare the scenes; 0 is one per core.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public static IReadOnlyList<ImageSequence> Write(string folder, int set = 0)
+    public static IReadOnlyList<ImageSequence> Write(string folder, int set = 0, int threads = 0)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         ArgumentOutOfRangeException.ThrowIfNegative(set);
-        var renderer = NewRenderer();
+        SceneRenderer renderer = NewRenderer(threads);
         return [.. Enumerable.Range(0, Kinds.Length).Select(kind => WriteOne(renderer, folder, kind, set))];
     }
 
@@ -72,7 +73,7 @@ public static class SyntheticSequences
         return ImageSequence.Load(target);
     }
 
-    internal static SceneRenderer NewRenderer() => new(SceneSeed, SceneWidth, SceneHeight);
+    internal static SceneRenderer NewRenderer(int threads = 0) => new(SceneSeed, SceneWidth, SceneHeight, threads);
 
     // Some scenes are nearly empty; the first of a few with enough keypoints in its middle is taken, or else the last.
     private static Mat RenderRichScene(SceneRenderer renderer, uint first)

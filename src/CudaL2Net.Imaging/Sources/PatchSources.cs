@@ -19,6 +19,7 @@ public static class PatchSources
     /// <param name="options">How patches are made of pictures; of labelled sets only <see cref="PairOptions.Parts"/> counts.</param>
     /// <param name="cache">Where made patches are kept; null for <see cref="PatchCache.Default"/>.</param>
     /// <param name="progress">Told the points made so far and the points asked for.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <param name="cancellation">Stops the making of patches.</param>
     /// <exception cref="ArgumentException">There is no such source, or an option is out of range.</exception>
     /// <exception cref="IOException">The folder is missing or cannot be read.</exception>
@@ -31,6 +32,7 @@ public static class PatchSources
         PairOptions? options = null,
         PatchCache? cache = null,
         IProgress<(int Done, int Total)>? progress = null,
+        int threads = 0,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -38,7 +40,7 @@ public static class PatchSources
         (string kind, string? folder) = Split(source);
         return kind switch
         {
-            "synthetic" when folder is null => Make(new SyntheticSource(seed)),
+            "synthetic" when folder is null => Make(new SyntheticSource(seed, threads: threads)),
             "images" when folder is not null => Make(new ImageFolderSource(folder)),
             "brown" when folder is not null => Label(BrownDataset.Open(folder).LoadForTraining(options.Parts)),
             "hpatches" when folder is not null => Label(HPatchesDataset.Open(folder).LoadForTraining(parts: options.Parts)),
@@ -49,7 +51,7 @@ public static class PatchSources
         {
             options.Validate();
             string description = $"generator {GeneratorVersion}; {pictures.Identity}; points {points}; seed {seed}; {options}";
-            return (cache ?? PatchCache.Default).GetOrBuild(description, () => pictures.Build(points, options, seed, progress, cancellation: cancellation));
+            return (cache ?? PatchCache.Default).GetOrBuild(description, () => pictures.Build(points, options, seed, progress, threads, cancellation));
         }
     }
 

@@ -4,7 +4,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;
 
-/// <summary>Pictures by number, and the patches of their keypoints made by all cores.</summary>
+/// <summary>Pictures by number, and the patches of their keypoints.</summary>
 public abstract class PictureSource
 {
     private const int NamedWarnings = 10;
@@ -20,7 +20,7 @@ public abstract class PictureSource
     /// <param name="options">How patches are made.</param>
     /// <param name="seed">The seed of all draws.</param>
     /// <param name="progress">Told the points made so far and the points asked for.</param>
-    /// <param name="threads">Worker threads; 0 for one a core.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="ArgumentException">An option is out of range, or the set would pass 2 GiB.</exception>
     /// <exception cref="InvalidDataException">No picture could be read, or none has a point.</exception>

@@ -7,10 +7,11 @@ namespace CudaL2Net.Imaging.Sources;
 /// <param name="sceneSeed">Another seed gives other scenes.</param>
 /// <param name="width">Columns of a scene.</param>
 /// <param name="height">Rows of a scene.</param>
+/// <param name="threads">The most threads that prepare the scenes; 0 is one per core.</param>
 /// <exception cref="ArgumentException">The size is out of range.</exception>
-public sealed class SyntheticSource(ulong sceneSeed, int width = 640, int height = 480) : PictureSource
+public sealed class SyntheticSource(ulong sceneSeed, int width = 640, int height = 480, int threads = 0) : PictureSource
 {
-    private readonly SceneRenderer renderer = new(sceneSeed, width, height);
+    private readonly SceneRenderer renderer = new(sceneSeed, width, height, threads);
 
     /// <inheritdoc/>
     public override string Identity => $"synthetic scenes 1, seed {sceneSeed}, {renderer.Width} x {renderer.Height}";

@@ -1,13 +1,14 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using CudaL2Net.Kernels.Cpu;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Matching;
 
 /// <summary>
 /// Counts how many targets are nearer to a query than given distances: the ranks of its right answers, without ever storing a matrix of distances. Floats are
 /// compared by tiles of inner products at nearly the rate of the multiply-adds; only where the result lies within their rounding error of a given distance is
-/// the difference taken in double precision, so that the counts are exact. All cores take part.
+/// the difference taken in double precision, so that the counts are exact.
 /// </summary>
 public static unsafe class NearerTargets
 {
@@ -19,11 +20,13 @@ public static unsafe class NearerTargets
     /// <param name="queryGroups">[n]: targets of a query's own group are not counted.</param>
     /// <param name="targetGroups">[m]: the targets' groups.</param>
     /// <param name="ends">For each group of queries, rising: count among the targets before each of these rows.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>[n][perQuery][ends]: the targets with a distance strictly below the given one.</returns>
     /// <exception cref="ArgumentException">The sets differ in kind or dimension, or lengths do not agree.</exception>
     public static int[] Count(
-        DescriptorSet queries, DescriptorSet targets, double[] limits, int perQuery, int[] queryGroups, int[] targetGroups, int[][] ends)
+        DescriptorSet queries, DescriptorSet targets, double[] limits, int perQuery, int[] queryGroups, int[] targetGroups, int[][] ends, int threads = 0)
     {
+        var parallel = new Parallelism(threads);
         ArgumentNullException.ThrowIfNull(queries);
         ArgumentNullException.ThrowIfNull(limits);
         ArgumentNullException.ThrowIfNull(queryGroups);
@@ -44,17 +47,17 @@ public static unsafe class NearerTargets
         var tally = new Tally(queries, targets, limits, perQuery, queryGroups, targetGroups, ends);
         if (queries.Values is null)
         {
-            Parallel.For(0, queries.Count, tally.CountBits);
+            parallel.For(queries.Count, tally.CountBits);
         }
         else if (targets.Count > 0)
         {
-            CountFloats(queries, targets, tally);
+            CountFloats(queries, targets, tally, parallel);
         }
 
         return tally.Sums();
     }
 
-    private static void CountFloats(DescriptorSet queries, DescriptorSet targets, Tally tally)
+    private static void CountFloats(DescriptorSet queries, DescriptorSet targets, Tally tally, Parallelism parallel)
     {
         int depth = queries.Dimension, panels = InnerProducts.Panels(targets.Count, InnerProducts.ColumnTile), padded = panels * InnerProducts.ColumnTile;
         float* packed = Allocate(padded * (long)depth);
@@ -64,7 +67,7 @@ public static unsafe class NearerTargets
             fixed (float* values = targets.Values, queryValues = queries.Values)
             {
                 nint targetAddress = (nint)values, queryAddress = (nint)queryValues, packedAddress = (nint)packed, squareAddress = (nint)squares;
-                Parallel.For(0, panels, panel =>
+                parallel.For(panels, panel =>
                 {
                     int first = panel * InnerProducts.ColumnTile, count = Math.Min(InnerProducts.ColumnTile, targets.Count - first);
                     var source = new MatrixOperand((float*)targetAddress, depth, 1);
@@ -85,7 +88,7 @@ public static unsafe class NearerTargets
                 nint handle = GCHandle.ToIntPtr(tallyHandle);
                 try
                 {
-                    Parallel.For(0, InnerProducts.Panels(queries.Count, ProductScan.BlockRows), block => ScanBlock(
+                    parallel.For(InnerProducts.Panels(queries.Count, ProductScan.BlockRows), block => ScanBlock(
                         queries.Count, (float*)queryAddress, depth, block, (float*)packedAddress, (float*)squareAddress, targets.Count, longest, handle));
                 }
                 finally

@@ -1,3 +1,5 @@
+using CudaL2Net.Numerics;
+
 namespace CudaL2Net.Matching;
 
 /// <summary>
@@ -16,8 +18,9 @@ internal static class OneToOneMatching
     /// <param name="rows">n.</param>
     /// <param name="columns">m.</param>
     /// <param name="distancesOfRow">Writes the m distances of a row, none of them NaN; called from several threads.</param>
+    /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>[n]: each row's column, or -1.</returns>
-    public static int[] Match(int rows, int columns, Action<int, float[]> distancesOfRow)
+    public static int[] Match(int rows, int columns, Action<int, float[]> distancesOfRow, int threads = 0)
     {
         var match = new int[rows];
         Array.Fill(match, -1);
@@ -28,11 +31,10 @@ internal static class OneToOneMatching
 
         bool[] taken = new bool[columns];
         var candidates = new List<(float Distance, int Column)>[rows];
-        Parallel.For(0, rows, () => new float[columns], (row, _, distances) =>
+        new Parallelism(threads).For(rows, () => new float[columns], (row, distances) =>
         {
             distancesOfRow(row, distances);
             candidates[row] = Nearest(distances, taken);
-            return distances;
         }, _ => { });
 
         var queue = new PriorityQueue<int, (float Distance, int Row)>(rows);

@@ -26,7 +26,7 @@ internal static class BenchCommand
     /// <summary>The numbers of threads.</summary>
     public static readonly Option<int[]> Threads = new("--threads")
     {
-        Description = "CPU threads, one or several numbers; 0 is one a core.",
+        Description = "CPU threads, one or several numbers; 0 is one per core.",
         HelpName = "N",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [0],
@@ -70,7 +70,7 @@ internal static class BenchCommand
         int[] threads = [.. line.GetRequiredValue(Threads).Distinct()];
         if (Array.Find(threads, count => count is < 0 or > MostThreads) is var wrong and not 0)
         {
-            throw new UsageException($"--threads {wrong}: it must be 0 (one a core) to {MostThreads}");
+            throw new UsageException($"--threads {wrong}: it must be 0 (one per core) to {MostThreads}");
         }
 
         Precision[] precisions = [.. (line.GetValue(Precisions) ?? []).Distinct()];

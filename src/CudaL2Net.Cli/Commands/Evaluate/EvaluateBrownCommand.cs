@@ -54,7 +54,7 @@ internal static class EvaluateBrownCommand
         EvaluationRun run = terminal.WithProgress(
             "evaluating",
             report => BrownEvaluation.Evaluate(
-                sets, methods.List, line.GetValue(Pairs), report, RunOutput.WantsReport(line) ? RunOutput.GalleryPairs : 0));
+                sets, methods.List, line.GetValue(Pairs), report, RunOutput.WantsReport(line) ? RunOutput.GalleryPairs : 0, device.Threads));
         if (line.GetValue(TrainSet) is { } trainSet)
         {
             run = run with { Settings = new Dictionary<string, string>(run.Settings) { [EvaluationReport.TrainSet] = trainSet } };

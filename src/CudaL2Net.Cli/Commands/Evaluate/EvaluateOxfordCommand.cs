@@ -64,7 +64,7 @@ internal static class EvaluateOxfordCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         string[] folders = line.GetRequiredValue(Folders);
-        RegionDetector detector = OpenDetector(line);
+        RegionDetector detector = OpenDetector(line, CommonOptions.CheckedThreads(line));
         double magnification = line.GetValue(Magnification);
         if (!(magnification > 0 && double.IsFinite(magnification)))
         {
@@ -76,7 +76,7 @@ internal static class EvaluateOxfordCommand
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
         EvaluationRun run = terminal.WithProgress("evaluating", report => OxfordEvaluation.Evaluate(
-            string.Join(", ", folders), sequences, methods.List, detector, magnification, images, report));
+            string.Join(", ", folders), sequences, methods.List, detector, magnification, images, report, device.Threads));
         if (RunOutput.WantsReport(line))
         {
             run = run with { Pictures = MatchedPair.OfSequences(sequences, methods.List[^1], device) };
@@ -86,16 +86,16 @@ internal static class EvaluateOxfordCommand
         return 0;
     }
 
-    private static RegionDetector OpenDetector(ParseResult line)
+    private static RegionDetector OpenDetector(ParseResult line, int threads)
     {
         string name = line.GetRequiredValue(Detector);
         int? limit = line.GetValue(Keypoints);
         return limit is null
-            ? RegionDetector.Open(name)
+            ? RegionDetector.Open(name, threads: threads)
             : limit < 1
                 ? throw new UsageException($"--keypoints {limit}: it must be at least 1")
                 : name == "sift"
-                    ? RegionDetector.Open(name, limit.Value)
+                    ? RegionDetector.Open(name, limit.Value, threads)
                     : throw new UsageException($"--keypoints is for the detector sift; {name} gives regions without a strength to choose them by");
     }
 

@@ -93,7 +93,7 @@ internal static class EvaluateSequencesCommand
         usual.AddRange(line.GetValue(Binary) ? ["binary"] : []);
         usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);
         using Methods methods = Methods.Open(line, device, usual);
-        SequenceResults results = Evaluate(terminal, device, sequences, [.. methods.List.Select(CutPatchDescriber.For)], line.GetValue(Keypoints));
+        SequenceResults results = Evaluate(terminal, device, sequences, [.. methods.List.Select(method => CutPatchDescriber.For(method, device.Threads))], line.GetValue(Keypoints));
         terminal.Result(results, console =>
         {
             console.Write(ToTable(results));

@@ -35,7 +35,7 @@ internal static class EvaluateW1bsCommand
         W1bsDataset data = W1bsDataset.Open(line.GetRequiredValue(Folder));
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
-        EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, methods.List, report));
+        EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, methods.List, report, device.Threads));
         RunOutput.Write(terminal, line, run, methods);
         return 0;
     }

@@ -123,7 +123,7 @@ internal static class ReproduceFigureCommand
         {
             RecordingDescriber[] methods = [.. variants.Select((variant, i) => new RecordingDescriber(new ModelDescriber(variant.Name, models[i])))];
             EvaluationRun run = terminal.WithProgress("testing", report => new HPatchesEvaluation(data, device, options).Evaluate(methods, report, stop));
-            return run with { Descriptors = [.. methods.Select(method => DescriptorStatistics.Measure(method.Name, method.Sample.ToSet()))] };
+            return run with { Descriptors = [.. methods.Select(method => DescriptorStatistics.Measure(method.Name, method.Sample.ToSet(), device.Threads))] };
         }
         finally
         {

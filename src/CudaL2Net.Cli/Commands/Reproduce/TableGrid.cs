@@ -158,7 +158,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         }
 
         run.Write(cellFolder);
-        TrainingData data = TrainingData.Load(run, terminal, stop);
+        TrainingData data = TrainingData.Load(run, device.Threads, terminal, stop);
         var watch = Stopwatch.StartNew();
         int steps = 0;
         try
@@ -196,7 +196,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
     private GridCell TestSift()
     {
         Directory.CreateDirectory(FolderOf(Sift, string.Empty));
-        return Finish(Sift, string.Empty, 0, 0, Test([new SiftDescriber()], string.Empty), null);
+        return Finish(Sift, string.Empty, 0, 0, Test([new SiftDescriber(device.Threads)], string.Empty), null);
     }
 
     private GridCell Finish(string preset, string trainSet, int steps, double seconds, CellScore[] scores, string? failure)
@@ -214,7 +214,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
             return [];
         }
 
-        EvaluationRun run = terminal.WithProgress("testing", report => BrownEvaluation.Evaluate(tests, methods, progress: report));
+        EvaluationRun run = terminal.WithProgress("testing", report => BrownEvaluation.Evaluate(tests, methods, progress: report, threads: device.Threads));
         return [.. run.Curves.Select(curve => new CellScore(
             curve.DataSet, methods.First(method => method.Name == curve.Method).IsBinary, curve.Roc.Fpr95, curve.Roc.Auc, curve.Roc.AveragePrecision))];
     }

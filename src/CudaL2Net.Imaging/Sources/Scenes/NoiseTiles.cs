@@ -15,9 +15,9 @@ internal sealed class NoiseTiles
 
     private readonly float[][] tiles = new float[Count][];
 
-    public NoiseTiles(ulong seed)
+    public NoiseTiles(ulong seed, Parallelism parallel)
     {
-        Parallel.For(0, Count, tile => tiles[tile] = Make(seed, tile));
+        parallel.For(Count, tile => tiles[tile] = Make(seed, tile));
     }
 
     /// <summary>The tile's value at (u, v), in its pixels, bilinear and periodic.</summary>

@@ -18,9 +18,11 @@ public sealed class SceneRenderer
     /// <param name="seed">Another seed gives other scenes.</param>
     /// <param name="width">Columns of a scene, 64 to 4096.</param>
     /// <param name="height">Rows of a scene, 64 to 4096.</param>
+    /// <param name="threads">The most threads that make the noise; 0 is one per core.</param>
     /// <exception cref="ArgumentException">The size is out of range.</exception>
-    public SceneRenderer(ulong seed, int width = 640, int height = 480)
+    public SceneRenderer(ulong seed, int width = 640, int height = 480, int threads = 0)
     {
+        var parallel = new Parallelism(threads);
         if (width is < 64 or > 4096 || height is < 64 or > 4096)
         {
             throw new ArgumentException($"a scene must have 64 to 4096 columns and rows, not {width} x {height}");
@@ -28,7 +30,7 @@ public sealed class SceneRenderer
 
         this.seed = seed;
         (Width, Height) = (width, height);
-        noise = new Lazy<NoiseTiles>(() => new NoiseTiles(seed));
+        noise = new Lazy<NoiseTiles>(() => new NoiseTiles(seed, parallel));
     }
 
     /// <summary>Columns of a scene.</summary>
