@@ -45,7 +45,7 @@ pack() {
     git describe --always --exclude '*' --dirty=+ >artifacts/gpu/commit
     XZ_OPT=-T0 tar -cJf artifacts/gpu.tar.xz.new --exclude='libOpenCvSharpExtern*' --exclude='onnxruntime*.dll' --exclude='*.lib' \
         --exclude='libmscordaccore.so' --exclude='libmscordbi.so' --exclude='CudaL2Net*.xml' --exclude=__pycache__ \
-        bench/run-on-gpu.sh bench/collect.py bench/peers kernels/*.cu kernels/include src/CudaL2Net/Models/Pretrained tests/cli-on-emulator.sh \
+        bench/run-on-gpu.sh bench/collect.py bench/peers kernels/*.cu kernels/include src/CudaL2Net/Networks/Pretrained tests/cli-on-emulator.sh \
         artifacts/tests artifacts/gpu
     mv artifacts/gpu.tar.xz.new artifacts/gpu.tar.xz
     ls -l artifacts/gpu.tar.xz

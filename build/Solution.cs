@@ -15,7 +15,7 @@ internal static class Solution
     /// <summary>All projects, and the tool.</summary>
     public static void BuildAll()
     {
-        Build("all", "CudaL2Net.sln", ["src", "tests", "bench"]);
+        Build("all", "CudaL2Net.sln", ["src", "tests", "bench"], ["tests", "benchmarks"]);
         Publish(built: true);
     }
 
@@ -51,21 +51,23 @@ internal static class Solution
         Console.WriteLine("published artifacts/tests: copy the folder, and run bench/run-on-gpu.sh or CUDAL2NET_DRIVER=libcuda.so.1 ./CudaL2Net.Tests");
     }
 
-    private static void Build(string name, string project, string[] sources) =>
-        OnceFor(name, sources, () => Processes.Must("dotnet", ["build", project, .. Options, .. NoRestore(project)], "the build failed"));
+    // Builds a project, and with it those of other names.
+    private static void Build(string name, string project, string[] sources, params string[] others) =>
+        OnceFor(name, sources, () => Processes.Must("dotnet", ["build", project, .. Options, .. NoRestore(project)], "the build failed"), others);
 
     private static void Publish(bool built) =>
         OnceFor("tool", ["src", "bench"], () => Processes.Must(
             "dotnet", ["publish", Cli, .. Options, .. built ? ["--no-build"] : NoRestore(Cli), "-o", Folders.Tool], "publishing the tool failed"));
 
     // Does the work unless it was done since anything changed.
-    private static void OnceFor(string name, string[] sources, Action work)
+    private static void OnceFor(string name, string[] sources, Action work, params string[] others)
     {
         string stamp = Path.Combine(Stamps, name);
+        string kernels = Folders.In("artifacts", "kernels");
         DateTime begun = DateTime.UtcNow;
         DateTime newest = sources.Select(folder => Folders.NewestSource(Folders.In(folder)))
             .Concat(Settings.Select(file => File.GetLastWriteTimeUtc(Folders.In(file))))
-            .Append(Folders.Newest(Folders.In("artifacts", "kernels"), "*.ptx")).Max();
+            .Append(Folders.Newest(kernels, "*.ptx")).Append(Directory.Exists(kernels) ? Directory.GetLastWriteTimeUtc(kernels) : DateTime.MinValue).Max();
         bool there = name == "tool" ? File.Exists(Folders.ToolProgram) : name is not ("tests" or "all") || File.Exists(Folders.TestProgram);
         if (there && File.Exists(stamp) && File.GetLastWriteTimeUtc(stamp) > newest)
         {
@@ -74,9 +76,12 @@ internal static class Solution
 
         work();
         Directory.CreateDirectory(Stamps);
-        File.WriteAllText(stamp, "");
-        // What changes during the build is not in it.
-        File.SetLastWriteTimeUtc(stamp, begun);
+        foreach (string done in others.Append(name).Select(other => Path.Combine(Stamps, other)))
+        {
+            File.WriteAllText(done, "");
+            // What changes during the build is not in it.
+            File.SetLastWriteTimeUtc(done, begun);
+        }
     }
 
     private static string[] NoRestore(string project) => Restored(project) ? ["--no-restore"] : [];

@@ -1,3 +1,4 @@
+// Turns a memory fault inside a kernel into the end of its launch.
 #include "driver/faults.h"
 #include <signal.h>
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// The memory of the emulated device: allocations between pages that must not be touched.
 #include "driver/memory.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// Counts what accesses to memory cost a GPU.
 #include "ptx/access.h"
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// Reads a module: its versions, and the parameters and resources of its kernels.
 #include "ptx/module.h"
 #include <stdlib.h>
 #include "ptx/tokens.h"

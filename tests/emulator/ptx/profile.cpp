@@ -1,3 +1,4 @@
+// Writes what programs executed as a table when the process ends.
 #include "ptx/profile.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// Translates the PTX of one kernel into a program for the machine.
 #include <algorithm>
 #include <map>
 #include "ptx/program.h"
