@@ -49,16 +49,19 @@ internal static class Tests
     /// <summary>Runs the tests of one operation, on the CPU and on emulated CUDA; an unknown name lists what there is. Returns the exit code.</summary>
     public static int Check(string? name)
     {
-        string[] classes = [.. Directory.EnumerateFiles(Folders.In(Folders.Tests), "*Tests.cs", SearchOption.AllDirectories)
-            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
-            .Select(file => Path.GetFileNameWithoutExtension(file)[..^"Tests".Length]).Order(StringComparer.OrdinalIgnoreCase)];
+        string[] operations = Classes(Path.Combine(Folders.Tests, "Kernels")), others = [.. Classes(Folders.Tests).Except(operations)];
         string asked = (name ?? "").Replace("_", "").Replace("-", "");
-        string[] exact = [.. classes.Where(tests => tests.Equals(asked, StringComparison.OrdinalIgnoreCase))];
-        string[] chosen = exact.Length > 0 ? exact : [.. classes.Where(tests => asked != "" && tests.Contains(asked, StringComparison.OrdinalIgnoreCase))];
+        bool Is(string tests) => tests.Equals(asked, StringComparison.OrdinalIgnoreCase);
+        bool Has(string tests) => asked != "" && tests.Contains(asked, StringComparison.OrdinalIgnoreCase);
+
+        // The class of that name; else operations with the name in theirs; else whatever has it.
+        string[] all = [.. operations, .. others];
+        string[] chosen = new[] { all.Where(Is), operations.Where(Has), all.Where(Has) }.Select(found => found.ToArray()).FirstOrDefault(found => found.Length > 0, []);
         if (chosen.Length == 0)
         {
-            Console.Error.WriteLine($"error: {(name is null ? "check needs a name" : $"no tests are named '{name}'")}. There are tests of:\n"
-                + string.Join('\n', classes.Chunk(8).Select(line => "  " + string.Join(", ", line))));
+            string List(string[] names) => string.Join('\n', names.Chunk(8).Select(line => "  " + string.Join(", ", line)));
+            Console.Error.WriteLine(
+                $"error: {(name is null ? "check needs a name" : $"no tests are named '{name}'")}. Operations:\n{List(operations)}\nOther tests:\n{List(others)}");
             return 2;
         }
 
@@ -69,6 +72,14 @@ internal static class Tests
         Count(["--filter", filter], null);
         return Report();
     }
+
+    // The names of the classes of tests in a folder, without `Tests`.
+    private static string[] Classes(string folder) =>
+    [
+        .. Directory.EnumerateFiles(Folders.In(folder), "*Tests.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Select(file => Path.GetFileNameWithoutExtension(file)[..^"Tests".Length]).Order(StringComparer.OrdinalIgnoreCase),
+    ];
 
     private static int Report()
     {
