@@ -1,9 +1,12 @@
-// Patches: x' = (x - mean) / (deviation + epsilon) over each 32 x 32 patch, deviation with n - 1; before that the patch is gathered by index, turned by one of
-// the 8 symmetries of the square (drawn by Philox for each pair) and, where there is one, freed of the mean image.
-// Bytes [count][32][32] in, floats [rows][32][32] out. One warp a patch, 8 a block: 1 KB read in 16-byte loads, 4 KB written in 16-byte stores.
-// The patch waits in shared memory, its rows 36 bytes apart, so that it can be read along columns too without bank conflicts. Bytes and their squares are added
-// as integers: mean and deviation are exact, a flat patch becomes zeros. With a mean image the values are floats; they are counted from the first one, so that
-// a flat difference is exactly 0 too, and take two passes.
+// Patches: gathered by index, turned by one of the 8 symmetries of the square (drawn by Philox for each pair), then normalized, in one of these forms:
+//   0  x' = (x - mean) / (deviation + epsilon) over each patch, deviation with n - 1; before that minus the mean image, where there is one
+//   1  x' = (x - mean) factor
+//   2  x' = (x - mean image - subtracted) factor; the mean image may be missing
+// Bytes [count][S][S] in, floats [rows][S][S] out, S = 32 or 64. A patch of 32 x 32 has one warp, 8 per block; a patch of 64 x 64 has four warps, the block.
+// Each thread reads 32 bytes in 16-byte loads and writes 32 floats in 16-byte stores.
+// The patch waits in shared memory, its rows S + 4 bytes apart, so that it can be read along columns too: without bank conflicts for 32, two ways for 64.
+// Bytes and their squares are added as integers: mean and deviation are exact, a flat patch becomes zeros. With a mean image the values are floats; they are
+// counted from the first one, so that a flat difference is exactly 0 too, and take two passes.
 #include "philox.cuh"
 #include "step.cuh"
 
@@ -13,8 +16,17 @@
 #  define PATCH_D static __device__ __forceinline__
 #endif
 
-constexpr int SIDE = 32, AREA = SIDE * SIDE, WARPS = 8, PITCH = 36, VECTORS = AREA / (4 * 32);
+constexpr int WARPS = 8, VECTORS = 8, LARGE_THREADS = 128;
 constexpr unsigned ALL = 0xffffffffu;
+constexpr int CENTRED = 1, FIXED = 2;
+
+constexpr int pitch(int side) { return side + 4; }
+
+// How values are normalized, see above.
+struct Form {
+  int kind;
+  float epsilon, subtracted, factor;
+};
 
 template <class T> PATCH_D T warp_sum(T v) {
   PRAGMA_UNROLL
@@ -33,12 +45,41 @@ PATCH_D void take(unsigned word, unsigned char* to, unsigned& sum, unsigned& squ
   }
 }
 
-PATCH_D void normalize(const unsigned char* __restrict__ patch, unsigned char* held, int symmetry, float epsilon, const float* __restrict__ mean_image,
-                       float* __restrict__ output, int lane) {
+// The threads of a patch of 32 x 32: a warp.
+struct WarpTeam {
+  static constexpr int SIDE = 32, THREADS = 32;
+  int thread;
+
+  template <class T> VEC_MEMBER T sum(T v) const { return warp_sum(v); }
+  VEC_MEMBER void sync() const { __syncwarp(); }
+};
+
+// The threads of a patch of 64 x 64: a block. partial: a word per warp.
+struct BlockTeam {
+  static constexpr int SIDE = 64, THREADS = LARGE_THREADS;
+  int thread;
+  void* partial;
+
+  template <class T> VEC_MEMBER T sum(T v) const {
+    T* of_warps = reinterpret_cast<T*>(partial);
+    v = warp_sum(v);
+    if (thread % 32 == 0) of_warps[thread / 32] = v;
+    __syncthreads();
+    v = (of_warps[0] + of_warps[1]) + (of_warps[2] + of_warps[3]);
+    __syncthreads();
+    return v;
+  }
+  VEC_MEMBER void sync() const { __syncthreads(); }
+};
+
+template <class Team> PATCH_D void normalize(const Team team, const unsigned char* __restrict__ patch, unsigned char* held, int symmetry, const Form form,
+                                             const float* __restrict__ mean_image, float* __restrict__ output) {
+  constexpr int SIDE = Team::SIDE, AREA = SIDE * SIDE, PITCH = pitch(SIDE);
+  static_assert(AREA == 4 * VECTORS * Team::THREADS, "a thread has 8 vectors of 4 pixels");
   unsigned sum = 0, squares = 0;
   PRAGMA_UNROLL
   for (int half = 0; half < 2; half++) {
-    const int i = half * 512 + lane * 16;
+    const int i = half * (AREA / 2) + team.thread * 16;
     const uint4 bytes = ld_u4(patch + i);
     unsigned char* to = held + i / SIDE * PITCH + i % SIDE;
     take(bytes.x, to, sum, squares);
@@ -46,7 +87,7 @@ PATCH_D void normalize(const unsigned char* __restrict__ patch, unsigned char* h
     take(bytes.z, to + 8, sum, squares);
     take(bytes.w, to + 12, sum, squares);
   }
-  __syncwarp();
+  team.sync();
 
   // Pixel (row, column) of the turned patch is held[start + row * down + column * right].
   int right = (symmetry & 1) ? PITCH : 1, down = (symmetry & 1) ? 1 : PITCH, start = 0;
@@ -61,70 +102,98 @@ PATCH_D void normalize(const unsigned char* __restrict__ patch, unsigned char* h
   float4 v[VECTORS];
   PRAGMA_UNROLL
   for (int k = 0; k < VECTORS; k++) {
-    const int i = 4 * (k * 32 + lane);
+    const int i = 4 * (k * Team::THREADS + team.thread);
     const unsigned char* from = held + start + i / SIDE * down + i % SIDE * right;
     v[k] = make_float4(from[0], from[right], from[2 * right], from[3 * right]);
   }
-
-  float mean, variance;
-  if (mean_image == nullptr) {
-    sum = warp_sum(sum);
-    squares = warp_sum(squares);
-    mean = (float)sum * (1.f / AREA);
-    variance = (float)((long long)AREA * squares - (long long)sum * sum) * (1.f / ((float)AREA * (AREA - 1)));
-  } else {
+  if (mean_image != nullptr) {
     PRAGMA_UNROLL
     for (int k = 0; k < VECTORS; k++) {
-      const float4 m = ld_f4(mean_image + 4 * (k * 32 + lane));
+      const float4 m = ld_f4(mean_image + 4 * (k * Team::THREADS + team.thread));
       v[k] = make_float4(v[k].x - m.x, v[k].y - m.y, v[k].z - m.z, v[k].w - m.w);
     }
-    const float origin = __shfl_sync(ALL, v[0].x, 0);
-    float total = 0.f;
-    PRAGMA_UNROLL
-    for (int k = 0; k < VECTORS; k++) {
-      v[k] = make_float4(v[k].x - origin, v[k].y - origin, v[k].z - origin, v[k].w - origin);
-      total += (v[k].x + v[k].y) + (v[k].z + v[k].w);
-    }
-    mean = warp_sum(total) * (1.f / AREA);
-    total = 0.f;
-    PRAGMA_UNROLL
-    for (int k = 0; k < VECTORS; k++) {
-      const float4 d = make_float4(v[k].x - mean, v[k].y - mean, v[k].z - mean, v[k].w - mean);
-      total += fmaf(d.x, d.x, d.y * d.y) + fmaf(d.z, d.z, d.w * d.w);
-    }
-    variance = warp_sum(total) * (1.f / (AREA - 1));
   }
 
-  const float scale = 1.f / (sqrtf(variance) + epsilon);
+  float mean, scale = form.factor;
+  if (form.kind == FIXED) {
+    mean = form.subtracted;
+  } else {
+    float variance;
+    if (mean_image == nullptr) {
+      sum = team.sum(sum);
+      squares = team.sum(squares);
+      mean = (float)sum * (1.f / AREA);
+      variance = (float)((long long)AREA * squares - (long long)sum * sum) * (1.f / ((float)AREA * (AREA - 1)));
+    } else {
+      const float origin = (float)held[start] - mean_image[0];
+      float total = 0.f;
+      PRAGMA_UNROLL
+      for (int k = 0; k < VECTORS; k++) {
+        v[k] = make_float4(v[k].x - origin, v[k].y - origin, v[k].z - origin, v[k].w - origin);
+        total += (v[k].x + v[k].y) + (v[k].z + v[k].w);
+      }
+      mean = team.sum(total) * (1.f / AREA);
+      total = 0.f;
+      PRAGMA_UNROLL
+      for (int k = 0; k < VECTORS; k++) {
+        const float4 d = make_float4(v[k].x - mean, v[k].y - mean, v[k].z - mean, v[k].w - mean);
+        total += fmaf(d.x, d.x, d.y * d.y) + fmaf(d.z, d.z, d.w * d.w);
+      }
+      variance = team.sum(total) * (1.f / (AREA - 1));
+    }
+    if (form.kind != CENTRED) scale = 1.f / (sqrtf(variance) + form.epsilon);
+  }
+
   PRAGMA_UNROLL
   for (int k = 0; k < VECTORS; k++) {
-    st_f4(output + 4 * (k * 32 + lane), make_float4((v[k].x - mean) * scale, (v[k].y - mean) * scale, (v[k].z - mean) * scale, (v[k].w - mean) * scale));
+    st_f4(output + 4 * (k * Team::THREADS + team.thread),
+          make_float4((v[k].x - mean) * scale, (v[k].y - mean) * scale, (v[k].z - mean) * scale, (v[k].w - mean) * scale));
   }
-  __syncwarp();
+  team.sync();
 }
 
-// symmetries: which of the 8 may be drawn, a mask of the bits of a draw (0 for none).
+// symmetries: which of the 8 may be drawn, a mask of the bits of a draw (0 for none). Both patches of a pair get the same one.
+PATCH_D int draw_symmetry(unsigned symmetries, uint64_t seed, uint32_t step, long long row, int rows) {
+  const int pairs = rows / 2, pair = (int)row < pairs ? (int)row : (int)row - pairs;
+  return symmetries == 0 ? 0 : (int)(philox(seed, PURPOSE_AUGMENTATION, step, (uint64_t)pair).x & symmetries);
+}
+
 extern "C" __global__ __launch_bounds__(32 * WARPS) void gather_patches(const unsigned char* __restrict__ patches, const int* __restrict__ indices,
-    const StepParameters* __restrict__ parameters, unsigned symmetries, uint64_t seed, float epsilon, const float* __restrict__ mean_image,
-    float* __restrict__ output, int rows) {
-  __shared__ __align__(16) unsigned char held[WARPS][SIDE * PITCH];
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, pairs = rows / 2, warps = gridDim.x * WARPS;
+    const StepParameters* __restrict__ parameters, unsigned symmetries, uint64_t seed, int kind, float epsilon, float subtracted, float factor,
+    const float* __restrict__ mean_image, float* __restrict__ output, int rows) {
+  __shared__ __align__(16) unsigned char held[WARPS][32 * pitch(32)];
+  const int warp = threadIdx.x / 32, warps = gridDim.x * WARPS;
   const int* batch = indices + parameters->batch_offset;
   for (long long row = blockIdx.x * WARPS + warp; row < rows; row += warps) {
-    const int pair = (int)row < pairs ? (int)row : (int)row - pairs;
-    const int symmetry = symmetries == 0 ? 0 : (int)(philox(seed, PURPOSE_AUGMENTATION, parameters->step, (uint64_t)pair).x & symmetries);
-    normalize(patches + (long long)batch[row] * AREA, held[warp], symmetry, epsilon, mean_image, output + row * AREA, lane);
+    const int symmetry = draw_symmetry(symmetries, seed, parameters->step, row, rows);
+    normalize(WarpTeam{(int)threadIdx.x % 32}, patches + (long long)batch[row] * 1024, held[warp], symmetry, Form{kind, epsilon, subtracted, factor}, mean_image,
+              output + row * 1024);
   }
 }
 KERNEL(gather_patches);
 
-// All patches in order and as they are: what a network sees when it describes.
+// The same of patches of 64 x 64.
+extern "C" __global__ __launch_bounds__(LARGE_THREADS) void gather_patches_64(const unsigned char* __restrict__ patches, const int* __restrict__ indices,
+    const StepParameters* __restrict__ parameters, unsigned symmetries, uint64_t seed, int kind, float epsilon, float subtracted, float factor,
+    const float* __restrict__ mean_image, float* __restrict__ output, int rows) {
+  __shared__ __align__(16) unsigned char held[64 * pitch(64)];
+  __shared__ __align__(16) unsigned partial[LARGE_THREADS / 32];
+  const int* batch = indices + parameters->batch_offset;
+  for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
+    const int symmetry = draw_symmetry(symmetries, seed, parameters->step, row, rows);
+    normalize(BlockTeam{(int)threadIdx.x, partial}, patches + (long long)batch[row] * 4096, held, symmetry, Form{kind, epsilon, subtracted, factor}, mean_image,
+              output + row * 4096);
+  }
+}
+KERNEL(gather_patches_64);
+
+// All patches of 32 x 32 in order and as they are, in form 0: what a folded network sees when it describes.
 extern "C" __global__ __launch_bounds__(32 * WARPS) void normalize_patches(const unsigned char* __restrict__ patches, float epsilon,
     const float* __restrict__ mean_image, float* __restrict__ output, int rows) {
-  __shared__ __align__(16) unsigned char held[WARPS][SIDE * PITCH];
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = gridDim.x * WARPS;
+  __shared__ __align__(16) unsigned char held[WARPS][32 * pitch(32)];
+  const int warp = threadIdx.x / 32, warps = gridDim.x * WARPS;
   for (long long row = blockIdx.x * WARPS + warp; row < rows; row += warps) {
-    normalize(patches + row * AREA, held[warp], 0, epsilon, mean_image, output + row * AREA, lane);
+    normalize(WarpTeam{(int)threadIdx.x % 32}, patches + row * 1024, held[warp], 0, Form{0, epsilon, 0.f, 1.f}, mean_image, output + row * 1024);
   }
 }
 KERNEL(normalize_patches);

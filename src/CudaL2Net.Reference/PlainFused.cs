@@ -84,7 +84,7 @@ internal static partial class Plain
     public static double[] Describe(FoldedNetwork network, byte[] patch)
     {
         double[] x = NormalizePatch(Array.ConvertAll(patch, value => (double)value), network.Normalization, Widen(network.MeanImage));
-        int side = Side;
+        int side = FoldedNetwork.InputSide;
         foreach (FoldedLayer layer in network.Layers)
         {
             var geometry = new Conv2dGeometry(1, side, side, layer.InChannels, layer.OutChannels, layer.Kernel, layer.Kernel, layer.Stride, layer.Padding);

@@ -20,6 +20,8 @@ internal static class LayerOperations
         .. SubtractiveNorms(),
         .. FilterResponseNorms(),
         .. Linears(arithmetic),
+        .. PairChannels("features", 1, 512),
+        .. PairChannels("patches", 64, 1),
     ];
 
     private static IEnumerable<KernelOperation> Tanh()
@@ -185,6 +187,26 @@ internal static class LayerOperations
 
         KernelOperation Linear(string name, ConvolutionCost cost, Func<TensorSet, int, PreparedOperation> prepare) =>
             new(name, $"{Inputs} to {Outputs}", patches => cost(At(patches), arithmetic), prepare) { ByPrecision = true };
+    }
+
+    private static IEnumerable<KernelOperation> PairChannels(string what, int side, int channels)
+    {
+        yield return KernelOperations.OnMaps($"pair {what} forward", side, channels, 12, 0, "reads x, writes y, twice as large", (set, x) =>
+        {
+            Tensor<float> y = set.Empty<float>(Doubled(x));
+            return PreparedOperation.Of(
+                () => set.Device.Kernels.PairChannelsForward(x, y), () => [Plain.PairChannels(x.Shape[0] / 2, side * side, channels, Doubles(x))], y);
+        });
+        yield return KernelOperations.OnMaps($"pair {what} backward", side, channels, 12, 1, "reads dy, twice as large as dx, writes dx", (set, x) =>
+        {
+            Tensor<float> dy = set.Gaussian(Doubled(x)), dx = set.Empty<float>(x.Shape);
+            return PreparedOperation.Of(
+                () => set.Device.Kernels.PairChannelsBackward(dy, dx),
+                () => [Plain.PairChannelsGradient(x.Shape[0] / 2, side * side, channels, Doubles(dy))],
+                dx);
+        });
+
+        static int[] Doubled(Tensor<float> x) => [.. x.Shape[..^1], 2 * x.Shape[^1]];
     }
 
     private delegate Work ConvolutionCost(in Conv2dGeometry geometry, Arithmetic arithmetic);

@@ -8,29 +8,24 @@ public static partial class TapeOperations
     /// <summary>Records the gathering of a batch: byte patches by their indices, turned by one of the 8 symmetries of the square (the same for both patches of a
     /// pair) and normalized.</summary>
     /// <param name="tape">The tape.</param>
-    /// <param name="patches">All patches, [count][32][32].</param>
+    /// <param name="patches">All patches, [count][s][s] with s = 32 or 64.</param>
     /// <param name="indices">Rows of <paramref name="patches"/>; the batch's rows begin at the step's <see cref="StepParameters.BatchOffset"/>.</param>
     /// <param name="step">The step's parameters, [1].</param>
-    /// <param name="options">Normalization, augmentation and seed.</param>
-    /// <param name="meanImage">[32][32], subtracted first by <see cref="PatchNormalization.L2Net"/>; null means zero.</param>
-    /// <param name="rows">2p: the first patches, then the second ones.</param>
-    /// <returns>[2p][32][32][1]; needs no gradient.</returns>
-    /// <exception cref="ArgumentException">A tensor is of another device or shape, the number of rows is odd, or there are fewer indices.</exception>
+    /// <param name="options">Normalization with its numbers, augmentation and seed.</param>
+    /// <param name="meanImage">[s][s], subtracted first by <see cref="PatchNormalization.L2Net"/> and <see cref="PatchNormalization.Fixed"/>; null means
+    /// zero.</param>
+    /// <param name="rows">How many: 2p where patches are turned, the first patches of p pairs, then the second ones.</param>
+    /// <returns>[rows][s][s][1]; needs no gradient.</returns>
+    /// <exception cref="ArgumentException">A tensor is of another device or shape, patches are turned and the number of rows is odd, there are fewer indices, or a
+    /// number of the options is out of its range.</exception>
     public static Variable GatherPatches(this Tape tape, Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, GatherOptions options,
         Tensor<float>? meanImage, int rows)
     {
         Require.On(tape, patches);
-        if (patches.Length % FoldedNetwork.InputArea != 0)
-        {
-            throw new ArgumentException(
-                $"patches are {Require.Shape(patches.Shape)}, they must be [count][{FoldedNetwork.InputSide}][{FoldedNetwork.InputSide}]", nameof(patches));
-        }
-
         Require.On(tape, indices);
-        if (rows < 2 || rows % 2 != 0 || rows > indices.Length)
+        if (rows < 1 || rows > indices.Length)
         {
-            throw new ArgumentOutOfRangeException(nameof(rows), rows,
-                $"rows must be an even number, at least 2, and at most {indices.Length}, the number of indices");
+            throw new ArgumentOutOfRangeException(nameof(rows), rows, $"rows must be at least 1, and at most {indices.Length}, the number of indices");
         }
 
         Require.Step(tape, step);
@@ -38,11 +33,12 @@ public static partial class TapeOperations
         Require.Defined(options.Augmentation);
         if (meanImage != null)
         {
-            Require.Length(tape, meanImage, FoldedNetwork.InputArea, $"[{FoldedNetwork.InputSide}][{FoldedNetwork.InputSide}]");
+            Require.On(tape, meanImage);
         }
 
         IKernels kernels = tape.Device.Kernels;
-        Variable output = tape.Result([rows, FoldedNetwork.InputSide, FoldedNetwork.InputSide, 1], needsGradient: false);
+        int side = options.RequireSide(patches.Shape, meanImage == null ? [] : meanImage.Shape, [rows, patches.Shape[^1], patches.Shape[^1], 1]);
+        Variable output = tape.Result([rows, side, side, 1], needsGradient: false);
         tape.Record(output, () => kernels.GatherPatches(patches, indices, step, options, meanImage, output.Value), null);
         return output;
     }

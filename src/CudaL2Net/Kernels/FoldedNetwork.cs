@@ -29,6 +29,17 @@ public sealed record FoldedNetwork(PatchNormalization Normalization, float[]? Me
     /// <summary>d, the descriptor's dimension.</summary>
     public int Dimension => Layers[^1].OutChannels;
 
+    /// <summary>Throws unless a plan computes the normalization: <see cref="PatchNormalization.PerPatch"/> or <see cref="PatchNormalization.L2Net"/>.</summary>
+    /// <exception cref="ArgumentException">It is another.</exception>
+    internal void RequireNormalization()
+    {
+        if (Normalization is not (PatchNormalization.PerPatch or PatchNormalization.L2Net))
+        {
+            throw new ArgumentException($"a folded network takes patches normalized by {PatchNormalization.PerPatch} or {PatchNormalization.L2Net}, "
+                + $"not by {Normalization}: describe with the network's layers on a tape");
+        }
+    }
+
     /// <summary>The sizes of each convolution for one patch.</summary>
     /// <exception cref="ArgumentException">The last layer does not make 1 x 1 of its input.</exception>
     internal Conv2dGeometry[] Geometries()

@@ -9,12 +9,13 @@ namespace CudaL2Net.Kernels;
 public interface IKernels
 {
     /// <summary>Gathers byte patches, turns them by one of the 8 symmetries of the square (the same for both patches of a pair) and normalizes them.</summary>
-    /// <param name="patches">All patches, [count][32][32].</param>
-    /// <param name="indices">Rows of <paramref name="patches"/>; the batch's 2p rows start at <see cref="StepParameters.BatchOffset"/>.</param>
+    /// <param name="patches">All patches, [count][s][s] with s = 32 or 64.</param>
+    /// <param name="indices">Rows of <paramref name="patches"/>; the batch's rows, 2p where patches are turned, start at <see cref="StepParameters.BatchOffset"/>.</param>
     /// <param name="step">The step's parameters, [1].</param>
     /// <param name="options">Normalization, augmentation and seed.</param>
-    /// <param name="meanImage">[32][32], subtracted first by <see cref="PatchNormalization.L2Net"/>; null means zero.</param>
-    /// <param name="output">[2p][32][32][1].</param>
+    /// <param name="meanImage">[s][s], subtracted first by <see cref="PatchNormalization.L2Net"/> and <see cref="PatchNormalization.Fixed"/>; null means
+    /// zero.</param>
+    /// <param name="output">[2p][s][s][1].</param>
     void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output);
 
@@ -65,6 +66,20 @@ public interface IKernels
 
     /// <summary>y = max(0, x).</summary>
     void ReluForward(Tensor<float> x, Tensor<float> y);
+
+    /// <summary>
+    /// The channels of two rows side by side. Row i below p takes those of x_i, then of x_(p + i): a pair that matches. Row p + i takes those of x_i, then of
+    /// x_(p + (i + 1) mod p): a pair that does not.
+    /// </summary>
+    /// <param name="x">[2p][...][c], p at least 2: the first patches of p pairs, then the second ones.</param>
+    /// <param name="y">[2p][...][2c].</param>
+    void PairChannelsForward(Tensor<float> x, Tensor<float> y);
+
+    /// <summary>The gradient of <see cref="PairChannelsForward"/>: every row of x is in two rows of y, whose gradients are added, the matching pair's
+    /// first.</summary>
+    /// <param name="dy">[2p][...][2c].</param>
+    /// <param name="dx">[2p][...][c].</param>
+    void PairChannelsBackward(Tensor<float> dy, Tensor<float> dx);
 
     /// <summary>dx = dy where x is positive, else 0.</summary>
     void ReluBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx);

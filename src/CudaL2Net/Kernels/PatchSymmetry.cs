@@ -17,22 +17,21 @@ public static class PatchSymmetry
         return (int)(bits & (augmentation == PatchAugmentation.Dihedral ? 7u : 3u));
     }
 
-    /// <summary>How to read a 32 x 32 patch so that it comes out turned: pixel (row, column) of the result is source[start + row * down + column *
+    /// <summary>How to read a patch of side x side so that it comes out turned: pixel (row, column) of the result is source[start + row * down + column *
     /// right].</summary>
-    public static void Steps(int symmetry, out int start, out int right, out int down)
+    public static void Steps(int symmetry, int side, out int start, out int right, out int down)
     {
-        const int Side = FoldedNetwork.InputSide;
-        (right, down) = (symmetry & 1) != 0 ? (Side, 1) : (1, Side);
+        (right, down) = (symmetry & 1) != 0 ? (side, 1) : (1, side);
         start = 0;
         if ((symmetry & 2) != 0)
         {
-            start += (Side - 1) * right;
+            start += (side - 1) * right;
             right = -right;
         }
 
         if ((symmetry & 4) != 0)
         {
-            start += (Side - 1) * down;
+            start += (side - 1) * down;
             down = -down;
         }
     }

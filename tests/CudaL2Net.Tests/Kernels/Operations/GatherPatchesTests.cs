@@ -1,3 +1,4 @@
+using CudaL2Net.Autograd;
 using CudaL2Net.Kernels;
 using CudaL2Net.Numerics;
 using CudaL2Net.Tests.Reference;
@@ -7,23 +8,43 @@ namespace CudaL2Net.Tests.Kernels.Operations;
 
 public sealed class GatherPatchesTests(string device) : OperationTests(device)
 {
-    private const int Area = 32 * 32;
+    [Test]
+    public void MatchesTheReference([Values(1, 3, 33)] int pairs, [Values] PatchNormalization normalization, [Values] PatchAugmentation augmentation,
+        [Values] bool withMean) => Check(32, pairs, new GatherOptions(normalization, augmentation, 77, 117.3f, 57.1f), withMean);
 
     [Test]
-    public void MatchesTheReference(
-        [Values(1, 3, 33)] int pairs, [Values] PatchNormalization normalization, [Values] PatchAugmentation augmentation, [Values] bool withMean)
+    public void LargePatchesMatchTheReference([Values(1, 5)] int pairs, [Values] PatchNormalization normalization, [Values] PatchAugmentation augmentation,
+        [Values] bool withMean) => Check(64, pairs, new GatherOptions(normalization, augmentation, 78, 128, 160), withMean);
+
+    [Test]
+    public void EverySymmetryTurnsPatchesOfBothSides([Values(32, 64)] int side)
     {
-        byte[] patches = Bytes(9 * Area);
-        float[] meanImage = Array.ConvertAll(Samples.Gaussian(2, Area), v => 120 + (20 * v));
-        int[] indices = Enumerable.Range(0, (2 * pairs) + 4).Select(i => i * 5 % 9).ToArray();
-        float[] output = Run(patches, indices, new GatherOptions(normalization, augmentation, 77), withMean ? meanImage : null, pairs, step: 6, batchOffset: 4);
-        for (int row = 0; row < 2 * pairs; row++)
+        // One step after the other, until a pair was turned by each of the eight.
+        var options = new GatherOptions(PatchNormalization.Fixed, PatchAugmentation.Dihedral, 5);
+        HashSet<int> seen = [];
+        byte[] patches = Bytes(2 * side * side);
+        for (uint step = 0; seen.Count < 8; step++)
         {
-            double[] patch = Array.ConvertAll(patches[(indices[4 + row] * Area)..((indices[4 + row] + 1) * Area)], b => (double)b);
-            double[] turned = Plain.TurnPatch(patch, PatchSymmetry.Draw(augmentation, 77, 6, row % pairs));
-            AssertClose(
-                output[(row * Area)..((row + 1) * Area)], Plain.NormalizePatch(turned, normalization, withMean ? Samples.Widen(meanImage) : null), 1e-6);
+            int symmetry = PatchSymmetry.Draw(options.Augmentation, options.Seed, step, 0);
+            if (seen.Add(symmetry))
+            {
+                float[] output = Run(side, patches, [0, 1], options, null, 2, step, 0);
+                for (int row = 0; row < 2; row++)
+                {
+                    double[] patch = Array.ConvertAll(patches[(row * side * side)..((row + 1) * side * side)], b => (double)b);
+                    Assert.That(Samples.Widen(output[(row * side * side)..((row + 1) * side * side)]), Is.EqualTo(Plain.TurnPatch(patch, symmetry)));
+                }
+            }
         }
+    }
+
+    [Test]
+    public void RowsThatAreNotTurnedMayBeOddInNumber([Values(32, 64)] int side, [Values(1, 3)] int rows)
+    {
+        byte[] patches = Bytes(3 * side * side);
+        var options = new GatherOptions(PatchNormalization.Fixed, PatchAugmentation.None, 0);
+        Assert.That(Run(side, patches, [2, 1, 0], options, null, rows, 0, 0), Is.EqualTo(new[] { 2, 1, 0 }.Take(rows)
+            .SelectMany(row => patches[(row * side * side)..((row + 1) * side * side)]).Select(b => (float)b)));
     }
 
     [Test]
@@ -40,27 +61,83 @@ public sealed class GatherPatchesTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void TheEightSymmetriesAreDifferentAndKeepThePixels()
+    public void TheEightSymmetriesAreDifferentAndKeepThePixels([Values(32, 64)] int side)
     {
-        double[] patch = Enumerable.Range(0, Area).Select(i => (double)i).ToArray();
+        double[] patch = Enumerable.Range(0, side * side).Select(i => (double)i).ToArray();
         double[][] turned = Enumerable.Range(0, 8).Select(symmetry => Plain.TurnPatch(patch, symmetry)).ToArray();
         Assert.That(turned.Select(t => (t[0], t[1])).Distinct().Count(), Is.EqualTo(8));
         Assert.That(turned, Is.All.EquivalentTo(patch));
     }
 
     [Test]
-    public void AFlatPatchBecomesZeros([Values] PatchNormalization normalization)
+    public void AFlatPatchBecomesZeros(
+        [Values(32, 64)] int side, [Values(PatchNormalization.PerPatch, PatchNormalization.L2Net, PatchNormalization.Centred)] PatchNormalization normalization)
     {
-        byte[] patches = Enumerable.Repeat((byte)255, 2 * Area).ToArray();
-        Assert.That(Run(patches, [0, 1], new GatherOptions(normalization, PatchAugmentation.None, 0), null, 1, 0, 0), Is.All.Zero);
+        byte[] patches = Enumerable.Repeat((byte)255, 2 * side * side).ToArray();
+        Assert.That(Run(side, patches, [0, 1], new GatherOptions(normalization, PatchAugmentation.None, 0, 3, 7), null, 2, 0, 0), Is.All.Zero);
     }
 
     [Test]
-    public void APatchThatDiffersFromTheMeanImageByAConstantBecomesZeros()
+    public void APatchThatDiffersFromTheMeanImageByAConstantBecomesZeros([Values(32, 64)] int side)
     {
-        byte[] patches = Enumerable.Repeat((byte)201, 2 * Area).ToArray();
-        float[] meanImage = Enumerable.Repeat(100.3f, Area).ToArray();
-        Assert.That(Run(patches, [0, 1], new GatherOptions(PatchNormalization.L2Net, PatchAugmentation.Dihedral, 0), meanImage, 1, 0, 0), Is.All.Zero);
+        byte[] patches = Enumerable.Repeat((byte)201, 2 * side * side).ToArray();
+        float[] meanImage = Enumerable.Repeat(100.3f, side * side).ToArray();
+        Assert.That(Run(side, patches, [0, 1], new GatherOptions(PatchNormalization.L2Net, PatchAugmentation.Dihedral, 0), meanImage, 2, 0, 0), Is.All.Zero);
+    }
+
+    [Test]
+    public void FixedNumbersKeepABrightPatchBright([Values(32, 64)] int side)
+    {
+        byte[] patches = Enumerable.Repeat((byte)208, 2 * side * side).ToArray();
+        var options = new GatherOptions(PatchNormalization.Fixed, PatchAugmentation.Dihedral, 0, 128, 160);
+        Assert.That(Run(side, patches, [0, 1], options, null, 2, 0, 0), Is.All.EqualTo(0.5f));
+    }
+
+    [Test]
+    public void WrongShapesAndNumbersAreRefused()
+    {
+        using Device device = Open();
+        using var tape = new Tape(device);
+        using Tensor<byte> small = device.Allocate<byte>(2, 32, 32), large = device.Allocate<byte>(2, 64, 64), odd = device.Allocate<byte>(2, 48, 48);
+        using Tensor<byte> flat = device.Allocate<byte>(2048);
+        using Tensor<float> mean = device.Allocate<float>(32, 32), output = device.Allocate<float>(2, 32, 32, 1);
+        using Tensor<int> indices = device.Upload<int>([0, 1, 0]);
+        using Tensor<StepParameters> step = device.Step(0);
+        GatherOptions plain = new(PatchNormalization.L2Net, PatchAugmentation.None, 0), divided = plain with { Normalization = PatchNormalization.Fixed };
+        Assert.Multiple(() =>
+        {
+            Refused(odd, plain, null, 2, "[2][48][48]");
+            Refused(flat, plain, null, 2, "[2048]");
+            Refused(large, plain, mean, 2, "[32][32]");
+            Refused(small, plain with { Augmentation = PatchAugmentation.Dihedral }, null, 3, "3");
+            Refused(small, divided with { Deviation = 0 }, null, 2, "above 0");
+            Refused(small, divided with { Deviation = float.NaN }, null, 2, "above 0");
+            Refused(small, divided with { Mean = float.PositiveInfinity }, null, 2, "finite");
+            Refused(small, divided with { Normalization = PatchNormalization.Centred, Deviation = -1 }, null, 2, "above 0");
+            Assert.That(
+                () => device.Kernels.GatherPatches(large, indices, step, plain, null, output), Throws.ArgumentException.With.Message.Contains("[2][32][32][1]"));
+        });
+
+        void Refused(Tensor<byte> patches, GatherOptions options, Tensor<float>? meanImage, int rows, string part) => Assert.That(
+            () => tape.GatherPatches(patches, indices, step, options, meanImage, rows), Throws.InstanceOf<ArgumentException>().With.Message.Contains(part));
+    }
+
+    private void Check(int side, int pairs, GatherOptions options, bool withMean)
+    {
+        const int Count = 9;
+        int area = side * side;
+        byte[] patches = Bytes(Count * area);
+        float[] meanImage = Array.ConvertAll(Samples.Gaussian(2, area), v => 120 + (20 * v));
+        int[] indices = Enumerable.Range(0, (2 * pairs) + 4).Select(i => i * 5 % Count).ToArray();
+        float[] output = Run(side, patches, indices, options, withMean ? meanImage : null, 2 * pairs, step: 6, batchOffset: 4);
+        for (int row = 0; row < 2 * pairs; row++)
+        {
+            double[] patch = Array.ConvertAll(patches[(indices[4 + row] * area)..((indices[4 + row] + 1) * area)], b => (double)b);
+            double[] turned = Plain.TurnPatch(patch, PatchSymmetry.Draw(options.Augmentation, options.Seed, 6, row % pairs));
+            double[] expected =
+                Plain.NormalizePatch(turned, options.Normalization, withMean ? Samples.Widen(meanImage) : null, options.Mean, options.Deviation);
+            AssertClose(output[(row * area)..((row + 1) * area)], expected, 1e-6);
+        }
     }
 
     private static byte[] Bytes(int count)
@@ -69,15 +146,15 @@ public sealed class GatherPatchesTests(string device) : OperationTests(device)
         return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
     }
 
-    private float[] Run(
-        byte[] bytes, int[] rows, GatherOptions options, float[]? meanImage, int pairs, uint step, int batchOffset) => RunOnDevice(device =>
-    {
-        using Tensor<byte> patches = device.Upload<byte>(bytes, bytes.Length / Area, 32, 32);
-        using Tensor<int> indices = device.Upload<int>(rows);
-        using Tensor<StepParameters> parameters = device.Step(step, batchOffset: batchOffset);
-        using Tensor<float>? mean = meanImage == null ? null : device.Upload<float>(meanImage, 32, 32);
-        Tensor<float> output = device.Allocate<float>(2 * pairs, 32, 32, 1);
-        device.Kernels.GatherPatches(patches, indices, parameters, options, mean, output);
-        return [output];
-    })[0];
+    private float[] Run(int side, byte[] bytes, int[] places, GatherOptions options, float[]? meanImage, int rows, uint step, int batchOffset) =>
+        RunOnDevice(device =>
+        {
+            using Tensor<byte> patches = device.Upload<byte>(bytes, bytes.Length / (side * side), side, side);
+            using Tensor<int> indices = device.Upload<int>(places);
+            using Tensor<StepParameters> parameters = device.Step(step, batchOffset: batchOffset);
+            using Tensor<float>? mean = meanImage == null ? null : device.Upload<float>(meanImage, side, side);
+            Tensor<float> output = device.Allocate<float>(rows, side, side, 1);
+            device.Kernels.GatherPatches(patches, indices, parameters, options, mean, output);
+            return [output];
+        })[0];
 }

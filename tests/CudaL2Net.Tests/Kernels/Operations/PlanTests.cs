@@ -11,9 +11,19 @@ public sealed class PlanTests(string device) : OperationTests(device)
 {
     private const int Area = 32 * 32;
 
+    [TestCase(PatchNormalization.Fixed)]
+    [TestCase(PatchNormalization.Centred)]
+    public void OtherNormalizationsAreRefused(PatchNormalization normalization)
+    {
+        FoldedNetwork network = new(normalization, null, [Layer(1, 3, 2, 1, 1, 5), Layer(2, 16, 1, 0, 5, 16, relu: false)]);
+        using Device device = Open(1);
+        Assert.That(() => device.Kernels.Plan(network), Throws.ArgumentException.With.Message.Contains(normalization.ToString()));
+    }
+
     [Test]
     public void ASmallNetworkMatchesTheReference(
-        [Values(1, 2, 5)] int count, [Values] PatchNormalization normalization, [Values(1, 2, 3)] int threadsOrBlock)
+        [Values(1, 2, 5)] int count, [Values(PatchNormalization.PerPatch, PatchNormalization.L2Net)] PatchNormalization normalization,
+        [Values(1, 2, 3)] int threadsOrBlock)
     {
         float[]? meanImage = normalization == PatchNormalization.L2Net ? Array.ConvertAll(Samples.Gaussian(3, Area), v => 100 + (10 * v)) : null;
         FoldedNetwork network = new(

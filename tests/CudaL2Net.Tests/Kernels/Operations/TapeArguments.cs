@@ -38,6 +38,7 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
         },
         [nameof(TapeOperations.Relu)] = a => [a.Variable(a.Size(), a.Size())],
         [nameof(TapeOperations.Tanh)] = a => [a.Variable(a.Size(), a.Size())],
+        [nameof(TapeOperations.PairChannels)] = a => [a.Variable(4 + (2 * a.Pick(3)), a.Size(), a.Size())],
         [nameof(TapeOperations.Dropout)] = a => [a.Variable(a.Size(), a.Size()), new DropoutOptions(0.3f, 5), a.Step()],
         [nameof(TapeOperations.Lrn)] = a =>
         {
@@ -156,11 +157,11 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
 
     private object?[] Gather()
     {
-        int rows = 2 * (1 + Pick(3));
-        Tensor<byte> patches = Keep(tape.Device.Upload<byte>(new byte[5 * 1024], 5, 32, 32));
+        int rows = 2 * (1 + Pick(3)), side = 32 * (1 + Pick(2));
+        Tensor<byte> patches = Keep(tape.Device.Upload<byte>(new byte[5 * side * side], 5, side, side));
         Tensor<int> indices = Keep(tape.Device.Upload<int>([.. Enumerable.Range(0, rows).Select(_ => Pick(5))]));
-        var options = new GatherOptions((PatchNormalization)Pick(2), (PatchAugmentation)Pick(3), 7);
-        return [patches, indices, Step(), options, Chance() ? Tensor(32, 32) : null, rows];
+        var options = new GatherOptions((PatchNormalization)Pick(4), (PatchAugmentation)Pick(3), 7);
+        return [patches, indices, Step(), options, Chance() ? Tensor(side, side) : null, rows];
     }
 
     private Variable?[] Convolution(out int stride, out int padding)

@@ -62,6 +62,7 @@ internal sealed unsafe partial class CpuDevice
         public NetworkPlan(CpuDevice device, FoldedNetwork network)
         {
             this.device = device;
+            network.RequireNormalization();
             this.network = network;
             convolutions = network.Layers.Count - 1;
             layers = (PlannedLayer*)Allocate((nuint)(sizeof(PlannedLayer) * convolutions));
@@ -309,7 +310,7 @@ internal sealed unsafe partial class CpuDevice
                 patch[i] = bytes[i];
             }
 
-            NormalizePatch(patch, Normalization, MeanImage);
+            NormalizePatch(patch, FoldedNetwork.InputArea, new GatherOptions(Normalization, PatchAugmentation.None, 0), MeanImage);
             for (int row = 0; row < FoldedNetwork.InputSide; row++)
             {
                 new ReadOnlySpan<float>(patch + (row * FoldedNetwork.InputSide), FoldedNetwork.InputSide).CopyTo(new Span<float>(to + (row * rowLength), FoldedNetwork.InputSide));

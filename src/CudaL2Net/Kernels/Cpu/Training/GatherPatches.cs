@@ -1,52 +1,73 @@
 
 namespace CudaL2Net.Kernels.Cpu;
 
-/// <summary>Patches by index, turned and normalized: x' = (x - mean) / (deviation + epsilon) over each patch.</summary>
+/// <summary>Patches by index, turned and normalized, see <see cref="PatchNormalization"/>. A patch is one piece of work.</summary>
 internal sealed unsafe partial class CpuDevice
 {
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output)
     {
-        int rows = output.Shape[0];
+        int side = options.RequireSide(patches.Shape, meanImage == null ? [] : meanImage.Shape, output.Shape), rows = output.Shape[0];
         pool.For(rows, new GatherJob
         {
             Options = options,
             Patches = patches.Pointer,
             Indices = indices.Pointer + step.Pointer->BatchOffset,
             Step = step.Pointer->Step,
-            Pairs = rows / 2,
+            Pairs = Math.Max(rows / 2, 1),
+            Side = side,
             MeanImage = meanImage == null ? null : meanImage.Pointer,
             Output = output.Pointer,
         });
     }
 
-    /// <summary>Makes a patch zero-mean with unit deviation (n - 1), in place; a flat patch becomes zeros.</summary>
-    internal static void NormalizePatch(float* patch, PatchNormalization normalization, float* meanImage)
+    /// <summary>Normalizes a patch in place.</summary>
+    /// <param name="patch">[area], pixels in 0..255.</param>
+    /// <param name="area">Its pixels.</param>
+    /// <param name="options">How; augmentation and seed do not matter.</param>
+    /// <param name="meanImage">[area], or null.</param>
+    internal static void NormalizePatch(float* patch, int area, in GatherOptions options, float* meanImage)
     {
-        if (meanImage != null && normalization == PatchNormalization.L2Net)
+        if (meanImage != null && options.TakesMeanImage)
         {
-            for (int i = 0; i < FoldedNetwork.InputArea; i++)
+            for (int i = 0; i < area; i++)
             {
                 patch[i] -= meanImage[i];
             }
         }
 
+        if (options.Normalization == PatchNormalization.Fixed)
+        {
+            Scale(patch, area, options.Mean, 1.0 / options.Deviation);
+            return;
+        }
+
         // Bytes and their squares are added exactly in double, so a flat patch has deviation 0 and nothing else does.
         double sum = 0, squares = 0;
-        for (int i = 0; i < FoldedNetwork.InputArea; i++)
+        for (int i = 0; i < area; i++)
         {
             sum += patch[i];
         }
 
-        double mean = sum / FoldedNetwork.InputArea;
-        for (int i = 0; i < FoldedNetwork.InputArea; i++)
+        double mean = sum / area;
+        if (options.Normalization == PatchNormalization.Centred)
+        {
+            Scale(patch, area, mean, 1.0 / options.Deviation);
+            return;
+        }
+
+        for (int i = 0; i < area; i++)
         {
             double d = patch[i] - mean;
             squares += d * d;
         }
 
-        double scale = 1 / (Math.Sqrt(squares / (FoldedNetwork.InputArea - 1)) + (normalization == PatchNormalization.L2Net ? 1e-12 : 1e-7));
-        for (int i = 0; i < FoldedNetwork.InputArea; i++)
+        Scale(patch, area, mean, 1 / (Math.Sqrt(squares / (area - 1)) + options.Epsilon));
+    }
+
+    private static void Scale(float* patch, int area, double mean, double scale)
+    {
+        for (int i = 0; i < area; i++)
         {
             patch[i] = (float)((patch[i] - mean) * scale);
         }
@@ -58,25 +79,25 @@ internal sealed unsafe partial class CpuDevice
         public byte* Patches;
         public int* Indices;
         public uint Step;
-        public int Pairs;
+        public int Pairs, Side;
         public float* MeanImage, Output;
 
         public readonly void Run(int index, int worker)
         {
-            byte* from = Patches + ((nint)Indices[index] * FoldedNetwork.InputArea);
-            float* to = Output + ((nint)index * FoldedNetwork.InputArea);
+            byte* from = Patches + ((nint)Indices[index] * Side * Side);
+            float* to = Output + ((nint)index * Side * Side);
             int symmetry = PatchSymmetry.Draw(Options.Augmentation, Options.Seed, Step, index % Pairs);
-            PatchSymmetry.Steps(symmetry, out int start, out int right, out int down);
-            for (int row = 0; row < FoldedNetwork.InputSide; row++)
+            PatchSymmetry.Steps(symmetry, Side, out int start, out int right, out int down);
+            for (int row = 0; row < Side; row++)
             {
                 byte* source = from + start + (row * down);
-                for (int column = 0; column < FoldedNetwork.InputSide; column++)
+                for (int column = 0; column < Side; column++)
                 {
-                    to[(row * FoldedNetwork.InputSide) + column] = source[column * right];
+                    to[(row * Side) + column] = source[column * right];
                 }
             }
 
-            NormalizePatch(to, Options.Normalization, MeanImage);
+            NormalizePatch(to, Side * Side, Options, MeanImage);
         }
     }
 }

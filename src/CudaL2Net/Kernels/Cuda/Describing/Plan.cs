@@ -53,6 +53,7 @@ internal unsafe partial class CudaDevice
         public NetworkPlan(CudaDevice device, FoldedNetwork network)
         {
             this.device = device;
+            network.RequireNormalization();
             this.network = network;
             tower = Tower(device, network);
             uploads = new CudaStream(device.context);

@@ -1,26 +1,35 @@
 namespace CudaL2Net.Kernels.Cuda;
 
-// The kernels are patches.cu's.
+// The kernels are patches.cu's, as is how many threads a patch of each side has.
 internal partial class CudaDevice
 {
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output)
     {
         RequireLength(step, 1, nameof(step));
-        int rows = output.Shape[0];
+        int side = options.RequireSide(patches.Shape, meanImage == null ? [] : meanImage.Shape, output.Shape), rows = output.Shape[0];
         uint symmetries = options.Augmentation switch { PatchAugmentation.Dihedral => 7, PatchAugmentation.TransposeFlip => 3, _ => 0 };
-        Tensor<float>? subtracted = options.Normalization == PatchNormalization.L2Net ? meanImage : null;
-        Launch("patches", "gather_patches", RowBlocks(rows), 256, 0, patches, indices, step, symmetries, options.Seed, DeviationEpsilon(options.Normalization),
-            subtracted, output, rows);
+        int form = options.Normalization switch { PatchNormalization.Fixed => 2, PatchNormalization.Centred => 1, _ => 0 };
+        Tensor<float>? subtracted = options.TakesMeanImage ? meanImage : null;
+        float factor = 1 / options.Deviation;
+        if (side == 32)
+        {
+            Launch("patches", "gather_patches", RowBlocks(rows), 256, 0, patches, indices, step, symmetries, options.Seed, form, (float)options.Epsilon,
+                options.Mean, factor, subtracted, output, rows);
+        }
+        else
+        {
+            Launch("patches", "gather_patches_64", Blocks(128L * rows, 128), 128, 0, patches, indices, step, symmetries, options.Seed, form,
+                (float)options.Epsilon, options.Mean, factor, subtracted, output, rows);
+        }
     }
 
-    /// <summary>Normalizes patches in order, as they are.</summary>
+    /// <summary>Normalizes patches of 32 x 32 in order, as they are, per patch.</summary>
     private void NormalizePatches(Tensor<byte> patches, PatchNormalization normalization, Tensor<float>? meanImage, Tensor<float> output)
     {
+        var options = new GatherOptions(normalization, PatchAugmentation.None, 0);
         int rows = output.Shape[0];
-        Tensor<float>? subtracted = normalization == PatchNormalization.L2Net ? meanImage : null;
-        Launch("patches", "normalize_patches", RowBlocks(rows), 256, 0, patches, DeviationEpsilon(normalization), subtracted, output, rows);
+        Tensor<float>? subtracted = options.TakesMeanImage ? meanImage : null;
+        Launch("patches", "normalize_patches", RowBlocks(rows), 256, 0, patches, (float)options.Epsilon, subtracted, output, rows);
     }
-
-    private static float DeviationEpsilon(PatchNormalization normalization) => normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f;
 }
