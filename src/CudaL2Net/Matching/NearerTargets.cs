@@ -1,6 +1,5 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
-using CudaL2Net.Kernels.Cpu;
+using CudaL2Net.Kernels;
 using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Matching;
@@ -10,7 +9,7 @@ namespace CudaL2Net.Matching;
 /// compared by tiles of inner products at nearly the rate of the multiply-adds; only where the result lies within their rounding error of a given distance is
 /// the difference taken in double precision, so that the counts are exact.
 /// </summary>
-public static unsafe class NearerTargets
+public static class NearerTargets
 {
     /// <summary>Counts.</summary>
     /// <param name="queries">n descriptors.</param>
@@ -51,106 +50,14 @@ public static unsafe class NearerTargets
         }
         else if (targets.Count > 0)
         {
-            CountFloats(queries, targets, tally, parallel);
+            HostMatching.VisitNear(queries.Values, queries.Count, targets.Values!, targets.Count, queries.Dimension, tally, parallel);
         }
 
         return tally.Sums();
     }
 
-    private static void CountFloats(DescriptorSet queries, DescriptorSet targets, Tally tally, Parallelism parallel)
-    {
-        int depth = queries.Dimension, panels = InnerProducts.Panels(targets.Count, InnerProducts.ColumnTile), padded = panels * InnerProducts.ColumnTile;
-        float* packed = Allocate(padded * (long)depth);
-        float* squares = Allocate(padded);
-        try
-        {
-            fixed (float* values = targets.Values, queryValues = queries.Values)
-            {
-                nint targetAddress = (nint)values, queryAddress = (nint)queryValues, packedAddress = (nint)packed, squareAddress = (nint)squares;
-                parallel.For(panels, panel =>
-                {
-                    int first = panel * InnerProducts.ColumnTile, count = Math.Min(InnerProducts.ColumnTile, targets.Count - first);
-                    var source = new MatrixOperand((float*)targetAddress, depth, 1);
-                    InnerProducts.Pack(source, first, count, depth, (float*)packedAddress + (first * (long)depth), InnerProducts.ColumnTile);
-                    for (int column = first; column < first + InnerProducts.ColumnTile; column++)
-                    {
-                        float* row = (float*)targetAddress + (column * (long)depth);
-                        ((float*)squareAddress)[column] = column < targets.Count ? Vectors.Dot(row, row, depth) : float.PositiveInfinity;
-                    }
-                });
-                float longest = 0;
-                for (int column = 0; column < targets.Count; column++)
-                {
-                    longest = Math.Max(longest, squares[column]);
-                }
-
-                var tallyHandle = GCHandle.Alloc(tally);
-                nint handle = GCHandle.ToIntPtr(tallyHandle);
-                try
-                {
-                    parallel.For(InnerProducts.Panels(queries.Count, ProductScan.BlockRows), block => ScanBlock(
-                        queries.Count, (float*)queryAddress, depth, block, (float*)packedAddress, (float*)squareAddress, targets.Count, longest, handle));
-                }
-                finally
-                {
-                    tallyHandle.Free();
-                }
-            }
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(packed);
-            NativeMemory.AlignedFree(squares);
-        }
-    }
-
-    private static void ScanBlock(
-        int queries, float* values, int depth, int block, float* panels, float* squares, int columns, float longest, nint tally)
-    {
-        int firstRow = block * ProductScan.BlockRows, count = Math.Min(ProductScan.BlockRows, queries - firstRow);
-        float* packed = Allocate(ProductScan.BlockRows * (long)depth);
-        float* lengths = stackalloc float[ProductScan.BlockRows];
-        for (int row = 0; row < count; row++)
-        {
-            float* query = values + ((firstRow + row) * (long)depth);
-            lengths[row] = Vectors.Dot(query, query, depth);
-        }
-
-        var visitor = new Visitor { Tally = tally, FirstRow = firstRow, Lengths = lengths, Longest = longest, Depth = depth };
-        ProductScan.Run(new MatrixOperand(values, depth, 1), firstRow, count, panels, squares, columns, depth, packed, ref visitor);
-        NativeMemory.AlignedFree(packed);
-    }
-
-    private static float* Allocate(long floats) => (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
-
-    private struct Visitor : IScoreVisitor
-    {
-        public nint Tally;
-        public int FirstRow;
-        public int Depth;
-        public float* Lengths;
-        public float Longest;
-
-        public readonly void Visit(int row, int firstColumn, float* scores, ref float threshold)
-        {
-            var tally = (Tally)GCHandle.FromIntPtr(Tally).Target!;
-
-            // A sum of n products is wrong by at most n units in the last place of the sum of their sizes; twice that, for the squares' sums.
-            const double Unit = 1.0 / (1 << 23);
-            double size = Math.Sqrt(Lengths[row]) + Math.Sqrt(Longest), error = (Depth + 16) * Unit * size * size;
-            threshold = (float)(tally.Loosest(FirstRow + row) + error - Lengths[row]);
-            for (int c = 0; c < InnerProducts.ColumnTile; c++)
-            {
-                if (scores[c] <= threshold)
-                {
-                    tally.Add(FirstRow + row, firstColumn + c, scores[c] + (double)Lengths[row], error);
-                }
-            }
-        }
-    }
-
     private sealed class Tally(
-        DescriptorSet queries, DescriptorSet targets, double[] limits, int perQuery, int[] queryGroups, int[] targetGroups, int[][] ends)
+        DescriptorSet queries, DescriptorSet targets, double[] limits, int perQuery, int[] queryGroups, int[] targetGroups, int[][] ends) : INearVisitor
     {
         private readonly int parts = ends.Length == 0 ? 0 : ends[0].Length;
         private readonly int[] counts = new int[limits.Length * (ends.Length == 0 ? 0 : ends[0].Length)];
