@@ -1,9 +1,12 @@
+using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Bench.Operations;
+using CudaL2Net.Bench.Reports;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
 using CudaL2Net.Kernels.Cpu;
 using CudaL2Net.Kernels.Cuda;
 
-namespace CudaL2Net.Bench.Operations;
+namespace CudaL2Net.Bench;
 
 /// <summary>Every operation by itself: its time, its share of what the device can do, and its error.</summary>
 internal sealed class KernelBench

@@ -1,3 +1,4 @@
+using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Data;
 using Microsoft.ML.OnnxRuntime;
 

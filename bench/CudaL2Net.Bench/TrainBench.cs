@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Bench.Operations;
+using CudaL2Net.Bench.Reports;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Kernels.Cpu;

@@ -2,7 +2,11 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Commands;
+using CudaL2Net.Cli.Commands.Bench;
+using CudaL2Net.Cli.Commands.Evaluate;
+using CudaL2Net.Cli.Commands.Reproduce;
 using CudaL2Net.Interop;
 using CudaL2Net.Training;
 
@@ -11,15 +15,6 @@ namespace CudaL2Net.Cli;
 /// <summary>The command <c>cudal2net</c>: parses the line, runs the command, and turns what went wrong into one or two lines of text.</summary>
 internal static partial class Program
 {
-    /// <summary>Exit code of a failed command.</summary>
-    public const int Failure = 1;
-
-    /// <summary>Exit code of a command line that cannot be understood.</summary>
-    public const int UsageError = 2;
-
-    /// <summary>Exit code after Ctrl-C, when what had been done was saved.</summary>
-    public const int Interrupted = 130;
-
     private static int Main(string[] args) => Run(args, Console.Out, Console.Error);
 
     /// <summary>Runs one command.</summary>
@@ -36,13 +31,13 @@ internal static partial class Program
         terminal.Json = line.GetValue(CommonOptions.Json);
         if (args.Length == 0)
         {
-            return root.Parse("--help").Invoke(new InvocationConfiguration { Output = error }) == 0 ? UsageError : Failure;
+            return root.Parse("--help").Invoke(new InvocationConfiguration { Output = error }) == 0 ? ExitCode.UsageError : ExitCode.Failure;
         }
 
         bool asksForHelp = line.Action is not null && line.Action.ClearsParseErrors;
         if (line.Errors.Count > 0 && !asksForHelp)
         {
-            return Explain(error, ParseError(line), $"hint: {Path(line.CommandResult)} --help shows the options and examples", UsageError);
+            return Explain(error, ParseError(line), $"hint: {Path(line.CommandResult)} --help shows the options and examples", ExitCode.UsageError);
         }
 
         try
@@ -51,11 +46,11 @@ internal static partial class Program
         }
         catch (OperationCanceledException)
         {
-            return Interrupted;
+            return ExitCode.Interrupted;
         }
         catch (UsageException usage)
         {
-            return Explain(error, usage.Message, usage.Hint ?? $"hint: {Path(line.CommandResult)} --help shows the options and examples", UsageError);
+            return Explain(error, usage.Message, usage.Hint ?? $"hint: {Path(line.CommandResult)} --help shows the options and examples", ExitCode.UsageError);
         }
         catch (Exception exception)
         {
@@ -65,7 +60,7 @@ internal static partial class Program
             }
 
             (string message, string? hint) = Describe(exception);
-            return Explain(error, message, hint, Failure);
+            return Explain(error, message, hint, ExitCode.Failure);
         }
     }
 

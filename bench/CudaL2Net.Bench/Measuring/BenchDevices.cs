@@ -1,6 +1,6 @@
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Measuring;
 
 /// <summary>The devices that a bench measures, one after another: a GPU in each precision, or a CPU with each number of threads.</summary>
 /// <param name="Name">The device's name.</param>

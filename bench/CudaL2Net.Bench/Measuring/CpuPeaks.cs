@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using CudaL2Net.Kernels.Cpu;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Measuring;
 
 /// <summary>What a number of threads of this machine can do at most, by short bursts of one kind of work and nothing else.</summary>
 internal static unsafe class CpuPeaks

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Measuring;
 
 /// <summary>On what, where and when figures were measured.</summary>
 /// <param name="Device">The device's name: <c>cpu</c>, <c>cuda:0</c>.</param>

@@ -2,7 +2,7 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Kernels.Cpu;
 using CudaL2Net.Kernels.Cuda;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Measuring;
 
 /// <summary>The most that a device was seen to do of one kind of work.</summary>
 /// <param name="Name">The kind.</param>

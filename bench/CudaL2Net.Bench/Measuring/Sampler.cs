@@ -1,6 +1,6 @@
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Measuring;
 
 /// <summary>
 /// Measures work on a device by the device's own clock, each sample with cold caches: before it a buffer larger than any cache is written, and the work takes

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Measuring;
 
 /// <summary>What is made of repeated measurements.</summary>
 internal static class Timing

@@ -1,3 +1,4 @@
+using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
 using CudaL2Net.Reference;

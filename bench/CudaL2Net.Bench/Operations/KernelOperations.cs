@@ -1,3 +1,4 @@
+using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Data;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
@@ -350,13 +351,13 @@ internal static class KernelOperations
         yield return new KernelOperation(
             "nearest (Euclidean)",
             $"{DescriptorsPerPatch} descriptors of 128 floats a patch",
-            patches => MatchBench.EuclideanWork(patches * DescriptorsPerPatch, onGpu),
-            (set, patches) => MatchBench.PrepareEuclidean(set, patches * DescriptorsPerPatch));
+            patches => MatchOperations.EuclideanWork(patches * DescriptorsPerPatch, onGpu),
+            (set, patches) => MatchOperations.PrepareEuclidean(set, patches * DescriptorsPerPatch));
         yield return new KernelOperation(
             "nearest (Hamming)",
             $"{DescriptorsPerPatch} descriptors of {Bits} bits a patch",
             patches => Work.NearestHamming(patches * DescriptorsPerPatch, patches * DescriptorsPerPatch, Bits),
-            (set, patches) => MatchBench.PrepareHamming(set, patches * DescriptorsPerPatch));
+            (set, patches) => MatchOperations.PrepareHamming(set, patches * DescriptorsPerPatch));
     }
 
     private static KernelOperation Describe(Arithmetic arithmetic) => new(

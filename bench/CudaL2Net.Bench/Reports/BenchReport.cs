@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Json;
+using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Formats;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Reports;
 
 /// <summary>What something else took for the same work, in turn with it in the same run.</summary>
 /// <param name="Name">Whose it is, with version and choices where they matter.</param>

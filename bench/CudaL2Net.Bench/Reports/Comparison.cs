@@ -1,7 +1,8 @@
 using System.Text.Json.Serialization;
 using System.Text.Json;
+using CudaL2Net.Bench.Measuring;
 
-namespace CudaL2Net.Bench;
+namespace CudaL2Net.Bench.Reports;
 
 /// <summary>Writes verdicts by name.</summary>
 internal sealed class VerdictConverter() : JsonStringEnumConverter<Verdict>(JsonNamingPolicy.CamelCase);

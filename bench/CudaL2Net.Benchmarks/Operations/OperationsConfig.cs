@@ -8,6 +8,7 @@ using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Measuring;
 using Perfolizer.Horology;
 
 namespace CudaL2Net.Benchmarks.Operations;

@@ -3,7 +3,7 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using OpenCvSharp;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.CommandLine;
 
 /// <summary>Options that several commands share.</summary>
 internal static class CommonOptions

@@ -1,4 +1,4 @@
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.CommandLine;
 
 /// <summary>Finds what a mistyped word may have meant.</summary>
 internal static class Suggestion

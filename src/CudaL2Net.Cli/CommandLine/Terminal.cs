@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using CudaL2Net.Formats;
 using Spectre.Console;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.CommandLine;
 
 /// <summary>Where a command writes: results on standard output, everything else on standard error.</summary>
 internal sealed class Terminal(TextWriter output, TextWriter error)

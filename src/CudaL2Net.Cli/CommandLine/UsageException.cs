@@ -1,4 +1,4 @@
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.CommandLine;
 
 /// <summary>What was asked for cannot be: exit code 2.</summary>
 /// <param name="message">A sentence that names the option.</param>

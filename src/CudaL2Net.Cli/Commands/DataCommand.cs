@@ -1,4 +1,5 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
 
 namespace CudaL2Net.Cli.Commands;
 

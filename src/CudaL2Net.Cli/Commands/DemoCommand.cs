@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Commands.Evaluate;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Evaluation.Reports;
@@ -96,7 +99,7 @@ internal static class DemoCommand
         if (training is null)
         {
             terminal.Say("stopped before the end of the training; there are no results");
-            return Program.Interrupted;
+            return ExitCode.Interrupted;
         }
 
         string modelPath = Path.Combine(folder, "model.safetensors");

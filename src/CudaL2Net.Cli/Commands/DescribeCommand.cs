@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Keypoints;

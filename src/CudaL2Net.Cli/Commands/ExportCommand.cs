@@ -1,4 +1,5 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Networks.Onnx;

@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -53,7 +54,7 @@ internal static class InfoCommand
         (List<Processor> gpus, string? without) = Gpus();
         using L2Net model = L2Net.LoadDefault(device);
         var information = new Information(
-            typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
+            typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
             RuntimeInformation.FrameworkDescription,
             $"{RuntimeInformation.OSDescription} ({RuntimeInformation.ProcessArchitecture})",
             Environment.ProcessorCount,

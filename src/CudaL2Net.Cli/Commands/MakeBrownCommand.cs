@@ -1,4 +1,6 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Sources;
 using Spectre.Console;

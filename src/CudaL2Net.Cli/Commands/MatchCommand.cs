@@ -1,4 +1,5 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;

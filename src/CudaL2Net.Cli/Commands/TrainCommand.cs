@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -180,7 +182,7 @@ internal static class TrainCommand
         terminal.Result(outcome, console => console.WriteLine(result.Completed
             ? $"trained {result.TotalSteps} steps{measures}; the model is {result.ModelPath}"
             : $"stopped and saved at step {result.Steps} of {result.TotalSteps}; go on with: cudal2net train --out {folder} --resume"));
-        return result.Completed ? 0 : Program.Interrupted;
+        return result.Completed ? 0 : ExitCode.Interrupted;
     }
 
     // Told before the patches are made, which can take minutes.

@@ -7,7 +7,7 @@ using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Kernels;
 using OpenCvSharp;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.Runs;
 
 /// <summary>Pictures of matched keypoints for reports.</summary>
 internal static class MatchedPair

@@ -1,11 +1,12 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Evaluation.Describers;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.Runs;
 
 /// <summary>The methods that an evaluation compares, as <c>--method</c> names them; disposes of the networks that it loaded.</summary>
 internal sealed class Methods : IDisposable

@@ -1,10 +1,11 @@
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Data;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Data;
 using OpenCvSharp;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.Runs;
 
 /// <summary>Square grey patches, [n][side][side].</summary>
 internal sealed record PatchBlock(byte[] Pixels, int Side);

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Text;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Evaluation.Reports;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Formats;
 using Spectre.Console;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.Runs;
 
 /// <summary>Writes what an evaluation found: tables for people, or JSON, and CSV beside it.</summary>
 internal static class RunOutput

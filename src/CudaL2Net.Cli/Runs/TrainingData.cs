@@ -1,8 +1,9 @@
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Networks;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.Runs;
 
 /// <summary>The patches of a training.</summary>
 /// <param name="Training">The training set.</param>

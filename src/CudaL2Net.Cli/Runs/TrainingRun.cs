@@ -1,11 +1,12 @@
 using System.Text.Json.Nodes;
 using System.Text.Json;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
 using CudaL2Net.Training;
 
-namespace CudaL2Net.Cli;
+namespace CudaL2Net.Cli.Runs;
 
 /// <summary>What a training was started with: <c>run.json</c> in its folder, from which <c>--resume</c> goes on.</summary>
 /// <param name="Data">The source of the training patches.</param>

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Bench.Reports;
 using CudaL2Net.Formats;
 using CudaL2Net.Bench;
 using CudaL2Net.Bench.Operations;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using CudaL2Net.Bench;
 using CudaL2Net.Bench.Operations;
+using CudaL2Net.Bench.Reports;
 using CudaL2Net.Kernels;
 using CudaL2Net.Tests.Bench;
 using CudaL2Net.Tests.Reference;

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary><c>cudal2net bench</c>: how fast it is, against what the device can do.</summary>
 internal static class BenchCommand

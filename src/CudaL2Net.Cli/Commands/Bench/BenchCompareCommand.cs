@@ -1,7 +1,9 @@
 using System.CommandLine;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Reports;
+using CudaL2Net.Cli.CommandLine;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary><c>cudal2net bench compare</c>: two runs against each other.</summary>
 internal static class BenchCompareCommand
@@ -47,6 +49,6 @@ internal static class BenchCompareCommand
         }
 
         terminal.Say($"{comparison.SlowerBy(most).Count()} slower by more than {most}%, the first: {comparison.SlowerBy(most).First().Name}");
-        return Program.Failure;
+        return ExitCode.Failure;
     }
 }

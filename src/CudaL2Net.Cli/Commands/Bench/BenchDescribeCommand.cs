@@ -1,7 +1,9 @@
 using System.CommandLine;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Cli.CommandLine;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary><c>cudal2net bench describe</c>: patches described a second.</summary>
 internal static class BenchDescribeCommand

@@ -1,10 +1,13 @@
 using System.CommandLine;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Bench.Operations;
+using CudaL2Net.Bench.Reports;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Formats;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary><c>cudal2net bench kernels</c>: every operation by itself.</summary>
 internal static class BenchKernelsCommand

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using CudaL2Net.Bench;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary><c>cudal2net bench match</c>: nearest neighbours.</summary>
 internal static class BenchMatchCommand

@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Bench.Reports;
+using CudaL2Net.Cli.CommandLine;
 using Spectre.Console;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary>Shows reports: tables for people, or JSON, and the file beside it.</summary>
 internal static class BenchOutput

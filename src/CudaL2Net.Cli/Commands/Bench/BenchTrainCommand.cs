@@ -1,9 +1,11 @@
 using System.CommandLine;
 using CudaL2Net.Bench;
+using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Kernels;
 using CudaL2Net.Training;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Bench;
 
 /// <summary><c>cudal2net bench train</c>: the training step.</summary>
 internal static class BenchTrainCommand

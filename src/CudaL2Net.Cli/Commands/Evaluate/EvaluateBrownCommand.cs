@@ -1,11 +1,13 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Reports;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Evaluate;
 
 /// <summary><c>cudal2net evaluate brown</c>: FPR95, ROC and AP on sets of Brown's PhotoTour data.</summary>
 internal static class EvaluateBrownCommand

@@ -1,6 +1,7 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Evaluate;
 
 /// <summary><c>cudal2net evaluate</c>: the benchmarks.</summary>
 internal static class EvaluateCommand

@@ -1,10 +1,12 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Evaluate;
 
 /// <summary><c>cudal2net evaluate hpatches</c>: verification, matching and retrieval on HPatches.</summary>
 internal static class EvaluateHPatchesCommand

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Measures;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
@@ -6,7 +8,7 @@ using CudaL2Net.Imaging.Regions;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Evaluate;
 
 /// <summary><c>cudal2net evaluate oxford</c>: Mikolajczyk's evaluation of descriptors.</summary>
 internal static class EvaluateOxfordCommand

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
@@ -6,7 +8,7 @@ using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Kernels;
 using Spectre.Console;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Evaluate;
 
 /// <summary><c>cudal2net evaluate sequences</c>: keypoint matching on image sequences.</summary>
 internal static class EvaluateSequencesCommand

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using CudaL2Net.Formats;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Reproduce;
 
 /// <summary>What one test set gave.</summary>
 /// <param name="TestSet">The set.</param>

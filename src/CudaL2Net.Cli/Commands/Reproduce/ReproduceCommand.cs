@@ -1,7 +1,8 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Training;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Reproduce;
 
 /// <summary><c>cudal2net reproduce</c>: the papers' tables and figures, trained and tested anew.</summary>
 internal static class ReproduceCommand

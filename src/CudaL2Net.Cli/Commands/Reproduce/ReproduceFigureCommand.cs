@@ -1,4 +1,6 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Reports;
@@ -8,7 +10,7 @@ using CudaL2Net.Imaging.Description;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Reproduce;
 
 /// <summary><c>cudal2net reproduce figure3</c>: L2-Net's ablations and the distributions of its descriptors.</summary>
 internal static class ReproduceFigureCommand
@@ -87,7 +89,7 @@ internal static class ReproduceFigureCommand
         if (cells is null)
         {
             terminal.Say("stopped; the same command goes on");
-            return Program.Interrupted;
+            return ExitCode.Interrupted;
         }
 
         string[] failed = [.. cells.Where(cell => cell.Failure is not null).Select(cell => cell.Preset)];
@@ -95,7 +97,7 @@ internal static class ReproduceFigureCommand
         if (variants.Length == 0)
         {
             terminal.Say("no training succeeded, so there is nothing to test");
-            return Program.Failure;
+            return ExitCode.Failure;
         }
 
         var options = new HPatchesOptions { Split = line.GetRequiredValue(Split), Pairs = line.GetValue(VerificationPairs) };

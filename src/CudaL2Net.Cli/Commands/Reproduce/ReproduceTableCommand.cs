@@ -1,10 +1,12 @@
 using System.CommandLine;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Kernels;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Reproduce;
 
 /// <summary><c>cudal2net reproduce table1</c> and <c>table2</c>: FPR95 on Brown's sets for each set trained on.</summary>
 internal static class ReproduceTableCommand
@@ -73,7 +75,7 @@ internal static class ReproduceTableCommand
         if (cells is null)
         {
             terminal.Say("stopped; the same command goes on");
-            return Program.Interrupted;
+            return ExitCode.Interrupted;
         }
 
         Dictionary<string, string> settings = ReproduceCommand.Describe(line);

@@ -5,7 +5,7 @@ using CudaL2Net.Evaluation.Reports;
 using CudaL2Net.Evaluation.Results;
 using Spectre.Console;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Reproduce;
 
 /// <summary>A row: measured beside published FPR95 in percent, by column.</summary>
 /// <param name="Method">The method, as the paper names it.</param>

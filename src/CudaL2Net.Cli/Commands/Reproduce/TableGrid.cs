@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
@@ -9,7 +11,7 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Training;
 
-namespace CudaL2Net.Cli.Commands;
+namespace CudaL2Net.Cli.Commands.Reproduce;
 
 /// <summary>What all cells of a grid have in common.</summary>
 /// <param name="Change">What makes the presets' settings smaller, or else other.</param>
