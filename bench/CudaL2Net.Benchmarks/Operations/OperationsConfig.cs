@@ -7,7 +7,6 @@ using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
-using CudaL2Net.Bench;
 using CudaL2Net.Bench.Measuring;
 using Perfolizer.Horology;
 

@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
-using CudaL2Net.Cli;
 using CudaL2Net.Cli.CommandLine;
-using CudaL2Net.Cli.Commands;
 using CudaL2Net.Cli.Commands.Reproduce;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;

@@ -1,4 +1,3 @@
-using CudaL2Net.Cli;
 using CudaL2Net.Cli.CommandLine;
 
 namespace CudaL2Net.Tests.Cli;

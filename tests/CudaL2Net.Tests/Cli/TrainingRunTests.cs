@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CudaL2Net.Cli;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Training;

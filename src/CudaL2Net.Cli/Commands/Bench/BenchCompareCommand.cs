@@ -1,5 +1,4 @@
 using System.CommandLine;
-using CudaL2Net.Bench;
 using CudaL2Net.Bench.Reports;
 using CudaL2Net.Cli.CommandLine;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using CudaL2Net.Bench;
 using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Bench.Reports;
 using CudaL2Net.Cli.CommandLine;
