@@ -1,10 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Tracing;
-using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Measures;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
-using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Geometry;
