@@ -38,6 +38,9 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
     private readonly int side;
     private readonly int fixedBatch;
     private readonly bool channelLast;
+    private readonly Lock state = new();
+    private int users;
+    private bool disposed;
 
     /// <summary>Loads a network.</summary>
     /// <param name="name">The name in tables and plots.</param>
@@ -104,6 +107,11 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
     /// <inheritdoc/>
     public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side)
     {
+        lock (state)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+        }
+
         byte[] resized = Resize(patches, side);
         int area = this.side * this.side, count = resized.Length / area, batch = fixedBatch > 0 ? fixedBatch : Block;
         var values = new float[count * Dimension];
@@ -126,8 +134,19 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
                 $"{file} gives {values[odd]} in the descriptor of a patch; is the network given the pixels as it was trained with?");
     }
 
-    /// <summary>Disposes of the session.</summary>
-    public void Dispose() => session.Dispose();
+    /// <summary>Ends the use of the network. Does not wait: the session goes when the threads that are in it have left.</summary>
+    public void Dispose()
+    {
+        lock (state)
+        {
+            if (!disposed && users == 0)
+            {
+                session.Dispose();
+            }
+
+            disposed = true;
+        }
+    }
 
     private static byte[] ReadAll(string path)
     {
@@ -209,6 +228,7 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
     private float[] Run(float[] input, int batch)
     {
         int[] shape = channelLast ? [batch, side, side, 1] : [batch, 1, side, side];
+        Enter();
         try
         {
             using IDisposableReadOnlyCollection<DisposableNamedOnnxValue> outputs =
@@ -226,6 +246,30 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
         catch (OnnxRuntimeException error)
         {
             throw Unfit($"ONNX Runtime could not run it on {side} x {side} pixels: {error.Message.Split('\n')[0]}");
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    private void Enter()
+    {
+        lock (state)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            users++;
+        }
+    }
+
+    private void Leave()
+    {
+        lock (state)
+        {
+            if (--users == 0 && disposed)
+            {
+                session.Dispose();
+            }
         }
     }
 }

@@ -55,6 +55,15 @@ public sealed class SharedDeviceTests(string kind)
     }
 
     [Test]
+    public void TwoDevicesDoNotDisturbEachOther()
+    {
+        using Device other = Device.Open(kind, threads: 2);
+        using L2Net here = L2Net.CreateRandom(Architecture.L2Net, 1, device), there = L2Net.CreateRandom(Architecture.L2Net, 1, other);
+        float[] expected = here.Describe(Patches(0), 32);
+        Threads.Run(4, i => AssertSame((i % 2 == 0 ? here : there).Describe(Patches(0), 32), expected));
+    }
+
+    [Test]
     public void ACentreSurroundModelDescribesAsFromOneThread()
     {
         using L2Net network = L2Net.CreateRandom(Architecture.CentreSurround, 1, device);

@@ -92,6 +92,42 @@ public sealed class NetworkDescriberTests
         Assert.That(() => describer.Describe(new byte[100], 10), Throws.ArgumentException);
     }
 
+    [Test]
+    public void ManyThreadsShareANetworkAndItsEndInTheMiddleSaysSo()
+    {
+        using (Device device = Device.Open("cpu"))
+        using (L2Net model = L2Net.CreateRandom(Architecture.L2Net, 5, device))
+        {
+            OnnxExporter.Write(folder["m.onnx"], [.. model.File.Towers.Select(tower => tower.Fold())]);
+        }
+
+        byte[] patches = Patches(3, 32);
+        for (int round = 0; round < 5; round++)
+        {
+            var describer = new OnnxDescriber("onnx", folder["m.onnx"], PatchScaling.Grey, threads: 1);
+            float[] expected = describer.Describe(patches, 32).Values!;
+            Action work = () =>
+            {
+                try
+                {
+                    while (true)
+                    {
+                        Assert.That(describer.Describe(patches, 32).Values, Is.EqualTo(expected));
+                    }
+                }
+                catch (ObjectDisposedException)
+                {
+                }
+            };
+            Action wait = Threads.Start(work, work, work);
+            Thread.Sleep(20);
+            describer.Dispose();
+            wait();
+            describer.Dispose();
+            Assert.That(() => describer.Describe([], 32), Throws.TypeOf<ObjectDisposedException>());
+        }
+    }
+
     // The network hands the pixels on, so that its descriptors show what it was given.
     [TestCase(PatchScaling.Grey, false, 32, 0)]
     [TestCase(PatchScaling.ZeroToOne, true, 32, 0)]
