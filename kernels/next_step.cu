@@ -1,5 +1,5 @@
 // The next step's parameters: step = schedule[cursor], then cursor += 1; from the end of the schedule on the last entry stays.
-// One thread. It stands first in a captured training step, which the host then replays without writing anything to the device.
+// One thread. next_step stands first in a captured training step, which the host then replays without writing anything to the device.
 #include "step.cuh"
 
 extern "C" __global__ __launch_bounds__(32) void next_step(const StepParameters* __restrict__ schedule, int length, int* __restrict__ cursor,
@@ -11,3 +11,7 @@ extern "C" __global__ __launch_bounds__(32) void next_step(const StepParameters*
   *cursor = entry + 1;
 }
 KERNEL(next_step);
+
+// One step more, for loops without a schedule.
+extern "C" __global__ __launch_bounds__(32) void advance_step(StepParameters* __restrict__ step) { step->step += 1; }
+KERNEL(advance_step);

@@ -61,9 +61,8 @@ public sealed class Tape(Device device) : IDisposable
         ThrowIfDisposed();
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
-            // Where no loss reads the output, the gradients behind it stay 0.
             Node node = nodes[i];
-            if (node.Backward != null && node.Output.HasGradient)
+            if (node.Backward != null)
             {
                 node.Output.SumGradients();
                 node.Backward();
@@ -76,6 +75,9 @@ public sealed class Tape(Device device) : IDisposable
             parameter.SumGradients();
         }
     }
+
+    /// <summary>The sum of all losses of the last <see cref="Forward"/>. Waits for it.</summary>
+    public double TotalLoss() => losses.Sum(loss => (double)loss.Value.ToArray()[0]);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -102,6 +104,12 @@ public sealed class Tape(Device device) : IDisposable
     /// place.</param>
     internal Variable Result(ReadOnlySpan<int> shape, bool needsGradient, Tensor<float>? sharedGradient = null) =>
         new(this, Own(Device.Allocate<float>(shape)), needsGradient, sharedGradient);
+
+    /// <summary>A result that lies in memory of its input.</summary>
+    /// <param name="value">That memory.</param>
+    /// <param name="needsGradient">Whether a gradient will be asked of it.</param>
+    /// <param name="sharedGradient">Memory that holds the result's gradient; null where the tape makes it.</param>
+    internal Variable View(Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null) => new(this, value, needsGradient, sharedGradient);
 
     /// <summary>A normalized activation that its readers compute, see <see cref="IFusedKernels"/>.</summary>
     internal Variable Deferred(NormalizedActivation activation, bool needsGradient) => new(this, activation, needsGradient);

@@ -8,6 +8,30 @@ namespace CudaL2Net.Autograd;
 /// </summary>
 public static class TapeLosses
 {
+    /// <summary>Any values as a loss: weight times their mean. What comes before it on the tape makes the values.</summary>
+    /// <param name="tape">The tape.</param>
+    /// <param name="name">Its name in logs, which no other loss of the tape has.</param>
+    /// <param name="x">Any shape.</param>
+    /// <param name="weight">Its factor.</param>
+    /// <exception cref="ArgumentException">Another loss has the name, the weight is not finite, or the variable is of another tape.</exception>
+    public static void Loss(this Tape tape, string name, Variable x, float weight = 1)
+    {
+        Require.On(tape, x);
+        Require.Finite(weight);
+        IKernels kernels = tape.Device.Kernels;
+        Tensor<float> values = x.Value;
+        Tensor<float>? gradient = x.ClaimIfNeeded();
+        float share = (float)(weight / (double)x.Length);
+        tape.RecordLoss(name, loss =>
+        {
+            kernels.Mean(weight, values, loss);
+            if (gradient != null)
+            {
+                kernels.Fill(share, gradient);
+            }
+        });
+    }
+
     /// <summary>L2-Net's E1, the relative-distance loss (equations 4 and 5): row and column softmax of 2 - d over the batch.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="descriptors">[2p][q] unit vectors.</param>

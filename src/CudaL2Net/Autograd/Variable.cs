@@ -9,6 +9,7 @@ public sealed class Variable
     private readonly List<Tensor<float>> extraGradients = [];
     private readonly int[] shape;
     private Tensor<float>? value;
+    private bool read;
 
     internal Variable(Tape tape, Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null)
     {
@@ -51,8 +52,9 @@ public sealed class Variable
     public bool NeedsGradient { get; }
 
     /// <summary>
-    /// The gradient, shaped like the value; null where none is needed or no operation read the variable. Parameters hold it after <see cref="Tape.Backward"/>;
-    /// that of an intermediate value may be overwritten when the gradient of its own input is computed in place.
+    /// The gradient, shaped like the value; null where none is needed, and before the first <see cref="Tape.Backward"/> also where no operation reads the
+    /// variable. Parameters hold it after <see cref="Tape.Backward"/>; that of an intermediate value may be overwritten when the gradient of its own input is
+    /// computed in place.
     /// </summary>
     public Tensor<float>? Gradient { get; private set; }
 
@@ -71,9 +73,6 @@ public sealed class Variable
     /// <summary>The part of the gradient that comes as bf16, from the one reader that takes <see cref="Stored"/> as it is; null where there is none.</summary>
     internal Tensor<ushort>? RoundedGradient { get; private set; }
 
-    /// <summary>Whether an operation gives this variable a gradient.</summary>
-    internal bool HasGradient => Gradient != null || RoundedGradient != null;
-
     /// <summary>Whether a single operation reads this variable's gradient into being.</summary>
     internal bool HasOneReader => extraGradients.Count == 0;
 
@@ -86,6 +85,7 @@ public sealed class Variable
     /// <summary>Memory that one reader of this variable overwrites with its part of the gradient. The tape adds the parts of several readers.</summary>
     internal Tensor<float> ClaimGradient()
     {
+        read = true;
         if (Gradient == null)
         {
             return Gradient = sharedGradient ?? Tape.Own(Tape.Device.Allocate<float>(shape));
@@ -97,11 +97,21 @@ public sealed class Variable
     }
 
     /// <summary>Memory that the one reader of <see cref="Stored"/> overwrites with its part of the gradient.</summary>
-    internal Tensor<ushort> ClaimRoundedGradient() => RoundedGradient = Tape.Own(Tape.Device.Allocate<ushort>(shape));
+    internal Tensor<ushort> ClaimRoundedGradient()
+    {
+        read = true;
+        return RoundedGradient = Tape.Own(Tape.Device.Allocate<ushort>(shape));
+    }
 
-    /// <summary>Adds the parts of all readers, in the order of their recording.</summary>
+    /// <summary>Adds the parts of all readers, in the order of their recording. What nobody reads has a gradient of zeros.</summary>
     internal void SumGradients()
     {
+        if (!read)
+        {
+            Gradient ??= sharedGradient ?? Tape.Own(Tape.Device.Allocate<float>(shape));
+            Gradient.Clear();
+        }
+
         foreach (Tensor<float> part in extraGradients)
         {
             Tape.Device.Kernels.Add(part, Gradient!);

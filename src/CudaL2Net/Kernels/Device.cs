@@ -242,6 +242,35 @@ public abstract unsafe class Device : IDisposable
         }
     }
 
+    /// <summary>Throws unless a tensor holds something.</summary>
+    private protected static void RequireValues(Tensor<float> tensor)
+    {
+        if (tensor.Length == 0)
+        {
+            throw new ArgumentException("a tensor without values has no mean", nameof(tensor));
+        }
+    }
+
+    /// <summary>Rows of a tensor and the number of values in a row.</summary>
+    private protected static (int Rows, int Width) RowShape(Tensor<float> tensor)
+    {
+        int rows = tensor.Shape.IsEmpty ? 1 : tensor.Shape[0];
+        return (rows, rows == 0 ? 0 : tensor.Length / rows);
+    }
+
+    /// <summary>Rows of both factors of inner products and the number of values in a row, once all sizes have been checked.</summary>
+    private protected static (int Rows, int Columns, int Width) InnerProductShape(Tensor<float> x, Tensor<float> y, Tensor<float> products)
+    {
+        ((int rows, int width), (int columns, int length)) = (RowShape(x), RowShape(y));
+        if (width != length)
+        {
+            throw new ArgumentException($"rows of {width} and of {length} values have no inner products", nameof(y));
+        }
+
+        RequireLength(products, rows * columns, nameof(products));
+        return (rows, columns, width);
+    }
+
     /// <summary>Throws unless there are steps to take, one cursor and one place to write to.</summary>
     private protected static void RequireSchedule(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
     {

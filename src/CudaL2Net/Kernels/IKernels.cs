@@ -171,6 +171,59 @@ public interface IKernels
     /// <summary>y += x.</summary>
     void Add(Tensor<float> x, Tensor<float> y);
 
+    /// <summary>Every element of y = value.</summary>
+    void Fill(float value, Tensor<float> y);
+
+    /// <summary>z = a x + b y + c, element by element; z may be neither x nor y.</summary>
+    /// <param name="a">Factor on x.</param>
+    /// <param name="x">Any shape.</param>
+    /// <param name="b">Factor on y.</param>
+    /// <param name="y">Like <paramref name="x"/>; null for 0.</param>
+    /// <param name="c">Added.</param>
+    /// <param name="z">Like <paramref name="x"/>.</param>
+    void Combine(float a, Tensor<float> x, float b, Tensor<float>? y, float c, Tensor<float> z);
+
+    /// <summary>z = x y, element by element; z may be neither x nor y.</summary>
+    void Multiply(Tensor<float> x, Tensor<float> y, Tensor<float> z);
+
+    /// <summary>y = f(x), element by element.</summary>
+    void FunctionForward(ElementFunction function, Tensor<float> x, Tensor<float> y);
+
+    /// <summary>dx = dy f'(x).</summary>
+    void FunctionBackward(ElementFunction function, Tensor<float> x, Tensor<float> y, Tensor<float> dy, Tensor<float> dx);
+
+    /// <summary>sums[i] = sum over k of x[i][k] y[i][k].</summary>
+    /// <param name="x">[n][...].</param>
+    /// <param name="y">Like <paramref name="x"/>; null for 1.</param>
+    /// <param name="sums">[n].</param>
+    void RowDots(Tensor<float> x, Tensor<float>? y, Tensor<float> sums);
+
+    /// <summary>y[i][k] = factors[i] x[i][k].</summary>
+    /// <param name="factors">[n].</param>
+    /// <param name="x">Like <paramref name="y"/>; null for 1.</param>
+    /// <param name="y">[n][...]; may not be x.</param>
+    void ScaleRows(Tensor<float> factors, Tensor<float>? x, Tensor<float> y);
+
+    /// <summary>mean = weight times the mean of all values of x.</summary>
+    /// <param name="weight">The factor.</param>
+    /// <param name="x">Any shape, at least one value.</param>
+    /// <param name="mean">[1].</param>
+    void Mean(float weight, Tensor<float> x, Tensor<float> mean);
+
+    /// <summary>products[i][j] = sum over k of x[i][k] y[j][k].</summary>
+    /// <param name="x">[n][...].</param>
+    /// <param name="y">[m][...], rows as long as those of x.</param>
+    /// <param name="products">[n][m].</param>
+    void InnerProductsForward(Tensor<float> x, Tensor<float> y, Tensor<float> products);
+
+    /// <summary>The gradients of <see cref="InnerProductsForward"/>.</summary>
+    /// <param name="x">As in the forward call.</param>
+    /// <param name="y">As in the forward call.</param>
+    /// <param name="dProducts">[n][m].</param>
+    /// <param name="dx">Like x, or null.</param>
+    /// <param name="dy">Like y, or null.</param>
+    void InnerProductsBackward(Tensor<float> x, Tensor<float> y, Tensor<float> dProducts, Tensor<float>? dx, Tensor<float>? dy);
+
     /// <summary>Copies <paramref name="columns"/> columns from one matrix into another of as many rows.</summary>
     void CopyColumns(Tensor<float> x, int xFirst, Tensor<float> y, int yFirst, int columns);
 
@@ -261,6 +314,10 @@ public interface IKernels
     /// <param name="cursor">[1]: the entry to take, at least 0.</param>
     /// <param name="step">[1], written.</param>
     void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step);
+
+    /// <summary>Adds 1 to <see cref="StepParameters.Step"/>, for loops without a schedule.</summary>
+    /// <param name="step">[1], updated.</param>
+    void AdvanceStep(Tensor<StepParameters> step);
 
     /// <summary>For each row of <paramref name="queries"/> the nearest and second nearest row of <paramref name="targets"/> by Euclidean distance; ties go
     /// to the lower index.</summary>

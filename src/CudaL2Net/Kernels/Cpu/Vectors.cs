@@ -25,6 +25,41 @@ internal static unsafe class Vectors
         return sum;
     }
 
+    /// <summary>The sum of a row.</summary>
+    public static float Sum(float* a, int length)
+    {
+        Vector<float> even = Vector<float>.Zero, odd = Vector<float>.Zero;
+        int i = 0;
+        for (; i <= length - (2 * Vector<float>.Count); i += 2 * Vector<float>.Count)
+        {
+            even += Vector.Load(a + i);
+            odd += Vector.Load(a + i + Vector<float>.Count);
+        }
+
+        float sum = Vector.Sum(even + odd);
+        for (; i < length; i++)
+        {
+            sum += a[i];
+        }
+
+        return sum;
+    }
+
+    /// <summary>y = factor x</summary>
+    public static void Scale(float factor, float* x, float* y, int length)
+    {
+        int i = 0;
+        for (; i <= length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            (factor * Vector.Load(x + i)).Store(y + i);
+        }
+
+        for (; i < length; i++)
+        {
+            y[i] = factor * x[i];
+        }
+    }
+
     /// <summary>|a - b|^2 from the differences, which keeps its digits where a and b are close.</summary>
     public static float SquaredDistance(float* a, float* b, int length)
     {

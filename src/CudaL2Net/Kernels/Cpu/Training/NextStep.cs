@@ -10,4 +10,10 @@ internal sealed unsafe partial class CpuDevice
         *step.Pointer = schedule.Pointer[entry];
         *cursor.Pointer = entry + 1;
     }
+
+    public void AdvanceStep(Tensor<StepParameters> step)
+    {
+        RequireLength(step, 1, nameof(step));
+        step.Pointer->Step++;
+    }
 }

@@ -7,4 +7,10 @@ internal partial class CudaDevice
         RequireSchedule(schedule, cursor, step);
         Launch("next_step", "next_step", 1, 1, 0, schedule, schedule.Length, cursor, step);
     }
+
+    public void AdvanceStep(Tensor<StepParameters> step)
+    {
+        RequireLength(step, 1, nameof(step));
+        Launch("next_step", "advance_step", 1, 1, 0, step);
+    }
 }
