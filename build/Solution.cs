@@ -15,7 +15,7 @@ internal static class Solution
     /// <summary>All projects, and the tool.</summary>
     public static void BuildAll()
     {
-        Build("all", "CudaL2Net.sln", ["src", "tests", "bench"], ["tests", "benchmarks"]);
+        Build("all", "CudaL2Net.sln", ["src", "tests", "bench", "samples"], ["tests", "benchmarks"]);
         Publish(built: true);
     }
 
@@ -23,7 +23,7 @@ internal static class Solution
     public static void BuildTool() => Publish(built: false);
 
     /// <summary>The tests, and the projects that they need.</summary>
-    public static void BuildTests() => Build("tests", Folders.Tests, ["src", "bench", "tests"]);
+    public static void BuildTests() => Build("tests", Folders.Tests, ["src", "bench", "tests", "samples"]);
 
     /// <summary>BenchmarkDotNet's suites, and the projects that they need.</summary>
     public static void BuildBenchmarks() => Build("benchmarks", Path.Combine("bench", "CudaL2Net.Benchmarks"), ["src", "bench"]);
@@ -89,7 +89,7 @@ internal static class Solution
     // Whether the packages of a project (or, of a solution, of all) are there as its file asks for them.
     private static bool Restored(string project)
     {
-        string[] roots = project == Cli ? ["src", Path.Combine("bench", "CudaL2Net.Bench")] : ["src", "tests", "bench"];
+        string[] roots = project == Cli ? ["src", Path.Combine("bench", "CudaL2Net.Bench")] : ["src", "tests", "bench", "samples"];
         string[] files = [.. roots.SelectMany(folder => Directory.EnumerateFiles(Folders.In(folder), "*.csproj", SearchOption.AllDirectories))];
         DateTime asked = files.Concat(Settings.Select(file => Folders.In(file))).Max(File.GetLastWriteTimeUtc);
         return files.All(file => Path.Combine(Path.GetDirectoryName(file)!, "obj", "project.assets.json") is var assets
