@@ -35,17 +35,20 @@ public sealed class CustomOperation
     public IReadOnlyList<Tensor<float>?> InputGradients => gradients;
 
     /// <inheritdoc cref="TapeCustom.Custom"/>
-    internal static Variable Record(Tape tape, IReadOnlyList<Variable> inputs, ReadOnlySpan<int> shape, Action<CustomOperation> forward,
+    internal static Variable Record(Tape tape, IReadOnlyList<Variable> inputs, IReadOnlyList<int> shape, Action<CustomOperation> forward,
         Action<CustomOperation>? backward)
     {
+        ArgumentNullException.ThrowIfNull(tape);
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(forward);
+        tape.ThrowIfDisposed();
         foreach (Variable input in inputs)
         {
             Require.On(tape, input, nameof(inputs));
         }
 
-        Require.Within(shape.Length, 1, int.MaxValue, nameof(shape));
+        ArgumentNullException.ThrowIfNull(shape);
+        Require.Within(shape.Count, 1, int.MaxValue, nameof(shape));
         foreach (int extent in shape)
         {
             Require.Within(extent, 1, int.MaxValue, nameof(shape));
@@ -59,7 +62,7 @@ public sealed class CustomOperation
 
         Tensor<float>[] values = [.. inputs.Select(input => input.Value)];
         Tensor<float>?[] gradients = [.. inputs.Select(input => input.ClaimIfNeeded())];
-        Variable result = tape.Result(shape, needsGradient);
+        Variable result = tape.Result([.. shape], needsGradient);
         var operation = new CustomOperation(tape, values, gradients, result);
         tape.Record(result, () => forward(operation), needsGradient ? () => operation.Backward(backward!) : null);
         return result;

@@ -11,11 +11,11 @@ public static class TapeCustom
     /// </remarks>
     /// <param name="tape">The tape.</param>
     /// <param name="inputs">What it reads.</param>
-    /// <param name="shape">The shape of its result.</param>
+    /// <param name="shape">The shape of its result: at least one dimension, each at least 1.</param>
     /// <param name="forward">Computes <see cref="CustomOperation.Output"/> from <see cref="CustomOperation.Inputs"/>.</param>
     /// <param name="backward">Computes <see cref="CustomOperation.InputGradients"/>; null only where no input needs a gradient.</param>
     /// <returns>The result, [shape].</returns>
-    /// <exception cref="ArgumentException">An input is of another tape, or one needs a gradient and there is no backward pass.</exception>
-    public static Variable Custom(this Tape tape, IReadOnlyList<Variable> inputs, ReadOnlySpan<int> shape, Action<CustomOperation> forward,
+    /// <exception cref="ArgumentException">An input is of another tape, the shape is empty, or one needs a gradient and there is no backward pass.</exception>
+    public static Variable Custom(this Tape tape, IReadOnlyList<Variable> inputs, IReadOnlyList<int> shape, Action<CustomOperation> forward,
         Action<CustomOperation>? backward) => CustomOperation.Record(tape, inputs, shape, forward, backward);
 }

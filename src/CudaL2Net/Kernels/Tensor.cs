@@ -176,7 +176,7 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
             length *= extent;
             if (length > int.MaxValue)
             {
-                throw new ArgumentException($"a tensor of shape [{string.Join(", ", shape.ToArray())}] has more than {int.MaxValue} elements");
+                throw new ArgumentException($"a tensor of shape [{string.Join(", ", shape.ToArray())}] has more than {int.MaxValue} elements", nameof(shape));
             }
         }
 

@@ -71,6 +71,44 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
             int inputs = a.Size(), outputs = a.Size();
             return [a.Variable(a.Size(), inputs), a.Variable(outputs, inputs), a.Optional(outputs)];
         },
+        [nameof(TapeArithmetic.Add)] = a => a.TwoAlike(),
+        [nameof(TapeArithmetic.Subtract)] = a => a.TwoAlike(),
+        [nameof(TapeArithmetic.Multiply)] = a => a.TwoAlike(),
+        [nameof(TapeArithmetic.Affine)] = a => [a.Variable(a.Size(), a.Size()), 0.5f, -2f],
+        [nameof(TapeArithmetic.Exp)] = a => [a.Variable(a.Size(), a.Size())],
+        [nameof(TapeArithmetic.Log)] = a => [a.Variable(a.Size(), a.Size())],
+        [nameof(TapeArithmetic.SquareRoot)] = a => [a.Variable(a.Size(), a.Size())],
+        [nameof(TapeRows.Rows)] = a => [a.Variable(a.Size(), a.Size()), 0, 1],
+        [nameof(TapeRows.FirstSide)] = a => [a.Pairs()],
+        [nameof(TapeRows.SecondSide)] = a => [a.Pairs()],
+        [nameof(TapeRows.RowSums)] = a => [a.Variable(a.Size(), a.Size())],
+        [nameof(TapeRows.RowDots)] = a => a.TwoAlike(),
+        [nameof(TapeRows.InnerProducts)] = a =>
+        {
+            int width = a.Size();
+            return [a.Variable(a.Size(), width), a.Variable(a.Size(), width)];
+        },
+        [nameof(TapeRows.ScaleRows)] = a =>
+        {
+            int rows = a.Size();
+            return [a.Variable(rows), a.Variable(rows, a.Size())];
+        },
+        [nameof(TapeCustom.Custom)] = a =>
+        {
+            int rows = a.Size(), width = a.Size();
+            void Forward(CustomOperation o) => Copy(o.Inputs.Count > 0 ? o.Inputs[0] : null, o.Output);
+            void Backward(CustomOperation o) => Copy(o.OutputGradient, o.InputGradients[0]);
+            static void Copy(Tensor<float>? from, Tensor<float>? to)
+            {
+                if (from != null && to?.Length == from.Length)
+                {
+                    to.CopyFrom(from);
+                }
+            }
+
+            return [new[] { a.Variable(rows, width) }, new[] { rows, width }, (Action<CustomOperation>)Forward, (Action<CustomOperation>)Backward];
+        },
+        [nameof(TapeLosses.Loss)] = a => ["mean", a.Variable(a.Size(), a.Size()), 0.5f],
         [nameof(TapeLosses.DistanceSoftmax)] = a => [a.Pairs(), 0.5f],
         [nameof(TapeLosses.Correlation)] = a => [a.Pairs(), new CorrelationOptions(a.Chance(), a.Chance()), 0.5f],
         [nameof(TapeLosses.IntermediateSoftmax)] = a => [a.Pairs(), 0.1f, "E3", 0.5f],
@@ -102,6 +140,9 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
             _ when type == typeof(float) => Choose(float.NaN, float.PositiveInfinity, float.NegativeInfinity, -1, 0, 1, 1e30f, -1e30f, float.Epsilon),
             _ when type == typeof(ulong) => (ulong)random.NextInt64(),
             _ when type == typeof(bool) => Chance(),
+            _ when type == typeof(IReadOnlyList<Variable>) => Choose<Variable?[]?>(null, [], [OddVariable()]),
+            _ when type == typeof(IReadOnlyList<int>) => Choose<int[]?>(null, [], [0], [-1], [2, int.MinValue], [int.MaxValue, int.MaxValue]),
+            _ when type == typeof(Action<CustomOperation>) => null,
             _ when type == typeof(string) => Choose(null, "", " ", "E1"),
             { IsEnum: true } => Enum.ToObject(type, Choose(-1, 0, 1, 2, 3, 99)),
             { IsValueType: true } => OddOptions(type, right),
@@ -150,6 +191,12 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
     private Variable Variable(params ReadOnlySpan<int> shape) => Chance() ? tape.Parameter(Tensor(shape)) : tape.Input(Tensor(shape));
 
     private Variable? Optional(int length) => Chance() ? Variable(length) : null;
+
+    private object?[] TwoAlike()
+    {
+        int[] shape = [Size(), Size()];
+        return [Variable(shape), Variable(shape)];
+    }
 
     private Variable Pairs() => Variable(2 * Size(), Size());
 
