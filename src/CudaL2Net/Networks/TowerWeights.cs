@@ -58,7 +58,7 @@ public sealed record TowerWeights(PatchNormalization Normalization, float[]? Mea
 
     /// <summary>The tower for inference: batch normalization with the running statistics folded into filters and biases. The limits of a layer's outputs are eight
     /// standard deviations of them above their mean, which batch normalization makes its shift.</summary>
-    public FoldedNetwork Fold()
+    internal FoldedNetwork Fold()
     {
         const double Deviations = 8, LeastLimit = 1e-6;
         var folded = new FoldedLayer[Layers.Count];

@@ -23,7 +23,7 @@ public static class OnnxExporter
     /// <param name="metadata">Text stored with the model, or null.</param>
     /// <exception cref="ArgumentException">There are neither one nor two towers, or one does not end in a 1 x 1 map.</exception>
     /// <exception cref="IOException">The file cannot be written; an older file is untouched.</exception>
-    public static void Write(string path, IReadOnlyList<FoldedNetwork> towers, IReadOnlyDictionary<string, string>? metadata = null)
+    internal static void Write(string path, IReadOnlyList<FoldedNetwork> towers, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ModelProto model = Build(towers, metadata);
         AtomicFile.Write(path, model.WriteTo);
