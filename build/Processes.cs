@@ -71,11 +71,13 @@ internal static class Processes
         }
     }
 
-    /// <summary>Runs a program; the build fails, with this message, if it does.</summary>
+    /// <summary>Runs a program. If it fails, what it said is shown, and the build fails with this message.</summary>
     public static void Must(string program, string[] arguments, string failure)
     {
-        if (Run(program, arguments) != 0)
+        var said = new List<string>();
+        if (Run(program, arguments, onLine: said.Add, echo: false) != 0)
         {
+            said.ForEach(Console.Error.WriteLine);
             throw new BuildFailed(failure);
         }
     }

@@ -66,7 +66,6 @@ public sealed class CudaTrainingTests
 
     /// <summary>Activations rounded to 8 bits turn the direction of a step a little, and its length hardly.</summary>
     [TestCase(KernelSet.Own, "hardnet-200k")]
-    [TestCase(KernelSet.Vendor, "hardnet-200k")]
     [TestCase(KernelSet.Vendor, "l2net")]
     public void StepsInBf16GoWhereThoseOfTheCpuGo(KernelSet kernels, string preset)
     {
