@@ -7,7 +7,7 @@ internal static class Lint
     public static int Check()
     {
         Processes.Must(
-            "dotnet", ["build", "CudaL2Net.sln", "-c", "Release", "-v", "quiet", "--nologo", "-p:Lint=true"],
+            "dotnet", ["build", "CudaL2Net.sln", "-c", "Release", "-v", "quiet", "--nologo", "-clp:ErrorsOnly", "-p:Lint=true"],
             "lint: the analyzers found something");
         Console.WriteLine("lint: no warnings");
         return Format();

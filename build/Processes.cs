@@ -71,13 +71,11 @@ internal static class Processes
         }
     }
 
-    /// <summary>Runs a program. If it fails, what it said is shown, and the build fails with this message.</summary>
+    /// <summary>Runs a program; the build fails, with this message, if it does.</summary>
     public static void Must(string program, string[] arguments, string failure)
     {
-        var said = new List<string>();
-        if (Run(program, arguments, onLine: said.Add, echo: false) != 0)
+        if (Run(program, arguments) != 0)
         {
-            said.ForEach(Console.Error.WriteLine);
             throw new BuildFailed(failure);
         }
     }

@@ -6,7 +6,7 @@ namespace CudaL2Net.Build;
 /// </summary>
 internal static class Solution
 {
-    private static readonly string[] Options = ["-c", "Release", "-v", "quiet", "--nologo"];
+    private static readonly string[] Options = ["-c", "Release", "-v", "quiet", "--nologo", "-clp:ErrorsOnly"];
     private static readonly string Cli = Path.Combine("src", "CudaL2Net.Cli"), Stamps = Folders.In("artifacts", "stamps");
 
     // What every project depends on: settings, versions, and the PTX that the library embeds.

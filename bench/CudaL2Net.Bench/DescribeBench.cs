@@ -65,7 +65,7 @@ internal static class DescribeBench
         string path = Path.Combine(Path.GetTempPath(), $"cudal2net-bench-{Environment.ProcessId}.onnx");
         try
         {
-            OnnxExporter.Write(path, [.. model.File.Towers.Select(tower => tower.Fold())]);
+            OnnxExporter.Write(path, model.File);
             using var peer = new OnnxRuntimePeer(path, device.Threads, pixels, model.Dimension);
             peer.ChooseBatch();
             var descriptors = new float[peer.Descriptors.Length];
@@ -94,7 +94,7 @@ internal static class DescribeBench
         yield return Checked(Row(device, "describe", "from host memory", pixels, seconds), descriptors, expected);
 
         using var set = new TensorSet(device);
-        using INetworkPlan plan = device.Kernels.Plan(model.File.Towers[0].Fold());
+        using INetworkPlan plan = device.Kernels.Plan(L2NetLayers.Folded(model.File));
         Tensor<byte> patches = set.Of<byte>(pixels, count, PatchSet.Area);
         Tensor<float> resident = set.Empty<float>(count, model.Dimension);
         Action run = () =>

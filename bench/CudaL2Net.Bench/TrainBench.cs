@@ -145,9 +145,8 @@ internal static class TrainBench
     {
         PatchSet patches = TensorSet.Patches(2 * options.Batch);
         int[] rows = [.. Enumerable.Range(0, patches.Count).Select(row => row < options.Batch ? 2 * row : (2 * (row - options.Batch)) + 1)];
-        var settings = new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[TowerLayer.All.Count]);
-        var weights = TowerWeights.Initialize(settings, options.Seed);
-        var step = new TrainingStep(device, options, options.Loss.Create(), patches, weights, null, 1);
+        var weights = NetworkWeights.Initialize(options.Network, options.Seed);
+        var step = new TrainingStep(device, options, options.Loss.Create(), patches, ShapedNetwork.Of(options.Network), weights, 1);
         step.LoadEpoch(rows, [new StepParameters { Step = 1, LearningRate = 1e-3f }], 0);
         return step;
     }

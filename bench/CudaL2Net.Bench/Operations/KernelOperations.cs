@@ -295,7 +295,7 @@ internal static class KernelOperations
 
     private static IEnumerable<KernelOperation> Optimizers()
     {
-        int parameters = TowerLayer.All.Sum(layer => layer.FilterLength);
+        int parameters = L2NetLayers.Of(1).Sum(layer => layer.OutChannels * layer.KernelHeight * layer.KernelWidth * layer.InChannels);
         string shape = $"{parameters} weights";
         yield return new KernelOperation(
             "sgd",
@@ -394,10 +394,5 @@ internal static class KernelOperations
         CheckedPatches = 32,
     };
 
-    private static FoldedNetwork LoadNetwork()
-    {
-        using var device = new CpuDevice(1);
-        using L2Net model = L2Net.LoadDefault(device);
-        return model.File.Towers[0].Fold();
-    }
+    private static FoldedNetwork LoadNetwork() => L2NetLayers.Folded(L2Net.ReadDefault());
 }

@@ -3,26 +3,22 @@ using CudaL2Net.Networks;
 
 namespace CudaL2Net.Bench.Operations;
 
-/// <summary>The network's convolutions.</summary>
+/// <summary>L2-Net's convolutions, from its description.</summary>
 internal static class L2NetLayers
 {
     /// <summary>Multiply-adds of one patch's forward pass.</summary>
     public static long MultiplyAdds { get; } = Of(1).Sum(layer => layer.MultiplyAdds);
 
-    /// <summary>The seven convolutions of a batch.</summary>
-    public static Conv2dGeometry[] Of(int patches)
-    {
-        var layers = new Conv2dGeometry[TowerLayer.All.Count];
-        int side = FoldedNetwork.InputSide;
-        for (int i = 0; i < layers.Length; i++)
-        {
-            (int kernel, int inChannels, int outChannels, int stride, int padding) = TowerLayer.All[i];
-            layers[i] = new Conv2dGeometry(patches, side, side, inChannels, outChannels, kernel, kernel, stride, padding);
-            side = layers[i].OutHeight;
-        }
+    /// <summary>The convolutions of a batch.</summary>
+    public static Conv2dGeometry[] Of(int patches) =>
+    [
+        .. ShapedNetwork.Of(NetworkFile.Find("hardnet")).Towers[0].Layers
+            .Where(layer => layer.Layer is Convolution).Select(layer => ((Convolution)layer.Layer).Geometry(layer.Input, patches)),
+    ];
 
-        return layers;
-    }
+    /// <summary>A model of one tower as the devices' plans take it.</summary>
+    public static FoldedNetwork Folded(ModelFile model) => TowerRunner.Convolutions(ShapedNetwork.Of(model.Network), model.Weights, 0)
+        ?? throw new ArgumentException($"the network {model.Network.Name} is no plain chain of convolutions");
 
     /// <summary>What reports call a layer: its number, from 1, and its sizes.</summary>
     public static string Name(int layer)

@@ -30,12 +30,11 @@ public class ConvolutionSuite : OperationSuite
     protected override void Allocate()
     {
         geometry = L2NetLayers.Of(Batch)[Layer - 1];
-        TowerLayer layer = TowerLayer.All[Layer - 1];
-        x = Inputs.Gaussian(Batch, geometry.Height, geometry.Width, layer.InChannels);
+        x = Inputs.Gaussian(Batch, geometry.Height, geometry.Width, geometry.InChannels);
         dx = Inputs.Empty<float>(x.Shape);
-        filters = Inputs.Gaussian(layer.OutChannels, layer.Kernel, layer.Kernel, layer.InChannels);
+        filters = Inputs.Gaussian(geometry.OutChannels, geometry.KernelHeight, geometry.KernelWidth, geometry.InChannels);
         dFilters = Inputs.Empty<float>(filters.Shape);
-        y = Inputs.Empty<float>(Batch, geometry.OutHeight, geometry.OutWidth, layer.OutChannels);
+        y = Inputs.Empty<float>(Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels);
         dy = Inputs.Gaussian(y.Shape);
     }
 }

@@ -132,4 +132,21 @@ internal static class CommonOptions
         return files.FirstOrDefault(File.Exists) ?? throw new FileNotFoundException(
             $"{path} is a folder without a model.safetensors; name a model file, or the --out folder of a training");
     }
+
+    /// <summary>A network by its name in the library, or from a JSON file.</summary>
+    /// <exception cref="UsageException">There is neither.</exception>
+    /// <exception cref="InvalidDataException">The file holds no network, or one whose layers do not fit.</exception>
+    public static Network FindNetwork(string name)
+    {
+        if (NetworkFile.Names.Contains(name))
+        {
+            return NetworkFile.Find(name);
+        }
+
+        return File.Exists(name)
+            ? NetworkFile.Read(name)
+            : throw new UsageException(
+                $"--network {name}: there is no network of that name in the box and no such file{Suggestion.For(name, NetworkFile.Names)}",
+                $"the networks are {string.Join(", ", NetworkFile.Names)}; or name a JSON file");
+    }
 }

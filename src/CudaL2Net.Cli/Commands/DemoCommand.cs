@@ -103,7 +103,7 @@ internal static class DemoCommand
         }
 
         string modelPath = Path.Combine(folder, "model.safetensors");
-        using L2Net model = L2Net.Load(modelPath, device), untrained = L2Net.CreateRandom(Architecture.L2Net, options.Seed, device);
+        using L2Net model = L2Net.Load(modelPath, device), untrained = L2Net.CreateRandom(NetworkFile.Find("hardnet"), options.Seed, device);
         IKeypointDescriber[] methods =
         [
             new SiftDescriber(device.Threads),

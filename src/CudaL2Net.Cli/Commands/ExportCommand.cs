@@ -47,7 +47,7 @@ internal static class ExportCommand
         using L2Net model = CommonOptions.LoadModel(line, device);
         if (format == "onnx")
         {
-            OnnxExporter.Write(output, [.. model.File.Towers.Select(tower => tower.Fold())], model.Metadata);
+            OnnxExporter.Write(output, model.File, model.Metadata);
         }
         else
         {

@@ -12,12 +12,26 @@ using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;
 
-/// <summary><c>cudal2net info</c>: what there is on this machine, and what is missing.</summary>
+/// <summary><c>cudal2net info</c>: what there is on this machine, and what is missing; or what a network or a model is.</summary>
 internal static class InfoCommand
 {
+    private static readonly Option<string?> Network = new("--network")
+    {
+        Description = "Show a network instead: its layers with shapes, parameters and multiply-adds. A name of the library, or a JSON file.",
+        HelpName = "NAME|FILE.json",
+    };
+
+    private static readonly Option<string?> Model = new("--model") { Description = "Show a model instead: its network and what its file says of it.", HelpName = "MODEL" };
+
+    private static readonly Option<bool> Networks = new("--networks") { Description = "List the networks of the library." };
+
+    private sealed record ListedNetwork(string Name, string About);
+
+    private sealed record ModelSummary(NetworkTable.Summary Network, double PatchScale, IReadOnlyDictionary<string, string> Metadata);
+
     private sealed record Processor(string Name, string Description);
 
-    private sealed record BuiltInModel(string Architecture, int Dimension, IReadOnlyDictionary<string, string> Metadata);
+    private sealed record BuiltInModel(string Network, int Dimension, IReadOnlyDictionary<string, string> Metadata);
 
     private sealed record Library(string Name, string Purpose, bool Loads, string? HowToGetIt);
 
@@ -41,14 +55,71 @@ internal static class InfoCommand
     {
         var command = new ExampleCommand(
             "info",
-            "Show version, devices, instruction sets, the model that comes with the tool, and what is missing and how to get it.",
+            "Show version, devices, instruction sets, the model that comes with the tool, and what is missing and how to get it; or a network or model.",
             "cudal2net info",
-            "cudal2net info --json");
-        command.SetAction(_ => Run(terminal));
+            "cudal2net info --networks",
+            "cudal2net info --network tfeat",
+            "cudal2net info --network my/network.json",
+            "cudal2net info --model runs/first --json")
+        {
+            Network, Model, Networks,
+        };
+        command.SetAction(line => Run(line, terminal));
         return command;
     }
 
-    private static int Run(Terminal terminal)
+    private static int Run(ParseResult line, Terminal terminal)
+    {
+        string? network = line.GetValue(Network), path = line.GetValue(Model);
+        if ((network is null ? 0 : 1) + (path is null ? 0 : 1) + (line.GetValue(Networks) ? 1 : 0) > 1)
+        {
+            throw new UsageException("--network, --model and --networks ask for different things: give one of them");
+        }
+
+        if (line.GetValue(Networks))
+        {
+            ListedNetwork[] list = [.. NetworkFile.Names.Select(name => new ListedNetwork(name, NetworkFile.Find(name).About))];
+            terminal.Result(list, console =>
+            {
+                Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("name", column => column.NoWrap()).AddColumn("about");
+                Array.ForEach(list, entry => table.AddRow(Markup.Escape(entry.Name), Markup.Escape(entry.About)));
+                console.Write(table);
+            });
+            return 0;
+        }
+
+        if (network is not null)
+        {
+            NetworkTable.Summary summary = NetworkTable.Of(CommonOptions.FindNetwork(network));
+            terminal.Result(summary, console => NetworkTable.Write(summary, console));
+            return 0;
+        }
+
+        if (path is not null)
+        {
+            ModelFile file = ModelFile.Read(CommonOptions.ModelPath(path));
+            var summary = new ModelSummary(NetworkTable.Of(file.Network), file.PatchScale, file.Metadata);
+            terminal.Result(summary, console => Write(summary, console));
+            return 0;
+        }
+
+        return ShowMachine(terminal);
+    }
+
+    private static void Write(ModelSummary summary, IAnsiConsole console)
+    {
+        NetworkTable.Write(summary.Network, console);
+        Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("name", column => column.NoWrap()).AddColumn("value");
+        table.AddRow("patch width", $"{summary.PatchScale} keypoint diameters");
+        foreach ((string key, string value) in summary.Metadata.Where(pair => pair.Key != "network").OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            table.AddRow(Markup.Escape(key), Markup.Escape(value));
+        }
+
+        console.Write(table);
+    }
+
+    private static int ShowMachine(Terminal terminal)
     {
         using Device device = Device.Open("cpu");
         (List<Processor> gpus, string? without) = Gpus();
@@ -62,7 +133,7 @@ internal static class InfoCommand
             [new Processor(device.Name, device.Description), .. gpus],
             without,
             Device.CudaTargets,
-            new BuiltInModel(model.Architecture.ToString(), model.Dimension, model.Metadata),
+            new BuiltInModel(model.Network.Name, model.Dimension, model.Metadata),
             NativeLibraries(),
             [Find("cuBLAS", CudaBlas.GetVersion), Find("cuDNN", CudaDnn.GetVersion)]);
         terminal.Result(information, console => Write(information, console));
@@ -161,7 +232,7 @@ internal static class InfoCommand
                 + $"run them{(information.CudaTargets.Contains("sm_90a") ? " (for sm_90a 12.0)" : string.Empty)}; "
                 + "--precision float32, tf32 or bf16, to describe also int8"
             : "none in this build: ./build.sh setup installs a compiler for them");
-        Row("model", $"{information.Model.Architecture}, {information.Model.Dimension} dimensions");
+        Row("model", $"{information.Model.Network}, {information.Model.Dimension} dimensions");
         foreach ((string key, string value) in information.Model.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             Row($"  {key}", value);

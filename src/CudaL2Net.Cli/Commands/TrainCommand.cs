@@ -31,6 +31,12 @@ internal static class TrainCommand
         HelpName = "NAME",
     };
 
+    private static readonly Option<string?> Network = new("--network")
+    {
+        Description = "The network to train, instead of the preset's: a name of the library (cudal2net info --networks lists them), or a JSON file.",
+        HelpName = "NAME|FILE.json",
+    };
+
     private static readonly Option<double?> Minutes = new("--minutes") { Description = "Train for about this long.", HelpName = "M" };
 
     private static readonly Option<int?> Steps = new("--steps") { Description = "Train for this many batches.", HelpName = "N" };
@@ -105,11 +111,12 @@ internal static class TrainCommand
             "cudal2net train --data synthetic --preset quick --minutes 10 --out runs/first",
             "cudal2net train --data images:my/photos --preset hardnet-200k --minutes 60 --out runs/photos",
             "cudal2net train --data brown:phototour/liberty --preset ral-200k+ --out runs/liberty",
+            "cudal2net train --data synthetic --network tfeat --steps 500 --out runs/tfeat",
             "cudal2net train --data images:my/photos --preset l2net --set loss.intermediateLayers=[7] --out runs/ablation",
             "cudal2net train --data synthetic --device cuda --precision tf32 --kernels vendor --out runs/cudnn",
             "cudal2net train --out runs/photos --resume")
         {
-            Data, Preset, Minutes, Steps, Epochs, Pairs, Batch, LearningRate, Seed, Set, Points, Validation, Init, Out, Resume, CheckpointSeconds,
+            Data, Preset, Network, Minutes, Steps, Epochs, Pairs, Batch, LearningRate, Seed, Set, Points, Validation, Init, Out, Resume, CheckpointSeconds,
             CommonOptions.Device, CommonOptions.Precision, Kernels, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -189,16 +196,18 @@ internal static class TrainCommand
     private static void RequireInitialTower(TrainingRun run, ModelFile? initial, string? name, string folder)
     {
         bool resumed = File.Exists(Path.Combine(folder, "checkpoint.safetensors"));
-        if (initial is null && run.Options.Architecture == Architecture.CentreSurround && !resumed)
+        if (initial is null && run.Options.Network.Towers.Any(tower => !tower.Trained) && !resumed)
         {
             throw new UsageException(
-                $"--preset {run.Options.Preset} starts from a trained L2-Net: name its model",
+                $"the network {run.Options.Network.Name} has a frozen tower and starts from a trained model, as a trained L2-Net: name it",
                 "--init runs/l2net, the --out folder of a training with --preset l2net");
         }
 
-        if (initial is { Architecture: not Architecture.L2Net })
+        if (initial is not null && initial.Network.Towers.Count > run.Options.Network.Towers.Count)
         {
-            throw new UsageException($"--init {name}: the model is a centre-surround network; a training starts from an L2-Net of one tower");
+            throw new UsageException(
+                $"--init {name}: the model has {initial.Network.Towers.Count} towers ({initial.Network.Name}); the training of {run.Options.Network.Name} starts from a "
+                    + "model of one tower");
         }
     }
 
@@ -273,6 +282,15 @@ internal static class TrainCommand
     private static TrainingRun Change(TrainingRun run, ParseResult line)
     {
         TrainingOptions options = run.Options;
+        if (line.GetValue(Network) is { } network)
+        {
+            options = options with { Network = CommonOptions.FindNetwork(network) };
+            if (options.Network.ScoresPairs && options.Loss.Family != LossFamily.PairScore)
+            {
+                options = options with { Loss = new LossOptions { Family = LossFamily.PairScore } };
+            }
+        }
+
         options = line.GetValue(Epochs) is { } epochs ? options with { Epochs = epochs, Steps = null } : options;
         options = line.GetValue(Pairs) is { } pairs ? options with { PairsPerEpoch = pairs, Steps = null } : options;
         options = line.GetValue(Steps) is { } steps ? options with { Steps = steps } : options;

@@ -150,7 +150,7 @@ internal sealed class Methods : IDisposable
     private L2Net Model(string? file) => Cached(
         file ?? string.Empty, () => file is null ? CommonOptions.LoadModel(line, device) : L2Net.Load(CommonOptions.ModelPath(file), device));
 
-    private L2Net Untrained() => Cached("untrained:", () => L2Net.CreateRandom(Model(null).Architecture, 1, device));
+    private L2Net Untrained() => Cached("untrained:", () => L2Net.CreateRandom(Model(null).Network, 1, device));
 
     private L2Net Cached(string key, Func<L2Net> load)
     {

@@ -28,7 +28,7 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
     /// <param name="validationPoints">Points of the validation set.</param>
     public static TrainingData Load(TrainingRun run, int threads, Terminal terminal, CancellationToken stop, int validationPoints = 2000)
     {
-        PatchParts parts = run.Options.Architecture == Architecture.CentreSurround ? PatchParts.Centres : PatchParts.None;
+        PatchParts parts = run.Options.Network.Parts;
         SourceResult training = Open("training", run.Data, run.Points, TrainingSeed, run.Patches with { Parts = parts }, threads, terminal, stop);
 
         // Made with the usual settings, so that FPR95 can be compared between trainings.

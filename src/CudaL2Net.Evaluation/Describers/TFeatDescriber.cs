@@ -50,6 +50,7 @@ public sealed class TFeatDescriber : IPatchDescriber, IDisposable
     private static ModelProto Build(string path, IReadOnlyDictionary<string, TorchTensor> tensors)
     {
         var graph = new OnnxGraph();
+        graph.Input("patches", 1, Side, Side);
         string x = graph.Add("InstanceNormalization", "normalized", [
             "patches", graph.Initializer<float>("one", [1], 1), graph.Initializer<float>("zero", [0], 1)]);
         x = graph.Add("Conv", "conv1", [x, Weight("features.1.weight", 32, 1, 7, 7), Weight("features.1.bias", 32)], ("kernel_shape", (long[])[7, 7]));
@@ -59,7 +60,7 @@ public sealed class TFeatDescriber : IPatchDescriber, IDisposable
         x = graph.Add("Flatten", "flat", [graph.Add("Tanh", "tanh2", [x])], ("axis", 1));
         x = graph.Add("Gemm", "linear", [x, Weight("descr.0.weight", 128, 4096), Weight("descr.0.bias", 128)], ("transB", 1));
         graph.Add("Tanh", "descriptors", [x]);
-        return graph.ToModel("TFeat", Side, 128);
+        return graph.ToModel("TFeat", "descriptors", 128);
 
         string Weight(string name, params ReadOnlySpan<int> shape)
         {

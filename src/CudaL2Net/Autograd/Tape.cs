@@ -120,14 +120,14 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>Records that a normalized activation is written out after all; it must have been recorded before.</summary>
     internal Tensor<float> Materialize(NormalizedActivation activation)
     {
-        IFusedKernels kernels = Device.FusedKernels!;
+        var kernels = (IFusedKernels)Device.Kernels;
         return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
     }
 
     /// <inheritdoc cref="Materialize(NormalizedActivation)"/>
     internal Tensor<float> Materialize(Bfloat16Activation activation)
     {
-        IImageKernels kernels = Device.ImageKernels!;
+        var kernels = (IImageKernels)Device.Kernels;
         return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
     }
 

@@ -6,7 +6,7 @@ namespace CudaL2Net.Kernels;
 /// host or depends on host memory, so that a recorded sequence can be replayed; what changes from step to step comes in <see cref="StepParameters"/>.
 /// The same inputs give the same bits on the same device.
 /// </summary>
-internal interface IKernels
+public interface IKernels
 {
     /// <summary>Gathers byte patches, turns them by one of the 8 symmetries of the square (the same for both patches of a pair) and normalizes them.</summary>
     /// <param name="patches">All patches, [count][s][s] with s = 32 or 64.</param>
@@ -15,7 +15,7 @@ internal interface IKernels
     /// <param name="options">Normalization, augmentation and seed.</param>
     /// <param name="meanImage">[s][s], subtracted first by <see cref="PatchNormalization.L2Net"/> and <see cref="PatchNormalization.Fixed"/>; null means
     /// zero.</param>
-    /// <param name="output">[2p][s][s][1]. A row is NaN if the offset points outside the indices, or the index outside the patches.</param>
+    /// <param name="output">[2p][s][s][1].</param>
     void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output);
 
@@ -26,6 +26,10 @@ internal interface IKernels
     /// <param name="bias">[out] or null.</param>
     /// <param name="y">[n][oh][ow][out].</param>
     void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y);
+
+    /// <summary>A layer for inference: <see cref="Conv2dForward"/>, then ReLU where it is wanted. An image's numbers do not depend on the others in its batch,
+    /// nor on how many they are.</summary>
+    void FoldedConvolution(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, bool relu, Tensor<float> y);
 
     /// <summary>The gradient of <see cref="Conv2dForward"/> with respect to its input.</summary>
     void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx);
@@ -339,7 +343,7 @@ internal interface IKernels
 }
 
 /// <summary>A network laid out for one device: weights packed, scratch memory held.</summary>
-internal interface INetworkPlan : IDisposable
+public interface INetworkPlan : IDisposable
 {
     /// <summary>Normalizes and describes byte patches.</summary>
     /// <param name="patches">n x 32 x 32 bytes in host memory.</param>

@@ -4,7 +4,9 @@ using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Networks;
 
-/// <summary>A descriptor network ready to use: grey patches in, unit vectors or bit strings out.</summary>
+/// <summary>
+/// A network ready to use: grey patches in, descriptors or bit strings out; or, for networks that score pairs, patches of both sides in and scores out.
+/// </summary>
 /// <remarks>
 /// Many threads may describe with one network, and with several networks of one device, at once; each gets what it would get alone. They take turns, block by
 /// block on the CPU and call by call on a GPU, for one block already uses the whole device. Disposing does not wait: a description in another thread then ends
@@ -14,39 +16,43 @@ public sealed class L2Net : IDisposable
 {
     private const string DefaultModel = "CudaL2Net.Networks.Pretrained.l2net-synthetic.safetensors";
 
-    private readonly INetworkPlan[] plans;
+    private readonly ShapedNetwork network;
+    private readonly TowerRunner[] towers;
+    private readonly TapePlan? pairs;
     private volatile bool disposed;
 
-    private delegate void TowerCall<T>(INetworkPlan plan, ReadOnlySpan<byte> patches, Span<T> output, int stride);
-
     /// <summary>Lays a model out on a device.</summary>
+    /// <exception cref="ArgumentException">The network's layers do not fit.</exception>
     public L2Net(ModelFile file, Device device)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(device);
         File = file;
-        plans = [.. file.Towers.Select(tower => device.Kernels.Plan(tower.Fold()))];
+        network = ShapedNetwork.Of(file.Network);
+        pairs = file.Network.ScoresPairs ? new TapePlan(device, network, file.Weights) : null;
+        towers = pairs != null ? [] : [.. network.Towers.Select((_, t) => new TowerRunner(device, network, file.Weights, t))];
     }
 
-    /// <summary>The weights and metadata.</summary>
+    /// <summary>The network, its weights and metadata.</summary>
     public ModelFile File { get; }
 
     /// <summary>The network.</summary>
-    public Architecture Architecture => File.Architecture;
+    public Network Network => File.Network;
 
-    /// <summary>Values of a descriptor: 128, or 256 for centre-surround.</summary>
-    public int Dimension => plans.Length * TowerDimension;
+    /// <summary>Whether the network scores pairs (<see cref="Score"/>) and describes no single patch.</summary>
+    public bool ScoresPairs => pairs != null;
 
-    /// <summary>The side of patches that are best cut for this network: 32, or 64 for centre-surround.</summary>
-    public int PatchSide => Architecture == Architecture.L2Net ? 32 : 64;
+    /// <summary>Values of a descriptor; 0 where the network scores pairs.</summary>
+    public int Dimension => ScoresPairs ? 0 : network.Dimension;
+
+    /// <summary>The side of patches that are best cut for this network: 32 or 64.</summary>
+    public int PatchSide => Network.Input.Side;
 
     /// <summary>The patch's side in a picture, in diameters of the keypoint it is cut at.</summary>
     public double PatchScale => File.PatchScale;
 
     /// <summary>What the model file says about itself: preset, training data, steps.</summary>
     public IReadOnlyDictionary<string, string> Metadata => File.Metadata;
-
-    private static int TowerDimension => TowerLayer.All[^1].OutChannels;
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A safetensors file written by this library.</param>
@@ -56,69 +62,69 @@ public sealed class L2Net : IDisposable
     public static L2Net Load(string path, Device device) => new(ModelFile.Read(path), device);
 
     /// <summary>The model in the box; its metadata says what it was trained on.</summary>
-    public static L2Net LoadDefault(Device device)
+    public static L2Net LoadDefault(Device device) => new(ReadDefault(), device);
+
+    /// <summary>The file of the model in the box.</summary>
+    public static ModelFile ReadDefault()
     {
         using Stream stream = typeof(L2Net).Assembly.GetManifestResourceStream(DefaultModel)
             ?? throw new InvalidOperationException("the library was built without its model");
-        return new L2Net(ModelFile.Read(stream, "the model in the box"), device);
+        return ModelFile.Read(stream, "the model in the box");
     }
 
     /// <summary>An untrained network, for comparison.</summary>
-    /// <param name="architecture">The network.</param>
+    /// <param name="network">The network.</param>
     /// <param name="seed">Seed of the weights.</param>
     /// <param name="device">Where it will run.</param>
-    public static L2Net CreateRandom(Architecture architecture, ulong seed, Device device)
-    {
-        TowerWeights[] towers = [.. Enumerable.Range(0, architecture == Architecture.L2Net ? 1 : 2).Select(t => TowerWeights.Initialize(TowerSettings.Default,
-            seed, t))];
-        return new L2Net(new ModelFile(architecture, towers, 10, new Dictionary<string, string> { ["preset"] = "untrained" }), device);
-    }
+    public static L2Net CreateRandom(Network network, ulong seed, Device device) => new(ModelFile.Untrained(network, seed), device);
 
     /// <summary>Describes patches.</summary>
     /// <param name="patches">n x side x side grey values, row by row.</param>
-    /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
-    /// <returns>[n][<see cref="Dimension"/>]. Unit vectors; for centre-surround two unit vectors after one another.</returns>
+    /// <param name="side">32, 64 or 65; for networks whose input has side 64, 64 or 65.</param>
+    /// <returns>[n][<see cref="Dimension"/>]: the towers' outputs, one behind the other.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The network scores pairs.</exception>
     public float[] Describe(ReadOnlySpan<byte> patches, int side)
     {
-        var descriptors = new float[Count(patches, side) * Dimension];
+        var descriptors = new float[checked(Count(patches, side) * Dimension)];
         Describe(patches, side, descriptors);
         return descriptors;
     }
 
     /// <summary>Describes patches into given memory.</summary>
     /// <param name="patches">n x side x side grey values, row by row.</param>
-    /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
+    /// <param name="side">32, 64 or 65; for networks whose input has side 64, 64 or 65.</param>
     /// <param name="descriptors">[n][<see cref="Dimension"/>].</param>
     /// <exception cref="ArgumentException">The side is not taken, or the sizes do not agree.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The network scores pairs.</exception>
     public void Describe(ReadOnlySpan<byte> patches, int side, Span<float> descriptors)
     {
+        RequireDescriptors();
         int count = Count(patches, side);
-        if (descriptors.Length != count * Dimension)
+        if (descriptors.Length != (long)count * Dimension)
         {
-            throw new ArgumentException($"{count} patches need {count * Dimension} floats for descriptors, not {descriptors.Length}");
+            throw new ArgumentException($"{count} patches need {(long)count * Dimension} floats for descriptors, not {descriptors.Length}");
         }
 
-        Describe(patches, side, descriptors, TowerDimension, static (plan, input, output, stride) => plan.Describe(input, output, stride));
+        Describe(patches, side, descriptors, signs: default);
     }
 
     /// <summary>Describes all patches of a set.</summary>
-    /// <param name="patches">The set; a centre-surround network needs one with centres.</param>
+    /// <param name="patches">The set; see <see cref="Networks.Network.Parts"/> for what it must hold.</param>
     /// <returns>[n][<see cref="Dimension"/>].</returns>
-    /// <exception cref="ArgumentException">The network is centre-surround and the set has no centres.</exception>
+    /// <exception cref="ArgumentException">The set lacks a part that the network sees.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The network scores pairs.</exception>
     public float[] Describe(PatchSet patches)
     {
         ArgumentNullException.ThrowIfNull(patches);
-        ObjectDisposedException.ThrowIf(disposed, this);
-        var descriptors = new float[patches.Count * Dimension];
-        plans[0].Describe(patches.Pixels, descriptors, Dimension);
-        if (plans.Length > 1)
+        RequireDescriptors();
+        var descriptors = new float[checked(patches.Count * Dimension)];
+        foreach (TowerRunner tower in towers)
         {
-            plans[1].Describe(patches.Centres ?? throw new ArgumentException("a centre-surround network needs patches with centres"),
-                descriptors.AsSpan(TowerDimension), Dimension);
+            tower.Describe(patches.View(tower.View, PatchSide), patches.Count, descriptors.AsSpan(tower.FirstValue), Dimension);
         }
 
         return descriptors;
@@ -126,15 +132,85 @@ public sealed class L2Net : IDisposable
 
     /// <summary>Describes patches by the signs of the float descriptor (Binary L2-Net).</summary>
     /// <param name="patches">n x side x side grey values, row by row.</param>
-    /// <param name="side">32, 64 or 65 (64 or 65 for centre-surround).</param>
+    /// <param name="side">32, 64 or 65; for networks whose input has side 64, 64 or 65.</param>
     /// <returns>[n][<see cref="Dimension"/> / 8]: bit j of byte k is dimension 8k + j, set where the value is above 0.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The network scores pairs, or has a tower whose values do not fill whole bytes.</exception>
     public byte[] DescribeBinary(ReadOnlySpan<byte> patches, int side)
     {
-        var signs = new byte[Count(patches, side) * Dimension / 8];
-        Describe<byte>(patches, side, signs, TowerDimension / 8, static (plan, input, output, stride) => plan.DescribeSigns(input, output, stride));
+        RequireDescriptors();
+        if (towers.FirstOrDefault(tower => tower.Width % 8 != 0) is { } odd)
+        {
+            throw new InvalidOperationException($"the signs of a tower's {odd.Width} values do not fill whole bytes");
+        }
+
+        var signs = new byte[checked(Count(patches, side) * (Dimension / 8))];
+        Describe(patches, side, descriptors: default, signs);
         return signs;
+    }
+
+    /// <summary>Scores pairs of patches: the larger, the more alike.</summary>
+    /// <param name="first">n x side x side grey values: the first patches of the pairs.</param>
+    /// <param name="second">As many: the second ones.</param>
+    /// <param name="side">32, 64 or 65; for networks whose input has side 64, 64 or 65.</param>
+    /// <returns>[n].</returns>
+    /// <exception cref="ArgumentException">The side is not taken, or the numbers of patches differ.</exception>
+    /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The network describes patches.</exception>
+    public float[] Score(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, int side)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (pairs == null)
+        {
+            throw new InvalidOperationException($"the network {Network.Name} gives descriptors, not scores of pairs: compare what Describe gives");
+        }
+
+        int count = Count(first, side);
+        if (first.Length != second.Length)
+        {
+            throw new ArgumentException($"{count} first patches and {Count(second, side)} second ones make no pairs");
+        }
+
+        var scores = new float[count];
+        pairs.Score(Views(first, count, side), Views(second, count, side), count, scores);
+        return scores;
+    }
+
+    /// <summary>Scores pairs of a set's patches.</summary>
+    /// <param name="patches">The set; see <see cref="Networks.Network.Parts"/> for what it must hold.</param>
+    /// <param name="first">[n]: indices of the first patches.</param>
+    /// <param name="second">[n]: indices of the second ones.</param>
+    /// <returns>[n].</returns>
+    /// <exception cref="ArgumentException">The set lacks a part that the network sees, or the numbers of indices differ.</exception>
+    /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The network describes patches.</exception>
+    public float[] Score(PatchSet patches, ReadOnlySpan<int> first, ReadOnlySpan<int> second)
+    {
+        ArgumentNullException.ThrowIfNull(patches);
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (pairs == null)
+        {
+            throw new InvalidOperationException($"the network {Network.Name} gives descriptors, not scores of pairs: compare what Describe gives");
+        }
+
+        if (first.Length != second.Length)
+        {
+            throw new ArgumentException($"{first.Length} first patches and {second.Length} second ones make no pairs");
+        }
+
+        var scores = new float[first.Length];
+        const int Block = 1024;
+        for (int done = 0; done < scores.Length; done += Block)
+        {
+            int rows = Math.Min(Block, scores.Length - done);
+            PatchSet a = patches.Select(first.Slice(done, rows)), b = patches.Select(second.Slice(done, rows));
+            pairs.Score(Of(a), Of(b), rows, scores.AsSpan(done, rows));
+        }
+
+        return scores;
+
+        ReadOnlyMemory<byte>[] Of(PatchSet part) => [.. Network.Towers.Select(tower => (ReadOnlyMemory<byte>)part.View(tower.View, PatchSide))];
     }
 
     /// <summary>The signs of float descriptors, packed.</summary>
@@ -156,45 +232,90 @@ public sealed class L2Net : IDisposable
     public void Dispose()
     {
         disposed = true;
-        foreach (INetworkPlan plan in plans)
+        Array.ForEach(towers, tower => tower.Dispose());
+        pairs?.Dispose();
+    }
+
+    private void RequireDescriptors()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (ScoresPairs)
         {
-            plan.Dispose();
+            throw new InvalidOperationException($"the network {Network.Name} scores pairs of patches and has no descriptors: use Score");
         }
     }
 
-    /// <summary>Takes patches through the towers, whose results stand beside each other in a row of the output.</summary>
-    private void Describe<T>(ReadOnlySpan<byte> patches, int side, Span<T> output, int towerWidth, TowerCall<T> describe)
+    /// <summary>Takes patches through the towers, whose results stand beside each other in a row of the output: values or, where memory for them is given,
+    /// signs.</summary>
+    private void Describe(ReadOnlySpan<byte> patches, int side, Span<float> descriptors, Span<byte> signs)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        int count = Count(patches, side), width = plans.Length * towerWidth;
-        if (side == PatchSet.Side && Architecture == Architecture.L2Net)
+        int count = Count(patches, side);
+        bool binary = descriptors.IsEmpty;
+        if (side == PatchSide && towers is [{ View: PatchView.Whole } only])
         {
-            describe(plans[0], patches, output, width);
+            if (binary)
+            {
+                only.DescribeSigns(patches, count, signs, Dimension / 8);
+            }
+            else
+            {
+                only.Describe(patches, count, descriptors, Dimension);
+            }
+
             return;
         }
 
         // A thousand patches at a time keep the resized copies small.
         const int Block = 1024;
-        var resized = new byte[Math.Min(count, Block) * PatchSet.Area];
         for (int first = 0; first < count; first += Block)
         {
             int block = Math.Min(Block, count - first);
-            for (int tower = 0; tower < plans.Length; tower++)
+            ReadOnlySpan<byte> source = patches.Slice(first * side * side, block * side * side);
+            foreach (TowerRunner tower in towers)
             {
-                ReadOnlySpan<byte> source = patches.Slice(first * side * side, block * side * side);
-                Span<byte> input = resized.AsSpan(0, block * PatchSet.Area);
-                if (tower == 0)
+                byte[] view = View(source, block, side, tower.View);
+                if (binary)
                 {
-                    PatchResize.Reduce(source, side, input);
+                    tower.DescribeSigns(view, block, signs[((first * (Dimension / 8)) + (tower.FirstValue / 8))..], Dimension / 8);
                 }
                 else
                 {
-                    PatchResize.CropCentre(source, side, input);
+                    tower.Describe(view, block, descriptors[((first * Dimension) + tower.FirstValue)..], Dimension);
                 }
-
-                describe(plans[tower], input, output[((first * width) + (tower * towerWidth))..], width);
             }
         }
+    }
+
+    private ReadOnlyMemory<byte>[] Views(ReadOnlySpan<byte> patches, int count, int side)
+    {
+        var views = new ReadOnlyMemory<byte>[Network.Towers.Count];
+        for (int t = 0; t < views.Length; t++)
+        {
+            views[t] = View(patches, count, side, Network.Towers[t].View);
+        }
+
+        return views;
+    }
+
+    /// <summary>A tower's view of patches of any side that is taken.</summary>
+    private byte[] View(ReadOnlySpan<byte> patches, int count, int side, PatchView view)
+    {
+        int to = view == PatchView.Whole ? PatchSide : PatchSide / 2;
+        var pixels = new byte[count * to * to];
+        switch (view)
+        {
+            case PatchView.Centre:
+                PatchResize.CropCentre(patches, side, pixels);
+                break;
+            case PatchView.Whole when to == 64:
+                PatchResize.ToLarge(patches, side, pixels);
+                break;
+            default:
+                PatchResize.Reduce(patches, side, pixels);
+                break;
+        }
+
+        return pixels;
     }
 
     private int Count(ReadOnlySpan<byte> patches, int side)
@@ -202,6 +323,11 @@ public sealed class L2Net : IDisposable
         if (!PatchResize.Supports(side))
         {
             throw new ArgumentException($"patches of {side} x {side} pixels: expected 32 x 32, 64 x 64 or 65 x 65");
+        }
+
+        if (side < PatchSide)
+        {
+            throw new ArgumentException($"patches of {side} x {side} pixels: the network {Network.Name} takes patches of {PatchSide} x {PatchSide} or 65 x 65");
         }
 
         int count = patches.Length / (side * side);

@@ -1,23 +1,22 @@
 using System.Globalization;
-using CudaL2Net.Data;
 using CudaL2Net.Formats;
-using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Networks;
 
 /// <summary>
-/// A model on disk: a safetensors file with <c>towers.T.layers.L.filters</c> [out][kh][kw][in], <c>.bias</c>, <c>.scale</c>, <c>.shift</c> (where the
-/// network has them),
-/// <c>.running_mean</c>, <c>.running_variance</c> [out], and <c>towers.T.mean_image</c> [32][32]; T from 0, L from 1. The metadata says what it is and where
-/// it comes from.
+/// A model on disk: a safetensors file. Its metadata hold the network as JSON (<c>network</c>) and say where the model comes from. Its tensors are
+/// <c>towers.T.layers.L.NAME</c> and <c>head.layers.L.NAME</c>, T from 0, L the layer's number from 1, and <c>towers.T.mean_image</c> [side][side].
+/// Files of the first form, of L2-Net alone, are read as well (<see cref="OldModelFile"/>).
 /// </summary>
-/// <param name="Architecture">The network.</param>
-/// <param name="Towers">One tower, or two for centre-surround.</param>
+/// <param name="Network">The network.</param>
+/// <param name="Weights">Its weights.</param>
 /// <param name="PatchScale">The patch's side in a picture, in diameters of the keypoint it was cut at.</param>
-/// <param name="Metadata">All of the file's metadata: at least format, architecture, normalization, epsilon and patch_scale.</param>
-public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWeights> Towers, double PatchScale, IReadOnlyDictionary<string, string> Metadata)
+/// <param name="Metadata">All of the file's metadata.</param>
+public sealed record ModelFile(Network Network, NetworkWeights Weights, double PatchScale, IReadOnlyDictionary<string, string> Metadata)
 {
-    private const string Format = "cudal2net-model-1";
+    internal const string Format = "cudal2net-model-2";
+
+    private const string HeadPrefix = "head.layers.";
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -27,6 +26,13 @@ public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWei
     /// <summary>Reads a model from a stream; errors call it <paramref name="name"/>.</summary>
     /// <exception cref="InvalidDataException">The content is damaged or no model.</exception>
     public static ModelFile Read(Stream stream, string name) => From(SafetensorsFile.Read(stream, name));
+
+    /// <summary>An untrained network.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="seed">Seed of the weights.</param>
+    /// <exception cref="ArgumentException">The network's layers do not fit.</exception>
+    public static ModelFile Untrained(Network network, ulong seed) =>
+        new(network, NetworkWeights.Initialize(network, seed), 10, new Dictionary<string, string> { ["preset"] = "untrained" });
 
     /// <summary>Writes the model.</summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
@@ -42,53 +48,63 @@ public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWei
     /// <summary>Adds the model's tensors to those of a larger file.</summary>
     internal void AddTensors(Dictionary<string, SafetensorsTensor> tensors, bool half)
     {
-        for (int t = 0; t < Towers.Count; t++)
+        var shaped = ShapedNetwork.Of(Network);
+        for (int t = 0; t < Weights.Towers.Count; t++)
         {
-            if (Towers[t].MeanImage is { } mean)
+            TowerWeights tower = Weights.Towers[t];
+            if (tower.MeanImage is { } mean)
             {
-                tensors[$"towers.{t}.mean_image"] = SafetensorsTensor.From<float>(mean, PatchSet.Side, PatchSet.Side);
+                int side = shaped.Towers[t].Input.Height;
+                tensors[MeanImageName(t)] = SafetensorsTensor.From<float>(mean, side, side);
             }
 
-            for (int i = 0; i < TowerLayer.All.Count; i++)
-            {
-                TowerLayer shape = TowerLayer.All[i];
-                LayerWeights layer = Towers[t].Layers[i];
-                string prefix = $"towers.{t}.layers.{i + 1}.";
-                int[] filterShape = [shape.OutChannels, shape.Kernel, shape.Kernel, shape.InChannels];
-                tensors[prefix + "filters"] = half ? SafetensorsTensor.FromRoundedToHalf(layer.Filters, filterShape)
-                    : SafetensorsTensor.From<float>(layer.Filters, filterShape);
-                Add("bias", layer.Bias);
-                Add("scale", layer.Scale);
-                Add("shift", layer.Shift);
-                Add("running_mean", layer.RunningMean);
-                Add("running_variance", layer.RunningVariance);
+            Add(shaped.Towers[t], tower.Layers, TowerPrefix(t));
+        }
 
-                void Add(string name, float[]? values)
+        Add(shaped.Head, Weights.Head, HeadPrefix);
+
+        void Add(LayerChain chain, IReadOnlyList<LayerWeights> weights, string prefix)
+        {
+            foreach (ShapedLayer layer in chain.Layers)
+            {
+                foreach (LayerTensor tensor in layer.Tensors)
                 {
-                    if (values != null)
-                    {
-                        tensors[prefix + name] = SafetensorsTensor.From<float>(values, values.Length);
-                    }
+                    float[] values = weights[layer.Number - 1][tensor.Name];
+                    tensors[$"{prefix}{layer.Number}.{tensor.Name}"] = half && tensor.Kind == TensorKind.Weights
+                        ? SafetensorsTensor.FromRoundedToHalf(values, tensor.Shape)
+                        : SafetensorsTensor.From<float>(values, tensor.Shape);
                 }
             }
         }
     }
 
     /// <summary>The metadata with the entries that describe the network.</summary>
-    internal Dictionary<string, string> CompleteMetadata() => new(Metadata)
+    internal Dictionary<string, string> CompleteMetadata()
     {
-        ["format"] = Format,
-        ["architecture"] = Architecture == Architecture.L2Net ? "l2net" : "cs-l2net",
-        ["normalization"] = Towers[0].Normalization == PatchNormalization.L2Net ? "l2net" : "per-patch",
-        ["epsilon"] = Towers[0].Epsilon.ToString("R", CultureInfo.InvariantCulture),
-        ["patch_scale"] = PatchScale.ToString("R", CultureInfo.InvariantCulture),
-    };
+        var metadata = new Dictionary<string, string>(Metadata)
+        {
+            ["format"] = Format,
+            ["network"] = NetworkFile.Write(Network),
+            ["patch_scale"] = PatchScale.ToString("R", CultureInfo.InvariantCulture),
+        };
+        foreach (string old in OldModelFile.Members)
+        {
+            metadata.Remove(old);
+        }
+
+        return metadata;
+    }
 
     /// <summary>The model in a safetensors file, whose other tensors are ignored.</summary>
     /// <exception cref="InvalidDataException">The file holds no model.</exception>
     internal static ModelFile From(SafetensorsFile file)
     {
         string format = file.Metadata.GetValueOrDefault("format", "");
+        if (format == OldModelFile.Format)
+        {
+            return OldModelFile.From(file);
+        }
+
         if (format != Format)
         {
             throw new InvalidDataException(
@@ -96,61 +112,52 @@ public sealed record ModelFile(Architecture Architecture, IReadOnlyList<TowerWei
                     + $"expected '{Format}')");
         }
 
-        Architecture architecture = Required("architecture") switch
-        {
-            "l2net" => Architecture.L2Net,
-            "cs-l2net" => Architecture.CentreSurround,
-            string other => throw new InvalidDataException($"{file.Name}: unknown architecture '{other}': expected l2net or cs-l2net"),
-        };
-        PatchNormalization normalization = Required("normalization") switch
-        {
-            "l2net" => PatchNormalization.L2Net,
-            "per-patch" => PatchNormalization.PerPatch,
-            string other => throw new InvalidDataException($"{file.Name}: unknown normalization '{other}': expected l2net or per-patch"),
-        };
-        float epsilon = (float)Positive("epsilon");
-        double patchScale = Positive("patch_scale");
-        var towers = new TowerWeights[architecture == Architecture.L2Net ? 1 : 2];
-        for (int t = 0; t < towers.Length; t++)
-        {
-            var layers = new LayerWeights[TowerLayer.All.Count];
-            for (int i = 0; i < layers.Length; i++)
-            {
-                TowerLayer shape = TowerLayer.All[i];
-                string prefix = $"towers.{t}.layers.{i + 1}.";
-                layers[i] = new LayerWeights(
-                    Finite(prefix + "filters", shape.OutChannels, shape.Kernel, shape.Kernel, shape.InChannels),
-                    Optional(prefix + "bias", shape.OutChannels),
-                    Optional(prefix + "scale", shape.OutChannels),
-                    Optional(prefix + "shift", shape.OutChannels),
-                    Finite(prefix + "running_mean", shape.OutChannels),
-                    Finite(prefix + "running_variance", shape.OutChannels));
-                if (layers[i].RunningVariance.Any(v => v < 0))
-                {
-                    throw new InvalidDataException($"{file.Name}: tensor '{prefix}running_variance' has a negative value");
-                }
-            }
+        Network network = NetworkFile.Parse(Required(file, "network"), $"{file.Name}: metadata 'network'");
+        var shaped = ShapedNetwork.Of(network);
+        TowerWeights[] towers =
+        [
+            .. shaped.Towers.Select((tower, t) => new TowerWeights(
+                Optional(file, MeanImageName(t), tower.Input.Height, tower.Input.Width), Layers(tower, TowerPrefix(t)))),
+        ];
+        return new ModelFile(network, new NetworkWeights(towers, Layers(shaped.Head, HeadPrefix)), Positive(file, "patch_scale"), file.Metadata);
 
-            towers[t] = new TowerWeights(normalization, Optional($"towers.{t}.mean_image", PatchSet.Side, PatchSet.Side), epsilon, layers);
-        }
-
-        return new ModelFile(architecture, towers, patchScale, file.Metadata);
-
-        string Required(string key) => file.Metadata.TryGetValue(key, out string? value) ? value
-            : throw new InvalidDataException($"{file.Name}: the metadata has no '{key}'");
-
-        double Positive(string key) => double.TryParse(Required(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0
-            && double.IsFinite(value)
-            ? value
-            : throw new InvalidDataException($"{file.Name}: metadata '{key}' is '{Required(key)}', expected a positive number");
-
-        float[]? Optional(string name, params ReadOnlySpan<int> shape) => file.Tensors.ContainsKey(name) ? Finite(name, shape) : null;
-
-        float[] Finite(string name, params ReadOnlySpan<int> shape)
-        {
-            float[] values = file.ReadFloats(name, shape);
-            int bad = Array.FindIndex(values, v => !float.IsFinite(v));
-            return bad < 0 ? values : throw new InvalidDataException($"{file.Name}: tensor '{name}' has {values[bad]} at index {bad}");
-        }
+        LayerWeights[] Layers(LayerChain chain, string prefix) => [.. chain.Layers.Select(layer => layer.Tensors.Count == 0
+            ? LayerWeights.None
+            : new LayerWeights(layer.Tensors.ToDictionary(
+                tensor => tensor.Name, tensor => Finite(file, $"{prefix}{layer.Number}.{tensor.Name}", tensor.Kind, tensor.Shape))))];
     }
+
+    /// <summary>An entry of the metadata.</summary>
+    internal static string Required(SafetensorsFile file, string key) => file.Metadata.TryGetValue(key, out string? value)
+        ? value
+        : throw new InvalidDataException($"{file.Name}: the metadata has no '{key}'");
+
+    /// <summary>An entry of the metadata that is a number above 0.</summary>
+    internal static double Positive(SafetensorsFile file, string key) =>
+        double.TryParse(Required(file, key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0 && double.IsFinite(value)
+            ? value
+            : throw new InvalidDataException($"{file.Name}: metadata '{key}' is '{Required(file, key)}', expected a positive number");
+
+    /// <summary>A tensor, or null where the file has none of that name.</summary>
+    internal static float[]? Optional(SafetensorsFile file, string name, params ReadOnlySpan<int> shape) =>
+        file.Tensors.ContainsKey(name) ? Finite(file, name, TensorKind.Zeros, shape) : null;
+
+    /// <summary>A tensor whose values are finite, and not negative where they are variances.</summary>
+    internal static float[] Finite(SafetensorsFile file, string name, TensorKind kind, params ReadOnlySpan<int> shape)
+    {
+        float[] values = file.ReadFloats(name, shape);
+        int bad = Array.FindIndex(values, v => !float.IsFinite(v));
+        if (bad >= 0)
+        {
+            throw new InvalidDataException($"{file.Name}: tensor '{name}' has {values[bad]} at index {bad}");
+        }
+
+        return kind == TensorKind.RunningVariance && values.Any(v => v < 0)
+            ? throw new InvalidDataException($"{file.Name}: tensor '{name}' has a negative value")
+            : values;
+    }
+
+    private static string TowerPrefix(int tower) => $"towers.{tower}.layers.";
+
+    private static string MeanImageName(int tower) => $"towers.{tower}.mean_image";
 }

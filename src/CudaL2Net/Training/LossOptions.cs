@@ -11,6 +11,9 @@ public enum LossFamily
 
     /// <summary>A triplet loss on the hardest negative in the batch: <see cref="HardestTripletObjective"/>.</summary>
     HardestTriplet,
+
+    /// <summary>A loss on a network's scores of pairs, half of which match: <see cref="ScoreObjective"/>.</summary>
+    PairScore,
 }
 
 /// <summary>What is minimized, as it stands in <c>run.json</c>, in checkpoints and in settings <c>loss.NAME</c>.</summary>
@@ -55,6 +58,9 @@ public sealed record LossOptions
     /// <summary>Triplet: weight of HardNet's correlation penalty on the anchors.</summary>
     public float Correlation { get; init; }
 
+    /// <summary>PairScore: the form.</summary>
+    public ScoreLoss Score { get; init; } = ScoreLoss.Hinge;
+
     /// <summary>The objective of these options.</summary>
     /// <exception cref="ArgumentException">There is no such family.</exception>
     public Objective Create() => Family switch
@@ -78,6 +84,7 @@ public sealed record LossOptions
             Correlation = Correlation,
             ExactCorrelation = ExactCorrelation,
         },
+        LossFamily.PairScore => new ScoreObjective { Form = Score },
         _ => throw new ArgumentException($"a loss family of {Family}: the families are {string.Join(", ", Enum.GetNames<LossFamily>())}"),
     };
 }

@@ -10,16 +10,14 @@ public static class Presets
 
     private static readonly LossOptions Ral = new() { Triplet = TripletLoss.Tanh, Metric = DescriptorDistance.Angular, Scale = 2, NearDuplicate = 6.4e-5f };
 
-    private static readonly TrainingOptions HardNet200K = new() { Preset = "hardnet-200k", Dropout = 0.3f, Optimizer = HardNetSgd };
+    private static readonly TrainingOptions HardNet200K = new() { Preset = "hardnet-200k", Optimizer = HardNetSgd };
 
     private static readonly TrainingOptions HardNet5M = HardNet200K with { Preset = "hardnet-5m", Batch = 1024, PairsPerEpoch = 5_000_000, Epochs = 10 };
 
     private static readonly TrainingOptions L2Net = new()
     {
         Preset = "l2net",
-        Normalization = PatchNormalization.L2Net,
-        Epsilon = 1e-4f,
-        Bias = true,
+        Network = NetworkFile.Find("l2net"),
         Loss = new LossOptions { Family = LossFamily.L2Net },
         Optimizer = new OptimizerOptions { LearningRate = 0.01f, Schedule = LearningRateSchedule.Drops },
         Sampling = SamplingKind.Progressive,
@@ -30,12 +28,13 @@ public static class Presets
         ("a short training for demonstrations: HardNet's loss, Adam, 300 steps of 128 pairs", new TrainingOptions
         {
             Preset = "quick",
+            Network = NetworkSettings.Change(NetworkFile.Find("hardnet"), new LossOptions(), "dropout", "0"),
             Optimizer = new OptimizerOptions { Kind = OptimizerKind.Adam, LearningRate = 2e-3f, WeightDecay = 0 },
             Steps = 300,
         }),
         ("L2-Net (CVPR 2017): E1 + E2 + E3, progressive sampling", L2Net),
         ("CS L2-Net: fine-tunes the central tower of a trained L2-Net (needs --init MODEL)", L2Net with { Preset = "cs-l2net",
-            Architecture = Architecture.CentreSurround }),
+            Network = NetworkFile.Find("cs-l2net") }),
         ("HardNet, strategy 1: 200,000 pairs an epoch, batch 128, 50 epochs", HardNet200K),
         ("HardNet, strategy 2: 5,000,000 pairs an epoch, batch 1024, 10 epochs", HardNet5M),
         ("RAL-Net, strategy 1: 200,000 pairs an epoch, batch 128, 50 epochs", HardNet200K with { Preset = "ral-200k", Loss = Ral }),
@@ -51,13 +50,13 @@ public static class Presets
         ("L2-Net's figure 3: without E3", L2Net with { Preset = "l2net-no-dif", Loss = L2Net.Loss with { IntermediateLayers = [] } }),
         ("L2-Net's figure 3: E3 after every batch normalization", L2Net with { Preset = "l2net-dif-all",
             Loss = L2Net.Loss with { IntermediateLayers = [1, 2, 3, 4, 5, 6, 7] } }),
-        ("L2-Net's figure 3: learned scale and shift but before E3", L2Net with { Preset = "l2net-affine", LearnedAffine = true }),
+        ("L2-Net's figure 3: learned scale and shift but before E3", (L2Net with { Preset = "l2net-affine" }).With("learnedAffine", "true")),
         ("L2-Net without E2, which the paper reports not to converge", L2Net with { Preset = "l2net-no-compact",
             Loss = L2Net.Loss with { Compactness = false } }),
     ];
 
     /// <summary>The names and what each is; every name also exists with a <c>+</c> behind it, for augmentation.</summary>
-    public static IReadOnlyList<Preset> All { get; } = [.. Base.Select(preset => new Preset(preset.Options.Preset, preset.Description))];
+    public static IReadOnlyList<(string Name, string Description)> All { get; } = [.. Base.Select(preset => (preset.Options.Preset, preset.Description))];
 
     /// <summary>The options of a preset.</summary>
     /// <param name="name">One of <see cref="All"/>, with or without a <c>+</c>.</param>
@@ -84,8 +83,3 @@ public static class Presets
             : options;
     }
 }
-
-/// <summary>Settings that have a name.</summary>
-/// <param name="Name">What <see cref="Presets.Find"/> takes.</param>
-/// <param name="Description">One line for people.</param>
-public sealed record Preset(string Name, string Description);

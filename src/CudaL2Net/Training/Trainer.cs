@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using CudaL2Net.Autograd;
 using CudaL2Net.Data;
-using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
@@ -27,7 +25,9 @@ public sealed class Trainer : IDisposable
     private readonly PatchSet training;
     private readonly ValidationPairs? validation;
     private readonly Device device;
-    private readonly string folder;
+    private readonly RunFiles files;
+    private readonly TrainingHealth health;
+    private readonly ShapedNetwork network;
     private readonly double patchScale;
     private readonly string dataDescription;
     private readonly string fingerprint;
@@ -58,7 +58,7 @@ public sealed class Trainer : IDisposable
         setup ??= new TrainerSetup();
         options.Validate();
         objective = setup.Objective ?? options.Loss.Create();
-        objective.Validate(TowerLayer.All.Count);
+        RequireObjective(options.Network, objective);
         if (device.Precision == Precision.Int8)
         {
             throw new ArgumentException("int8 is for describing: train in bf16, tf32 or float32, and describe with the model in int8", nameof(device));
@@ -67,14 +67,15 @@ public sealed class Trainer : IDisposable
         this.options = options;
         this.training = training;
         this.device = device;
-        this.folder = folder;
+        files = new RunFiles(folder);
+        health = new TrainingHealth(options, folder);
         patchScale = setup.PatchScale;
         dataDescription = setup.DataDescription;
         CheckpointInterval = setup.CheckpointInterval;
-        bool centreSurround = options.Architecture == Architecture.CentreSurround;
-        if (centreSurround && (training.Centres == null || validation is { Centres: null }))
+        foreach (Tower tower in options.Network.Towers)
         {
-            throw new ArgumentException("a centre-surround network needs patches with centres: data cut at 64 x 64 pixels");
+            training.View(tower.View, options.Network.Input.Side);
+            validation?.View(tower.View, options.Network.Input.Side);
         }
 
         this.validation = validation == null ? null : new ValidationPairs(validation);
@@ -83,15 +84,16 @@ public sealed class Trainer : IDisposable
         fingerprint = Checkpoint.Fingerprint(training);
         Checkpoint? checkpoint = FindCheckpoint(setup.Resume);
         TotalSteps = checkpoint?.TotalSteps ?? options.Steps ?? checked(options.Epochs * sampler.StepsPerEpoch);
-        (TowerWeights trained, TowerWeights? frozen) = checkpoint == null
-            ? InitialTowers(setup.InitialModel)
-            : (checkpoint.Model.Towers[^1], centreSurround ? checkpoint.Model.Towers[0] : null);
+        (Network start, NetworkWeights weights) = checkpoint == null
+            ? StartingWeights.Of(options, training, setup.InitialModel)
+            : NetworkStart.From(options.Network, checkpoint.Model, keepEpsilon: true);
+        network = ShapedNetwork.Of(start);
         epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
         schedule = new StepParameters[sampler.StepsPerEpoch];
-        step = Prepare(trained, frozen);
+        step = Prepare(weights);
         if (checkpoint != null)
         {
-            checkpoint.Restore(step.Moments, CheckpointPath);
+            checkpoint.Restore(step.Moments, files.Checkpoint);
             done = checkpoint.Step;
             firstLoss = checkpoint.FirstLoss;
             OtherDevice = done > 0 && checkpoint.Device != DeviceKind ? checkpoint.Device : null;
@@ -100,7 +102,7 @@ public sealed class Trainer : IDisposable
         {
             TotalSteps = StepsWithin(duration);
             step.Dispose();
-            step = Prepare(trained, frozen);
+            step = Prepare(weights);
             loadedEpoch = -1;
         }
     }
@@ -120,12 +122,6 @@ public sealed class Trainer : IDisposable
 
     private string DeviceKind => device.Name.Split(':')[0] + (device.KernelSet == KernelSet.Vendor ? " with the vendor's kernels" : "");
 
-    private string CheckpointPath => Path.Combine(folder, "checkpoint.safetensors");
-
-    private string ModelPath => Path.Combine(folder, "model.safetensors");
-
-    private string MetricsPath => Path.Combine(folder, "metrics.jsonl");
-
     /// <summary>Reports come every this many steps, at the same steps whether resumed or not.</summary>
     private int ReportInterval => Math.Clamp(TotalSteps / 100, 1, 50);
 
@@ -137,7 +133,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="IOException">A file cannot be written; the last checkpoint stays as it was.</exception>
     public TrainingResult Run(IProgress<TrainingProgress>? progress = null, CancellationToken stop = default)
     {
-        using StreamWriter metrics = OpenMetrics();
+        using StreamWriter metrics = files.OpenMetrics(done);
         if (done == 0)
         {
             SaveCheckpoint();
@@ -189,10 +185,10 @@ public sealed class Trainer : IDisposable
         SaveCheckpoint();
         if (completed)
         {
-            Model(fpr95).Write(ModelPath);
+            Model(fpr95).Write(files.Model);
         }
 
-        return new TrainingResult(completed, done, TotalSteps, loss, fpr95, completed ? ModelPath : null, CheckpointPath);
+        return new TrainingResult(completed, done, TotalSteps, loss, fpr95, completed ? files.Model : null, files.Checkpoint);
 
         // Takes the reading that was asked for, if one was.
         void Report(bool validate)
@@ -206,15 +202,16 @@ public sealed class Trainer : IDisposable
             StepReading reading = step.TakeReading();
             loss = reading.Loss;
             firstLoss = at.Step == 1 ? loss : firstLoss;
-            CheckHealth(reading, at.Step);
+            health.Check(reading, at.Step, firstLoss);
             double seconds = watch.Elapsed.TotalSeconds, speed = (at.Step - reportedAt) * 2.0 * options.Batch / seconds;
             if (validate && Validate() is { } measured)
             {
                 fpr95 = measured;
-                CheckFpr95(measured);
+                health.Check(measured, done, TotalSteps);
             }
 
-            metrics.WriteLine(MetricsLine(at.Step, reading, at.Rate, speed, validate ? fpr95 : null));
+            metrics.WriteLine(RunFiles.MetricsLine(
+                at.Step, (at.Step - 1) / sampler.StepsPerEpoch, (long)at.Step * options.Batch, reading, at.Rate, speed, validate ? fpr95 : null));
             metrics.Flush();
             progress?.Report(new TrainingProgress(at.Step, TotalSteps, loss, at.Rate, speed, fpr95,
                 TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed)));
@@ -226,20 +223,38 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => step.Dispose();
 
-    private TrainingStep Prepare(TowerWeights trained, TowerWeights? frozen)
+    private static void RequireObjective(Network network, Objective objective)
+    {
+        objective.Validate(network.Towers[^1].Layers.Count(layer => layer is BatchNormalization));
+        if (network.ScoresPairs != objective.ReadsScores)
+        {
+            throw new ArgumentException(network.ScoresPairs
+                ? $"the network {network.Name} scores pairs: train it with a loss on scores (loss.family=pairScore)"
+                : $"the loss is on scores of pairs, and the network {network.Name} gives descriptors: take another loss.family");
+        }
+
+        if (objective.NeedsUnitVectors && !network.Head.UnitVectors)
+        {
+            throw new ArgumentException(
+                $"this loss is on angles or on distances of unit vectors, and those of the network {network.Name} are of any length: end its towers with a unitVector "
+                    + "layer, or take loss.family=hardestTriplet with loss.metric=euclidean");
+        }
+    }
+
+    private TrainingStep Prepare(NetworkWeights weights)
     {
         try
         {
-            return new TrainingStep(device, options, objective, training, trained, frozen, schedule.Length);
+            return new TrainingStep(device, options, objective, training, network, weights, schedule.Length);
         }
         catch (OutOfMemoryException error)
         {
-            throw new OutOfMemoryException($"{error.Message}; a batch of {options.Batch} pairs does not fit{FittingBatch(trained, frozen)}", error);
+            throw new OutOfMemoryException($"{error.Message}; a batch of {options.Batch} pairs does not fit{FittingBatch(weights)}", error);
         }
     }
 
     // What a pair needs is measured on two small batches; the rest is kept for the intermediate results of operations.
-    private string FittingBatch(TowerWeights trained, TowerWeights? frozen)
+    private string FittingBatch(NetworkWeights weights)
     {
         const int Small = 8, Larger = 16;
         const double Share = 0.85;
@@ -255,7 +270,7 @@ public sealed class Trainer : IDisposable
         long? Measure(int batch)
         {
             int steps = Math.Max(1, (int)((long)schedule.Length * options.Batch / batch));
-            return device.MeasureAllocations(() => new TrainingStep(device, options with { Batch = batch }, objective, training, trained, frozen, steps).Dispose());
+            return device.MeasureAllocations(() => new TrainingStep(device, options with { Batch = batch }, objective, training, network, weights, steps).Dispose());
         }
     }
 
@@ -320,155 +335,36 @@ public sealed class Trainer : IDisposable
         return (int)Math.Clamp(duration.TotalSeconds * steps / watch.Elapsed.TotalSeconds, 1, 100_000_000);
     }
 
-    private (TowerWeights Trained, TowerWeights? Frozen) InitialTowers(ModelFile? initial)
-    {
-        if (options.Architecture == Architecture.CentreSurround)
-        {
-            if (initial is not { Architecture: Architecture.L2Net })
-            {
-                throw new ArgumentException("a centre-surround network starts from a trained L2-Net of one tower: name its model (--init)");
-            }
-
-            // Both towers start from it; the right one sees the centres, whose mean image is their own.
-            TowerWeights left = initial.Towers[0];
-            return (left with
-            {
-                MeanImage = options.Normalization == PatchNormalization.L2Net ? MeanImage(training.Centres!) : null,
-                Normalization = options.Normalization
-            }, left);
-        }
-
-        TowerWeights tower;
-        if (initial != null)
-        {
-            if (initial.Architecture != Architecture.L2Net)
-            {
-                throw new ArgumentException("the initial model has two towers, the network that is trained has one");
-            }
-
-            tower = initial.Towers[0] with { Normalization = options.Normalization, Epsilon = options.Epsilon };
-        }
-        else
-        {
-            IReadOnlyList<bool> affine = [.. TowerLayer.All.Select((_, i) => options.LearnedAffine && !objective.MapLayers.Contains(i + 1))];
-            tower = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, affine), options.Seed);
-        }
-
-        return (tower with { MeanImage = options.Normalization == PatchNormalization.L2Net ? MeanImage(training.Pixels) : null }, null);
-    }
-
-    private static float[] MeanImage(byte[] pixels)
-    {
-        var sums = new long[PatchSet.Area];
-        for (int i = 0; i < pixels.Length; i += PatchSet.Area)
-        {
-            for (int k = 0; k < PatchSet.Area; k++)
-            {
-                sums[k] += pixels[i + k];
-            }
-        }
-
-        return Array.ConvertAll(sums, sum => (float)((double)sum / (pixels.Length / PatchSet.Area)));
-    }
-
     private Checkpoint? FindCheckpoint(bool resume)
     {
-        if (!File.Exists(CheckpointPath))
+        if (!File.Exists(files.Checkpoint))
         {
             return null;
         }
 
         if (!resume)
         {
-            throw new IOException($"{folder} holds a training already; go on with it (--resume) or choose another folder");
+            throw new IOException($"{files.Folder} holds a training already; go on with it (--resume) or choose another folder");
         }
 
-        Checkpoint checkpoint = Checkpoint.Read(CheckpointPath);
+        Checkpoint checkpoint = Checkpoint.Read(files.Checkpoint);
         if (checkpoint.Options.ToJson() != options.ToJson())
         {
             throw new InvalidDataException(
-                $"{CheckpointPath} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  "
+                $"{files.Checkpoint} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  "
                     + $"{options.ToJson()}");
         }
 
         if (checkpoint.Precision != device.Precision)
         {
             throw new InvalidDataException(
-                $"{CheckpointPath} was made in {checkpoint.Precision.ToString().ToLowerInvariant()}, the device computes in "
+                $"{files.Checkpoint} was made in {checkpoint.Precision.ToString().ToLowerInvariant()}, the device computes in "
                     + $"{device.Precision.ToString().ToLowerInvariant()}; resume with the same --precision");
         }
 
         return checkpoint.DataFingerprint == fingerprint
             ? checkpoint
-            : throw new InvalidDataException($"{CheckpointPath} was made with other training data; resume with the same data");
-    }
-
-    /// <summary>Opens the log; lines of steps that a killed run did behind its last checkpoint are dropped, for they are done again.</summary>
-    private StreamWriter OpenMetrics()
-    {
-        string[] kept = File.Exists(MetricsPath) ? [.. File.ReadLines(MetricsPath).TakeWhile(line => StepOf(line) is { } at && at <= done)] : [];
-        AtomicFile.Write(MetricsPath, stream =>
-        {
-            using var writer = new StreamWriter(stream, leaveOpen: true);
-            foreach (string line in kept)
-            {
-                writer.Write(line + "\n");
-            }
-        });
-        return new StreamWriter(MetricsPath, append: true) { NewLine = "\n" };
-
-        static int? StepOf(string line)
-        {
-            try
-            {
-                using var json = JsonDocument.Parse(line);
-                return json.RootElement.GetProperty("step").GetInt32();
-            }
-            catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
-            {
-                return null;
-            }
-        }
-    }
-
-    private string MetricsLine(int at, StepReading reading, float rate, double speed, double? fpr95) =>
-        JsonSerializer.Serialize(new Dictionary<string, object?>
-        {
-            ["step"] = at,
-            ["epoch"] = (at - 1) / sampler.StepsPerEpoch,
-            ["pairs"] = (long)at * options.Batch,
-            ["loss"] = reading.Loss,
-            ["terms"] = reading.Terms,
-            ["learningRate"] = rate,
-            ["patchesPerSecond"] = double.IsFinite(speed) ? Math.Round(speed, 1) : null,
-            ["fpr95"] = fpr95,
-        });
-
-    private void CheckHealth(StepReading reading, int at)
-    {
-        if (!float.IsFinite(reading.Loss))
-        {
-            throw new TrainingCollapsedException(
-                $"the loss is {reading.Loss} at step {at}: the training has diverged. Try a smaller learning rate (it was {options.Optimizer.LearningRate}); "
-                    + $"the last checkpoint is still in {folder}");
-        }
-
-        if (reading.DescriptorSpread < 0.01)
-        {
-            throw new TrainingCollapsedException(
-                $"all descriptors are alike at step {at} (loss {reading.Loss:F4}, {firstLoss:F4} at first): the network has collapsed. Try another seed, a "
-                    + $"smaller learning rate (it was {options.Optimizer.LearningRate}) or a larger batch");
-        }
-    }
-
-    private void CheckFpr95(double fpr95)
-    {
-        if (fpr95 > 0.8 && done >= Math.Max(200, TotalSteps / 5))
-        {
-            throw new TrainingCollapsedException(
-                $"FPR95 on the validation pairs is still {fpr95:P1} at step {done} of {TotalSteps}: the training is stuck. Try another seed or learning "
-                    + $"rate (it was {options.Optimizer.LearningRate})");
-        }
+            : throw new InvalidDataException($"{files.Checkpoint} was made with other training data; resume with the same data");
     }
 
     private double? Validate()
@@ -498,21 +394,15 @@ public sealed class Trainer : IDisposable
             metadata["validation_fpr95"] = value.ToString("R", CultureInfo.InvariantCulture);
         }
 
-        return new ModelFile(options.Architecture, step.Download(), patchScale, metadata);
+        return new ModelFile(network.Network, step.Download(), patchScale, metadata);
     }
 
     private void SaveCheckpoint()
     {
         ModelFile model = Model(null);
-        if (model.Towers.Any(tower => tower.Layers.Any(layer => layer.Filters.Any(w => !float.IsFinite(w)))))
-        {
-            throw new TrainingCollapsedException(
-                $"a weight is not finite at step {done}: the training has diverged. Try a smaller learning rate (it was "
-                    + $"{options.Optimizer.LearningRate}); the last checkpoint is still in {folder}");
-        }
-
+        health.Check(model.Weights, done);
         new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss, DeviceKind,
-            device.Precision).Write(CheckpointPath);
+            device.Precision).Write(files.Checkpoint);
     }
 }
 

@@ -70,36 +70,21 @@ public sealed record TrainingOptions
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters = { new NetworkConverter(), new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
 
     /// <summary>The preset that these options started from.</summary>
     public required string Preset { get; init; }
 
-    /// <summary>The network.</summary>
-    public Architecture Architecture { get; init; }
-
-    /// <summary>How patches become the network's input.</summary>
-    public PatchNormalization Normalization { get; init; } = PatchNormalization.PerPatch;
+    /// <summary>The network that is trained.</summary>
+    public Network Network { get; init; } = NetworkFile.Find("hardnet");
 
     /// <summary>The symmetries that pairs are turned by.</summary>
     public PatchAugmentation Augmentation { get; init; }
 
-    /// <summary>Whether convolutions have biases.</summary>
-    public bool Bias { get; init; }
-
-    /// <summary>Whether batch normalization learns scale and shift, but for the layers before E3 (an ablation of L2-Net's figure 3).</summary>
-    public bool LearnedAffine { get; init; }
-
-    /// <summary>Batch normalization's epsilon.</summary>
-    public float Epsilon { get; init; } = 1e-5f;
-
     /// <summary>Weight of a batch in batch normalization's running statistics.</summary>
     public float StatisticsMomentum { get; init; } = 0.1f;
-
-    /// <summary>The rate of dropout before the last layer.</summary>
-    public float Dropout { get; init; }
 
     /// <summary>What is minimized.</summary>
     public LossOptions Loss { get; init; } = new();
@@ -125,18 +110,26 @@ public sealed record TrainingOptions
     /// <summary>Seed of weights, batches, augmentation and dropout.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Reads options from <see cref="ToJson"/>.</summary>
-    public static TrainingOptions FromJson(string json) => JsonSerializer.Deserialize<TrainingOptions>(json, Json)!;
+    /// <summary>Reads options from <see cref="ToJson"/>, or from that of earlier versions.</summary>
+    /// <exception cref="JsonException">The text holds no options.</exception>
+    public static TrainingOptions FromJson(string json) =>
+        (JsonNode.Parse(json) is JsonObject root ? NetworkSettings.Modernize(root) : null).Deserialize<TrainingOptions>(Json)
+            ?? throw new JsonException("there are no options");
 
     /// <summary>The options as one line of JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <summary>These options with one changed, by its name in JSON.</summary>
-    /// <param name="path">A name such as <c>dropout</c> or <c>loss.margin</c>.</param>
+    /// <param name="path">A name such as <c>batch</c> or <c>loss.margin</c>, or one of <see cref="NetworkSettings"/>, which change the network's layers.</param>
     /// <param name="value">The value as JSON, or a bare word.</param>
     /// <exception cref="ArgumentException">There is no such option, or the value does not fit it; the message lists what there is.</exception>
     public TrainingOptions With(string path, string value)
     {
+        if (NetworkSettings.Names.Contains(path))
+        {
+            return this with { Network = NetworkSettings.Change(Network, Loss, path, value) };
+        }
+
         JsonNode root = JsonSerializer.SerializeToNode(this, Json)!;
         string[] names = path.Split('.');
         JsonObject parent = root.AsObject();
@@ -169,7 +162,8 @@ public sealed record TrainingOptions
             throw new ArgumentException($"the setting '{path}' cannot be '{value}' (it is {before})");
         }
 
-        ArgumentException Unknown() => new($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), ""))}");
+        ArgumentException Unknown() =>
+            new($"there is no setting '{path}'; the settings are {string.Join(", ", Names(root.AsObject(), "").Concat(NetworkSettings.Names))}");
     }
 
     /// <summary>Throws if an option is out of range.</summary>
@@ -183,10 +177,10 @@ public sealed record TrainingOptions
         Require(Steps is null or >= 1, $"{Steps} steps: at least 1");
         Require(PairsPerEpoch >= Batch, $"{PairsPerEpoch} pairs an epoch do not fill a batch of {Batch}");
         Require(float.IsFinite(Optimizer.LearningRate) && Optimizer.LearningRate > 0, $"a learning rate of {Optimizer.LearningRate}: it must be positive");
-        Require(Dropout is >= 0 and < 1, $"a dropout of {Dropout}: from 0 to below 1");
         Require(Optimizer.Momentum is >= 0 and < 1, $"a momentum of {Optimizer.Momentum}: from 0 to below 1");
         Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
-        Loss.Create().Validate(TowerLayer.All.Count);
+        Require(StatisticsMomentum is > 0 and <= 1, $"a statisticsMomentum of {StatisticsMomentum}: above 0 and at most 1");
+        ShapedNetwork.Of(Network);
 
         static void Require(bool condition, string message)
         {
@@ -197,6 +191,6 @@ public sealed record TrainingOptions
         }
     }
 
-    private static IEnumerable<string> Names(JsonObject node, string prefix) => node.SelectMany(entry =>
+    private static IEnumerable<string> Names(JsonObject node, string prefix) => node.Where(entry => entry.Key != "network").SelectMany(entry =>
         entry.Value is JsonObject inner ? Names(inner, prefix + entry.Key + ".") : [prefix + entry.Key]);
 }

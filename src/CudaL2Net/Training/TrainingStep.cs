@@ -12,15 +12,12 @@ namespace CudaL2Net.Training;
 internal sealed class TrainingStep : IDisposable
 {
     private readonly TrainingOptions options;
-    private readonly TrainedTower tower;
-    private readonly TowerWeights? frozen;
+    private readonly TrainedNetwork network;
     private readonly Tape tape;
     private readonly Tensor<StepParameters> step;
     private readonly Tensor<StepParameters> schedule;
     private readonly Tensor<int> cursor;
     private readonly Tensor<int> indices;
-    private readonly Tensor<byte> pixels;
-    private readonly Tensor<byte>? centres;
     private readonly Tensor<float>[] flatMoments;
     private readonly Variable descriptors;
     private readonly IReplay replay;
@@ -31,51 +28,48 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="options">The settings.</param>
     /// <param name="objective">What is minimized.</param>
     /// <param name="patches">The training set; stays resident in device memory.</param>
-    /// <param name="trained">The tower that is trained.</param>
-    /// <param name="frozen">For centre-surround: the tower on the reduced patch, which is not.</param>
+    /// <param name="shaped">The network that is trained.</param>
+    /// <param name="weights">The weights that it starts from.</param>
     /// <param name="stepsPerEpoch">The number of batches that <see cref="LoadEpoch"/> brings.</param>
-    public TrainingStep(Device device, TrainingOptions options, Objective objective, PatchSet patches, TowerWeights trained, TowerWeights? frozen, int stepsPerEpoch)
+    public TrainingStep(Device device, TrainingOptions options, Objective objective, PatchSet patches, ShapedNetwork shaped, NetworkWeights weights, int stepsPerEpoch)
     {
         this.options = options;
-        this.frozen = frozen;
-        tower = new TrainedTower(device, trained);
+        network = new TrainedNetwork(device, shaped, weights);
         tape = new Tape(device);
         step = device.Allocate<StepParameters>(1);
         schedule = device.Allocate<StepParameters>(stepsPerEpoch);
         cursor = device.Allocate<int>(1);
         int rows = 2 * options.Batch;
         indices = device.Allocate<int>(checked(stepsPerEpoch * rows));
-        pixels = device.Upload<byte>(patches.Pixels, patches.Count, PatchSet.Side, PatchSet.Side);
-        var gather = new GatherOptions(options.Normalization, options.Augmentation, options.Seed);
-        Variable? left = null;
-        if (frozen != null)
-        {
-            centres = device.Upload<byte>(patches.Centres, patches.Count, PatchSet.Side, PatchSet.Side);
-            Variable reduced = tape.GatherPatches(pixels, indices, step, gather, MeanImage(frozen), rows);
-            left = tape.UnitVector(TrainedTower.RecordFrozen(tape, reduced, frozen));
-        }
-
-        Variable input = tape.GatherPatches(centres ?? pixels, indices, step, gather, MeanImage(trained), rows);
-        Variable features = tower.Record(tape, input, options, step, objective.MapLayers, out List<(int Layer, Variable Map)> tapped);
-        Variable unit = tape.UnitVector(features);
-        descriptors = left == null ? unit : tape.Concatenate(left, unit);
+        NetworkInput described = shaped.Network.Input;
+        var gather = new GatherOptions(described.Normalization, options.Augmentation, options.Seed, described.Mean, described.Deviation);
+        RecordedNetwork recorded = network.Record(tape, View, options, step, objective.MapLayers);
+        descriptors = recorded.Descriptors;
         objective.Record(tape, new ObjectiveInputs
         {
             Descriptors = descriptors,
-            Features = features,
-            Maps = tapped.ToDictionary(tap => tap.Layer, tap => tap.Map),
+            Features = recorded.Features,
+            Maps = recorded.Maps,
+            Scores = recorded.Scores!,
             Step = step,
         });
 
-        flatMoments = [.. Enumerable.Range(0, options.Optimizer.Kind == OptimizerKind.Adam ? 2 : 1).Select(_ => device.Allocate<float>(tower.Parameters.Length))];
-        Tensor<float>[][] perMoment = [.. flatMoments.Select(flat => tower.Split(flat).ToArray())];
+        flatMoments = [.. Enumerable.Range(0, options.Optimizer.Kind == OptimizerKind.Adam ? 2 : 1).Select(_ => device.Allocate<float>(network.Parameters.Length))];
+        Tensor<float>[][] perMoment = [.. flatMoments.Select(flat => network.Split(flat).ToArray())];
         Moments = [.. Enumerable.Range(0, perMoment[0].Length).SelectMany(i => perMoment.Select(parts => parts[i]))];
         replay = device.Record(Recorded(device));
         readback = device.CreateReadback([.. tape.Losses.Select(term => term.Value), descriptors.Value]);
 
-        Tensor<float>? MeanImage(TowerWeights weights) => weights.MeanImage == null
-            ? null
-            : tape.Own(device.Upload<float>(weights.MeanImage, PatchSet.Side, PatchSet.Side));
+        // A tower's view of the batch, normalized.
+        Variable View(int tower)
+        {
+            LayerChain chain = shaped.Towers[tower];
+            int side = chain.Input.Height;
+            Tensor<byte> pixels = tape.Own(device.Upload<byte>(patches.View(shaped.Network.Towers[tower].View, described.Side), patches.Count, side, side));
+            Tensor<float>? mean = weights.Towers[tower].MeanImage is { } image ? tape.Own(device.Upload<float>(image, side, side)) : null;
+            Variable x = tape.GatherPatches(pixels, indices, step, gather, mean, rows);
+            return described.Channels == 2 ? tape.PairChannels(x) : x;
+        }
     }
 
     /// <summary>The optimizer's moments: one for each parameter, two with Adam.</summary>
@@ -114,21 +108,19 @@ internal sealed class TrainingStep : IDisposable
         return new StepReading(terms.Values.Sum(), terms, DescriptorSpread(values[tape.Losses.Count..]));
     }
 
-    /// <summary>The towers as they are now, in the order of a model file.</summary>
-    public IReadOnlyList<TowerWeights> Download() => frozen == null ? [tower.Download()] : [frozen, tower.Download()];
+    /// <summary>The weights and statistics as they are now.</summary>
+    public NetworkWeights Download() => network.Download();
 
     public void Dispose()
     {
         replay.Dispose();
         readback.Dispose();
         tape.Dispose();
-        tower.Dispose();
+        network.Dispose();
         step.Dispose();
         schedule.Dispose();
         cursor.Dispose();
         indices.Dispose();
-        pixels.Dispose();
-        centres?.Dispose();
         Array.ForEach(flatMoments, moment => moment.Dispose());
     }
 
@@ -145,21 +137,21 @@ internal sealed class TrainingStep : IDisposable
             tape.Backward();
             if (optimizer.Kind == OptimizerKind.Adam)
             {
-                kernels.AdamUpdate(adam, step, tower.Gradients, flatMoments[0], flatMoments[1], tower.Parameters);
+                kernels.AdamUpdate(adam, step, network.Gradients, flatMoments[0], flatMoments[1], network.Parameters);
             }
             else
             {
-                kernels.SgdUpdate(sgd, step, tower.Gradients, flatMoments[0], tower.Parameters);
+                kernels.SgdUpdate(sgd, step, network.Gradients, flatMoments[0], network.Parameters);
             }
         };
     }
 
-    // The variance of the trained descriptors, all dimensions together.
+    // The variance of the last tower's descriptors, all dimensions together.
     private double DescriptorSpread(ReadOnlySpan<float> values)
     {
         int dimension = descriptors.Shape[1], rows = 2 * options.Batch;
         double spread = 0;
-        for (int d = dimension - TowerLayer.All[^1].OutChannels; d < dimension; d++)
+        for (int d = dimension - (int)network.Shaped.Towers[^1].Output.Length; d < dimension; d++)
         {
             double sum = 0, squares = 0;
             for (int row = 0; row < rows; row++)

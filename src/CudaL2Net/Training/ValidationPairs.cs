@@ -49,6 +49,19 @@ public sealed class ValidationPairs
     public RocCurve Evaluate(L2Net model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return model.ScoresPairs ? EvaluateScores(model) : EvaluateDescriptors(model);
+    }
+
+    // The larger a score, the more alike: its negative takes the place of a distance.
+    private RocCurve EvaluateScores(L2Net model)
+    {
+        int[] first = [.. Enumerable.Range(0, 2 * pairs).Select(k => k % pairs)], second = [.. Enumerable.Range(0, 2 * pairs).Select(k => pairs + k)];
+        float[] scores = model.Score(patches, first, second);
+        return RocCurve.FromDistances(Array.ConvertAll(scores, score => -score), [.. Enumerable.Range(0, 2 * pairs).Select(k => k < pairs)]);
+    }
+
+    private RocCurve EvaluateDescriptors(L2Net model)
+    {
         float[] descriptors = model.Describe(patches);
         var distances = new float[2 * pairs];
         var matches = new bool[2 * pairs];

@@ -42,7 +42,7 @@ public sealed class TrainCommandTests
     {
         string model = UntrainedModel.WriteTo(folder);
         CommandLine.MustRun([.. Short("cs"), "--preset", "cs-l2net", "--steps", "1", "--init", model]);
-        Assert.That(ModelFile.Read(folder["cs/model.safetensors"]).Architecture, Is.EqualTo(Architecture.CentreSurround));
+        Assert.That(ModelFile.Read(folder["cs/model.safetensors"]).Network.Towers, Has.Count.EqualTo(2));
     }
 
     [Test]
@@ -76,8 +76,8 @@ public sealed class TrainCommandTests
     [Test]
     public void KilledAtRandomMomentsAndResumedItEndsWithTheSameBytes()
     {
-        const int Kills = 5;
-        string[] settings = ["--steps", "32", "--checkpoint-seconds", "0"];
+        const int Kills = 6;
+        string[] settings = ["--steps", "40", "--checkpoint-seconds", "0"];
         string checkpoint = folder["killed/checkpoint.safetensors"];
         CommandLine.MustRun([.. Short("undisturbed"), .. settings]);
 
@@ -125,11 +125,6 @@ public sealed class TrainCommandTests
         if (OperatingSystem.IsWindows())
         {
             Assert.Ignore("sends a Unix signal");
-        }
-
-        if (OperatingSystem.IsLinux() && IgnoresInterrupts())
-        {
-            Assert.Ignore("whoever started the tests ignores SIGINT, as a shell does for what it runs in the background, and so does what the tests start");
         }
 
         using Process process = Start([.. Short("run"), "--steps", "100000"]);
@@ -214,13 +209,6 @@ public sealed class TrainCommandTests
         string locked = Directory.CreateDirectory(folder["locked"]).FullName;
         File.SetUnixFileMode(locked, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         CommandLine.Run(Short("locked/run")).Explains(1, "locked");
-    }
-
-    // The signals that a process ignores are a mask of bits in hexadecimal; that of SIGINT is 2.
-    private static bool IgnoresInterrupts()
-    {
-        string mask = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..].Trim();
-        return (Convert.ToUInt64(mask, 16) & 2) != 0;
     }
 
     // The tool as it was built beside the tests: its native libraries lie where it looks for them.

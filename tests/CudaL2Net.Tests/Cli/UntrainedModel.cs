@@ -1,3 +1,4 @@
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
@@ -20,7 +21,7 @@ internal static class UntrainedModel
     {
         using var folder = new TemporaryFolder();
         using Device device = Device.Open("cpu");
-        using L2Net random = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using L2Net random = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         random.File.Write(folder["model.safetensors"]);
         return File.ReadAllBytes(folder["model.safetensors"]);
     }

@@ -1,3 +1,4 @@
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Autograd;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
@@ -41,7 +42,7 @@ public sealed class DisposalTests(string kind)
         var tape = new Tape(device);
         tape.Relu(tape.Input(x));
         var empty = new Tape(device);
-        INetworkPlan plan = device.Kernels.Plan(model.File.Towers[0].Fold());
+        INetworkPlan plan = device.Kernels.Plan(TestNetworks.Fold(model.File));
         IReplay direct = device.Record(() => { }), recorded = device.Record(() => device.Kernels.ReluForward(x, y));
         recorded.Run();
         recorded.Run();
@@ -280,7 +281,7 @@ public sealed class DisposalTests(string kind)
     private static ModelFile Untrained()
     {
         using Device device = Device.Open("cpu", threads: 1);
-        using L2Net model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using L2Net model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         return model.File;
     }
 

@@ -16,12 +16,9 @@ public sealed class L2NetTests
     public void InferenceAgreesWithTheSameLayersOnTheTape()
     {
         using Device device = Device.Open("cpu");
-        TowerWeights tower = RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with
-        {
-            Bias = true,
-            LearnedAffine = [true, false, true, false, true, false, true]
-        }, 3));
-        using var model = new L2Net(new ModelFile(Architecture.L2Net, [tower], 10, new Dictionary<string, string>()), device);
+        ModelFile file = RandomStatistics(ModelFile.Untrained(
+            L2NetTower.Network(false, PatchNormalization.PerPatch, true, 1e-5f, [true, false, true, false, true, false, true], 0), 3));
+        using var model = new L2Net(file, device);
         float[] described = model.Describe(Patches, 32);
 
         using var tape = new Tape(device);
@@ -29,7 +26,8 @@ public sealed class L2NetTests
         using Tensor<int> indices = device.Upload<int>([.. Enumerable.Range(0, 37), 0]);
         using Tensor<StepParameters> step = device.Allocate<StepParameters>(1);
         Variable input = tape.GatherPatches(patches, indices, step, new GatherOptions(PatchNormalization.PerPatch, PatchAugmentation.None, 1), null, 38);
-        Variable unit = tape.UnitVector(TrainedTower.RecordFrozen(tape, input, tower));
+        var folded = FoldedTower.Of(ShapedNetwork.Of(file.Network).Towers[0], file.Weights.Towers[0].Layers);
+        Variable unit = new LayerRecorder(tape, new FoldedStore(folded)).Record(folded.Chain, input, [], new Dictionary<int, Variable>());
         tape.Forward();
         float[] recorded = unit.Value.ToArray();
         for (int i = 0; i < described.Length; i++)
@@ -40,15 +38,11 @@ public sealed class L2NetTests
 
     [Test]
     [Category("Cuda")]
-    public void CudaDescribesLikeTheCpu([Values] Architecture architecture)
+    public void CudaDescribesLikeTheCpu([Values] bool centreSurround)
     {
         CudaDriver.Require();
-        int side = architecture == Architecture.L2Net ? 32 : 64;
-        ModelFile file = new(
-            architecture,
-            [.. Enumerable.Range(1, architecture == Architecture.L2Net ? 1 : 2).Select(
-                seed => RandomStatistics(TowerWeights.Initialize(TowerSettings.Default with { Bias = true }, (ulong)seed)))],
-            10, new Dictionary<string, string>());
+        int side = centreSurround ? 64 : 32;
+        ModelFile file = RandomStatistics(ModelFile.Untrained(TestNetworks.Of(centreSurround), 1));
         ReadOnlySpan<byte> patches = Patches.AsSpan(0, 3 * side * side);
         using Device cpu = Device.Open("cpu"), cuda = Device.Open("cuda");
         using L2Net onCpu = new(file, cpu), onCuda = new(file, cuda);
@@ -59,7 +53,7 @@ public sealed class L2NetTests
     public void ManyPatchesAreDescribedLikeEachAlone()
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         byte[] many = [.. Enumerable.Range(0, 600).SelectMany(i => Patches.AsSpan(i % 37 * PatchSet.Area, PatchSet.Area).ToArray())];
         float[] all = model.Describe(many, 32);
         Assert.That(all[(599 * 128)..], Is.EqualTo(model.Describe(Patches.AsSpan(599 % 37 * PatchSet.Area, PatchSet.Area), 32)).Within(1e-6f));
@@ -69,7 +63,7 @@ public sealed class L2NetTests
     public void AFlatPatchHasAFiniteDescriptor()
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(model.Describe(new byte[PatchSet.Area], 32), Has.All.Matches<float>(float.IsFinite));
     }
 
@@ -77,7 +71,7 @@ public sealed class L2NetTests
     public void CentreSurroundIsTwoUnitVectorsOfReducedPatchAndCentre()
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(Architecture.CentreSurround, 1, device);
+        using var model = L2Net.CreateRandom(TestNetworks.CentreSurround, 1, device);
         var patch = new byte[64 * 64];
         for (int i = 0; i < patch.Length; i++)
         {
@@ -90,7 +84,7 @@ public sealed class L2NetTests
         Assert.That(both[128..].Sum(v => v * v), Is.EqualTo(1).Within(1e-5));
         var centre = new byte[PatchSet.Area];
         PatchResize.CropCentre(patch, 64, centre);
-        using var right = new L2Net(new ModelFile(Architecture.L2Net, [model.File.Towers[1]], 10, new Dictionary<string, string>()), device);
+        using var right = new L2Net(new ModelFile(TestNetworks.L2Net, new NetworkWeights([model.File.Weights.Towers[1]], []), 10, new Dictionary<string, string>()), device);
         Assert.That(both[128..], Is.EqualTo(right.Describe(centre, 32)).Within(1e-6f));
         Assert.That(() => model.Describe(Patches, 32), Throws.ArgumentException.With.Message.Contains("64 x 64"));
     }
@@ -107,7 +101,7 @@ public sealed class L2NetTests
     public void OtherSidesAreRefused(int side)
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(() => model.Describe(new byte[side * side], side), Throws.ArgumentException.With.Message.Contains("32 x 32"));
     }
 
@@ -117,7 +111,7 @@ public sealed class L2NetTests
     {
         string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"model-{Guid.NewGuid():N}.safetensors");
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(Architecture.L2Net, 5, device);
+        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 5, device);
         try
         {
             model.File.Write(path, half);
@@ -134,27 +128,20 @@ public sealed class L2NetTests
     [Test]
     public void FiltersAreOrthogonalWithGain()
     {
-        LayerWeights layer = TowerWeights.Initialize(TowerSettings.Default, 1).Layers[1];
-        double Dot(int a, int b) => Enumerable.Range(0, 288).Sum(k => (double)layer.Filters[(a * 288) + k] * layer.Filters[(b * 288) + k]);
+        float[] filters = NetworkWeights.Initialize(TestNetworks.L2Net, 1).Towers[0].Layers[3]["filters"];
+        double Dot(int a, int b) => Enumerable.Range(0, 288).Sum(k => (double)filters[(a * 288) + k] * filters[(b * 288) + k]);
         Assert.That(Dot(3, 3), Is.EqualTo(0.36).Within(1e-6));
         Assert.That(Dot(3, 17), Is.EqualTo(0).Within(1e-6));
     }
 
-    private static TowerWeights RandomStatistics(TowerWeights tower)
+    private static ModelFile RandomStatistics(ModelFile model)
     {
         var random = new Random(1);
-        return tower with
-        {
-            Layers = [.. tower.Layers.Select(layer => layer with
-            {
-                Bias = Draw(layer.Bias!.Length, -0.1f, 0.1f),
-                Scale = layer.Scale == null ? null : Draw(layer.Scale.Length, 0.5f, 1.5f),
-                Shift = layer.Shift == null ? null : Draw(layer.Shift.Length, -0.2f, 0.2f),
-                RunningMean = Draw(layer.RunningMean.Length, -0.1f, 0.1f),
-                RunningVariance = Draw(layer.RunningVariance.Length, 0.3f, 0.8f),
-            })],
-        };
-
-        float[] Draw(int length, float low, float high) => [.. Enumerable.Range(0, length).Select(_ => low + ((high - low) * random.NextSingle()))];
+        (string Tensor, float Low, float High)[] ranges =
+        [
+            ("bias", -0.1f, 0.1f), ("scale", 0.5f, 1.5f), ("shift", -0.2f, 0.2f), ("running_mean", -0.1f, 0.1f), ("running_variance", 0.3f, 0.8f),
+        ];
+        return ranges.Aggregate(model, (changed, range) => TestNetworks.Map(
+            changed, range.Tensor, values => [.. values.Select(_ => range.Low + ((range.High - range.Low) * random.NextSingle()))]));
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -66,15 +67,16 @@ public sealed class CudaTrainingTests
 
     /// <summary>Activations rounded to 8 bits turn the direction of a step a little, and its length hardly.</summary>
     [TestCase(KernelSet.Own, "hardnet-200k")]
+    [TestCase(KernelSet.Vendor, "hardnet-200k")]
     [TestCase(KernelSet.Vendor, "l2net")]
     public void StepsInBf16GoWhereThoseOfTheCpuGo(KernelSet kernels, string preset)
     {
         RequireStandIns(kernels);
         TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 8, Steps = 2 };
         options = options with { Optimizer = options.Optimizer with { LearningRate = 0.1f } };
-        var initial = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1);
+        ModelFile initial = TestNetworks.Initial(options);
         using var folder = new TemporaryFolder();
-        float[] start = Filters(initial), bits = Train("bf16", "cuda", Precision.Bf16);
+        float[] start = TestNetworks.Filters(initial), bits = Train("bf16", "cuda", Precision.Bf16);
         float[] expected = Minus(Train("cpu", "cpu", Precision.Float32), start);
         Assert.That(Train("again", "cuda", Precision.Bf16), Is.EqualTo(bits), "a repeated run");
         Assert.That(Losses(folder["bf16"])[0], Is.EqualTo(Losses(folder["cpu"])[0]).Within(2).Percent);
@@ -88,12 +90,10 @@ public sealed class CudaTrainingTests
         {
             using Device opened = Device.Open(device, 0, precision, device == "cpu" ? KernelSet.Own : kernels);
             using var trainer = new Trainer(options, Data, null, opened, folder[run],
-                new TrainerSetup { InitialModel = new ModelFile(Architecture.L2Net, [initial], 10, new Dictionary<string, string>()) });
+                new TrainerSetup { InitialModel = initial });
             trainer.Run();
-            return Filters(ModelFile.Read(Path.Combine(folder[run], "model.safetensors")).Towers[^1]);
+            return TestNetworks.Filters(ModelFile.Read(Path.Combine(folder[run], "model.safetensors")));
         }
-
-        static float[] Filters(TowerWeights weights) => [.. weights.Layers.SelectMany(layer => layer.Filters)];
 
         static float[] Minus(float[] a, float[] b) => [.. a.Zip(b, (x, y) => x - y)];
 
@@ -135,16 +135,9 @@ public sealed class CudaTrainingTests
     {
         RequireStandIns(kernels);
         TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 8, Steps = 2 };
-        PatchSet data = options.Architecture == Architecture.CentreSurround ? TrainingData.Blobs(8, centres: true) : Data;
-        bool[] affine = [.. Enumerable.Range(1, 7).Select(layer => options.LearnedAffine && !options.Loss.IntermediateLayers.Contains(layer))];
-        var initial = TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, affine), 1);
-        TowerWeights moved = initial with
-        {
-            Layers =
-            [
-                .. initial.Layers.Select(layer => layer with { Filters = [.. layer.Filters.Select((w, i) => i % 2 == 0 ? MathF.BitIncrement(w) : w)] }),
-            ],
-        };
+        PatchSet data = options.Network.Towers.Count == 2 ? TrainingData.Blobs(8, centres: true) : Data;
+        ModelFile initial = TestNetworks.Initial(options);
+        ModelFile moved = TestNetworks.Map(initial, "filters", filters => [.. filters.Select((w, i) => i % 2 == 0 ? MathF.BitIncrement(w) : w)]);
         using var folder = new TemporaryFolder();
         (float[] Losses, float[] Weights) expected = TwoSteps("cpu", initial), neighbour = TwoSteps("cpu", moved), actual = TwoSteps("cuda", initial);
         double noise = Distance(neighbour.Weights, expected.Weights), distance = Distance(actual.Weights, expected.Weights);
@@ -152,15 +145,14 @@ public sealed class CudaTrainingTests
         Assert.That(actual.Losses[0], Is.EqualTo(expected.Losses[0]).Within(1e-3).Percent);
         Assert.That(distance, Is.LessThan(Math.Max(20 * noise, 1e-3)));
 
-        (float[] Losses, float[] Weights) TwoSteps(string device, TowerWeights start)
+        (float[] Losses, float[] Weights) TwoSteps(string device, ModelFile start)
         {
             string run = folder[device + (start == moved ? "-moved" : "")];
             using Device opened = Device.Open(device, kernels: device == "cpu" ? KernelSet.Own : kernels);
             using var trainer = new Trainer(options, data, null, opened, run,
-                new TrainerSetup { InitialModel = new ModelFile(Architecture.L2Net, [start], 10, new Dictionary<string, string>()) });
+                new TrainerSetup { InitialModel = start });
             trainer.Run();
-            TowerWeights end = ModelFile.Read(Path.Combine(run, "model.safetensors")).Towers[^1];
-            return (Losses(run), [.. end.Layers.SelectMany(layer => layer.Filters)]);
+            return (Losses(run), TestNetworks.Filters(ModelFile.Read(Path.Combine(run, "model.safetensors"))));
         }
     }
 

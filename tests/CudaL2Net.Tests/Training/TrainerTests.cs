@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -23,19 +24,19 @@ public sealed class TrainerTests
     {
         using Device device = Device.Open("cpu");
         TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 4, Steps = 2 };
-        bool centreSurround = options.Architecture == Architecture.CentreSurround;
+        bool centreSurround = options.Network.Towers.Count == 2;
         PatchSet data = centreSurround ? TrainingData.Blobs(24, centres: true) : Data;
-        ModelFile? initial = centreSurround ? Untrained(options) : null;
+        ModelFile? initial = centreSurround ? TestNetworks.Initial(options) : null;
         using var trainer = new Trainer(options, data, data, device, folder, new TrainerSetup { InitialModel = initial });
         TrainingResult result = trainer.Run();
         Assert.That(result.Completed);
         Assert.That(float.IsFinite(result.Loss));
         ModelFile model = ModelFile.Read(result.ModelPath!);
-        Assert.That(model.Architecture, Is.EqualTo(options.Architecture));
+        Assert.That(model.Network.IsSameAs(options.Network));
         if (centreSurround)
         {
-            Assert.That(model.Towers[0].Layers[3].Filters, Is.EqualTo(initial!.Towers[0].Layers[3].Filters), "the left tower is frozen");
-            Assert.That(model.Towers[1].Layers[3].Filters, Is.Not.EqualTo(initial.Towers[0].Layers[3].Filters), "the right tower is trained");
+            Assert.That(model.Weights.Towers[0].Layers[9]["filters"], Is.EqualTo(initial!.Weights.Towers[0].Layers[9]["filters"]), "the left tower is frozen");
+            Assert.That(model.Weights.Towers[1].Layers[9]["filters"], Is.Not.EqualTo(initial.Weights.Towers[0].Layers[9]["filters"]), "the right tower is trained");
         }
     }
 
@@ -47,12 +48,13 @@ public sealed class TrainerTests
         using var trainer = new Trainer(Presets.Find("quick") with { Batch = 16, Steps = 30 }, TrainingData.Blobs(100), validation, device, folder);
         var losses = new List<float>();
         TrainingResult result = trainer.Run(new Collect(progress => losses.Add(progress.Loss)));
-        using var untrained = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using var untrained = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(losses[^1], Is.LessThan(0.7f * losses[0]));
         Assert.That(result.Fpr95, Is.LessThanOrEqualTo(new ValidationPairs(validation).Evaluate(untrained).Fpr95));
     }
 
-    [TestCase("ral-200k+", 1)]
+    [TestCase("quick", 1)]
+    [TestCase("ral-200k+", 4)]
     [TestCase("l2net+", 6)]
     public void AStoppedRunEndsWithTheBytesOfAnUndisturbedOne(string preset, int stopAfter)
     {
@@ -158,10 +160,6 @@ public sealed class TrainerTests
     }
 
     private static IEnumerable<string> PresetNames() => Presets.All.Select(preset => preset.Name).Append("hardnet-200k+").Append("cs-l2net+");
-
-    private static ModelFile Untrained(TrainingOptions options) =>
-        new(Architecture.L2Net, [TowerWeights.Initialize(new TowerSettings(options.Normalization, options.Epsilon, options.Bias, new bool[7]), 1)], 10,
-            new Dictionary<string, string>());
 
     private sealed class Collect(Action<TrainingProgress> action) : IProgress<TrainingProgress>
     {

@@ -51,7 +51,7 @@ internal static class BenchTrainCommand
     {
         BenchOutput.CheckOut(line);
         TrainingOptions preset = TrainCommand.FindPreset(line.GetValue(Preset)!);
-        if (preset.Architecture != Networks.Architecture.L2Net)
+        if (preset.Network.Towers.Count != 1)
         {
             throw new UsageException($"--preset {preset.Preset}: bench train measures networks of one tower");
         }

@@ -84,7 +84,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         .SelectMany(preset => InitialOf(preset) is { } initial ? [initial, preset] : new[] { preset })
         .Distinct();
 
-    private static string? InitialOf(string preset) => Presets.Find(preset).Architecture != Architecture.CentreSurround ? null
+    private static string? InitialOf(string preset) => Presets.Find(preset).Network.Towers.All(tower => tower.Trained) ? null
         : preset.EndsWith('+') ? "l2net+" : "l2net";
 
     private static string Fingerprint(BrownDataset set)

@@ -33,6 +33,9 @@ public sealed class HardestTripletObjective : Objective
     public bool ExactCorrelation { get; init; }
 
     /// <inheritdoc/>
+    public override bool NeedsUnitVectors => Metric == DescriptorDistance.Angular;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Terms =>
     [
         TapeLosses.NameOf(Form), .. Orthogonal != 0 ? ["GOR"] : Array.Empty<string>(), .. Correlation != 0 ? ["E2"] : Array.Empty<string>(),

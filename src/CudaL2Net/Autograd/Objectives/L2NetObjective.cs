@@ -43,6 +43,9 @@ public sealed class L2NetObjective : Objective
     public override IReadOnlyList<int> MapLayers => layers;
 
     /// <inheritdoc/>
+    public override bool NeedsUnitVectors => Distance;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Terms =>
         [.. Distance ? ["E1"] : Array.Empty<string>(), .. Compactness ? ["E2"] : Array.Empty<string>(), .. layers.Select(IntermediateName)];
 

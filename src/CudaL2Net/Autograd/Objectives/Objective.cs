@@ -11,6 +11,12 @@ public abstract class Objective
     /// <summary>The layers, from 1 and in rising order, whose maps <see cref="RecordTerms"/> reads.</summary>
     public virtual IReadOnlyList<int> MapLayers => [];
 
+    /// <summary>Whether the losses are meaningful on unit vectors only.</summary>
+    public virtual bool NeedsUnitVectors => false;
+
+    /// <summary>Whether the losses are on scores of pairs (<see cref="ObjectiveInputs.Scores"/>), not on descriptors.</summary>
+    public virtual bool ReadsScores => false;
+
     /// <summary>The names of the recorded losses, in order. No two are the same.</summary>
     public abstract IReadOnlyList<string> Terms { get; }
 

@@ -8,6 +8,7 @@ public sealed class ObjectiveInputs
 {
     private readonly Variable? descriptors;
     private readonly Variable? features;
+    private readonly Variable? scores;
     private readonly Tensor<StepParameters>? step;
 
     /// <summary>[2p][d], the descriptors: unit vectors where the network ends in one.</summary>
@@ -24,6 +25,14 @@ public sealed class ObjectiveInputs
     {
         get => features ?? throw Missing("features before its unit vector");
         init => features = value;
+    }
+
+    /// <summary>[2p][1], of networks that score pairs: the scores of p pairs that match, then of p that do not.</summary>
+    /// <exception cref="InvalidOperationException">The network gives none.</exception>
+    public Variable Scores
+    {
+        get => scores ?? throw Missing("scores of pairs");
+        init => scores = value;
     }
 
     /// <summary>The maps that <see cref="Objective.MapLayers"/> asks for, by layer: [2p][...], after the layer's batch normalization and before its ReLU.</summary>

@@ -38,7 +38,9 @@ internal partial class CudaDevice
         }
     }
 
-    private long RequirePeakOutputs(Tensor<float> output) => output.Length == PeakOutputs
-        ? PeakOutputs
-        : throw new ArgumentException($"output has {output.Length} elements, expected {PeakOutputs}", nameof(output));
+    private long RequirePeakOutputs(Tensor<float> output)
+    {
+        RequireLength(output, PeakOutputs, nameof(output));
+        return PeakOutputs;
+    }
 }

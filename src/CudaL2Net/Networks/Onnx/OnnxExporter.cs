@@ -1,149 +1,137 @@
+using CudaL2Net.Data;
 using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
+using CudaL2Net.Networks.Onnx;
 using Google.Protobuf;
 
-namespace CudaL2Net.Networks.Onnx;
+namespace CudaL2Net.Networks;
 
 /// <summary>
-/// Writes networks with batch normalization folded in as ONNX models, normalization of the patch and unit vector included. Only operators that
-/// both ONNX Runtime and OpenCV's DNN module run are used.
+/// Writes models as ONNX, with batch normalization folded in and the normalization of patches included. Only operators that both ONNX Runtime and OpenCV's DNN
+/// module run are used.
 /// </summary>
 public static class OnnxExporter
 {
     /// <summary>The version of the ONNX operator set that the model asks for.</summary>
-    public const int Opset = 13;
+    public const int Opset = OnnxGraph.Opset;
 
     /// <summary>
-    /// Writes a model with the input <c>patches</c>, float [N][1][32][32], and the output <c>descriptors</c>, float [N][d], N free. Grey values are 0 to 255.
-    /// With two towers (centre-surround) the input is [N][1][64][64]: the first tower sees it reduced to 32 x 32 as by <see cref="Data.PatchResize"/>, the
-    /// second one its central 32 x 32 pixels, and the descriptor is the one unit vector after the other.
+    /// Writes a model. Its input is <c>patches</c>, float [N][1][side][side], N free, grey values 0 to 255; its output <c>descriptors</c>, float [N][d]. A network
+    /// that scores pairs has the inputs <c>first</c> and <c>second</c> and the output <c>scores</c>, float [N][1]. Views of the patch are a part of the model.
     /// </summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
-    /// <param name="towers">One network, or two of a centre-surround model.</param>
+    /// <param name="model">The model.</param>
     /// <param name="metadata">Text stored with the model, or null.</param>
-    /// <exception cref="ArgumentException">There are neither one nor two towers, or one does not end in a 1 x 1 map.</exception>
+    /// <exception cref="NotSupportedException">A layer has no form in ONNX; the message names it.</exception>
     /// <exception cref="IOException">The file cannot be written; an older file is untouched.</exception>
-    internal static void Write(string path, IReadOnlyList<FoldedNetwork> towers, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, ModelFile model, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        ModelProto model = Build(towers, metadata);
-        AtomicFile.Write(path, model.WriteTo);
+        ModelProto proto = Build(model, metadata);
+        AtomicFile.Write(path, proto.WriteTo);
     }
 
     /// <summary>The model as <see cref="Write"/> writes it.</summary>
-    internal static ModelProto Build(IReadOnlyList<FoldedNetwork> towers, IReadOnlyDictionary<string, string>? metadata)
+    internal static ModelProto Build(ModelFile model, IReadOnlyDictionary<string, string>? metadata)
     {
-        ArgumentNullException.ThrowIfNull(towers);
-        if (towers.Count is not (1 or 2))
+        ArgumentNullException.ThrowIfNull(model);
+        var shaped = ShapedNetwork.Of(model.Network);
+        var graph = new OnnxGraph();
+        int side = model.Network.Input.Side;
+        string output = model.Network.ScoresPairs ? "scores" : "descriptors";
+        string x;
+        if (!model.Network.ScoresPairs)
         {
-            throw new ArgumentException($"a model has one tower, or two if it is centre-surround, not {towers.Count}", nameof(towers));
-        }
-
-        var graph = new GraphWriter();
-        int side = towers.Count == 1 ? 32 : 64;
-        if (towers.Count == 1)
-        {
-            graph.AddTower("", "patches", towers[0], "descriptors");
+            x = Towers(graph, model, shaped, "", [graph.Input("patches", 1, side, side)]);
         }
         else
         {
-            graph.AddTower("left/", graph.AddReduction("patches"), towers[0], "left/descriptors");
-            graph.AddTower("right/", graph.AddCentreCrop("patches"), towers[1], "right/descriptors");
-            graph.Add("Concat", "descriptors", ["left/descriptors", "right/descriptors"], ("axis", 1));
+            string first = graph.Input("first", 1, side, side), second = graph.Input("second", 1, side, side);
+            x = model.Network.Input.Channels == 2
+                ? Towers(graph, model, shaped, "", [first, second])
+                : graph.Add(
+                    "Concat",
+                    "features",
+                    [Towers(graph, model, shaped, "first/", [first]), Towers(graph, model, shaped, "second/", [second])],
+                    ("axis", 1));
+            x = new LayerExporter(graph, "head/").Export(FoldedTower.Of(shaped.Head, model.Weights.Head), x);
         }
 
-        ModelProto model = graph.ToModel(towers.Count == 1 ? "L2-Net" : "centre-surround L2-Net", side, towers.Sum(tower => tower.Dimension));
+        graph.Add("Flatten", output, [x], ("axis", 1));
+        ModelProto proto = graph.ToModel(model.Network.Name, output, model.Network.ScoresPairs ? 1 : shaped.Dimension);
         foreach ((string key, string value) in (metadata ?? new Dictionary<string, string>()).OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
-            model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
+            proto.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
         }
 
-        return model;
+        return proto;
     }
 
-    private sealed class GraphWriter : OnnxGraph
+    /// <summary>All towers on one patch, or on both patches of a pair as channels: [N][d][1][1].</summary>
+    private static string Towers(OnnxGraph graph, ModelFile model, ShapedNetwork shaped, string prefix, string[] patches)
     {
-        /// <summary>64 x 64 to the rounded means of 2 x 2 pixels, which are bytes again.</summary>
-        public string AddReduction(string patches)
+        var outputs = new string[shaped.Towers.Count];
+        for (int t = 0; t < outputs.Length; t++)
         {
-            string mean = Add("AveragePool", "left/mean2x2", [patches], ("kernel_shape", (long[])[2, 2]), ("strides", (long[])[2, 2]));
-            return Add("Floor", "left/patches", [Add("Add", "left/mean2x2+0.5", [mean, Constant("left/half", 0.5f)])]);
+            string name = outputs.Length == 1 ? prefix : $"{prefix}tower{t + 1}/";
+            Tower tower = model.Network.Towers[t];
+            string[] channels = [.. patches.Select((patch, i) => Normalized(
+                graph, patches.Length == 1 ? name : $"{name}channel{i + 1}/", patch, tower.View, model.Network.Input, model.Weights.Towers[t].MeanImage,
+                shaped.Towers[t].Input.Height))];
+            string x = channels.Length == 1 ? channels[0] : graph.Add("Concat", $"{name}channels", channels, ("axis", 1));
+            var exporter = new LayerExporter(graph, name);
+            x = exporter.Export(FoldedTower.Of(shaped.Towers[t], model.Weights.Towers[t].Layers), x);
+            outputs[t] = shaped.Towers[t].Output is { Height: 1, Width: 1 } ? x : exporter.Flattened(x, shaped.Towers[t].Output);
         }
 
-        public string AddCentreCrop(string patches)
+        return outputs.Length == 1 ? outputs[0] : graph.Add("Concat", $"{prefix}towers", outputs, ("axis", 1));
+    }
+
+    /// <summary>The view of a patch, as numbers.</summary>
+    private static string Normalized(OnnxGraph graph, string prefix, string x, PatchView view, NetworkInput input, float[]? meanImage, int side)
+    {
+        x = view switch
         {
-            string starts = Initializer<long>("right/starts", [16, 16], 2), ends = Initializer<long>("right/ends", [48, 48], 2);
-            return Add("Slice", "right/patches", [patches, starts, ends, Initializer<long>("right/axes", [2, 3], 2)]);
+            PatchView.Reduced => Reduced(graph, prefix, x),
+            PatchView.Centre => CentreCrop(graph, prefix, x),
+            _ => x,
+        };
+        if (meanImage is not null && input.Normalization is PatchNormalization.L2Net or PatchNormalization.Fixed)
+        {
+            x = graph.Add("Sub", prefix + "minus_mean_image", [x, graph.Initializer<float>(prefix + "mean_image", meanImage, 1, 1, side, side)]);
         }
 
-        public void AddTower(string prefix, string patches, FoldedNetwork tower, string output)
+        if (input.Normalization == PatchNormalization.Fixed)
         {
-            string x = AddNormalization(prefix, patches, tower);
-            int side = FoldedNetwork.InputSide;
-            for (int i = 0; i < tower.Layers.Count; i++)
-            {
-                x = AddLayer($"{prefix}conv{i + 1}", x, tower.Layers[i]);
-                side = ((side + (2 * tower.Layers[i].Padding) - tower.Layers[i].Kernel) / tower.Layers[i].Stride) + 1;
-            }
-
-            if (side != 1)
-            {
-                throw new ArgumentException($"the network ends in a map of {side} x {side}, not 1 x 1", nameof(tower));
-            }
-
-            string sum = Add("ReduceSumSquare", prefix + "norm^2", [x], ("axes", (long[])[1]), ("keepdims", 1));
-            string norm = Add("Sqrt", prefix + "norm", [Add("Add", prefix + "norm^2+epsilon", [sum, Constant(prefix + "unit_epsilon", 1e-10f)])]);
-            Add("Flatten", output, [Add("Div", prefix + "unit", [x, norm])], ("axis", 1));
+            x = graph.Add("Sub", prefix + "centred", [x, Constant("mean", input.Mean)]);
+            return graph.Add("Div", prefix + "normalized", [x, Constant("deviation", input.Deviation)]);
         }
 
-        private string AddNormalization(string prefix, string x, FoldedNetwork tower)
+        string centred = graph.Add("Sub", prefix + "centred", [x, graph.Add("GlobalAveragePool", prefix + "mean", [x])]);
+        if (input.Normalization == PatchNormalization.Centred)
         {
-            const int Count = FoldedNetwork.InputSide * FoldedNetwork.InputSide;
-            if (tower.MeanImage is not null && tower.Normalization == PatchNormalization.L2Net)
-            {
-                string mean = Initializer<float>(prefix + "mean_image", tower.MeanImage, 1, 1, FoldedNetwork.InputSide, FoldedNetwork.InputSide);
-                x = Add("Sub", prefix + "minus_mean_image", [x, mean]);
-            }
-
-            float epsilon = tower.Normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f;
-            string centred = Add("Sub", prefix + "centred", [x, Add("GlobalAveragePool", prefix + "mean", [x])]);
-            string square = Add("GlobalAveragePool", prefix + "variance_n", [Add("Mul", prefix + "centred^2", [centred, centred])]);
-            string variance = Add("Mul", prefix + "variance", [square, Constant(prefix + "n/(n-1)", Count / (Count - 1f))]);
-            string deviation = Add("Sqrt", prefix + "deviation", [variance]);
-            return Add("Div", prefix + "normalized", [centred, Add("Add", prefix + "deviation+epsilon", [deviation, Constant(prefix + "epsilon", epsilon)])]);
+            return graph.Add("Div", prefix + "normalized", [centred, Constant("deviation", input.Deviation)]);
         }
 
-        private string AddLayer(string name, string x, FoldedLayer layer)
-        {
-            // [out][kh][kw][in] to [out][in][kh][kw].
-            int positions = layer.Kernel * layer.Kernel;
-            float[] filters = new float[layer.Filters.Length];
-            for (int o = 0; o < layer.OutChannels; o++)
-            {
-                for (int position = 0; position < positions; position++)
-                {
-                    for (int i = 0; i < layer.InChannels; i++)
-                    {
-                        filters[(((o * layer.InChannels) + i) * positions) + position] = layer.Filters[(((o * positions) + position) * layer.InChannels) + i];
-                    }
-                }
-            }
+        float epsilon = input.Normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f, count = side * side;
+        string square = graph.Add("GlobalAveragePool", prefix + "variance_n", [graph.Add("Mul", prefix + "centred^2", [centred, centred])]);
+        string variance = graph.Add("Mul", prefix + "variance", [square, Constant("n/(n-1)", count / (count - 1))]);
+        string deviation = graph.Add("Sqrt", prefix + "deviation", [variance]);
+        return graph.Add("Div", prefix + "normalized", [centred, graph.Add("Add", prefix + "deviation+epsilon", [deviation, Constant("epsilon", epsilon)])]);
 
-            string[] inputs =
-            [
-                x,
-                Initializer<float>(name + "/weight", filters, layer.OutChannels, layer.InChannels, layer.Kernel, layer.Kernel),
-                Initializer<float>(name + "/bias", layer.Bias, layer.OutChannels),
-            ];
-            string y = Add(
-                "Conv",
-                name,
-                inputs,
-                ("kernel_shape", (long[])[layer.Kernel, layer.Kernel]),
-                ("strides", (long[])[layer.Stride, layer.Stride]),
-                ("pads", (long[])[layer.Padding, layer.Padding, layer.Padding, layer.Padding]));
-            return layer.Relu ? Add("Relu", name + "/relu", [y]) : y;
-        }
+        string Constant(string name, float value) => graph.Initializer<float>(prefix + name, [value], 1, 1, 1, 1);
+    }
 
-        private string Constant(string name, float value) => Initializer<float>(name, [value], 1, 1, 1, 1);
+    /// <summary>64 x 64 to the rounded means of 2 x 2 pixels, which are bytes again.</summary>
+    private static string Reduced(OnnxGraph graph, string prefix, string x)
+    {
+        string mean = graph.Add("AveragePool", prefix + "mean2x2", [x], ("kernel_shape", (long[])[2, 2]), ("strides", (long[])[2, 2]));
+        string half = graph.Initializer<float>(prefix + "half", [0.5f], 1, 1, 1, 1);
+        return graph.Add("Floor", prefix + "reduced", [graph.Add("Add", prefix + "mean2x2+0.5", [mean, half])]);
+    }
+
+    private static string CentreCrop(OnnxGraph graph, string prefix, string x)
+    {
+        string starts = graph.Initializer<long>(prefix + "starts", [16, 16], 2), ends = graph.Initializer<long>(prefix + "ends", [48, 48], 2);
+        return graph.Add("Slice", prefix + "centre", [x, starts, ends, graph.Initializer<long>(prefix + "axes", [2, 3], 2)]);
     }
 }

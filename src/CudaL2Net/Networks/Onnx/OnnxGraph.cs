@@ -3,20 +3,32 @@ using Google.Protobuf;
 
 namespace CudaL2Net.Networks.Onnx;
 
-/// <summary>A network of ONNX operators that is being written: patches in, descriptors out.</summary>
-internal class OnnxGraph
+/// <summary>A network of ONNX operators that is being written.</summary>
+internal sealed class OnnxGraph
 {
+    /// <summary>The version of the operator set.</summary>
+    public const int Opset = 13;
+
     // The version of the file format that came with operator set 13.
     private const int IrVersion = 7;
 
     private readonly GraphProto graph = new();
 
-    /// <summary>The model with the input <c>patches</c>, float [N][1][side][side], and the output <c>descriptors</c>, float [N][dimension].</summary>
-    public ModelProto ToModel(string name, int side, int dimension)
+    /// <summary>Declares an input, float [N][sizes].</summary>
+    public string Input(string name, params ReadOnlySpan<int> sizes)
+    {
+        graph.Input.Add(Describe(name, sizes));
+        return name;
+    }
+
+    /// <summary>The model, once all operators are there.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="output">The value that it gives, float [N][<paramref name="width"/>].</param>
+    /// <param name="width">Values for each N.</param>
+    public ModelProto ToModel(string name, string output, int width)
     {
         graph.Name = name;
-        graph.Input.Add(Describe("patches", 1, side, side));
-        graph.Output.Add(Describe("descriptors", dimension));
+        graph.Output.Add(Describe(output, width));
         var model = new ModelProto
         {
             IrVersion = IrVersion,
@@ -24,19 +36,22 @@ internal class OnnxGraph
             ProducerVersion = typeof(OnnxGraph).Assembly.GetName().Version!.ToString(3),
             Graph = graph,
         };
-        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = OnnxExporter.Opset });
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
         return model;
     }
 
-    /// <summary>Adds an operator with one output, whose name is returned. Attributes are int or long[].</summary>
+    /// <summary>Adds an operator with one output, whose name is returned. Attributes are int, float or long[].</summary>
     public string Add(string operation, string output, string[] inputs, params ReadOnlySpan<(string Name, object Value)> attributes)
     {
         var node = new NodeProto { OpType = operation, Name = output, Input = { inputs }, Output = { output } };
         foreach ((string name, object value) in attributes)
         {
-            node.Attribute.Add(value is int i
-                ? new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = i }
-                : new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Ints, Ints = { (long[])value } });
+            node.Attribute.Add(value switch
+            {
+                int i => new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = i },
+                float f => new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Float, F = f },
+                _ => new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Ints, Ints = { (long[])value } },
+            });
         }
 
         graph.Node.Add(node);

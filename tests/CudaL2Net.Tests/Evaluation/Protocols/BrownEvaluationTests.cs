@@ -1,3 +1,4 @@
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
@@ -19,7 +20,7 @@ public sealed class BrownEvaluationTests
         byte[] first = BrownFolder.Write(folder["liberty"], 290, pairs: 200, flat: [3, 4, 5, 260]);
         byte[] second = BrownFolder.Write(folder["yosemite"], 60, pairs: 80);
         using Device device = Device.Open("cpu");
-        using L2Net model = L2Net.CreateRandom(Architecture.L2Net, 1, device);
+        using L2Net model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
         IPatchDescriber[] methods =
         [
             new ModelDescriber("net", model), new ModelDescriber("bits", model, binary: true), new SiftDescriber(), new RootSiftDescriber(), new RawDescriber(),

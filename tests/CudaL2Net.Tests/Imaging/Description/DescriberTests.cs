@@ -1,3 +1,4 @@
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Kernels;
@@ -42,17 +43,17 @@ public sealed class DescriberTests
     }
 
     [Test]
-    public void ModelDescribesThePatchesOfItsScaleAndSide([Values] Architecture architecture)
+    public void ModelDescribesThePatchesOfItsScaleAndSide([Values] bool centreSurround)
     {
         using Device device = Device.Open("cpu");
-        using L2Net model = L2Net.CreateRandom(architecture, 5, device);
+        using L2Net model = L2Net.CreateRandom(TestNetworks.Of(centreSurround), 5, device);
         using Mat picture = TestSequences.Discs(160, 120, 4);
         Keypoint[] keypoints = KeypointDetector.Detect(picture, 10);
         byte[] patches = PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide);
 
         DescriptorSet values = new CutPatchDescriber(new ModelDescriber("network", model)).Describe(picture, keypoints);
         Assert.That(values.Values, Is.EqualTo(model.Describe(patches, model.PatchSide)));
-        Assert.That((values.Count, values.Dimension), Is.EqualTo((keypoints.Length, architecture == Architecture.L2Net ? 128 : 256)));
+        Assert.That((values.Count, values.Dimension), Is.EqualTo((keypoints.Length, centreSurround ? 256 : 128)));
 
         DescriptorSet bits = new CutPatchDescriber(new ModelDescriber("bits", model, binary: true)).Describe(picture, keypoints);
         Assert.That(bits.Bits, Is.EqualTo(L2Net.Binarize(values.Values)));

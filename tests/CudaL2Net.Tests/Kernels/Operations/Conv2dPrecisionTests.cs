@@ -32,9 +32,8 @@ public sealed class Conv2dPrecisionTests(Precision precision)
     public void RequireDevice() => CudaDriver.Require();
 
     [TestCaseSource(nameof(Geometries))]
-    public void RoundedOperandsGiveWhatFloat32Gives(object geometry)
+    public void RoundedOperandsGiveWhatFloat32Gives(Conv2dGeometry g)
     {
-        var g = (Conv2dGeometry)geometry;
         (float[] x, float[] filters, float[] dy) = Operands(g, Rounded);
         (float[] y, float[] dx, float[] dFilters, float[] dBias) = Run(g, x, filters, dy);
         (double[] expectedFilters, double[] expectedBias) = Plain.Conv2dBackwardFilter(g, Samples.Widen(x), Samples.Widen(dy));
@@ -45,9 +44,8 @@ public sealed class Conv2dPrecisionTests(Precision precision)
     }
 
     [TestCaseSource(nameof(Geometries))]
-    public void OtherOperandsAreRoundedByHalfAUnit(object geometry)
+    public void OtherOperandsAreRoundedByHalfAUnit(Conv2dGeometry g)
     {
-        var g = (Conv2dGeometry)geometry;
         (float[] x, float[] filters, float[] dy) = Operands(g, v => v);
         (float[] y, float[] dx, float[] dFilters, _) = Run(g, x, filters, dy);
         double[] Magnitudes(float[] values) => Array.ConvertAll(values, v => (double)Math.Abs(v));

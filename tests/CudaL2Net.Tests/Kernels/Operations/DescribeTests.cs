@@ -1,3 +1,4 @@
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
 using CudaL2Net.Kernels.Cuda;
@@ -186,13 +187,13 @@ public sealed class DescribeTests
     {
         using Device cpu = Device.Open("cpu", 1);
         using L2Net model = L2Net.LoadDefault(cpu);
-        return model.File.Towers[0].Fold();
+        return TestNetworks.Fold(model.File);
     }
 
     /// <summary>The model's initial weights, of a size that keeps activations near 1, with biases.</summary>
     private static FoldedNetwork Network(PatchNormalization normalization)
     {
-        FoldedNetwork network = TowerWeights.Initialize(TowerSettings.Default, 3).Fold();
+        FoldedNetwork network = TestNetworks.Fold(ModelFile.Untrained(TestNetworks.L2Net, 3));
         float[]? mean = normalization == PatchNormalization.L2Net ? Array.ConvertAll(Samples.Gaussian(3, Area), v => 100 + (10 * v)) : null;
         return new FoldedNetwork(normalization, mean, [.. network.Layers.Select((layer, i) => layer with
         {

@@ -1,3 +1,4 @@
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Reference;
@@ -50,13 +51,11 @@ public sealed class QuantizedLayerTests
     [Test]
     public void LimitsAreEightDeviationsAboveTheMean()
     {
-        TowerWeights tower = TowerWeights.Initialize(TowerSettings.Default, 1);
-        Assert.That(tower.Fold().Layers[1].Limits, Has.Length.EqualTo(32).And.All.EqualTo(8f));
-        float[] scale = new float[32], shift = new float[32];
-        (scale[0], shift[0], scale[1], shift[1], scale[2], shift[2]) = (-0.5f, 1, 2, -3, 0.1f, -7);
-        LayerWeights[] layers = [.. tower.Layers];
-        layers[1] = layers[1] with { Scale = scale, Shift = shift };
-        Assert.That((tower with { Layers = layers }).Fold().Layers[1].Limits![..4], Is.EqualTo(new[] { 5f, 13f, 1e-6f, 1e-6f }));
+        ModelFile model = ModelFile.Untrained(TestNetworks.L2Net.With(layer => layer is BatchNormalization normalization ? normalization with { Learned = true } : layer), 1);
+        Assert.That(TestNetworks.Fold(model).Layers[1].Limits, Has.Length.EqualTo(32).And.All.EqualTo(8f));
+        float[] scale = [-0.5f, 2, 0.1f], shift = [1, -3, -7];
+        model = TestNetworks.Map(TestNetworks.Map(model, "scale", values => [.. scale, .. values[3..]]), "shift", values => [.. shift, .. values[3..]]);
+        Assert.That(TestNetworks.Fold(model).Layers[1].Limits![..4], Is.EqualTo(new[] { 5f, 13f, 1e-6f, 8f }));
     }
 
     private static FoldedLayer Layer(int inChannels, float[] filters)

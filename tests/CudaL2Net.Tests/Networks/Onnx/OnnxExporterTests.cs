@@ -1,5 +1,6 @@
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using CudaL2Net.Networks.Onnx;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -40,7 +41,7 @@ public sealed class OnnxExporterTests
     {
         using var folder = new TemporaryFolder();
         var metadata = new Dictionary<string, string> { ["preset"] = "quick", ["architecture"] = "l2net" };
-        OnnxExporter.Write(folder["m.onnx"], [RandomNetwork(8, false, seed: 3)], metadata);
+        OnnxExporter.Write(folder["m.onnx"], Model([RandomNetwork(8, false, seed: 3)]), metadata);
         using var session = new InferenceSession(folder["m.onnx"]);
         Assert.That(session.ModelMetadata.CustomMetadataMap, Is.EquivalentTo(metadata));
         Assert.That(session.ModelMetadata.ProducerName, Is.EqualTo("CudaL2Net"));
@@ -50,21 +51,41 @@ public sealed class OnnxExporterTests
         Assert.That(model.OpsetImport.Single().Version, Is.EqualTo(OnnxExporter.Opset));
     }
 
-    [Test]
-    public void WhatIsNoModelIsRefused()
+    // The same layers as a description with weights.
+    private static ModelFile Model(FoldedNetwork[] towers)
     {
-        FoldedNetwork network = RandomNetwork(8, false, seed: 3);
-        Assert.That(() => OnnxExporter.Build([], null), Throws.ArgumentException);
-        Assert.That(() => OnnxExporter.Build([network, network, network], null), Throws.ArgumentException);
-        Assert.That(
-            () => OnnxExporter.Build([network with { Layers = [.. network.Layers.SkipLast(1)] }], null),
-            Throws.ArgumentException.With.Message.Contains("8 x 8"));
+        Tower[] described = [.. towers.Select((tower, t) => new Tower
+        {
+            View = towers.Length == 1 ? PatchView.Whole : t == 0 ? PatchView.Reduced : PatchView.Centre,
+            Layers =
+            [
+                .. tower.Layers.SelectMany(layer => (Layer[])
+                [
+                    new Convolution { Out = layer.OutChannels, Kernel = layer.Kernel, Stride = layer.Stride, Padding = layer.Padding, Bias = true },
+                    layer.Relu ? new Relu() : new UnitVector(),
+                ]),
+            ],
+        })];
+        var network = new Network
+        {
+            Name = "test",
+            Input = new NetworkInput { Side = towers.Length == 1 ? 32 : 64, Normalization = towers[0].Normalization },
+            Towers = described,
+        };
+        TowerWeights[] weights = [.. towers.Select(tower => new TowerWeights(tower.MeanImage,
+        [
+            .. tower.Layers.SelectMany(layer => (LayerWeights[])
+            [
+                new LayerWeights(new Dictionary<string, float[]> { ["filters"] = layer.Filters, ["bias"] = layer.Bias }), LayerWeights.None,
+            ]),
+        ]))];
+        return new ModelFile(network, new NetworkWeights(weights, []), 10, new Dictionary<string, string>());
     }
 
     private static void Compare(FoldedNetwork[] towers, int side, Func<byte[], double[]> evaluate)
     {
         using var folder = new TemporaryFolder();
-        OnnxExporter.Write(folder["m.onnx"], towers);
+        OnnxExporter.Write(folder["m.onnx"], Model(towers));
         using var session = new InferenceSession(folder["m.onnx"]);
         using Net net = CvDnn.ReadNetFromOnnx(folder["m.onnx"])!;
         foreach (byte[] patches in Batches(side))

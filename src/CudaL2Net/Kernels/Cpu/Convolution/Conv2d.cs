@@ -41,6 +41,15 @@ internal sealed unsafe partial class CpuDevice
         Forward(g, Images(g, x.Pointer, 1), filters, bias, y.Pointer, default);
     }
 
+    public void FoldedConvolution(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> filters, Tensor<float>? bias, bool relu, Tensor<float> y)
+    {
+        Conv2dForward(geometry, x, filters, bias, y);
+        if (relu)
+        {
+            ReluForward(y, y);
+        }
+    }
+
     public void Conv2dBackwardData(in Conv2dGeometry geometry, Tensor<float> dy, Tensor<float> filters, Tensor<float> dx)
     {
         Conv2dGeometry g = Collapse(geometry);

@@ -11,6 +11,9 @@ namespace CudaL2Net.Kernels.Cpu;
 /// </summary>
 internal sealed unsafe partial class CpuDevice
 {
+    /// <summary>Whether a convolution of the plan is computed by Winograd's method.</summary>
+    internal static bool TakesWinograd(Conv2dGeometry g) => WinogradPass.Fits(g.KernelHeight, g.Stride, g.Padding, g.Height, g.InChannels, g.OutChannels);
+
     public INetworkPlan Plan(FoldedNetwork network)
     {
         using (Enter())

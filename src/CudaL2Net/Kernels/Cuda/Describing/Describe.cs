@@ -4,6 +4,9 @@ namespace CudaL2Net.Kernels.Cuda;
 
 internal unsafe partial class CudaDevice
 {
+    /// <summary>Whether the whole tower runs in one kernel, in bf16 or int8.</summary>
+    internal static bool TakesFusedTower(FoldedNetwork network) => FusedTower.Fits(network, Precision.Bf16);
+
     /// <summary>L2-Net's tower in bf16 or in bytes as two kernels: the first six layers of a patch without leaving the multiprocessor, then the last one, in
     /// bf16, as a matrix product.</summary>
     internal sealed class FusedTower : ITower
@@ -92,12 +95,14 @@ internal unsafe partial class CudaDevice
         /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
         {
+            RequireLength(descriptors, patches.Length / FoldedNetwork.InputArea * Dimension, nameof(descriptors));
             Run(patches, descriptors.Pointer, null);
         }
 
         /// <inheritdoc/>
         public void RunSigns(Tensor<byte> patches, Tensor<byte> signs)
         {
+            RequireLength(signs, patches.Length / FoldedNetwork.InputArea * Dimension / 8, nameof(signs));
             Run(patches, null, signs.Pointer);
         }
 
@@ -105,6 +110,7 @@ internal unsafe partial class CudaDevice
         private void Run(Tensor<byte> patches, float* descriptors, byte* signs)
         {
             int count = patches.Length / FoldedNetwork.InputArea;
+            RequireLength(patches, count * FoldedNetwork.InputArea, nameof(patches));
             if (count == 0)
             {
                 return;

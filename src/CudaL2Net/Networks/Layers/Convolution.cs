@@ -1,0 +1,59 @@
+using System.Text.Json.Serialization;
+using CudaL2Net.Autograd;
+using CudaL2Net.Kernels;
+
+namespace CudaL2Net.Networks;
+
+/// <summary>A convolution (cross-correlation) with square filters and zeros around the map.</summary>
+public sealed record Convolution : Layer
+{
+    /// <summary>Output channels.</summary>
+    public int Out { get; init; }
+
+    /// <summary>Rows and columns of a filter.</summary>
+    public int Kernel { get; init; } = 3;
+
+    /// <summary>Step of the output grid on the input.</summary>
+    public int Stride { get; init; } = 1;
+
+    /// <summary>Zeros on each side.</summary>
+    public int Padding { get; init; }
+
+    /// <summary>Whether a bias is added.</summary>
+    public bool Bias { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string Summary => $"{Kernel} x {Kernel} to {Out}{(Stride == 1 ? "" : $", stride {Stride}")}{(Padding == 0 ? "" : $", padding {Padding}")}"
+        + (Bias ? ", bias" : "");
+
+    /// <summary>The kernel's sizes for a batch of maps.</summary>
+    internal Conv2dGeometry Geometry(MapShape input, int batch = 1) =>
+        new(batch, input.Height, input.Width, input.Channels, Out, Kernel, Kernel, Stride, Padding);
+
+    internal override MapShape Output(MapShape input)
+    {
+        Require(Out is >= 1 and <= 65536, $"{Out} output channels: from 1 to 65536");
+        Require(Kernel >= 1, $"a kernel of {Kernel}: at least 1");
+        Require(Stride >= 1, $"a stride of {Stride}: at least 1");
+        Require(Padding >= 0 && Padding < Math.Max(Kernel, 1), $"a padding of {Padding}: from 0 to {Kernel - 1}, less than the kernel");
+        int most = Math.Min(input.Height, input.Width) + (2 * Padding);
+        Require(Kernel <= most, $"a kernel of {Kernel} does not fit a map of {input} with padding {Padding}; one of at most {most} does");
+        Conv2dGeometry geometry = Geometry(input);
+        return new MapShape(geometry.OutHeight, geometry.OutWidth, Out);
+    }
+
+    internal override IReadOnlyList<LayerTensor> Tensors(MapShape input)
+    {
+        var filters = new LayerTensor("filters", TensorKind.Weights, Out, Kernel, Kernel, input.Channels);
+        return Bias ? [filters, new LayerTensor("bias", TensorKind.Zeros, Out)] : [filters];
+    }
+
+    internal override long MultiplyAdds(MapShape input) => Geometry(input).MultiplyAdds;
+
+    internal override Variable Record(LayerRecorder recorder, Variable x) => recorder.BatchInvariant
+        ? recorder.Tape.FoldedConvolution(x, recorder.Parameter("filters"), recorder.OptionalParameter("bias"), Stride, Padding)
+        : recorder.Tape.Conv2d(x, recorder.Parameter("filters"), recorder.OptionalParameter("bias"), Stride, Padding);
+
+    internal override string Export(LayerExporter exporter, string x) => exporter.Convolution(x, Out, Kernel, Stride, Padding);
+}

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace CudaL2Net.Networks;
+
+/// <summary>The kinds of layers by their names in JSON.</summary>
+internal static class LayerKinds
+{
+    private const string TypeMember = "type";
+
+    private static readonly Dictionary<string, Type> Kinds = new()
+    {
+        ["convolution"] = typeof(Convolution),
+        ["linear"] = typeof(Linear),
+        ["batchNormalization"] = typeof(BatchNormalization),
+        ["relu"] = typeof(Relu),
+        ["tanh"] = typeof(Tanh),
+        ["pooling"] = typeof(Pooling),
+        ["subtractiveNormalization"] = typeof(SubtractiveNormalization),
+        ["filterResponseNormalization"] = typeof(FilterResponseNormalization),
+        ["dropout"] = typeof(Dropout),
+        ["lrn"] = typeof(LocalResponseNormalization),
+        ["unitVector"] = typeof(UnitVector),
+    };
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
+
+    /// <summary>All names.</summary>
+    public static IEnumerable<string> Names => Kinds.Keys;
+
+    /// <summary>A layer's name in JSON.</summary>
+    public static string NameOf(Layer layer) => Kinds.First(kind => kind.Value == layer.GetType()).Key;
+
+    /// <summary>Reads a layer.</summary>
+    /// <exception cref="ArgumentException">It has no type, one that there is not, or members that the type does not have.</exception>
+    public static Layer Read(JsonNode? node)
+    {
+        if (node is not JsonObject members || members[TypeMember] is not JsonValue type || type.GetValueKind() != JsonValueKind.String)
+        {
+            throw new ArgumentException($"a layer is an object with a \"type\": one of {string.Join(", ", Names)}");
+        }
+
+        string name = type.GetValue<string>();
+        if (!Kinds.TryGetValue(name, out Type? kind))
+        {
+            throw new ArgumentException($"there is no layer of type '{name}'; the types are {string.Join(", ", Names)}");
+        }
+
+        var settings = new JsonObject(members.Where(member => member.Key != TypeMember).Select(member => KeyValuePair.Create(member.Key, member.Value?.DeepClone())));
+        try
+        {
+            return (Layer)settings.Deserialize(kind, Json)!;
+        }
+        catch (JsonException error)
+        {
+            string[] known = [.. JsonSerializer.SerializeToNode(Activator.CreateInstance(kind), kind, Json)!.AsObject().Select(member => member.Key)];
+            throw new ArgumentException(
+                $"{name}: {FirstSentence(error.Message)}; its members are {(known.Length == 0 ? "none but type" : string.Join(", ", known))}", error);
+        }
+    }
+
+    /// <summary>A layer as JSON.</summary>
+    public static JsonObject Write(Layer layer)
+    {
+        var node = new JsonObject { [TypeMember] = NameOf(layer) };
+        foreach ((string name, JsonNode? value) in JsonSerializer.SerializeToNode(layer, layer.GetType(), Json)!.AsObject())
+        {
+            node[name] = value?.DeepClone();
+        }
+
+        return node;
+    }
+
+    private static string FirstSentence(string message) => message.Split(" Path:")[0].TrimEnd('.', ' ');
+}
