@@ -39,7 +39,7 @@ internal static class DescribeBench
             machine ??= Machine.Current(device);
             var measured = new Peaks(device, Peaks.For(device.Precision));
             var ofDevice = new List<BenchRow>();
-            using L2Net model = L2Net.LoadDefault(device);
+            using PatchModel model = PatchModel.LoadDefault(device);
             foreach (int batch in batches)
             {
                 progress((double)done++ / (devices.Count * batches.Length), $"{batch} patches, {Title(device)}");
@@ -60,7 +60,7 @@ internal static class DescribeBench
         ? $"{threads} {(threads == 1 ? "thread" : "threads")}"
         : device.Precision.ToString().ToLowerInvariant();
 
-    private static BenchRow OnCpu(CpuDevice device, L2Net model, byte[] pixels, int rounds)
+    private static BenchRow OnCpu(CpuDevice device, PatchModel model, byte[] pixels, int rounds)
     {
         string path = Path.Combine(Path.GetTempPath(), $"cudal2net-bench-{Environment.ProcessId}.onnx");
         try
@@ -80,11 +80,11 @@ internal static class DescribeBench
         }
     }
 
-    private static IEnumerable<BenchRow> OnGpu(CudaDevice device, L2Net model, byte[] pixels, int rounds)
+    private static IEnumerable<BenchRow> OnGpu(CudaDevice device, PatchModel model, byte[] pixels, int rounds)
     {
         int count = pixels.Length / PatchSet.Area;
         using var cpu = new CpuDevice();
-        using L2Net reference = L2Net.LoadDefault(cpu);
+        using PatchModel reference = PatchModel.LoadDefault(cpu);
         int compared = Math.Min(count, MostChecked);
         float[] expected = reference.Describe(pixels.AsSpan(0, compared * PatchSet.Area), PatchSet.Side);
 

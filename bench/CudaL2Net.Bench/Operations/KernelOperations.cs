@@ -394,5 +394,5 @@ internal static class KernelOperations
         CheckedPatches = 32,
     };
 
-    private static FoldedNetwork LoadNetwork() => L2NetLayers.Folded(L2Net.ReadDefault());
+    private static FoldedNetwork LoadNetwork() => L2NetLayers.Folded(PatchModel.ReadDefault());
 }

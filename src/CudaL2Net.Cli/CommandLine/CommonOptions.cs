@@ -102,10 +102,10 @@ internal static class CommonOptions
     }
 
     /// <summary>Loads the model that the line asks for.</summary>
-    public static L2Net LoadModel(ParseResult line, Device device)
+    public static PatchModel LoadModel(ParseResult line, Device device)
     {
         string? path = line.GetValue(Model);
-        return path is null ? L2Net.LoadDefault(device) : L2Net.Load(ModelPath(path), device);
+        return path is null ? PatchModel.LoadDefault(device) : PatchModel.Load(ModelPath(path), device);
     }
 
     /// <summary>What tables call the model that the line asks for.</summary>

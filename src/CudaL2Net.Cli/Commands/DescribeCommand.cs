@@ -86,7 +86,7 @@ internal static class DescribeCommand
         }
 
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using L2Net model = CommonOptions.LoadModel(line, device);
+        using PatchModel model = CommonOptions.LoadModel(line, device);
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;
         IEnumerable<PatchBlock> blocks;
@@ -130,7 +130,7 @@ internal static class DescribeCommand
         return (patches, side, watch.Elapsed.TotalSeconds);
     }
 
-    private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, L2Net model, int threads)
+    private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, PatchModel model, int threads)
     {
         using Mat picture = ImageFile.LoadGrey(path);
         Keypoint[] keypoints = KeypointDetector.Detect(picture, limit);

@@ -44,7 +44,7 @@ internal static class ExportCommand
         }
 
         using Device device = Device.Open("cpu");
-        using L2Net model = CommonOptions.LoadModel(line, device);
+        using PatchModel model = CommonOptions.LoadModel(line, device);
         if (format == "onnx")
         {
             OnnxExporter.Write(output, model.File, model.Metadata);

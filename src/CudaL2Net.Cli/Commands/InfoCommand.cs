@@ -123,7 +123,7 @@ internal static class InfoCommand
     {
         using Device device = Device.Open("cpu");
         (List<Processor> gpus, string? without) = Gpus();
-        using L2Net model = L2Net.LoadDefault(device);
+        using PatchModel model = PatchModel.LoadDefault(device);
         var information = new Information(
             typeof(InfoCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
             RuntimeInformation.FrameworkDescription,

@@ -38,7 +38,7 @@ internal sealed class Methods : IDisposable
         ["grey"] = PatchScaling.Grey,
     };
 
-    private readonly Dictionary<string, L2Net> models = [];
+    private readonly Dictionary<string, PatchModel> models = [];
     private readonly List<IPatchDescriber> list = [];
     private readonly ParseResult line;
     private readonly Device device;
@@ -147,14 +147,14 @@ internal sealed class Methods : IDisposable
     // Two models of one name are told apart by the word that asked for the second one.
     private string UniqueName(string name, string word) => list.Any(method => method.Name == name) ? word : name;
 
-    private L2Net Model(string? file) => Cached(
-        file ?? string.Empty, () => file is null ? CommonOptions.LoadModel(line, device) : L2Net.Load(CommonOptions.ModelPath(file), device));
+    private PatchModel Model(string? file) => Cached(
+        file ?? string.Empty, () => file is null ? CommonOptions.LoadModel(line, device) : PatchModel.Load(CommonOptions.ModelPath(file), device));
 
-    private L2Net Untrained() => Cached("untrained:", () => L2Net.CreateRandom(Model(null).Network, 1, device));
+    private PatchModel Untrained() => Cached("untrained:", () => PatchModel.CreateRandom(Model(null).Network, 1, device));
 
-    private L2Net Cached(string key, Func<L2Net> load)
+    private PatchModel Cached(string key, Func<PatchModel> load)
     {
-        if (!models.TryGetValue(key, out L2Net? model))
+        if (!models.TryGetValue(key, out PatchModel? model))
         {
             model = load();
             models.Add(key, model);

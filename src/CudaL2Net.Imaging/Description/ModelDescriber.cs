@@ -7,7 +7,7 @@ namespace CudaL2Net.Imaging.Description;
 /// <param name="name">The name in tables and plots.</param>
 /// <param name="model">The network; the caller keeps and disposes of it.</param>
 /// <param name="binary">Whether to take the signs of the values, compared by Hamming distance.</param>
-public sealed class ModelDescriber(string name, L2Net model, bool binary = false) : IPatchDescriber
+public sealed class ModelDescriber(string name, PatchModel model, bool binary = false) : IPatchDescriber
 {
     /// <inheritdoc/>
     public string Name => name;

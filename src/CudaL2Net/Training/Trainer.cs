@@ -374,7 +374,7 @@ public sealed class Trainer : IDisposable
             return null;
         }
 
-        using var model = new L2Net(Model(null), device);
+        using var model = new PatchModel(Model(null), device);
         return validation.Evaluate(model).Fpr95;
     }
 

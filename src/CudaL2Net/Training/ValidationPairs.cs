@@ -46,21 +46,21 @@ public sealed class ValidationPairs
     }
 
     /// <summary>The ROC curve of a model on the pairs.</summary>
-    public RocCurve Evaluate(L2Net model)
+    public RocCurve Evaluate(PatchModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         return model.ScoresPairs ? EvaluateScores(model) : EvaluateDescriptors(model);
     }
 
     // The larger a score, the more alike: its negative takes the place of a distance.
-    private RocCurve EvaluateScores(L2Net model)
+    private RocCurve EvaluateScores(PatchModel model)
     {
         int[] first = [.. Enumerable.Range(0, 2 * pairs).Select(k => k % pairs)], second = [.. Enumerable.Range(0, 2 * pairs).Select(k => pairs + k)];
         float[] scores = model.Score(patches, first, second);
         return RocCurve.FromDistances(Array.ConvertAll(scores, score => -score), [.. Enumerable.Range(0, 2 * pairs).Select(k => k < pairs)]);
     }
 
-    private RocCurve EvaluateDescriptors(L2Net model)
+    private RocCurve EvaluateDescriptors(PatchModel model)
     {
         float[] descriptors = model.Describe(patches);
         var distances = new float[2 * pairs];

@@ -18,7 +18,7 @@ public sealed class DescribeCommandTests : ModelCommandTests
         NpyFile.Write<byte>(folder["bytes.npy"], patches, 3, side, side);
         NpyFile.Write<float>(folder["floats.npy"], Array.ConvertAll(patches, value => (float)value), 3, side, side);
         using Device device = Device.Open("cpu");
-        using L2Net loaded = L2Net.Load(model, device);
+        using PatchModel loaded = PatchModel.Load(model, device);
         float[] expected = loaded.Describe(patches, side);
 
         Assert.Multiple(() =>
@@ -38,7 +38,7 @@ public sealed class DescribeCommandTests : ModelCommandTests
         CommandLine.MustRun("describe", folder["a.png"], "--model", model, "--out", folder["bits.npy"], "--binary");
         NpyArray bits = NpyFile.Read(folder["bits.npy"]);
         using Device device = Device.Open("cpu");
-        using L2Net loaded = L2Net.Load(model, device);
+        using PatchModel loaded = PatchModel.Load(model, device);
         Assert.That(bits.Shape.ToArray(), Is.EqualTo(new[] { 2, 16 }));
         Assert.That(bits.AsSpan<byte>().ToArray(), Is.EqualTo(loaded.DescribeBinary(patches, 32)));
     }

@@ -43,7 +43,7 @@ public sealed class ExportCommandTests : ModelCommandTests
     private static float[] Describe(string path, byte[] patches)
     {
         using Device device = Device.Open("cpu");
-        using L2Net net = L2Net.Load(path, device);
+        using PatchModel net = PatchModel.Load(path, device);
         return net.Describe(patches, 32);
     }
 

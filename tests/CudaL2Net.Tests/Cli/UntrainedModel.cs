@@ -21,7 +21,7 @@ internal static class UntrainedModel
     {
         using var folder = new TemporaryFolder();
         using Device device = Device.Open("cpu");
-        using L2Net random = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using PatchModel random = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         random.File.Write(folder["model.safetensors"]);
         return File.ReadAllBytes(folder["model.safetensors"]);
     }

@@ -37,7 +37,7 @@ public sealed class DisposalTests(string kind)
     public void AfterTheDevicesEndEveryUseSaysSoAndEveryDisposalIsHarmless()
     {
         Device device = Open();
-        var model = new L2Net(File, device);
+        var model = new PatchModel(File, device);
         Tensor<float> x = device.Upload<float>([1, -2]), y = device.Allocate<float>(2);
         var tape = new Tape(device);
         tape.Relu(tape.Input(x));
@@ -78,7 +78,7 @@ public sealed class DisposalTests(string kind)
             Ended(device.Synchronize);
             Ended(() => device.Allocate<float>(1));
             Ended(() => device.Upload<float>(values));
-            Ended(() => new L2Net(File, device));
+            Ended(() => new PatchModel(File, device));
         });
         IDisposable[] all = [model, tape, empty, plan, direct, recorded, readback, timer, x, y];
         Threads.Run(() =>
@@ -96,7 +96,7 @@ public sealed class DisposalTests(string kind)
     public void WhatHasEndedOnALivingDeviceSaysSo()
     {
         using Device device = Open();
-        var model = new L2Net(File, device);
+        var model = new PatchModel(File, device);
         Tensor<float> x = device.Upload<float>([1, -2]), y = device.Allocate<float>(2);
         using var user = new Tape(device);
         user.Relu(user.Input(x));
@@ -131,7 +131,7 @@ public sealed class DisposalTests(string kind)
         using Device device = Open();
         for (int round = 0; round < Rounds; round++)
         {
-            var model = new L2Net(File, device);
+            var model = new PatchModel(File, device);
             Action wait = Threads.Start(
                 () => UntilEnded(() => model.Describe(Patches, 32)),
                 () => UntilEnded(() => model.DescribeBinary(Patches, 32)),
@@ -141,7 +141,7 @@ public sealed class DisposalTests(string kind)
             wait();
         }
 
-        using var next = new L2Net(File, device);
+        using var next = new PatchModel(File, device);
         Assert.That(next.Describe(Patches, 32), Has.Some.Not.Zero);
     }
 
@@ -156,12 +156,12 @@ public sealed class DisposalTests(string kind)
 
         // More than could be described within the limit of a test.
         byte[] patches = new byte[200_000 * 1024];
-        var model = new L2Net(File, device);
+        var model = new PatchModel(File, device);
         Action wait = Threads.Start(() => Ended(() => model.Describe(patches, 32)));
         Thread.Sleep(100);
         model.Dispose();
         wait();
-        using var other = new L2Net(File, device);
+        using var other = new PatchModel(File, device);
         wait = Threads.Start(() => Ended(() => other.Describe(patches, 32)));
         Thread.Sleep(100);
         device.Dispose();
@@ -174,7 +174,7 @@ public sealed class DisposalTests(string kind)
         for (int round = 0; round < Rounds; round++)
         {
             Device device = Open();
-            var model = new L2Net(File, device);
+            var model = new PatchModel(File, device);
             var search = new DescriptorSearch(device);
             Tensor<float> x = device.Upload<float>(Samples.Gaussian(1, 1000), 10, 100), y = device.Allocate<float>(1000);
             var tape = new Tape(device);
@@ -281,7 +281,7 @@ public sealed class DisposalTests(string kind)
     private static ModelFile Untrained()
     {
         using Device device = Device.Open("cpu", threads: 1);
-        using L2Net model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using PatchModel model = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         return model.File;
     }
 

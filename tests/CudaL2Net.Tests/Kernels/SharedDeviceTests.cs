@@ -41,7 +41,7 @@ public sealed class SharedDeviceTests(string kind)
     [TestCase(2)]
     public void ModelsDescribeAsFromOneThread(int models)
     {
-        L2Net[] networks = [.. Enumerable.Range(1, models).Select(seed => L2Net.CreateRandom(TestNetworks.L2Net, (ulong)seed, device))];
+        PatchModel[] networks = [.. Enumerable.Range(1, models).Select(seed => PatchModel.CreateRandom(TestNetworks.L2Net, (ulong)seed, device))];
         float[][] values = [.. Enumerable.Range(0, Users).Select(i => networks[i % models].Describe(Patches(i), 32))];
         byte[][] signs = [.. Enumerable.Range(0, Users).Select(i => networks[i % models].DescribeBinary(Patches(i), 32))];
         Threads.Run(Users, i =>
@@ -59,7 +59,7 @@ public sealed class SharedDeviceTests(string kind)
     public void TwoDevicesDoNotDisturbEachOther()
     {
         using Device other = Device.Open(kind, threads: 2);
-        using L2Net here = L2Net.CreateRandom(TestNetworks.L2Net, 1, device), there = L2Net.CreateRandom(TestNetworks.L2Net, 1, other);
+        using PatchModel here = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device), there = PatchModel.CreateRandom(TestNetworks.L2Net, 1, other);
         float[] expected = here.Describe(Patches(0), 32);
         Threads.Run(4, i => AssertSame((i % 2 == 0 ? here : there).Describe(Patches(0), 32), expected));
     }
@@ -67,7 +67,7 @@ public sealed class SharedDeviceTests(string kind)
     [Test]
     public void ACentreSurroundModelDescribesAsFromOneThread()
     {
-        using L2Net network = L2Net.CreateRandom(TestNetworks.CentreSurround, 1, device);
+        using PatchModel network = PatchModel.CreateRandom(TestNetworks.CentreSurround, 1, device);
         float[][] expected = [.. Enumerable.Range(0, 4).Select(i => network.Describe(Large(i), 64))];
         Threads.Run(4, i => AssertSame(network.Describe(Large(i), 64), expected[i]));
 
@@ -128,7 +128,7 @@ public sealed class SharedDeviceTests(string kind)
     {
         TrainingOptions options = Presets.Find("hardnet-200k") with { Batch = 2, PairsPerEpoch = 8, Steps = 3 };
         using var folder = new TemporaryFolder();
-        using L2Net network = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using PatchModel network = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         float[] expected = network.Describe(Patches(0), 32);
         byte[] alone = Train("alone");
         bool training = true;

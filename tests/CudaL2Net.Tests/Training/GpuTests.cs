@@ -45,7 +45,7 @@ public sealed class GpuTests
         float[] Describe(Device device)
         {
             using (device)
-            using (L2Net model = L2Net.LoadDefault(device))
+            using (PatchModel model = PatchModel.LoadDefault(device))
             {
                 return model.Describe(patches);
             }

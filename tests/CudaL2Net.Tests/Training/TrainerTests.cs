@@ -48,7 +48,7 @@ public sealed class TrainerTests
         using var trainer = new Trainer(Presets.Find("quick") with { Batch = 16, Steps = 30 }, TrainingData.Blobs(100), validation, device, folder);
         var losses = new List<float>();
         TrainingResult result = trainer.Run(new Collect(progress => losses.Add(progress.Loss)));
-        using var untrained = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using var untrained = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(losses[^1], Is.LessThan(0.7f * losses[0]));
         Assert.That(result.Fpr95, Is.LessThanOrEqualTo(new ValidationPairs(validation).Evaluate(untrained).Fpr95));
     }

@@ -120,7 +120,7 @@ internal static class ReproduceFigureCommand
         Device device,
         CancellationToken stop)
     {
-        L2Net[] models = [.. variants.Select(variant => L2Net.Load(Path.Combine(grid.FolderOf(variant.Preset, trainSet), "model.safetensors"), device))];
+        PatchModel[] models = [.. variants.Select(variant => PatchModel.Load(Path.Combine(grid.FolderOf(variant.Preset, trainSet), "model.safetensors"), device))];
         try
         {
             RecordingDescriber[] methods = [.. variants.Select((variant, i) => new RecordingDescriber(new ModelDescriber(variant.Name, models[i])))];
@@ -129,7 +129,7 @@ internal static class ReproduceFigureCommand
         }
         finally
         {
-            foreach (L2Net model in models)
+            foreach (PatchModel model in models)
             {
                 model.Dispose();
             }

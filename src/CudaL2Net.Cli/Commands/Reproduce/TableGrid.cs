@@ -190,7 +190,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         }
 
         double seconds = watch.Elapsed.TotalSeconds;
-        using L2Net model = L2Net.Load(Path.Combine(cellFolder, "model.safetensors"), device);
+        using PatchModel model = PatchModel.Load(Path.Combine(cellFolder, "model.safetensors"), device);
         CellScore[] scores = Test([new ModelDescriber("float", model), new ModelDescriber("binary", model, binary: true)], trainSet);
         return Finish(preset, trainSet, steps, seconds, scores, null);
     }

@@ -20,7 +20,7 @@ public sealed class BrownEvaluationTests
         byte[] first = BrownFolder.Write(folder["liberty"], 290, pairs: 200, flat: [3, 4, 5, 260]);
         byte[] second = BrownFolder.Write(folder["yosemite"], 60, pairs: 80);
         using Device device = Device.Open("cpu");
-        using L2Net model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using PatchModel model = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         IPatchDescriber[] methods =
         [
             new ModelDescriber("net", model), new ModelDescriber("bits", model, binary: true), new SiftDescriber(), new RootSiftDescriber(), new RawDescriber(),

@@ -46,7 +46,7 @@ public sealed class DescriberTests
     public void ModelDescribesThePatchesOfItsScaleAndSide([Values] bool centreSurround)
     {
         using Device device = Device.Open("cpu");
-        using L2Net model = L2Net.CreateRandom(TestNetworks.Of(centreSurround), 5, device);
+        using PatchModel model = PatchModel.CreateRandom(TestNetworks.Of(centreSurround), 5, device);
         using Mat picture = TestSequences.Discs(160, 120, 4);
         Keypoint[] keypoints = KeypointDetector.Detect(picture, 10);
         byte[] patches = PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide);
@@ -56,7 +56,7 @@ public sealed class DescriberTests
         Assert.That((values.Count, values.Dimension), Is.EqualTo((keypoints.Length, centreSurround ? 256 : 128)));
 
         DescriptorSet bits = new CutPatchDescriber(new ModelDescriber("bits", model, binary: true)).Describe(picture, keypoints);
-        Assert.That(bits.Bits, Is.EqualTo(L2Net.Binarize(values.Values)));
+        Assert.That(bits.Bits, Is.EqualTo(PatchModel.Binarize(values.Values)));
     }
 
     [Test]

@@ -77,7 +77,7 @@ public sealed class NetworkDescriberTests
     public void AnExportedModelDescribesAsTheModelDoes([Values] bool centreSurround, [Values(64, 65)] int side)
     {
         using Device device = Device.Open("cpu");
-        using L2Net model = L2Net.CreateRandom(TestNetworks.Of(centreSurround), 5, device);
+        using PatchModel model = PatchModel.CreateRandom(TestNetworks.Of(centreSurround), 5, device);
         OnnxExporter.Write(folder["m.onnx"], model.File);
         using var describer = new OnnxDescriber("onnx", folder["m.onnx"], PatchScaling.Grey);
         Assert.That((describer.PatchSide, describer.Dimension, describer.IsBinary), Is.EqualTo((model.PatchSide, model.Dimension, false)));
@@ -97,7 +97,7 @@ public sealed class NetworkDescriberTests
     public void ManyThreadsShareANetworkAndItsEndInTheMiddleSaysSo()
     {
         using (Device device = Device.Open("cpu"))
-        using (L2Net model = L2Net.CreateRandom(TestNetworks.L2Net, 5, device))
+        using (PatchModel model = PatchModel.CreateRandom(TestNetworks.L2Net, 5, device))
         {
             OnnxExporter.Write(folder["m.onnx"], model.File);
         }

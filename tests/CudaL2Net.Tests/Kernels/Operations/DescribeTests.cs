@@ -83,7 +83,7 @@ public sealed class DescribeTests
         Assert.That(planned, Is.EqualTo(Describe(network, patches, precision)));
         var signs = new byte[3 * 16];
         plan.DescribeSigns(patches, signs, 16);
-        Assert.That(signs, Is.EqualTo(L2Net.Binarize(planned)));
+        Assert.That(signs, Is.EqualTo(PatchModel.Binarize(planned)));
     }
 
     /// <summary>Compute capability 8.6 has 99 KB of shared memory for a block: enough for bytes.</summary>
@@ -186,7 +186,7 @@ public sealed class DescribeTests
     private static FoldedNetwork TrainedNetwork()
     {
         using Device cpu = Device.Open("cpu", 1);
-        using L2Net model = L2Net.LoadDefault(cpu);
+        using PatchModel model = PatchModel.LoadDefault(cpu);
         return TestNetworks.Fold(model.File);
     }
 

@@ -56,7 +56,7 @@ public sealed class PlanTests(string device) : OperationTests(device)
         plan.DescribeSigns(patches, signs, 5);
         for (int i = 0; i < count; i++)
         {
-            Assert.That(signs[(5 * i)..((5 * i) + 3)], Is.EqualTo(L2Net.Binarize(descriptors.AsSpan(24 * i, 24))));
+            Assert.That(signs[(5 * i)..((5 * i) + 3)], Is.EqualTo(PatchModel.Binarize(descriptors.AsSpan(24 * i, 24))));
             Assert.That(signs[((5 * i) + 3)..Math.Min(5 * (i + 1), signs.Length)], Is.All.Zero, "the gap between two rows is not written");
         }
 

@@ -12,7 +12,7 @@ namespace CudaL2Net.Networks;
 /// block on the CPU and call by call on a GPU, for one block already uses the whole device. Disposing does not wait: a description in another thread then ends
 /// with <see cref="ObjectDisposedException"/>.
 /// </remarks>
-public sealed class L2Net : IDisposable
+public sealed class PatchModel : IDisposable
 {
     private const string DefaultModel = "CudaL2Net.Networks.Pretrained.l2net-synthetic.safetensors";
 
@@ -23,7 +23,7 @@ public sealed class L2Net : IDisposable
 
     /// <summary>Lays a model out on a device.</summary>
     /// <exception cref="ArgumentException">The network's layers do not fit.</exception>
-    public L2Net(ModelFile file, Device device)
+    public PatchModel(ModelFile file, Device device)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(device);
@@ -59,15 +59,15 @@ public sealed class L2Net : IDisposable
     /// <param name="device">Where it will run.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged or no model; the text says what is wrong.</exception>
-    public static L2Net Load(string path, Device device) => new(ModelFile.Read(path), device);
+    public static PatchModel Load(string path, Device device) => new(ModelFile.Read(path), device);
 
     /// <summary>The model in the box; its metadata says what it was trained on.</summary>
-    public static L2Net LoadDefault(Device device) => new(ReadDefault(), device);
+    public static PatchModel LoadDefault(Device device) => new(ReadDefault(), device);
 
     /// <summary>The file of the model in the box.</summary>
     public static ModelFile ReadDefault()
     {
-        using Stream stream = typeof(L2Net).Assembly.GetManifestResourceStream(DefaultModel)
+        using Stream stream = typeof(PatchModel).Assembly.GetManifestResourceStream(DefaultModel)
             ?? throw new InvalidOperationException("the library was built without its model");
         return ModelFile.Read(stream, "the model in the box");
     }
@@ -76,7 +76,7 @@ public sealed class L2Net : IDisposable
     /// <param name="network">The network.</param>
     /// <param name="seed">Seed of the weights.</param>
     /// <param name="device">Where it will run.</param>
-    public static L2Net CreateRandom(Network network, ulong seed, Device device) => new(ModelFile.Untrained(network, seed), device);
+    public static PatchModel CreateRandom(Network network, ulong seed, Device device) => new(ModelFile.Untrained(network, seed), device);
 
     /// <summary>Describes patches.</summary>
     /// <param name="patches">n x side x side grey values, row by row.</param>

@@ -8,7 +8,7 @@ using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Networks;
 
-public sealed class L2NetTests
+public sealed class PatchModelTests
 {
     private static readonly byte[] Patches = TrainingData.Blobs(37, views: 1).Pixels;
 
@@ -18,7 +18,7 @@ public sealed class L2NetTests
         using Device device = Device.Open("cpu");
         ModelFile file = RandomStatistics(ModelFile.Untrained(
             L2NetTower.Network(false, PatchNormalization.PerPatch, true, 1e-5f, [true, false, true, false, true, false, true], 0), 3));
-        using var model = new L2Net(file, device);
+        using var model = new PatchModel(file, device);
         float[] described = model.Describe(Patches, 32);
 
         using var tape = new Tape(device);
@@ -45,7 +45,7 @@ public sealed class L2NetTests
         ModelFile file = RandomStatistics(ModelFile.Untrained(TestNetworks.Of(centreSurround), 1));
         ReadOnlySpan<byte> patches = Patches.AsSpan(0, 3 * side * side);
         using Device cpu = Device.Open("cpu"), cuda = Device.Open("cuda");
-        using L2Net onCpu = new(file, cpu), onCuda = new(file, cuda);
+        using PatchModel onCpu = new(file, cpu), onCuda = new(file, cuda);
         Assert.That(onCuda.Describe(patches, side), Is.EqualTo(onCpu.Describe(patches, side)).Within(1e-5f));
     }
 
@@ -53,7 +53,7 @@ public sealed class L2NetTests
     public void ManyPatchesAreDescribedLikeEachAlone()
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using var model = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         byte[] many = [.. Enumerable.Range(0, 600).SelectMany(i => Patches.AsSpan(i % 37 * PatchSet.Area, PatchSet.Area).ToArray())];
         float[] all = model.Describe(many, 32);
         Assert.That(all[(599 * 128)..], Is.EqualTo(model.Describe(Patches.AsSpan(599 % 37 * PatchSet.Area, PatchSet.Area), 32)).Within(1e-6f));
@@ -63,7 +63,7 @@ public sealed class L2NetTests
     public void AFlatPatchHasAFiniteDescriptor()
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using var model = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(model.Describe(new byte[PatchSet.Area], 32), Has.All.Matches<float>(float.IsFinite));
     }
 
@@ -71,7 +71,7 @@ public sealed class L2NetTests
     public void CentreSurroundIsTwoUnitVectorsOfReducedPatchAndCentre()
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(TestNetworks.CentreSurround, 1, device);
+        using var model = PatchModel.CreateRandom(TestNetworks.CentreSurround, 1, device);
         var patch = new byte[64 * 64];
         for (int i = 0; i < patch.Length; i++)
         {
@@ -84,7 +84,7 @@ public sealed class L2NetTests
         Assert.That(both[128..].Sum(v => v * v), Is.EqualTo(1).Within(1e-5));
         var centre = new byte[PatchSet.Area];
         PatchResize.CropCentre(patch, 64, centre);
-        using var right = new L2Net(new ModelFile(TestNetworks.L2Net, new NetworkWeights([model.File.Weights.Towers[1]], []), 10, new Dictionary<string, string>()), device);
+        using var right = new PatchModel(new ModelFile(TestNetworks.L2Net, new NetworkWeights([model.File.Weights.Towers[1]], []), 10, new Dictionary<string, string>()), device);
         Assert.That(both[128..], Is.EqualTo(right.Describe(centre, 32)).Within(1e-6f));
         Assert.That(() => model.Describe(Patches, 32), Throws.ArgumentException.With.Message.Contains("64 x 64"));
     }
@@ -92,7 +92,7 @@ public sealed class L2NetTests
     [Test]
     public void BitsAreTheSignsOfTheDescriptor()
     {
-        byte[] bits = L2Net.Binarize([1, 0, -1, 2, 3, -4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1e-9f]);
+        byte[] bits = PatchModel.Binarize([1, 0, -1, 2, 3, -4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1e-9f]);
         Assert.That(bits, Is.EqualTo(new byte[] { 0b0001_1001, 0b1000_0000 }));
     }
 
@@ -101,7 +101,7 @@ public sealed class L2NetTests
     public void OtherSidesAreRefused(int side)
     {
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 1, device);
+        using var model = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(() => model.Describe(new byte[side * side], side), Throws.ArgumentException.With.Message.Contains("32 x 32"));
     }
 
@@ -111,11 +111,11 @@ public sealed class L2NetTests
     {
         string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"model-{Guid.NewGuid():N}.safetensors");
         using Device device = Device.Open("cpu");
-        using var model = L2Net.CreateRandom(TestNetworks.L2Net, 5, device);
+        using var model = PatchModel.CreateRandom(TestNetworks.L2Net, 5, device);
         try
         {
             model.File.Write(path, half);
-            using var read = L2Net.Load(path, device);
+            using var read = PatchModel.Load(path, device);
             Assert.That(read.Describe(Patches, 32), Is.EqualTo(model.Describe(Patches, 32)).Within(tolerance));
             Assert.That((read.PatchScale, read.Metadata["preset"]), Is.EqualTo((10.0, "untrained")));
         }
