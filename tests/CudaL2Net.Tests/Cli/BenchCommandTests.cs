@@ -187,11 +187,11 @@ public sealed class BenchCommandTests
     public void TrainingOnAGpuTellsOfItsMemoryAndTheHostsPart()
     {
         CudaDriver.Require();
-        JsonNode report = Json("bench", "train", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", "tf32", "--split");
+        JsonNode report = Json("bench", "train", "--device", "cuda", "--batch", "4", "--rounds", "1", "--precision", "float32", "--split");
         JsonNode row = report["rows"]![0]!;
         Assert.Multiple(() =>
         {
-            Assert.That((string)row["name"]!, Is.EqualTo("train hardnet-200k, 4 patches, tf32"));
+            Assert.That((string)row["name"]!, Is.EqualTo("train hardnet-200k, 4 patches, float32"));
             Assert.That((long)row["deviceBytes"]!, Is.GreaterThan(4 * 224 * 1024), "the activations of four patches");
             Assert.That((double)row["hostMicroseconds"]!, Is.Positive);
             Assert.That(report["rows"]!.AsArray().Select(part => (string)part!["operation"]!), Has.Some.StartsWith("Conv2dBackwardFilter, 3x3 32-32"));
