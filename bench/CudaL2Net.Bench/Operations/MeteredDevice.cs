@@ -28,7 +28,7 @@ internal sealed unsafe class MeteredDevice : Device
     public override string Description => device.Description;
 
     /// <inheritdoc/>
-    public override IKernels Kernels { get; }
+    internal override IKernels Kernels { get; }
 
     /// <inheritdoc/>
     public override Precision Precision => device.Precision;

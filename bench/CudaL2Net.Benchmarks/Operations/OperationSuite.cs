@@ -19,7 +19,7 @@ public abstract class OperationSuite
     /// <summary>The suite's tensors, disposed of at its end.</summary>
     internal TensorSet Inputs => inputs!;
 
-    protected IKernels Kernels => device!;
+    private protected IKernels Kernels => device!;
 
     /// <summary>Floating-point operations of a benchmark, 0 where arithmetic is not what bounds it.</summary>
     public abstract double Flop(string benchmark);

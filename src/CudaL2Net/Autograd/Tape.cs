@@ -120,14 +120,14 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>Records that a normalized activation is written out after all; it must have been recorded before.</summary>
     internal Tensor<float> Materialize(NormalizedActivation activation)
     {
-        var kernels = (IFusedKernels)Device.Kernels;
+        IFusedKernels kernels = Device.FusedKernels!;
         return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
     }
 
     /// <inheritdoc cref="Materialize(NormalizedActivation)"/>
     internal Tensor<float> Materialize(Bfloat16Activation activation)
     {
-        var kernels = (IImageKernels)Device.Kernels;
+        IImageKernels kernels = Device.ImageKernels!;
         return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
     }
 

@@ -4,7 +4,7 @@ namespace CudaL2Net.Formats;
 /// A file that appears whole or not at all: written as <c>path.tmp</c> in the same folder, flushed to the disk, then renamed over <c>path</c>.
 /// Until <see cref="Commit"/> has returned an older file of that name is untouched; without it the temporary file is removed by <see cref="Dispose"/>.
 /// </summary>
-public sealed class AtomicFile : IDisposable
+internal sealed class AtomicFile : IDisposable
 {
     private readonly string path;
     private readonly string temporaryPath;

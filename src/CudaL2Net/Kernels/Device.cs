@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels.Cpu;
 using CudaL2Net.Kernels.Cuda;
@@ -33,7 +34,7 @@ public abstract unsafe class Device : IDisposable
     public abstract string Description { get; }
 
     /// <summary>The operations of this device.</summary>
-    public abstract IKernels Kernels { get; }
+    internal abstract IKernels Kernels { get; }
 
     /// <summary>The most threads of the host that work for this device at once: in its kernels where it is the CPU, else in what is done around them.</summary>
     internal int Threads { get; }
@@ -52,10 +53,10 @@ public abstract unsafe class Device : IDisposable
     public string? Note { get; private set; }
 
     /// <summary>The fused operations, where the device offers them.</summary>
-    internal virtual IFusedKernels? FusedKernels => Kernels as IFusedKernels;
+    internal virtual IFusedKernels? FusedKernels => null;
 
     /// <summary>The convolutions that keep activations as bf16, where the device offers them.</summary>
-    internal virtual IImageKernels? ImageKernels => Kernels as IImageKernels;
+    internal virtual IImageKernels? ImageKernels => null;
 
     /// <summary>Whether this stands in for another kind of device, for tests.</summary>
     internal virtual bool Emulated => false;
@@ -107,7 +108,7 @@ public abstract unsafe class Device : IDisposable
     }
 
     /// <summary>Makes work that can be done again and again: on a GPU the second run records it as one graph, and from then on a run is one launch.</summary>
-    /// <param name="work">Calls of <see cref="Kernels"/> on tensors that outlive the result, the same ones every time; nothing that waits or allocates from the
+    /// <param name="work">Passes of tapes and steps of optimizers, on tensors that outlive the result, the same ones every time; nothing that waits or allocates from the
     /// second run on; above all not for another thread, which may be waiting for this device. Nothing is done until the first <see cref="IReplay.Run"/>.</param>
     public virtual IReplay Record(Action work) => new DirectReplay(this, work);
 
@@ -223,97 +224,36 @@ public abstract unsafe class Device : IDisposable
         return threads > 0 ? threads : Environment.ProcessorCount;
     }
 
-    /// <summary>Throws unless two tensors have as many elements.</summary>
-    private protected static void RequireSameLength(Tensor<float> a, Tensor<float> b)
-    {
-        if (a.Length != b.Length)
-        {
-            throw new ArgumentException($"tensors of {a.Length} and {b.Length} elements must have the same size");
-        }
-    }
-
-    /// <summary>Throws unless a tensor has the length that an operation expects.</summary>
-    private protected static void RequireLength<T>(Tensor<T> tensor, int length, string name)
-        where T : unmanaged
-    {
-        if (tensor.Length != length)
-        {
-            throw new ArgumentException($"{name} has {tensor.Length} elements, expected {length}", name);
-        }
-    }
-
-    /// <summary>Throws unless a tensor holds something.</summary>
-    private protected static void RequireValues(Tensor<float> tensor)
-    {
-        if (tensor.Length == 0)
-        {
-            throw new ArgumentException("a tensor without values has no mean", nameof(tensor));
-        }
-    }
-
     /// <summary>Rows of a tensor and the number of values in a row.</summary>
     private protected static (int Rows, int Width) RowShape(Tensor<float> tensor)
     {
-        int rows = tensor.Shape.IsEmpty ? 1 : tensor.Shape[0];
+        int rows = tensor.Shape[0];
         return (rows, rows == 0 ? 0 : tensor.Length / rows);
     }
 
-    /// <summary>Rows of both factors of inner products and the number of values in a row, once all sizes have been checked.</summary>
-    private protected static (int Rows, int Columns, int Width) InnerProductShape(Tensor<float> x, Tensor<float> y, Tensor<float> products)
+    /// <summary>Rows of both factors of inner products and the number of values in a row.</summary>
+    private protected static (int Rows, int Columns, int Width) InnerProductShape(Tensor<float> x, Tensor<float> y)
     {
         ((int rows, int width), (int columns, int length)) = (RowShape(x), RowShape(y));
-        if (width != length)
-        {
-            throw new ArgumentException($"rows of {width} and of {length} values have no inner products", nameof(y));
-        }
-
-        RequireLength(products, rows * columns, nameof(products));
+        Debug.Assert(width == length, "both factors have rows of one length");
         return (rows, columns, width);
-    }
-
-    /// <summary>Throws unless there are steps to take, one cursor and one place to write to.</summary>
-    private protected static void RequireSchedule(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
-    {
-        RequireLength(cursor, 1, nameof(cursor));
-        RequireLength(step, 1, nameof(step));
-        if (schedule.Length == 0)
-        {
-            throw new ArgumentException("the schedule is empty: a training needs at least one step", nameof(schedule));
-        }
     }
 
     /// <summary>p of a batch of 2p rows, and the number of values in a row.</summary>
     private protected static (int Pairs, int Width) PairShape(Tensor<float> batch)
     {
-        int rows = batch.Shape.IsEmpty ? 0 : batch.Shape[0];
-        if (rows == 0 || rows % 2 != 0)
-        {
-            throw new ArgumentException($"a batch of pairs needs an even number of rows, at least 2, but this one has {rows}", nameof(batch));
-        }
-
+        int rows = batch.Shape[0];
+        Debug.Assert(rows > 0 && rows % 2 == 0, "a batch of pairs has an even number of rows");
         return (rows / 2, batch.Length / rows);
     }
 
-    /// <summary>Rows of queries and of targets and the values in a row, once all sizes have been checked.</summary>
-    private protected static (int Rows, int Columns, int Width) NearestShape<T, TDistance>(
-        Tensor<T> queries, Tensor<T> targets, Tensor<int> nearest, Tensor<TDistance> distance)
+    /// <summary>Rows of queries and of targets, at least one, and the values in a row.</summary>
+    private protected static (int Rows, int Columns, int Width) NearestShape<T>(Tensor<T> queries, Tensor<T> targets)
         where T : unmanaged
-        where TDistance : unmanaged
     {
         int rows = queries.Shape[0], columns = targets.Shape[0];
-        if (columns == 0)
-        {
-            throw new ArgumentException("there is no target to match with", nameof(targets));
-        }
-
         int width = targets.Length / columns;
-        if ((long)rows * width != queries.Length)
-        {
-            throw new ArgumentException($"the queries have {(rows == 0 ? 0 : queries.Length / rows)} values each, the targets {width}", nameof(queries));
-        }
-
-        RequireLength(nearest, 2 * rows, nameof(nearest));
-        RequireLength(distance, 2 * rows, nameof(distance));
+        Debug.Assert((long)rows * width == queries.Length, "queries and targets have rows of one length");
         return (rows, columns, width);
     }
 }

@@ -8,7 +8,7 @@ namespace CudaL2Net.Kernels;
 /// <param name="InverseDeviation">[sides][c].</param>
 /// <param name="Scale">[c], or null for 1.</param>
 /// <param name="Shift">[c], or null for 0.</param>
-public sealed record Normalization(int Sides, bool Relu, Tensor<float> Mean, Tensor<float> InverseDeviation, Tensor<float>? Scale, Tensor<float>? Shift);
+internal sealed record Normalization(int Sides, bool Relu, Tensor<float> Mean, Tensor<float> InverseDeviation, Tensor<float>? Scale, Tensor<float>? Shift);
 
 /// <summary>
 /// A normalized activation that is not stored: what was stored is x, the convolution's own output, and every reader normalizes it. Backward, what is stored is
@@ -19,14 +19,14 @@ public sealed record Normalization(int Sides, bool Relu, Tensor<float> Mean, Ten
 /// <param name="X">[n][...][c], the normalization's input.</param>
 /// <param name="Normalization">How it is normalized.</param>
 /// <param name="Sums">[sides][2][c]: sum(m), then sum(m xhat).</param>
-public sealed record NormalizedActivation(Tensor<float> X, Normalization Normalization, Tensor<float> Sums);
+internal sealed record NormalizedActivation(Tensor<float> X, Normalization Normalization, Tensor<float> Sums);
 
 /// <summary>
 /// Convolutions fused with the batch normalizations before and after them, so that no pass over an activation exists for its own sake: memory is
 /// slow beside arithmetic. Numbers are those of the operations of <see cref="IKernels"/> one after the other, up to rounding. The
 /// normalizations before and after a convolution have as many sides.
 /// </summary>
-public interface IFusedKernels
+internal interface IFusedKernels
 {
     /// <summary>y = convolution of the (normalized) input; the batch statistics of y are gathered on the way out, and the running ones moved.</summary>
     /// <param name="geometry">Sizes.</param>

@@ -4,13 +4,13 @@ namespace CudaL2Net.Kernels;
 /// <param name="X">[n][h][w][c], the normalization's input, rounded to bf16.</param>
 /// <param name="Normalization">How it is normalized.</param>
 /// <param name="Sums">[sides][2][c]: sum(m), then sum(m xhat).</param>
-public sealed record Bfloat16Activation(Tensor<ushort> X, Normalization Normalization, Tensor<float> Sums);
+internal sealed record Bfloat16Activation(Tensor<ushort> X, Normalization Normalization, Tensor<float> Sums);
 
 /// <summary>
 /// Fused convolutions of some shapes, L2-Net's own, that keep activations and their gradients as bf16 in memory: offered by devices whose precision is bf16.
 /// Their inputs are normalized activations stored so, or float32 patches of one channel.
 /// </summary>
-public interface IImageKernels : IFusedKernels
+internal interface IImageKernels : IFusedKernels
 {
     /// <summary>Whether there are kernels for a convolution; with one input channel its input is patches that need no gradient.</summary>
     bool TakesImages(in Conv2dGeometry geometry);
@@ -64,4 +64,4 @@ public interface IImageKernels : IFusedKernels
 /// <summary>The gradient of an activation: the sum of its two parts, at least one of which is there.</summary>
 /// <param name="Rounded">What a reader of the stored activation gives, or null.</param>
 /// <param name="Full">What other readers give, or null.</param>
-public readonly record struct GradientParts(Tensor<ushort>? Rounded, Tensor<float>? Full);
+internal readonly record struct GradientParts(Tensor<ushort>? Rounded, Tensor<float>? Full);

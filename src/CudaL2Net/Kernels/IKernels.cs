@@ -6,7 +6,7 @@ namespace CudaL2Net.Kernels;
 /// host or depends on host memory, so that a recorded sequence can be replayed; what changes from step to step comes in <see cref="StepParameters"/>.
 /// The same inputs give the same bits on the same device.
 /// </summary>
-public interface IKernels
+internal interface IKernels
 {
     /// <summary>Gathers byte patches, turns them by one of the 8 symmetries of the square (the same for both patches of a pair) and normalizes them.</summary>
     /// <param name="patches">All patches, [count][s][s] with s = 32 or 64.</param>
@@ -343,7 +343,7 @@ public interface IKernels
 }
 
 /// <summary>A network laid out for one device: weights packed, scratch memory held.</summary>
-public interface INetworkPlan : IDisposable
+internal interface INetworkPlan : IDisposable
 {
     /// <summary>Normalizes and describes byte patches.</summary>
     /// <param name="patches">n x 32 x 32 bytes in host memory.</param>

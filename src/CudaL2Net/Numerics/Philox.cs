@@ -1,7 +1,7 @@
 namespace CudaL2Net.Numerics;
 
 /// <summary>What a random draw is for: draws with different purposes are independent.</summary>
-public enum DrawPurpose : uint
+internal enum DrawPurpose : uint
 {
     /// <summary>Initial weights.</summary>
     Initialization = 1,
@@ -29,7 +29,7 @@ public enum DrawPurpose : uint
 /// Philox4x32-10, a counter-based generator (Salmon et al., SC 2011): every draw is a function of (seed, purpose, step, index), the same on every
 /// device and in any order.
 /// </summary>
-public static class Philox
+internal static class Philox
 {
     /// <summary>Four independent uniform 32-bit numbers.</summary>
     public static (uint X, uint Y, uint Z, uint W) Draw(ulong seed, DrawPurpose purpose, uint step, ulong index)
@@ -52,7 +52,7 @@ public static class Philox
 }
 
 /// <summary>A sequence of draws with one (seed, purpose, step), for host code that draws many numbers in order.</summary>
-public struct PhiloxStream(ulong seed, DrawPurpose purpose, uint step)
+internal struct PhiloxStream(ulong seed, DrawPurpose purpose, uint step)
 {
     private ulong index;
     private (uint X, uint Y, uint Z, uint W) block;

@@ -56,7 +56,7 @@ public static class Presets
     ];
 
     /// <summary>The names and what each is; every name also exists with a <c>+</c> behind it, for augmentation.</summary>
-    public static IReadOnlyList<(string Name, string Description)> All { get; } = [.. Base.Select(preset => (preset.Options.Preset, preset.Description))];
+    public static IReadOnlyList<Preset> All { get; } = [.. Base.Select(preset => new Preset(preset.Options.Preset, preset.Description))];
 
     /// <summary>The options of a preset.</summary>
     /// <param name="name">One of <see cref="All"/>, with or without a <c>+</c>.</param>
@@ -83,3 +83,8 @@ public static class Presets
             : options;
     }
 }
+
+/// <summary>Settings that have a name.</summary>
+/// <param name="Name">What <see cref="Presets.Find"/> takes.</param>
+/// <param name="Description">One line for people.</param>
+public sealed record Preset(string Name, string Description);

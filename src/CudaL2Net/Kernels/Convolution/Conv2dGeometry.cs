@@ -10,7 +10,7 @@ namespace CudaL2Net.Kernels;
 /// <param name="KernelWidth">Filter columns.</param>
 /// <param name="Stride">Step of the output grid on the input, at least 1.</param>
 /// <param name="Padding">Zeros on each side, at least 0.</param>
-public readonly record struct Conv2dGeometry(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight, int KernelWidth, int Stride,
+internal readonly record struct Conv2dGeometry(int Batch, int Height, int Width, int InChannels, int OutChannels, int KernelHeight, int KernelWidth, int Stride,
     int Padding)
 {
     /// <summary>Output rows.</summary>

@@ -15,7 +15,9 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
 
     public override string Description => $"CPU, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}, {InstructionSet}";
 
-    public override IKernels Kernels => this;
+    internal override IKernels Kernels => this;
+
+    internal override IFusedKernels? FusedKernels => this;
 
     private static string InstructionSet =>
         Vector512.IsHardwareAccelerated ? "512-bit vectors (AVX-512)" : Vector256.IsHardwareAccelerated ? "256-bit vectors (AVX2)" : "no wide vectors";

@@ -38,9 +38,7 @@ internal partial class CudaDevice
         }
     }
 
-    private long RequirePeakOutputs(Tensor<float> output)
-    {
-        RequireLength(output, PeakOutputs, nameof(output));
-        return PeakOutputs;
-    }
+    private long RequirePeakOutputs(Tensor<float> output) => output.Length == PeakOutputs
+        ? PeakOutputs
+        : throw new ArgumentException($"output has {output.Length} elements, expected {PeakOutputs}", nameof(output));
 }

@@ -61,7 +61,11 @@ internal unsafe partial class CudaDevice : Device, IKernels
             + $"PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
             + Precision.ToString().ToLowerInvariant();
 
-    public override IKernels Kernels => this;
+    internal override IKernels Kernels => this;
+
+    internal override IFusedKernels? FusedKernels => this;
+
+    internal override IImageKernels? ImageKernels => this;
 
     /// <summary>Where its work is queued.</summary>
     internal CudaStream Stream => stream;

@@ -11,14 +11,14 @@ namespace CudaL2Net.Kernels;
 /// <param name="Relu">Whether ReLU follows.</param>
 /// <param name="Limits">[out], above 0: what outputs hardly ever exceed; they are cut off there where they are stored as bytes. Null where nothing is known of
 /// them.</param>
-public sealed record FoldedLayer(
+internal sealed record FoldedLayer(
     int Kernel, int Stride, int Padding, int InChannels, int OutChannels, float[] Filters, float[] Bias, bool Relu, float[]? Limits = null);
 
 /// <summary>A tower ready for inference: normalized patch in, unit vector out.</summary>
 /// <param name="Normalization">How bytes become the input.</param>
 /// <param name="MeanImage">[32][32], or null for zero.</param>
 /// <param name="Layers">The convolutions, from the input on; the last one's output is 1 x 1 x d and is made a unit vector.</param>
-public sealed record FoldedNetwork(PatchNormalization Normalization, float[]? MeanImage, IReadOnlyList<FoldedLayer> Layers)
+internal sealed record FoldedNetwork(PatchNormalization Normalization, float[]? MeanImage, IReadOnlyList<FoldedLayer> Layers)
 {
     /// <summary>Input rows and columns.</summary>
     public const int InputSide = 32;

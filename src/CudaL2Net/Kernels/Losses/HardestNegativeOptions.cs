@@ -13,4 +13,4 @@ public enum DescriptorDistance
 /// <summary>Options of hardest-in-batch mining.</summary>
 /// <param name="Distance">The distance.</param>
 /// <param name="NearDuplicate">Distances below this are taken for the same place and left out (HardNet 0.008, RAL-Net 6.4e-5).</param>
-public readonly record struct HardestNegativeOptions(DescriptorDistance Distance, float NearDuplicate);
+internal readonly record struct HardestNegativeOptions(DescriptorDistance Distance, float NearDuplicate);

@@ -27,14 +27,4 @@ public static class SubtractiveNorm
 
         return Array.ConvertAll(weights, weight => (float)(weight / sum));
     }
-
-    /// <summary>Throws unless x is [n][h][w][c] and the weights are a square of an odd side.</summary>
-    internal static void Require(ReadOnlySpan<int> x, ReadOnlySpan<int> weights)
-    {
-        if (x.Length != 4 || weights.Length != 2 || weights[0] != weights[1] || weights[0] % 2 == 0)
-        {
-            throw new ArgumentException($"subtractive normalization takes [n][h][w][c] and weights [k][k] with k odd, not [{string.Join("][", x.ToArray())}] and "
-                + $"[{string.Join("][", weights.ToArray())}]");
-        }
-    }
 }

@@ -37,7 +37,7 @@ public readonly record struct PoolOptions(PoolKind Kind, int Kernel, int Stride,
 
     /// <summary>The sizes of the pooling of a batch.</summary>
     /// <exception cref="ArgumentException">An option is out of its range, or no window fits into the image; the message says which.</exception>
-    public PoolGeometry Over(int batch, int height, int width, int channels)
+    internal PoolGeometry Over(int batch, int height, int width, int channels)
     {
         if (Kind is not (PoolKind.Max or PoolKind.Average or PoolKind.L2))
         {
@@ -63,22 +63,11 @@ public readonly record struct PoolOptions(PoolKind Kind, int Kernel, int Stride,
 /// <param name="Width">Input columns.</param>
 /// <param name="Channels">Channels.</param>
 /// <param name="Options">Window and rule.</param>
-public readonly record struct PoolGeometry(int Batch, int Height, int Width, int Channels, PoolOptions Options)
+internal readonly record struct PoolGeometry(int Batch, int Height, int Width, int Channels, PoolOptions Options)
 {
     /// <summary>Output rows.</summary>
     public int OutHeight => Options.OutSide(Height);
 
     /// <summary>Output columns.</summary>
     public int OutWidth => Options.OutSide(Width);
-
-    /// <summary>Throws unless the tensors have the sizes of this pooling; the largest value needs places where <paramref name="backward"/> is set.</summary>
-    internal void Require(Tensor<float> x, Tensor<float> y, Tensor<ushort>? places, bool backward)
-    {
-        long input = (long)Batch * Height * Width * Channels, output = (long)Batch * OutHeight * OutWidth * Channels;
-        if (x.Length != input || y.Length != output || (places != null && places.Length != output) || (backward && Options.Kind == PoolKind.Max && places == null))
-        {
-            throw new ArgumentException($"pooling takes {input} elements of x to {output} of y, and of places where the largest value is wanted with its "
-                + $"gradient, not {x.Length} to {y.Length} and {places?.Length ?? 0}");
-        }
-    }
 }

@@ -3,7 +3,7 @@ using CudaL2Net.Numerics;
 namespace CudaL2Net.Kernels;
 
 /// <summary>The eight symmetries of the square: bit 0 transposes, then bit 1 mirrors columns, then bit 2 mirrors rows.</summary>
-public static class PatchSymmetry
+internal static class PatchSymmetry
 {
     /// <summary>The symmetry that turns pair <paramref name="pair"/> of a batch, 0 to 7.</summary>
     public static int Draw(PatchAugmentation augmentation, ulong seed, uint step, int pair)

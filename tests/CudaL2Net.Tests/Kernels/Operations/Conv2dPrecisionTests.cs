@@ -32,8 +32,9 @@ public sealed class Conv2dPrecisionTests(Precision precision)
     public void RequireDevice() => CudaDriver.Require();
 
     [TestCaseSource(nameof(Geometries))]
-    public void RoundedOperandsGiveWhatFloat32Gives(Conv2dGeometry g)
+    public void RoundedOperandsGiveWhatFloat32Gives(object geometry)
     {
+        var g = (Conv2dGeometry)geometry;
         (float[] x, float[] filters, float[] dy) = Operands(g, Rounded);
         (float[] y, float[] dx, float[] dFilters, float[] dBias) = Run(g, x, filters, dy);
         (double[] expectedFilters, double[] expectedBias) = Plain.Conv2dBackwardFilter(g, Samples.Widen(x), Samples.Widen(dy));
@@ -44,8 +45,9 @@ public sealed class Conv2dPrecisionTests(Precision precision)
     }
 
     [TestCaseSource(nameof(Geometries))]
-    public void OtherOperandsAreRoundedByHalfAUnit(Conv2dGeometry g)
+    public void OtherOperandsAreRoundedByHalfAUnit(object geometry)
     {
+        var g = (Conv2dGeometry)geometry;
         (float[] x, float[] filters, float[] dy) = Operands(g, v => v);
         (float[] y, float[] dx, float[] dFilters, _) = Run(g, x, filters, dy);
         double[] Magnitudes(float[] values) => Array.ConvertAll(values, v => (double)Math.Abs(v));

@@ -30,8 +30,9 @@ public sealed class PoolTests(string device) : OperationTests(device)
         new PoolOptions(kind, (int)s[4], (int)s[5], (int)s[6], (bool)s[7]).Over((int)s[0], (int)s[1], (int)s[2], (int)s[3])));
 
     [TestCaseSource(nameof(Geometries))]
-    public void MatchesTheReference(PoolGeometry g)
+    public void MatchesTheReference(object geometry)
     {
+        var g = (PoolGeometry)geometry;
         float[] x = Samples.Gaussian(1, g.Batch * g.Height * g.Width * g.Channels);
         float[] dy = Samples.Gaussian(2, g.Batch * g.OutHeight * g.OutWidth * g.Channels);
         float[][] result = Run(g, x, dy);
@@ -40,9 +41,10 @@ public sealed class PoolTests(string device) : OperationTests(device)
     }
 
     [TestCaseSource(nameof(Geometries))]
-    public void TheReferenceGradientIsTheFiniteDifference(PoolGeometry g)
+    public void TheReferenceGradientIsTheFiniteDifference(object geometry)
     {
-        g = (g with { Batch = 1, Channels = Math.Min(g.Channels, 3) });
+        PoolGeometry g = (PoolGeometry)geometry with { Batch = 1 };
+        g = g with { Channels = Math.Min(g.Channels, 3) };
         double[] x = Samples.Widen(Samples.Gaussian(3, g.Height * g.Width * g.Channels));
         double[] dy = Samples.Widen(Samples.Gaussian(4, g.OutHeight * g.OutWidth * g.Channels));
         FiniteDifferences.Check(v => FiniteDifferences.Dot(dy, Plain.Pool(g, v)), x, Plain.PoolGradient(g, x, dy));

@@ -7,7 +7,6 @@ internal sealed unsafe partial class CpuDevice
 {
     public void Add(Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         ForChunks(x.Length, ElementChunk, new AddBody { X = x.Pointer, Y = y.Pointer });
     }
 

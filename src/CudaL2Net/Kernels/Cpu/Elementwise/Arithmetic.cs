@@ -10,30 +10,22 @@ internal sealed unsafe partial class CpuDevice
 
     public void Combine(float a, Tensor<float> x, float b, Tensor<float>? y, float c, Tensor<float> z)
     {
-        RequireSameLength(x, y ?? x);
-        RequireSameLength(x, z);
         var body = new CombineBody { A = a, X = x.Pointer, B = b, Y = y == null ? null : y.Pointer, C = c, Z = z.Pointer };
         ForChunks(x.Length, ElementChunk, body);
     }
 
     public void Multiply(Tensor<float> x, Tensor<float> y, Tensor<float> z)
     {
-        RequireSameLength(x, y);
-        RequireSameLength(x, z);
         ForChunks(x.Length, ElementChunk, new MultiplyBody { X = x.Pointer, Y = y.Pointer, Z = z.Pointer });
     }
 
     public void FunctionForward(ElementFunction function, Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         ForChunks(x.Length, ElementChunk, new FunctionForwardBody { Function = function, X = x.Pointer, Y = y.Pointer });
     }
 
     public void FunctionBackward(ElementFunction function, Tensor<float> x, Tensor<float> y, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, y);
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         var body = new FunctionBackwardBody { Function = function, X = x.Pointer, Y = y.Pointer, Dy = dy.Pointer, Dx = dx.Pointer };
         ForChunks(x.Length, ElementChunk, body);
     }

@@ -11,8 +11,6 @@ internal sealed unsafe partial class CpuDevice
 {
     public void Dropout(in DropoutOptions options, Tensor<StepParameters> step, Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
-        RequireLength(step, 1, nameof(step));
         var body = new DropoutBody
         {
             Seed = options.Seed,

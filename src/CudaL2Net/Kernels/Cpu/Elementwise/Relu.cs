@@ -7,14 +7,11 @@ internal sealed unsafe partial class CpuDevice
 {
     public void ReluForward(Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         ForChunks(x.Length, ElementChunk, new ReluForwardBody { X = x.Pointer, Y = y.Pointer });
     }
 
     public void ReluBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         ForChunks(x.Length, ElementChunk, new ReluBackwardBody { X = x.Pointer, Dy = dy.Pointer, Dx = dx.Pointer });
     }
 

@@ -7,23 +7,17 @@ internal sealed unsafe partial class CpuDevice
     public void RowDots(Tensor<float> x, Tensor<float>? y, Tensor<float> sums)
     {
         (int rows, int width) = RowShape(x);
-        RequireSameLength(x, y ?? x);
-        RequireLength(sums, rows, nameof(sums));
         ForChunks(rows, RowChunk, new RowDotsBody { X = x.Pointer, Y = y == null ? null : y.Pointer, Sums = sums.Pointer, Width = width });
     }
 
     public void ScaleRows(Tensor<float> factors, Tensor<float>? x, Tensor<float> y)
     {
         (int rows, int width) = RowShape(y);
-        RequireSameLength(x ?? y, y);
-        RequireLength(factors, rows, nameof(factors));
         ForChunks(rows, RowChunk, new ScaleRowsBody { Factors = factors.Pointer, X = x == null ? null : x.Pointer, Y = y.Pointer, Width = width });
     }
 
     public void Mean(float weight, Tensor<float> x, Tensor<float> mean)
     {
-        RequireLength(mean, 1, nameof(mean));
-        RequireValues(x);
         int chunks = (int)(((long)x.Length + ElementChunk - 1) / ElementChunk);
         var sums = (double*)Scratch(0, 2 * (nuint)chunks);
         ForChunks(x.Length, ElementChunk, new ChunkSumsBody { X = x.Pointer, Sums = sums });

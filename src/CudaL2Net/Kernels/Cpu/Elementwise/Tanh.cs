@@ -8,14 +8,11 @@ internal sealed unsafe partial class CpuDevice
 {
     public void TanhForward(Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         ForChunks(x.Length, ElementChunk, new TanhForwardBody { X = x.Pointer, Y = y.Pointer });
     }
 
     public void TanhBackward(Tensor<float> y, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(y, dy);
-        RequireSameLength(y, dx);
         ForChunks(y.Length, ElementChunk, new TanhBackwardBody { Y = y.Pointer, Dy = dy.Pointer, Dx = dx.Pointer });
     }
 

@@ -10,8 +10,6 @@ internal sealed unsafe partial class CpuDevice
     public void DistanceSoftmax(float weight, Tensor<float> descriptors, Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireSameLength(descriptors, gradient);
-        RequireLength(loss, 1, nameof(loss));
         float* first = descriptors.Pointer, second = first + ((long)pairs * width);
         float* dFirst = gradient.Pointer, dSecond = dFirst + ((long)pairs * width);
         float* matrix = Scratch(2, (nuint)pairs * (nuint)pairs);

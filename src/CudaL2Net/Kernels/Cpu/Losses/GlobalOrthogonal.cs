@@ -7,9 +7,6 @@ internal sealed unsafe partial class CpuDevice
     public void GlobalOrthogonal(float weight, Tensor<float> descriptors, Tensor<int> negativePair, Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireSameLength(descriptors, gradient);
-        RequireLength(negativePair, 2 * pairs, nameof(negativePair));
-        RequireLength(loss, 1, nameof(loss));
         gradient.Clear();
         float* products = Scratch(3, (nuint)pairs);
         double sum = 0, squares = 0;

@@ -14,9 +14,6 @@ internal sealed unsafe partial class CpuDevice
         in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireLength(positive, pairs, nameof(positive));
-        RequireLength(negative, pairs, nameof(negative));
-        RequireLength(negativePair, 2 * pairs, nameof(negativePair));
         float* y = descriptors.Pointer;
         int padded = InnerProducts.Panels(pairs, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
         float* panels = Scratch(0, 2 * (nuint)padded * (nuint)width);

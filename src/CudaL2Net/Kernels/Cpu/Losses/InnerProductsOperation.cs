@@ -5,7 +5,7 @@ internal sealed unsafe partial class CpuDevice
 {
     public void InnerProductsForward(Tensor<float> x, Tensor<float> y, Tensor<float> products)
     {
-        (int rows, int columns, int width) = InnerProductShape(x, y, products);
+        (int rows, int columns, int width) = InnerProductShape(x, y);
         if (x.Length == 0 || y.Length == 0)
         {
             products.Clear();
@@ -17,9 +17,7 @@ internal sealed unsafe partial class CpuDevice
 
     public void InnerProductsBackward(Tensor<float> x, Tensor<float> y, Tensor<float> dProducts, Tensor<float>? dx, Tensor<float>? dy)
     {
-        (int rows, int columns, int width) = InnerProductShape(x, y, dProducts);
-        RequireSameLength(x, dx ?? x);
-        RequireSameLength(y, dy ?? y);
+        (int rows, int columns, int width) = InnerProductShape(x, y);
         if (x.Length == 0 || y.Length == 0)
         {
             dx?.Clear();

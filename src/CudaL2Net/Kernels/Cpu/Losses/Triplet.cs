@@ -14,11 +14,6 @@ internal sealed unsafe partial class CpuDevice
         Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireSameLength(descriptors, gradient);
-        RequireLength(positive, pairs, nameof(positive));
-        RequireLength(negative, pairs, nameof(negative));
-        RequireLength(negativePair, 2 * pairs, nameof(negativePair));
-        RequireLength(loss, 1, nameof(loss));
         gradient.Clear();
         float* y = descriptors.Pointer;
         float* dy = gradient.Pointer;

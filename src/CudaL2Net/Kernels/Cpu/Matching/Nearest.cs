@@ -13,7 +13,7 @@ internal sealed unsafe partial class CpuDevice
 
     public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {
-        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        (int rows, int columns, int width) = NearestShape(queries, targets);
         int padded = InnerProducts.Panels(columns, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
         float* panels = Scratch(0, (nuint)padded * (nuint)width);
         float* packed = Scratch(1, (nuint)(pool.Threads * ProductScan.BlockRows) * (nuint)width);
@@ -43,7 +43,7 @@ internal sealed unsafe partial class CpuDevice
 
     public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance)
     {
-        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        (int rows, int columns, int width) = NearestShape(queries, targets);
         byte* packed = null;
         if (HammingScan.Fits(width))
         {

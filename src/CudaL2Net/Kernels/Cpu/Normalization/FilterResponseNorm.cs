@@ -13,7 +13,6 @@ internal sealed unsafe partial class CpuDevice
     public void FilterResponseNormForward(float epsilon, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold,
         Tensor<float> inverse, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         FilterResponseJob job = FilterResponse(x, scale, shift, threshold, inverse);
         job.Epsilon = epsilon;
         job.Y = y.Pointer;
@@ -23,7 +22,6 @@ internal sealed unsafe partial class CpuDevice
     public void FilterResponseNormBackward(Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold, Tensor<float> inverse,
         Tensor<float> dy, Tensor<float>? dx, Tensor<float>? dScale, Tensor<float>? dShift, Tensor<float>? dThreshold)
     {
-        RequireSameLength(x, dy);
         FilterResponseJob job = FilterResponse(x, scale, shift, threshold, inverse);
         job.Dy = dy.Pointer;
         job.Dx = dx == null ? null : dx.Pointer;
@@ -43,7 +41,6 @@ internal sealed unsafe partial class CpuDevice
     private FilterResponseJob FilterResponse(Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold, Tensor<float> inverse)
     {
         int channels = x.Shape[^1];
-        RequireLength(inverse, x.Shape[0] * channels, nameof(inverse));
         return new FilterResponseJob
         {
             Channels = channels,

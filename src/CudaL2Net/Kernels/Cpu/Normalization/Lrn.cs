@@ -7,25 +7,16 @@ internal sealed unsafe partial class CpuDevice
 {
     public void LrnForward(in LrnOptions options, Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         RunLrn(options, x, null, y);
     }
 
     public void LrnBackward(in LrnOptions options, Tensor<float> x, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         RunLrn(options, x, dy, dx);
     }
 
     private void RunLrn(in LrnOptions options, Tensor<float> x, Tensor<float>? dy, Tensor<float> result)
     {
-        if (options.Channels <= 0 || options.Window <= 0 || x.Length % options.Channels != 0)
-        {
-            throw new ArgumentException(
-                $"{x.Length} elements do not divide into rows of {options.Channels} channels, or the window of {options.Window} is empty", nameof(options));
-        }
-
         nuint perWorker = (2 * (nuint)options.Channels) + 1;
         var job = new LrnJob
         {

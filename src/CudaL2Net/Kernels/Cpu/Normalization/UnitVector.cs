@@ -9,15 +9,12 @@ internal sealed unsafe partial class CpuDevice
 
     public void UnitVectorForward(Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         int rows = x.Shape[0];
         ForChunks(rows, RowChunk, new UnitVectorForwardBody { Width = rows == 0 ? 0 : x.Length / rows, X = x.Pointer, Y = y.Pointer });
     }
 
     public void UnitVectorBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         int rows = x.Shape[0];
         ForChunks(rows, RowChunk, new UnitVectorBackwardBody { Width = rows == 0 ? 0 : x.Length / rows, X = x.Pointer, Dy = dy.Pointer, Dx = dx.Pointer });
     }

@@ -10,7 +10,6 @@ internal sealed unsafe partial class CpuDevice
 {
     public void PoolForward(in PoolGeometry geometry, Tensor<float> x, Tensor<float> y, Tensor<ushort>? places)
     {
-        geometry.Require(x, y, places, backward: false);
         pool.For(geometry.Batch, new PoolForwardJob
         {
             Windows = new PoolWindows(geometry),
@@ -22,9 +21,6 @@ internal sealed unsafe partial class CpuDevice
 
     public void PoolBackward(in PoolGeometry geometry, Tensor<float> x, Tensor<float> y, Tensor<ushort>? places, Tensor<float> dy, Tensor<float> dx)
     {
-        geometry.Require(x, y, places, backward: true);
-        RequireSameLength(x, dx);
-        RequireSameLength(y, dy);
         int* offsets = null;
         if (geometry.Options.Kind == PoolKind.Max)
         {

@@ -7,7 +7,7 @@ internal sealed unsafe partial class CpuDevice
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output)
     {
-        int side = options.RequireSide(patches.Shape, meanImage == null ? [] : meanImage.Shape, output.Shape), rows = output.Shape[0];
+        int rows = output.Shape[0], side = output.Shape[1];
         pool.For(rows, new GatherJob
         {
             Options = options,

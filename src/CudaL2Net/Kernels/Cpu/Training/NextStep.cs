@@ -5,7 +5,6 @@ internal sealed unsafe partial class CpuDevice
 {
     public void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
     {
-        RequireSchedule(schedule, cursor, step);
         int entry = Math.Min(*cursor.Pointer, schedule.Length - 1);
         *step.Pointer = schedule.Pointer[entry];
         *cursor.Pointer = entry + 1;
@@ -13,7 +12,6 @@ internal sealed unsafe partial class CpuDevice
 
     public void AdvanceStep(Tensor<StepParameters> step)
     {
-        RequireLength(step, 1, nameof(step));
         step.Pointer->Step++;
     }
 }

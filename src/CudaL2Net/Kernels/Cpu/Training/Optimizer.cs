@@ -9,9 +9,6 @@ internal sealed unsafe partial class CpuDevice
 {
     public void SgdUpdate(in SgdOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> velocity, Tensor<float> parameter)
     {
-        RequireLength(step, 1, nameof(step));
-        RequireSameLength(parameter, gradient);
-        RequireSameLength(parameter, velocity);
         StepParameters now = *step.Pointer;
         var body = new SgdBody
         {
@@ -30,10 +27,6 @@ internal sealed unsafe partial class CpuDevice
         in AdamOptions options, Tensor<StepParameters> step, Tensor<float> gradient, Tensor<float> firstMoment, Tensor<float> secondMoment,
         Tensor<float> parameter)
     {
-        RequireLength(step, 1, nameof(step));
-        RequireSameLength(parameter, gradient);
-        RequireSameLength(parameter, firstMoment);
-        RequireSameLength(parameter, secondMoment);
         StepParameters now = *step.Pointer;
         double t = now.Step + 1.0;
         var body = new AdamBody

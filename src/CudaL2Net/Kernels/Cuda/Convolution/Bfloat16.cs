@@ -29,7 +29,6 @@ internal unsafe partial class CudaDevice
     /// <summary>Writes a normalized activation out, rounded again.</summary>
     internal void Normalize(Tensor<ushort> x, Normalization normalization, Tensor<ushort> y)
     {
-        RequireLength(y, x.Length, "the normalized activation");
         var tiles = new StoredTiles(this, x, normalization);
         var arguments = new NormalizationArguments(normalization);
         Launch(StoredFile, "bfloat16_normalize", tiles.Grid, 256, 0, x.Pointer, y.Pointer, tiles.Rows, tiles.TileRows, KernelArgument.Structure(&arguments));
@@ -38,7 +37,6 @@ internal unsafe partial class CudaDevice
     /// <summary>Computes the activation's sums from the gradient of the normalized activation.</summary>
     internal void NormalizationSums(Bfloat16Activation activation, Tensor<ushort> gradient)
     {
-        RequireLength(gradient, activation.X.Length, "the gradient");
         var tiles = new StoredTiles(this, activation.X, activation.Normalization);
         var arguments = new NormalizationArguments(activation.Normalization);
         float* partial = (float*)Scratch(tiles.Bytes);

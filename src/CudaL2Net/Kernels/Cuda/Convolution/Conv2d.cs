@@ -12,9 +12,6 @@ internal unsafe partial class CudaDevice : IFusedKernels
     // Of a row of an operand in one stage of shared memory.
     private const int StageBytes = 64;
 
-    // The kernels keep a pixel's row and column in 16 bits each.
-    private const int LargestSide = 16000;
-
     // Filter elements an output channel, at most, of the kernel that keeps them in registers.
     private const int SmallFilter = 16;
 
@@ -27,7 +24,6 @@ internal unsafe partial class CudaDevice : IFusedKernels
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        RequireSides(options.Sides, input);
         int rows = geometry.Batch / options.Sides * geometry.OutHeight * geometry.OutWidth;
         float* tiles = Forward(geometry, x, input, filters, bias, y, options.Sides, Epilogue.Statistics);
         if (tiles == null)
@@ -60,7 +56,6 @@ internal unsafe partial class CudaDevice : IFusedKernels
     private float* Forward(in Conv2dGeometry g, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y, int sides,
         Epilogue epilogue)
     {
-        RequireShapes(g, x, filters, y);
         int depth = g.KernelHeight * g.KernelWidth * g.InChannels, rows = g.Batch / sides * g.OutHeight * g.OutWidth;
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0;
@@ -119,8 +114,6 @@ internal unsafe partial class CudaDevice : IFusedKernels
         NormalizedActivation? input)
     {
         int sides = output?.Normalization.Sides ?? 1;
-        RequireSides(sides, input?.Normalization);
-        RequireShapes(g, dx, filters, gradient);
 
         // Where there is one output pixel in a direction, any stride gives the same sums: with one as large as the image each pixel has its own tap only.
         int classRows = g.OutHeight == 1 && g.KernelHeight > 1 ? Math.Max(g.Stride, g.Height) : g.Stride;
@@ -180,8 +173,6 @@ internal unsafe partial class CudaDevice : IFusedKernels
         Tensor<float> dFilters, Tensor<float>? dBias)
     {
         int sides = output?.Normalization.Sides ?? 1;
-        RequireSides(sides, input);
-        RequireShapes(g, x, dFilters, gradient);
         int rows = g.KernelHeight * g.KernelWidth * g.InChannels, pixels = g.Batch / sides * g.OutHeight * g.OutWidth;
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0 && g.OutChannels % 4 == 0;
@@ -276,26 +267,6 @@ internal unsafe partial class CudaDevice : IFusedKernels
     private static int TileColumns(int channels, bool whole) => !whole || channels <= 32 ? 32 : channels <= 64 ? 64 : 128;
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
-
-    private static void RequireShapes(in Conv2dGeometry g, Tensor<float> x, Tensor<float> filters, Tensor<float> y)
-    {
-        if (Math.Max(g.Height, g.Width) > LargestSide)
-        {
-            throw new ArgumentException($"an image of {g.Height} x {g.Width} is too large: convolutions on a CUDA device take at most {LargestSide} pixels a side");
-        }
-
-        RequireLength(x, g.Batch * g.Height * g.Width * g.InChannels, "the convolution's input");
-        RequireLength(filters, g.OutChannels * g.KernelHeight * g.KernelWidth * g.InChannels, "the bank of filters");
-        RequireLength(y, g.Batch * g.OutHeight * g.OutWidth * g.OutChannels, "the convolution's output");
-    }
-
-    private static void RequireSides(int sides, Normalization? input)
-    {
-        if (input != null && input.Sides != sides)
-        {
-            throw new ArgumentException($"the normalizations before and after a convolution have {input.Sides} and {sides} sides, but must have as many");
-        }
-    }
 
     /// <summary>What a forward kernel does with its sums besides adding the bias.</summary>
     private enum Epilogue

@@ -26,7 +26,6 @@ internal unsafe partial class CudaDevice : IImageKernels
 
     public void PackFilters(in Conv2dGeometry geometry, Tensor<float> filters, Tensor<ushort> packed)
     {
-        RequireLength(filters, geometry.OutChannels * 9 * geometry.InChannels, "the bank of filters");
         Launch(ImageFile, "conv2d_image_pack", (filters.Length / 4 + 255) / 256, 256, 0, filters, geometry.InChannels, geometry.OutChannels, geometry.Stride,
             packed.Pointer);
     }
@@ -34,7 +33,6 @@ internal unsafe partial class CudaDevice : IImageKernels
     public void Conv2dForward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        RequireSides(options.Sides, input.Normalization);
         ImageShape shape = RequiredShape(geometry);
         Units units = Divide(shape.Forward, shape.OutSide, geometry.Batch / options.Sides, options.Sides);
         int threads = shape.Forward.Pixels(shape.OutSide) / 64 * shape.Out / shape.ForwardGroups;
@@ -56,7 +54,6 @@ internal unsafe partial class CudaDevice : IImageKernels
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> patches, Tensor<float> filters, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        RequireFirst(geometry);
         Units units = Divide(FirstUnit, FirstSide, geometry.Batch / options.Sides, options.Sides);
         var arguments = new ImageArguments(units, 0)
         {
@@ -74,7 +71,6 @@ internal unsafe partial class CudaDevice : IImageKernels
         Tensor<float> dFilters, Tensor<ushort>? dInput, bool gatherSums)
     {
         int sides = output.Normalization.Sides, rows = 9 * geometry.InChannels;
-        RequireSides(sides, input.Normalization);
         ImageShape shape = RequiredShape(geometry);
         Units units = Divide(shape.Filter, shape.OutSide, geometry.Batch / sides, sides, shape.FilterBlocks);
         Units dataUnits = Divide(shape.Data, shape.OutSide, units.Images, sides);
@@ -125,7 +121,6 @@ internal unsafe partial class CudaDevice : IImageKernels
 
     public void Conv2dBackward(in Conv2dGeometry geometry, Tensor<float> patches, Bfloat16Activation output, GradientParts gradient, Tensor<float> dFilters)
     {
-        RequireFirst(geometry);
         int sides = output.Normalization.Sides;
         Units units = Divide(FirstUnit, FirstSide, geometry.Batch / sides, sides);
         Backward memory = Lay(output, gradient, units.Blocks * 9 * FirstOut, 0, keepsFinished: false);
@@ -155,14 +150,6 @@ internal unsafe partial class CudaDevice : IImageKernels
 
     private static ImageShape RequiredShape(in Conv2dGeometry geometry) =>
         ShapeOf(geometry) ?? throw new ArgumentException($"there is no kernel with activations as bf16 for {geometry}");
-
-    private static void RequireFirst(in Conv2dGeometry geometry)
-    {
-        if (!IsFirst(geometry))
-        {
-            throw new ArgumentException($"there is no kernel that reads patches for {geometry}");
-        }
-    }
 
     /// <summary>Strip::BYTES of image_tile.cuh.</summary>
     private static int StripBytes(int channels, int side, int stride, UnitShape unit) =>

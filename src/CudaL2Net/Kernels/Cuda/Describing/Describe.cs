@@ -95,14 +95,12 @@ internal unsafe partial class CudaDevice
         /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
         {
-            RequireLength(descriptors, patches.Length / FoldedNetwork.InputArea * Dimension, nameof(descriptors));
             Run(patches, descriptors.Pointer, null);
         }
 
         /// <inheritdoc/>
         public void RunSigns(Tensor<byte> patches, Tensor<byte> signs)
         {
-            RequireLength(signs, patches.Length / FoldedNetwork.InputArea * Dimension / 8, nameof(signs));
             Run(patches, null, signs.Pointer);
         }
 
@@ -110,7 +108,6 @@ internal unsafe partial class CudaDevice
         private void Run(Tensor<byte> patches, float* descriptors, byte* signs)
         {
             int count = patches.Length / FoldedNetwork.InputArea;
-            RequireLength(patches, count * FoldedNetwork.InputArea, nameof(patches));
             if (count == 0)
             {
                 return;

@@ -92,7 +92,6 @@ internal unsafe partial class CudaDevice
         {
             using DeviceGate.Entry entry = device.Enter();
             ObjectDisposedException.ThrowIf(disposed, this);
-            RequireLength(descriptors, patches.Length / FoldedNetwork.InputArea * network.Dimension, nameof(descriptors));
             if (patches.Length > 0)
             {
                 tower.Run(patches, descriptors);

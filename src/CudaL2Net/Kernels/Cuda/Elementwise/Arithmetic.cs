@@ -6,29 +6,21 @@ internal partial class CudaDevice
 
     public void Combine(float a, Tensor<float> x, float b, Tensor<float>? y, float c, Tensor<float> z)
     {
-        RequireSameLength(x, y ?? x);
-        RequireSameLength(x, z);
         Launch("elementwise", "combine", Blocks((x.Length + 3L) / 4), 256, 0, a, x, b, y, c, z, x.Length);
     }
 
     public void Multiply(Tensor<float> x, Tensor<float> y, Tensor<float> z)
     {
-        RequireSameLength(x, y);
-        RequireSameLength(x, z);
         Launch("elementwise", "multiply", Blocks((x.Length + 3L) / 4), 256, 0, x, y, z, x.Length);
     }
 
     public void FunctionForward(ElementFunction function, Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         Launch("elementwise", "function_forward", Blocks((x.Length + 3L) / 4), 256, 0, (int)function, x, y, x.Length);
     }
 
     public void FunctionBackward(ElementFunction function, Tensor<float> x, Tensor<float> y, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, y);
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         Launch("elementwise", "function_backward", Blocks((x.Length + 3L) / 4), 256, 0, (int)function, x, y, dy, dx, x.Length);
     }
 }

@@ -4,8 +4,6 @@ internal partial class CudaDevice
 {
     public void Dropout(in DropoutOptions options, Tensor<StepParameters> step, Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
-        RequireLength(step, 1, nameof(step));
         Launch("dropout", "dropout", Blocks((x.Length + 3L) / 4), 256, 0, x, y, x.Length, options.Rate, 1 / (1 - options.Rate), options.Seed, options.Layer,
             step);
     }

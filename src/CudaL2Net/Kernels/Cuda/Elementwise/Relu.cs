@@ -4,14 +4,11 @@ internal partial class CudaDevice
 {
     public void ReluForward(Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         Launch("relu", "relu_forward", Blocks(x.Length), 256, 0, x, y, x.Length);
     }
 
     public void ReluBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         Launch("relu", "relu_backward", Blocks(x.Length), 256, 0, x, dy, dx, x.Length);
     }
 }

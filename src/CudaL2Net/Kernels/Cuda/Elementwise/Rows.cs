@@ -7,23 +7,17 @@ internal unsafe partial class CudaDevice
     public void RowDots(Tensor<float> x, Tensor<float>? y, Tensor<float> sums)
     {
         (int rows, int width) = RowShape(x);
-        RequireSameLength(x, y ?? x);
-        RequireLength(sums, rows, nameof(sums));
         Launch("rows", "row_dots", RowBlocks(rows), 256, 0, x, y, sums, rows, width);
     }
 
     public void ScaleRows(Tensor<float> factors, Tensor<float>? x, Tensor<float> y)
     {
         (int rows, int width) = RowShape(y);
-        RequireSameLength(x ?? y, y);
-        RequireLength(factors, rows, nameof(factors));
         Launch("rows", "scale_rows", RowBlocks(rows), 256, 0, factors, x, y, rows, width);
     }
 
     public void Mean(float weight, Tensor<float> x, Tensor<float> mean)
     {
-        RequireLength(mean, 1, nameof(mean));
-        RequireValues(x);
         int chunks = Tiles(x.Length, SumChunk);
         var sums = (float*)Scratch((nuint)chunks * sizeof(float));
         Launch("rows", "chunk_sums", chunks, 256, 0, x, x.Length, sums);

@@ -5,8 +5,6 @@ internal unsafe partial class CudaDevice
     public void Correlation(in CorrelationOptions options, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(features);
-        RequireSameLength(features, gradient);
-        RequireLength(loss, 1, nameof(loss));
         int sides = options.FirstSideOnly ? 1 : 2;
         long side = (long)pairs * width, square = (long)width * width;
         int range = ProductRange(sides * Tiles(width) * Tiles(width), pairs), ranges = Tiles(pairs, range);

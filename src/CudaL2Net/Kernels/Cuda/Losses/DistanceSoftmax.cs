@@ -5,8 +5,6 @@ internal unsafe partial class CudaDevice
     public void DistanceSoftmax(float weight, Tensor<float> descriptors, Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireSameLength(descriptors, gradient);
-        RequireLength(loss, 1, nameof(loss));
         float* first = descriptors.Pointer, second = first + ((long)pairs * width);
         var softmax = new SoftmaxScratch(this, pairs, width);
         Launch("distance_softmax", "row_squares", Tiles(2 * pairs, 8), 256, 0, descriptors, softmax.Squares, 2 * pairs, width);

@@ -9,9 +9,6 @@ internal unsafe partial class CudaDevice
         in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative, Tensor<int> negativePair)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireLength(positive, pairs, nameof(positive));
-        RequireLength(negative, pairs, nameof(negative));
-        RequireLength(negativePair, 2 * pairs, nameof(negativePair));
         bool angular = options.Distance == DescriptorDistance.Angular;
         var keys = (ulong*)Scratch(2 * (nuint)pairs * (sizeof(ulong) + sizeof(float)));
         var squares = (float*)(keys + (2 * pairs));

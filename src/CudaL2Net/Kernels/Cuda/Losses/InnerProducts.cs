@@ -4,7 +4,7 @@ internal unsafe partial class CudaDevice
 {
     public void InnerProductsForward(Tensor<float> x, Tensor<float> y, Tensor<float> products)
     {
-        (int rows, int columns, int width) = InnerProductShape(x, y, products);
+        (int rows, int columns, int width) = InnerProductShape(x, y);
         if (x.Length == 0 || y.Length == 0)
         {
             products.Clear();
@@ -22,7 +22,7 @@ internal unsafe partial class CudaDevice
 
     public void InnerProductsBackward(Tensor<float> x, Tensor<float> y, Tensor<float> dProducts, Tensor<float>? dx, Tensor<float>? dy)
     {
-        (int rows, int columns, int width) = InnerProductShape(x, y, dProducts);
+        (int rows, int columns, int width) = InnerProductShape(x, y);
         if (x.Length == 0 || y.Length == 0)
         {
             dx?.Clear();
@@ -32,13 +32,11 @@ internal unsafe partial class CudaDevice
 
         if (dx != null)
         {
-            RequireSameLength(x, dx);
             RowProducts(new(dProducts.Pointer, columns), rows, new(y.Pointer, width, transposed: true), width, columns, columns, dx.Pointer);
         }
 
         if (dy != null)
         {
-            RequireSameLength(y, dy);
             RowProducts(new(dProducts.Pointer, columns, transposed: true), columns, new(x.Pointer, width, transposed: true), width, rows, rows, dy.Pointer);
         }
     }

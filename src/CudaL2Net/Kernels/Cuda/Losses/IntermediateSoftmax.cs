@@ -5,8 +5,6 @@ internal unsafe partial class CudaDevice
     public void IntermediateSoftmax(float similarity, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(features);
-        RequireSameLength(features, gradient);
-        RequireLength(loss, 1, nameof(loss));
         float* first = features.Pointer, second = first + ((long)pairs * width);
         float* dFirst = gradient.Pointer, dSecond = dFirst + ((long)pairs * width);
         var softmax = new SoftmaxScratch(this, pairs, width);

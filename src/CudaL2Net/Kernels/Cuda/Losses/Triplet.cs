@@ -7,11 +7,6 @@ internal unsafe partial class CudaDevice
         Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(descriptors);
-        RequireSameLength(descriptors, gradient);
-        RequireLength(positive, pairs, nameof(positive));
-        RequireLength(negative, pairs, nameof(negative));
-        RequireLength(negativePair, 2 * pairs, nameof(negativePair));
-        RequireLength(loss, 1, nameof(loss));
         if (!Enum.IsDefined(options.Loss))
         {
             throw new ArgumentOutOfRangeException(nameof(options), options.Loss, "unknown triplet loss");

@@ -25,7 +25,7 @@ internal unsafe partial class CudaDevice
 
     public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {
-        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        (int rows, int columns, int width) = NearestShape(queries, targets);
         if (rows == 0)
         {
             return;
@@ -64,7 +64,7 @@ internal unsafe partial class CudaDevice
 
     public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance)
     {
-        (int rows, int columns, int width) = NearestShape(queries, targets, nearest, distance);
+        (int rows, int columns, int width) = NearestShape(queries, targets);
         if (rows == 0)
         {
             return;

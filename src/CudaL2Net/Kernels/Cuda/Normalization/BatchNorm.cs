@@ -9,7 +9,6 @@ internal unsafe partial class CudaDevice
     public void BatchNormForward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
         Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         BatchStatistics(options, x, mean, inverseDeviation, runningMean, runningVariance);
         Normalize(x, new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale, shift), y);
     }
@@ -17,8 +16,6 @@ internal unsafe partial class CudaDevice
     public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
         Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         var normalization = new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale, shift);
         int channels = x.Shape[^1], sideLength = x.Length / options.Sides;
         int tiles = StatisticsTiles(sideLength / channels);
@@ -34,7 +31,6 @@ internal unsafe partial class CudaDevice
 
     public void Normalize(Tensor<float> x, Normalization normalization, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         int channels = normalization.Mean.Shape[^1];
         var arguments = new NormalizationArguments(normalization);
         var divider = new Divider(channels);
@@ -44,7 +40,6 @@ internal unsafe partial class CudaDevice
 
     public void NormalizationSums(NormalizedActivation activation, Tensor<float> gradient)
     {
-        RequireSameLength(activation.X, gradient);
         Normalization normalization = activation.Normalization;
         int channels = normalization.Mean.Shape[^1], tiles = StatisticsTiles(gradient.Length / channels / normalization.Sides);
         float* partial = (float*)Scratch((nuint)(2L * normalization.Sides * channels * tiles * sizeof(float)));
@@ -56,7 +51,6 @@ internal unsafe partial class CudaDevice
 
     public void Normalize(Tensor<ushort> x, Normalization normalization, Tensor<float> y)
     {
-        RequireLength(y, x.Length, "the normalized activation");
         int channels = normalization.Mean.Shape[^1];
         var arguments = new NormalizationArguments(normalization);
         var divider = new Divider(channels);

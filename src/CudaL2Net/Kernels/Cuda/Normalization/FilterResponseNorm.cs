@@ -5,18 +5,14 @@ internal unsafe partial class CudaDevice
     public void FilterResponseNormForward(float epsilon, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold,
         Tensor<float> inverse, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         var response = new Response(x, epsilon, scale, shift, threshold);
-        RequireLength(inverse, x.Shape[0] * response.Channels, nameof(inverse));
         Launch("filter_response_norm", "filter_response_norm_forward", ResponseGrid(x), 256, 0, x, inverse, y, KernelArgument.Structure(&response));
     }
 
     public void FilterResponseNormBackward(Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float>? threshold, Tensor<float> inverse,
         Tensor<float> dy, Tensor<float>? dx, Tensor<float>? dScale, Tensor<float>? dShift, Tensor<float>? dThreshold)
     {
-        RequireSameLength(x, dy);
         var response = new Response(x, 0, scale, shift, threshold);
-        RequireLength(inverse, x.Shape[0] * response.Channels, nameof(inverse));
         bool learned = dScale != null || dShift != null || dThreshold != null;
         void* partial = learned ? Scratch(3 * (nuint)inverse.Length * sizeof(float)) : null;
         Launch("filter_response_norm", "filter_response_norm_backward", ResponseGrid(x), 256, 0, x, inverse, dy, dx, partial,

@@ -4,8 +4,6 @@ internal unsafe partial class CudaDevice
 {
     public void LrnForward(in LrnOptions options, Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
-        RequireRows(options, x);
         if (IsRowNorm(options))
         {
             RowNormForward(x, y, x.Length / options.Channels, options.Channels, options.Kappa, options.Alpha);
@@ -18,9 +16,6 @@ internal unsafe partial class CudaDevice
 
     public void LrnBackward(in LrnOptions options, Tensor<float> x, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
-        RequireRows(options, x);
         if (IsRowNorm(options))
         {
             RowNormBackward(x, dy, dx, x.Length / options.Channels, options.Channels, options.Kappa, options.Alpha);
@@ -41,15 +36,6 @@ internal unsafe partial class CudaDevice
 
     /// <summary>Whether every channel's window is the whole row and the exponent 1/2, so that the row is divided by one number.</summary>
     private static bool IsRowNorm(in LrnOptions options) => (options.Window - 1) / 2 >= options.Channels - 1 && options.Beta == 0.5f;
-
-    private static void RequireRows(in LrnOptions options, Tensor<float> x)
-    {
-        if (options.Channels <= 0 || options.Window <= 0 || x.Length % options.Channels != 0)
-        {
-            throw new ArgumentException(
-                $"{x.Length} elements do not divide into rows of {options.Channels} channels, or the window of {options.Window} is empty", nameof(options));
-        }
-    }
 
     /// <summary>y = x / sqrt(kappa + alpha |x|^2) for each row.</summary>
     private void RowNormForward(Tensor<float> x, Tensor<float> y, int rows, int width, float kappa, float alpha) =>

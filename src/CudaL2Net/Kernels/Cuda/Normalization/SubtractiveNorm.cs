@@ -4,19 +4,16 @@ internal unsafe partial class CudaDevice
 {
     public void SubtractiveNormForward(Tensor<float> x, Tensor<float> weights, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         SubtractMean(x, weights, y, backward: false);
     }
 
     public void SubtractiveNormBackward(Tensor<float> weights, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(dy, dx);
         SubtractMean(dy, weights, dx, backward: true);
     }
 
     private void SubtractMean(Tensor<float> x, Tensor<float> weights, Tensor<float> y, bool backward)
     {
-        SubtractiveNorm.Require(x.Shape, weights.Shape);
         int pixels = x.Length / x.Shape[3];
         var neighbourhood = new Neighbourhood(x, weights);
         void* sums = Scratch((nuint)pixels * sizeof(float));

@@ -7,15 +7,12 @@ internal partial class CudaDevice
 
     public void UnitVectorForward(Tensor<float> x, Tensor<float> y)
     {
-        RequireSameLength(x, y);
         int rows = x.Shape[0];
         RowNormForward(x, y, rows, rows == 0 ? 0 : x.Length / rows, UnitVectorEpsilon, 1);
     }
 
     public void UnitVectorBackward(Tensor<float> x, Tensor<float> dy, Tensor<float> dx)
     {
-        RequireSameLength(x, dy);
-        RequireSameLength(x, dx);
         int rows = x.Shape[0];
         RowNormBackward(x, dy, dx, rows, rows == 0 ? 0 : x.Length / rows, UnitVectorEpsilon, 1);
     }

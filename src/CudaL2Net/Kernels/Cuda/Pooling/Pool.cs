@@ -4,7 +4,6 @@ internal unsafe partial class CudaDevice
 {
     public void PoolForward(in PoolGeometry geometry, Tensor<float> x, Tensor<float> y, Tensor<ushort>? places)
     {
-        geometry.Require(x, y, places, backward: false);
         var windows = new PoolArguments(geometry);
         var layout = new PoolLayout(geometry.OutHeight, geometry.OutWidth, geometry.Channels);
         int blocks = ElementBlocks(y.Length, geometry.Channels);
@@ -25,9 +24,6 @@ internal unsafe partial class CudaDevice
 
     public void PoolBackward(in PoolGeometry geometry, Tensor<float> x, Tensor<float> y, Tensor<ushort>? places, Tensor<float> dy, Tensor<float> dx)
     {
-        geometry.Require(x, y, places, backward: true);
-        RequireSameLength(x, dx);
-        RequireSameLength(y, dy);
         var windows = new PoolArguments(geometry);
         var layout = new PoolLayout(geometry.Height, geometry.Width, geometry.Channels);
         int blocks = ElementBlocks(dx.Length, geometry.Channels);

@@ -6,8 +6,7 @@ internal partial class CudaDevice
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output)
     {
-        RequireLength(step, 1, nameof(step));
-        int side = options.RequireSide(patches.Shape, meanImage == null ? [] : meanImage.Shape, output.Shape), rows = output.Shape[0];
+        int rows = output.Shape[0], side = output.Shape[1];
         uint symmetries = options.Augmentation switch { PatchAugmentation.Dihedral => 7, PatchAugmentation.TransposeFlip => 3, _ => 0 };
         int form = options.Normalization switch { PatchNormalization.Fixed => 2, PatchNormalization.Centred => 1, _ => 0 };
         Tensor<float>? subtracted = options.TakesMeanImage ? meanImage : null;

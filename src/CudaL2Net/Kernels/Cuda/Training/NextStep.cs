@@ -4,13 +4,11 @@ internal partial class CudaDevice
 {
     public void NextStep(Tensor<StepParameters> schedule, Tensor<int> cursor, Tensor<StepParameters> step)
     {
-        RequireSchedule(schedule, cursor, step);
         Launch("next_step", "next_step", 1, 1, 0, schedule, schedule.Length, cursor, step);
     }
 
     public void AdvanceStep(Tensor<StepParameters> step)
     {
-        RequireLength(step, 1, nameof(step));
         Launch("next_step", "advance_step", 1, 1, 0, step);
     }
 }
