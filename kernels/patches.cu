@@ -158,15 +158,32 @@ PATCH_D int draw_symmetry(unsigned symmetries, uint64_t seed, uint32_t step, lon
   return symmetries == 0 ? 0 : (int)(philox(seed, PURPOSE_AUGMENTATION, step, (uint64_t)pair).x & symmetries);
 }
 
+// The patch of a row of the batch; -1 where its place is not among the indices, or what stands there is no patch.
+PATCH_D int patch_of(const int* __restrict__ indices, int index_count, int offset, long long row, int patch_count) {
+  const long long at = offset + row;
+  const int patch = at >= 0 && at < index_count ? indices[at] : -1;
+  return patch < patch_count ? patch : -1;
+}
+
+// A row that has no patch is not a number: nothing is read where nothing is, and the loss shows it.
+PATCH_D void fill_without_patch(float* __restrict__ output, int area, int thread, int threads) {
+  const float nan = __int_as_float(0x7fffffff);
+  for (int i = 4 * thread; i < area; i += 4 * threads) st_f4(output + i, make_float4(nan, nan, nan, nan));
+}
+
 extern "C" __global__ __launch_bounds__(32 * WARPS) void gather_patches(const unsigned char* __restrict__ patches, const int* __restrict__ indices,
     const StepParameters* __restrict__ parameters, unsigned symmetries, uint64_t seed, int kind, float epsilon, float subtracted, float factor,
-    const float* __restrict__ mean_image, float* __restrict__ output, int rows) {
+    const float* __restrict__ mean_image, float* __restrict__ output, int rows, int index_count, int patch_count) {
   __shared__ __align__(16) unsigned char held[WARPS][32 * pitch(32)];
   const int warp = threadIdx.x / 32, warps = gridDim.x * WARPS;
-  const int* batch = indices + parameters->batch_offset;
   for (long long row = blockIdx.x * WARPS + warp; row < rows; row += warps) {
+    const int patch = patch_of(indices, index_count, parameters->batch_offset, row, patch_count);
+    if (patch < 0) {
+      fill_without_patch(output + row * 1024, 1024, threadIdx.x % 32, 32);
+      continue;
+    }
     const int symmetry = draw_symmetry(symmetries, seed, parameters->step, row, rows);
-    normalize(WarpTeam{(int)threadIdx.x % 32}, patches + (long long)batch[row] * 1024, held[warp], symmetry, Form{kind, epsilon, subtracted, factor}, mean_image,
+    normalize(WarpTeam{(int)threadIdx.x % 32}, patches + (long long)patch * 1024, held[warp], symmetry, Form{kind, epsilon, subtracted, factor}, mean_image,
               output + row * 1024);
   }
 }
@@ -175,13 +192,17 @@ KERNEL(gather_patches);
 // The same of patches of 64 x 64.
 extern "C" __global__ __launch_bounds__(LARGE_THREADS) void gather_patches_64(const unsigned char* __restrict__ patches, const int* __restrict__ indices,
     const StepParameters* __restrict__ parameters, unsigned symmetries, uint64_t seed, int kind, float epsilon, float subtracted, float factor,
-    const float* __restrict__ mean_image, float* __restrict__ output, int rows) {
+    const float* __restrict__ mean_image, float* __restrict__ output, int rows, int index_count, int patch_count) {
   __shared__ __align__(16) unsigned char held[64 * pitch(64)];
   __shared__ __align__(16) unsigned partial[LARGE_THREADS / 32];
-  const int* batch = indices + parameters->batch_offset;
   for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
+    const int patch = patch_of(indices, index_count, parameters->batch_offset, row, patch_count);
+    if (patch < 0) {
+      fill_without_patch(output + row * 4096, 4096, threadIdx.x, LARGE_THREADS);
+      continue;
+    }
     const int symmetry = draw_symmetry(symmetries, seed, parameters->step, row, rows);
-    normalize(BlockTeam{(int)threadIdx.x, partial}, patches + (long long)batch[row] * 4096, held, symmetry, Form{kind, epsilon, subtracted, factor}, mean_image,
+    normalize(BlockTeam{(int)threadIdx.x, partial}, patches + (long long)patch * 4096, held, symmetry, Form{kind, epsilon, subtracted, factor}, mean_image,
               output + row * 4096);
   }
 }

@@ -15,7 +15,7 @@ public static partial class TapeOperations
     /// <param name="meanImage">[s][s], subtracted first by <see cref="PatchNormalization.L2Net"/> and <see cref="PatchNormalization.Fixed"/>; null means
     /// zero.</param>
     /// <param name="rows">How many: 2p where patches are turned, the first patches of p pairs, then the second ones.</param>
-    /// <returns>[rows][s][s][1]; needs no gradient.</returns>
+    /// <returns>[rows][s][s][1]; needs no gradient. A row is NaN if the step's offset points outside the indices, or the index outside the patches.</returns>
     /// <exception cref="ArgumentException">A tensor is of another device or shape, patches are turned and the number of rows is odd, there are fewer indices, or a
     /// number of the options is out of its range.</exception>
     public static Variable GatherPatches(this Tape tape, Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, GatherOptions options,

@@ -15,7 +15,7 @@ internal interface IKernels
     /// <param name="options">Normalization, augmentation and seed.</param>
     /// <param name="meanImage">[s][s], subtracted first by <see cref="PatchNormalization.L2Net"/> and <see cref="PatchNormalization.Fixed"/>; null means
     /// zero.</param>
-    /// <param name="output">[2p][s][s][1].</param>
+    /// <param name="output">[2p][s][s][1]. A row is NaN if the offset points outside the indices, or the index outside the patches.</param>
     void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,
         Tensor<float> output);
 

@@ -56,6 +56,7 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
             int rows = a.Size();
             return [a.Variable(rows, a.Size()), a.Variable(rows, a.Size())];
         },
+        [nameof(TapeOperations.PairChannels)] = a => [a.Variable(2 * (2 + a.Pick(3)), a.Size(), a.Size())],
         [nameof(TapeOperations.Pool)] = a =>
         {
             int kernel = 1 + a.Pick(3);
@@ -211,9 +212,10 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
     {
         int rows = 2 * (1 + Pick(3)), side = 32 * (1 + Pick(2));
         Tensor<byte> patches = Keep(tape.Device.Upload<byte>(new byte[5 * side * side], 5, side, side));
-        Tensor<int> indices = Keep(tape.Device.Upload<int>([.. Enumerable.Range(0, rows).Select(_ => Pick(5))]));
+        Tensor<int> indices = Keep(tape.Device.Upload<int>([.. Enumerable.Range(0, rows).Select(_ => Choose(-1, 0, 1, 4, 5, int.MaxValue))]));
+        Tensor<StepParameters> step = Keep(tape.Device.Upload<StepParameters>([new StepParameters { BatchOffset = Choose(0, -1, 2, int.MinValue, int.MaxValue) }]));
         var options = new GatherOptions((PatchNormalization)Pick(4), (PatchAugmentation)Pick(3), 7);
-        return [patches, indices, Step(), options, Chance() ? Tensor(side, side) : null, rows];
+        return [patches, indices, step, options, Chance() ? Tensor(side, side) : null, rows];
     }
 
     private Variable?[] Convolution(out int stride, out int padding)

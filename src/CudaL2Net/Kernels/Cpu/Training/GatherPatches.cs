@@ -12,7 +12,10 @@ internal sealed unsafe partial class CpuDevice
         {
             Options = options,
             Patches = patches.Pointer,
-            Indices = indices.Pointer + step.Pointer->BatchOffset,
+            PatchCount = patches.Shape[0],
+            Indices = indices.Pointer,
+            IndexCount = indices.Length,
+            Offset = step.Pointer->BatchOffset,
             Step = step.Pointer->Step,
             Pairs = Math.Max(rows / 2, 1),
             Side = side,
@@ -78,14 +81,24 @@ internal sealed unsafe partial class CpuDevice
         public GatherOptions Options;
         public byte* Patches;
         public int* Indices;
+        public int PatchCount, IndexCount, Offset;
         public uint Step;
         public int Pairs, Side;
         public float* MeanImage, Output;
 
         public readonly void Run(int index, int worker)
         {
-            byte* from = Patches + ((nint)Indices[index] * Side * Side);
             float* to = Output + ((nint)index * Side * Side);
+            long place = (long)Offset + index;
+            int patch = place >= 0 && place < IndexCount ? Indices[place] : -1;
+            if (patch < 0 || patch >= PatchCount)
+            {
+                // Nothing is read where nothing is, and the loss shows it.
+                new Span<float>(to, Side * Side).Fill(float.NaN);
+                return;
+            }
+
+            byte* from = Patches + ((nint)patch * Side * Side);
             int symmetry = PatchSymmetry.Draw(Options.Augmentation, Options.Seed, Step, index % Pairs);
             PatchSymmetry.Steps(symmetry, Side, out int start, out int right, out int down);
             for (int row = 0; row < Side; row++)
