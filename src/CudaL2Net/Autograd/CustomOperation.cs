@@ -28,7 +28,8 @@ public sealed class CustomOperation
 
     /// <summary>In the backward pass: the gradient of the loss with respect to <see cref="Output"/>. Only read it.</summary>
     /// <exception cref="InvalidOperationException">No backward pass has come yet.</exception>
-    public Tensor<float> OutputGradient => result.Gradient ?? throw new InvalidOperationException("the gradient of the output is there in the backward pass only");
+    public Tensor<float> OutputGradient =>
+        result.Gradient ?? throw new InvalidOperationException("the gradient of the output is there in the backward pass only");
 
     /// <summary>In the backward pass: memory for the gradient of each input, which it overwrites with its part. Null for inputs that need none. The tape adds
     /// the parts of all operations that read an input.</summary>

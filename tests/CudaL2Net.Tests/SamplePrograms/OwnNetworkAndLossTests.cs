@@ -46,7 +46,8 @@ public sealed partial class OwnNetworkAndLossTests
     public void TheSampleSeesThePublicApiOnly()
     {
         string[] friends = [.. typeof(Tape).Assembly.GetCustomAttributesData()
-            .Where(attribute => attribute.AttributeType.Name == "InternalsVisibleToAttribute").Select(attribute => (string)attribute.ConstructorArguments[0].Value!)];
+            .Where(attribute => attribute.AttributeType.Name == "InternalsVisibleToAttribute")
+            .Select(attribute => (string)attribute.ConstructorArguments[0].Value!)];
         Assert.That(friends, Is.Not.Empty.And.Not.Member("OwnNetworkAndLoss"));
     }
 

@@ -35,7 +35,8 @@ public sealed class ObjectiveInputs
         init => scores = value;
     }
 
-    /// <summary>The maps that <see cref="Objective.MapLayers"/> asks for, by layer: [2p][...], after the layer's batch normalization and before its ReLU.</summary>
+    /// <summary>The maps that <see cref="Objective.MapLayers"/> asks for, by layer: [2p][...], after the layer's batch normalization and before its
+    /// ReLU.</summary>
     public IReadOnlyDictionary<int, Variable> Maps { get; init; } = new Dictionary<int, Variable>();
 
     /// <summary>The step's parameters in device memory, [1], for what draws random numbers.</summary>

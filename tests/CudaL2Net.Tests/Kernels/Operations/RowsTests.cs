@@ -16,7 +16,8 @@ public sealed class RowsTests(string device) : OperationTests(device)
         float[] x = Samples.Gaussian(1, rows * width), y = Samples.Gaussian(2, rows * width), factors = Samples.Gaussian(3, rows);
         float[][] result = RunOnDevice(device =>
         {
-            using Tensor<float> left = device.Upload<float>(x, rows, width), right = device.Upload<float>(y, rows, width), scale = device.Upload<float>(factors);
+            using Tensor<float> left = device.Upload<float>(x, rows, width), right = device.Upload<float>(y, rows, width);
+            using Tensor<float> scale = device.Upload<float>(factors);
             Tensor<float> sums = device.Allocate<float>(rows), dots = device.Allocate<float>(rows);
             Tensor<float> scaled = device.Allocate<float>(rows, width), spread = device.Allocate<float>(rows, width);
             device.Kernels.RowDots(left, null, sums);
@@ -60,7 +61,8 @@ public sealed class RowsTests(string device) : OperationTests(device)
         float[] x = Samples.Gaussian(5, n * width), y = Samples.Gaussian(6, m * width), dProducts = Samples.Gaussian(7, n * m);
         float[][] result = RunOnDevice(device =>
         {
-            using Tensor<float> left = device.Upload<float>(x, n, width), right = device.Upload<float>(y, m, width), gradient = device.Upload<float>(dProducts, n, m);
+            using Tensor<float> left = device.Upload<float>(x, n, width), right = device.Upload<float>(y, m, width);
+            using Tensor<float> gradient = device.Upload<float>(dProducts, n, m);
             Tensor<float> products = device.Allocate<float>(n, m), dx = device.Allocate<float>(n, width), dy = device.Allocate<float>(m, width);
             device.Kernels.InnerProductsForward(left, right, products);
             device.Kernels.InnerProductsBackward(left, right, gradient, dx, null);
@@ -77,7 +79,8 @@ public sealed class RowsTests(string device) : OperationTests(device)
     [Test]
     public void TheReferenceGradientsAreTheFiniteDifferences()
     {
-        double[] x = Samples.Widen(Samples.Gaussian(8, 3 * 4)), y = Samples.Widen(Samples.Gaussian(9, 2 * 4)), dProducts = Samples.Widen(Samples.Gaussian(10, 6));
+        double[] x = Samples.Widen(Samples.Gaussian(8, 3 * 4)), y = Samples.Widen(Samples.Gaussian(9, 2 * 4));
+        double[] dProducts = Samples.Widen(Samples.Gaussian(10, 6));
         (double[] dx, double[] dy) = Plain.InnerProductsGradient(x, y, 4, dProducts);
         FiniteDifferences.Check(v => FiniteDifferences.Dot(dProducts, Plain.InnerProducts(v, y, 4)), x, dx);
         FiniteDifferences.Check(v => FiniteDifferences.Dot(dProducts, Plain.InnerProducts(x, v, 4)), y, dy);
