@@ -56,9 +56,8 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         setup ??= new TrainerSetup();
-        options.Validate();
         objective = setup.Objective ?? options.Loss.Create();
-        RequireObjective(options.Network, objective);
+        options.Validate(objective);
         if (device.Precision == Precision.Int8)
         {
             throw new ArgumentException("int8 is for describing: train in bf16, tf32 or float32, and describe with the model in int8", nameof(device));
@@ -222,24 +221,6 @@ public sealed class Trainer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => step.Dispose();
-
-    private static void RequireObjective(Network network, Objective objective)
-    {
-        objective.Validate(network.Towers[^1].Layers.Count(layer => layer is BatchNormalization));
-        if (network.ScoresPairs != objective.ReadsScores)
-        {
-            throw new ArgumentException(network.ScoresPairs
-                ? $"the network {network.Name} scores pairs: train it with a loss on scores (loss.family=pairScore)"
-                : $"the loss is on scores of pairs, and the network {network.Name} gives descriptors: take another loss.family");
-        }
-
-        if (objective.NeedsUnitVectors && !network.Head.UnitVectors)
-        {
-            throw new ArgumentException(
-                $"this loss is on angles or on distances of unit vectors, and those of the network {network.Name} are of any length: end its towers with a unitVector "
-                    + "layer, or take loss.family=hardestTriplet with loss.metric=euclidean");
-        }
-    }
 
     private TrainingStep Prepare(NetworkWeights weights)
     {

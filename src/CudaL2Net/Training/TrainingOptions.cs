@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json;
+using CudaL2Net.Autograd;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
@@ -168,7 +169,10 @@ public sealed record TrainingOptions
 
     /// <summary>Throws if an option is out of range.</summary>
     /// <exception cref="ArgumentException">The message names the option and its range.</exception>
-    public void Validate()
+    public void Validate() => Validate(Loss.Create());
+
+    /// <summary>Throws if an option is out of range, or if the network does not give what an objective reads.</summary>
+    internal void Validate(Objective objective)
     {
         Require(Batch >= 2, $"a batch of {Batch}: it needs at least 2 pairs, since the other pairs are the negatives");
         Require(Batch <= 65536, $"a batch of {Batch}: at most 65536 pairs");
@@ -181,6 +185,7 @@ public sealed record TrainingOptions
         Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
         Require(StatisticsMomentum is > 0 and <= 1, $"a statisticsMomentum of {StatisticsMomentum}: above 0 and at most 1");
         ShapedNetwork.Of(Network);
+        RequireObjective(Network, objective);
 
         static void Require(bool condition, string message)
         {
@@ -188,6 +193,24 @@ public sealed record TrainingOptions
             {
                 throw new ArgumentException(message);
             }
+        }
+    }
+
+    private static void RequireObjective(Network network, Objective objective)
+    {
+        objective.Validate(network.Towers[^1].Layers.Count(layer => layer is BatchNormalization));
+        if (network.ScoresPairs != objective.ReadsScores)
+        {
+            throw new ArgumentException(network.ScoresPairs
+                ? $"the network {network.Name} scores pairs: train it with a loss on scores (loss.family=pairScore)"
+                : $"the loss is on scores of pairs, and the network {network.Name} gives descriptors: take another loss.family");
+        }
+
+        if (objective.NeedsUnitVectors && !network.Head.UnitVectors)
+        {
+            throw new ArgumentException(
+                $"this loss is on angles or on distances of unit vectors, and those of the network {network.Name} are of any length: end its towers with a unitVector "
+                    + "layer, or take loss.family=hardestTriplet with loss.metric=euclidean");
         }
     }
 
