@@ -41,11 +41,11 @@ pack() {
         rm -r artifacts/gpu/run
     done
     grep -hoE '\.entry [A-Za-z0-9_]+' artifacts/kernels/*.ptx | cut -d' ' -f2 | sort -u | grep -v '^bench_' >artifacts/gpu/kernels.txt
-    basename -s .cs tests/CudaL2Net.Tests/Operations/*Tests.cs >artifacts/gpu/classes.txt
+    basename -s .cs tests/CudaL2Net.Tests/Kernels/Operations/*Tests.cs >artifacts/gpu/classes.txt
     git describe --always --exclude '*' --dirty=+ >artifacts/gpu/commit
     XZ_OPT=-T0 tar -cJf artifacts/gpu.tar.xz.new --exclude='libOpenCvSharpExtern*' --exclude='onnxruntime*.dll' --exclude='*.lib' \
         --exclude='libmscordaccore.so' --exclude='libmscordbi.so' --exclude='CudaL2Net*.xml' --exclude=__pycache__ \
-        bench/run-on-gpu.sh bench/collect.py bench/peers kernels/*.cu kernels/include src/CudaL2Net/Networks/Pretrained tests/cli-on-emulator.sh \
+        bench/run-on-gpu.sh bench/collect.py bench/peers kernels src/CudaL2Net/Networks/Pretrained tests/cli-on-emulator.sh \
         artifacts/tests artifacts/gpu
     mv artifacts/gpu.tar.xz.new artifacts/gpu.tar.xz
     ls -l artifacts/gpu.tar.xz
@@ -217,7 +217,7 @@ part_compilers() {
         name=$(basename "$compiler")
         folder=$work/ptx-$name
         mkdir "$folder"
-        for source in $([ -n "$tiny" ] && echo kernels/add.cu || echo kernels/*.cu); do
+        for source in $([ -n "$tiny" ] && echo kernels/elementwise/add.cu || echo kernels/*/*.cu); do
             # The version of PTX that a file asks for.
             isa=$(sed -n 's,^// ptx: ,,p' "$source")
             isa=${isa:-7.0}

@@ -3,9 +3,23 @@ namespace CudaL2Net.Build;
 /// <summary>Compiles the CUDA kernels to PTX, which the library embeds: artifacts/kernels.</summary>
 internal static class Kernels
 {
-    /// <summary>The kernels' files, relative to the repository.</summary>
-    public static string[] Files =>
-        [.. Directory.GetFiles(Folders.In("kernels"), "*.cu").Order(StringComparer.Ordinal).Select(file => Path.GetRelativePath(Folders.Root, file))];
+    /// <summary>The kernels' files, in folders by kind, relative to the repository.</summary>
+    /// <exception cref="BuildFailed">Two files have one name: both would become the same file of PTX.</exception>
+    public static string[] Files
+    {
+        get
+        {
+            string[] files =
+            [
+                .. Directory.GetFiles(Folders.In("kernels"), "*.cu", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Folders.Root, file))
+                    .Order(StringComparer.Ordinal),
+            ];
+            IEnumerable<string>? twice = files.GroupBy(file => Path.GetFileName(file), StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1);
+            return twice == null
+                ? files
+                : throw new BuildFailed($"{string.Join(" and ", twice)} have the same name, and PTX is named after its file: rename one of them");
+        }
+    }
 
     /// <summary>
     /// Compiles what has changed. PTX is for any GPU from compute capability 8.0 on, in the lowest version of PTX that suffices, so that old drivers take it.
