@@ -1,7 +1,7 @@
 namespace CudaL2Net.Data;
 
 /// <summary>Tells patches that show something from those that do not.</summary>
-public static class PatchContrast
+internal static class PatchContrast
 {
     /// <summary>Patches with a smaller standard deviation, in grey levels, are near-uniform: normalized they would be little but noise.</summary>
     public const double SmallestDeviation = 2;

@@ -39,7 +39,7 @@ public sealed class PatchModel : IDisposable
     /// <summary>The network.</summary>
     public Network Network => File.Network;
 
-    /// <summary>Whether the network scores pairs (<see cref="Score"/>) and describes no single patch.</summary>
+    /// <summary>Whether the network scores pairs (<see cref="Score(ReadOnlySpan{byte}, ReadOnlySpan{byte}, int)"/>) and describes no single patch.</summary>
     public bool ScoresPairs => pairs != null;
 
     /// <summary>Values of a descriptor; 0 where the network scores pairs.</summary>

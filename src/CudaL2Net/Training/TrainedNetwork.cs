@@ -1,5 +1,4 @@
 using CudaL2Net.Autograd;
-using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using CudaL2Net.Autograd;
-using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Networks;
 
