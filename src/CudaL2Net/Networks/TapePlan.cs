@@ -207,5 +207,5 @@ internal sealed class TapePlan : IDisposable
     }
 
     /// <summary>How bytes become numbers, as they are.</summary>
-    internal static GatherOptions GatherOf(NetworkInput input) => new(input.Normalization, PatchAugmentation.None, 0);
+    internal static GatherOptions GatherOf(NetworkInput input) => new(input.Normalization, PatchAugmentation.None, 0, input.Mean, input.Deviation);
 }

@@ -49,6 +49,25 @@ public sealed class PatchModelTests
         Assert.That(onCuda.Describe(patches, side), Is.EqualTo(onCpu.Describe(patches, side)).Within(1e-5f));
     }
 
+    // One pooling window over the whole patch gives a number that can be computed by hand.
+    [TestCase(PatchNormalization.Fixed, "average")]
+    [TestCase(PatchNormalization.Centred, "l2")]
+    public void TheInputsMeanAndDeviationCountWhenDescribing(PatchNormalization normalization, string kind)
+    {
+        Network network = NetworkFile.Parse(
+            $$"""
+            { "name": "pool", "input": { "normalization": "{{normalization}}", "mean": 100, "deviation": 160 },
+              "towers": [{ "layers": [{ "type": "pooling", "kind": "{{kind}}", "kernel": 32, "stride": 32 }] }], "head": { "unitVectors": false } }
+            """,
+            "test");
+        using Device device = Device.Open("cpu");
+        using var model = PatchModel.CreateRandom(network, 1, device);
+        double[] pixels = [.. Patches.Take(PatchSet.Area).Select(pixel => (double)pixel)];
+        double mean = pixels.Average();
+        double expected = kind == "average" ? (mean - 100) / 160 : Math.Sqrt(pixels.Sum(pixel => (pixel - mean) * (pixel - mean))) / 160;
+        Assert.That(model.Describe(Patches.AsSpan(0, PatchSet.Area), 32)[0], Is.EqualTo(expected).Within(1e-4));
+    }
+
     [Test]
     public void ManyPatchesAreDescribedLikeEachAlone()
     {
