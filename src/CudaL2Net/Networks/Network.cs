@@ -49,26 +49,14 @@ public sealed record Network
 }
 
 /// <summary>The patches that a network takes.</summary>
-public sealed record NetworkInput
+/// <param name="Side">Rows and columns of a patch: 32 or 64.</param>
+/// <param name="Channels">1 for a network that sees one patch, 2 for one that sees both patches of a pair as channels.</param>
+/// <param name="Normalization">How bytes become numbers.</param>
+/// <param name="Mean">For <see cref="PatchNormalization.Fixed"/>: what is subtracted.</param>
+/// <param name="Deviation">For <see cref="PatchNormalization.Fixed"/> and <see cref="PatchNormalization.Centred"/>: the divisor.</param>
+/// <param name="MeanImage">Whether a mean image, made of the training set, is subtracted first. L2-Net's normalization always does.</param>
+public sealed record NetworkInput(int Side = 32, int Channels = 1, PatchNormalization Normalization = default, float Mean = 0, float Deviation = 1, bool MeanImage = false)
 {
-    /// <summary>Rows and columns of a patch: 32 or 64.</summary>
-    public int Side { get; init; } = 32;
-
-    /// <summary>1 for a network that sees one patch, 2 for one that sees both patches of a pair as channels.</summary>
-    public int Channels { get; init; } = 1;
-
-    /// <summary>How bytes become numbers.</summary>
-    public PatchNormalization Normalization { get; init; }
-
-    /// <summary>For <see cref="PatchNormalization.Fixed"/>: what is subtracted.</summary>
-    public float Mean { get; init; }
-
-    /// <summary>For <see cref="PatchNormalization.Fixed"/> and <see cref="PatchNormalization.Centred"/>: the divisor.</summary>
-    public float Deviation { get; init; } = 1;
-
-    /// <summary>Whether a mean image, made of the training set, is subtracted first. L2-Net's normalization always does.</summary>
-    public bool MeanImage { get; init; }
-
     /// <summary>Whether a mean image is a part of the model.</summary>
     internal bool HasMeanImage => MeanImage || Normalization == PatchNormalization.L2Net;
 }

@@ -1,7 +1,8 @@
+using System.Collections.Concurrent;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace CudaL2Net.Networks;
 
@@ -11,16 +12,10 @@ public static class NetworkFile
     private const string Folder = "CudaL2Net.Networks.Library.";
     private const string TowersMember = "towers", LayersMember = "layers", HeadMember = "head";
 
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
+    private static readonly ConcurrentDictionary<string, Network> Library = [];
 
-    // Layers are read one by one, so that errors can number them.
-    private static readonly JsonSerializerOptions PartOptions = new(Json) { Converters = { new NoLayers() } };
+    private static readonly JsonSerializerOptions OneLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new(OneLine) { WriteIndented = true };
 
     /// <summary>The names of the networks in the library.</summary>
     public static IReadOnlyList<string> Names { get; } =
@@ -34,14 +29,17 @@ public static class NetworkFile
     public static Network Find(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        using Stream? stream = typeof(NetworkFile).Assembly.GetManifestResourceStream($"{Folder}{name}.json");
-        if (stream is null)
+        return Library.GetOrAdd(name, static name =>
         {
-            throw new ArgumentException($"there is no network '{name}' in the box; there are {string.Join(", ", Names)}");
-        }
+            using Stream? stream = typeof(NetworkFile).Assembly.GetManifestResourceStream($"{Folder}{name}.json");
+            if (stream is null)
+            {
+                throw new ArgumentException($"there is no network '{name}' in the box; there are {string.Join(", ", Names)}");
+            }
 
-        using var reader = new StreamReader(stream);
-        return Parse(reader.ReadToEnd(), name);
+            using var reader = new StreamReader(stream);
+            return Parse(reader.ReadToEnd(), name);
+        });
     }
 
     /// <summary>Reads a network from a file.</summary>
@@ -78,7 +76,7 @@ public static class NetworkFile
     public static string Write(Network network, bool indented = false)
     {
         ArgumentNullException.ThrowIfNull(network);
-        return ToNode(network).ToJsonString(new JsonSerializerOptions(Json) { WriteIndented = indented });
+        return ToNode(network).ToJsonString(indented ? Indented : OneLine);
     }
 
     /// <summary>The network as a JSON object.</summary>
@@ -90,17 +88,18 @@ public static class NetworkFile
             node["about"] = network.About;
         }
 
-        node["input"] = JsonSerializer.SerializeToNode(network.Input, Json);
-        node[TowersMember] = new JsonArray([.. network.Towers.Select(tower => (JsonNode)new JsonObject
-        {
-            ["view"] = JsonSerializer.SerializeToNode(tower.View, Json),
-            ["trained"] = tower.Trained,
-            [LayersMember] = Write(tower.Layers),
-        })]);
-        JsonObject head = JsonSerializer.SerializeToNode(network.Head with { Layers = [] }, PartOptions)!.AsObject();
-        head[LayersMember] = Write(network.Head.Layers);
-        node[HeadMember] = head;
+        node["input"] = JsonSerializer.SerializeToNode(network.Input, NetworkJson.Default.NetworkInput);
+        node[TowersMember] = new JsonArray([.. network.Towers.Select(tower => With(
+            JsonSerializer.SerializeToNode(new TowerSettings(tower.View, tower.Trained), NetworkJson.Default.TowerSettings), tower.Layers))]);
+        var head = new HeadSettings(network.Head.Kind, network.Head.Comparison, network.Head.UnitVectors);
+        node[HeadMember] = With(JsonSerializer.SerializeToNode(head, NetworkJson.Default.HeadSettings), network.Head.Layers);
         return node;
+
+        static JsonNode? With(JsonNode? part, IReadOnlyList<Layer> layers)
+        {
+            part![LayersMember] = Write(layers);
+            return part;
+        }
     }
 
     /// <summary>The network in a JSON value; shapes are not checked.</summary>
@@ -122,7 +121,7 @@ public static class NetworkFile
         {
             Name = Text(root, "name") ?? throw new ArgumentException("it has no name"),
             About = Text(root, "about") ?? "",
-            Input = Part<NetworkInput>("the input", root["input"]) ?? new NetworkInput(),
+            Input = Part("the input", root["input"], NetworkJson.Default.NetworkInput) ?? new NetworkInput(),
             Towers = root[TowersMember] is JsonArray { Count: > 0 } towers
                 ? [.. towers.Select((tower, t) => ReadTower(tower, t + 1))]
                 : throw new ArgumentException("towers must be a list of at least one tower"),
@@ -137,8 +136,8 @@ public static class NetworkFile
             throw new ArgumentException($"tower {number} must be an object with a list of layers");
         }
 
-        Tower read = Part<Tower>($"tower {number}", Without(tower, LayersMember, new JsonArray()))!;
-        return read with { Layers = Read(layers, $"tower {number}") };
+        TowerSettings read = Part($"tower {number}", WithoutLayers(tower), NetworkJson.Default.TowerSettings)!;
+        return new Tower { View = read.View, Trained = read.Trained, Layers = Read(layers, $"tower {number}") };
     }
 
     private static NetworkHead ReadHead(JsonNode? node)
@@ -149,8 +148,14 @@ public static class NetworkFile
         }
 
         JsonObject head = node as JsonObject ?? throw new ArgumentException("the head must be an object");
-        NetworkHead read = Part<NetworkHead>("the head", Without(head, LayersMember, new JsonArray()))!;
-        return read with { Layers = head[LayersMember] is JsonArray layers ? Read(layers, "the head") : [] };
+        HeadSettings read = Part("the head", WithoutLayers(head), NetworkJson.Default.HeadSettings)!;
+        return new NetworkHead
+        {
+            Kind = read.Kind,
+            Comparison = read.Comparison,
+            UnitVectors = read.UnitVectors,
+            Layers = head[LayersMember] is JsonArray layers ? Read(layers, "the head") : [],
+        };
     }
 
     private static Layer[] Read(JsonArray layers, string where) => [.. layers.Select((layer, i) =>
@@ -167,13 +172,8 @@ public static class NetworkFile
 
     private static JsonArray Write(IReadOnlyList<Layer> layers) => new([.. layers.Select(layer => (JsonNode)LayerKinds.Write(layer))]);
 
-    private static JsonObject Without(JsonObject node, string member, JsonNode instead)
-    {
-        JsonObject copy = node.DeepClone().AsObject();
-        copy.Remove(member);
-        copy[member] = instead;
-        return copy;
-    }
+    private static JsonObject WithoutLayers(JsonObject node) => new(node.Where(member => member.Key != LayersMember)
+        .Select(member => KeyValuePair.Create(member.Key, member.Value?.DeepClone())));
 
     private static string? Text(JsonObject root, string member) => root[member] switch
     {
@@ -182,31 +182,16 @@ public static class NetworkFile
         _ => throw new ArgumentException($"{member} must be a text"),
     };
 
-    private static T? Part<T>(string what, JsonNode? node)
+    private static T? Part<T>(string what, JsonNode? node, JsonTypeInfo<T> type)
         where T : class
     {
         try
         {
-            return node.Deserialize<T>(PartOptions);
+            return node.Deserialize(type);
         }
         catch (JsonException error)
         {
             throw new ArgumentException($"{what}: {error.Message.Split(" Path:")[0].TrimEnd('.')}", error);
-        }
-    }
-
-    private sealed class NoLayers : JsonConverter<IReadOnlyList<Layer>>
-    {
-        public override IReadOnlyList<Layer> Read(ref Utf8JsonReader reader, Type type, JsonSerializerOptions options)
-        {
-            reader.Skip();
-            return [];
-        }
-
-        public override void Write(Utf8JsonWriter writer, IReadOnlyList<Layer> value, JsonSerializerOptions options)
-        {
-            writer.WriteStartArray();
-            writer.WriteEndArray();
         }
     }
 }

@@ -8,14 +8,10 @@ namespace CudaL2Net.Networks;
 /// Batch normalization per channel. In training the first and the second patches of the pairs have statistics of their own; in inference the running ones
 /// are used. Scale and shift are fixed at 1 and 0 (L2-Net, HardNet, RAL-Net) or learned.
 /// </summary>
-public sealed record BatchNormalization : Layer
+/// <param name="Epsilon">Added to the variance.</param>
+/// <param name="Learned">Whether scale and shift are learned.</param>
+public sealed record BatchNormalization(float Epsilon = 1e-5f, bool Learned = false) : Layer
 {
-    /// <summary>Added to the variance.</summary>
-    public float Epsilon { get; init; } = 1e-5f;
-
-    /// <summary>Whether scale and shift are learned.</summary>
-    public bool Learned { get; init; }
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"{(Learned ? "learned" : "fixed")} scale and shift, epsilon {Epsilon:R}";

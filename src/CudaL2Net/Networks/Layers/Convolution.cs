@@ -5,23 +5,13 @@ using CudaL2Net.Kernels;
 namespace CudaL2Net.Networks;
 
 /// <summary>A convolution (cross-correlation) with square filters and zeros around the map.</summary>
-public sealed record Convolution : Layer
+/// <param name="Out">Output channels.</param>
+/// <param name="Kernel">Rows and columns of a filter.</param>
+/// <param name="Stride">Step of the output grid on the input.</param>
+/// <param name="Padding">Zeros on each side.</param>
+/// <param name="Bias">Whether a bias is added.</param>
+public sealed record Convolution(int Out = 0, int Kernel = 3, int Stride = 1, int Padding = 0, bool Bias = false) : Layer
 {
-    /// <summary>Output channels.</summary>
-    public int Out { get; init; }
-
-    /// <summary>Rows and columns of a filter.</summary>
-    public int Kernel { get; init; } = 3;
-
-    /// <summary>Step of the output grid on the input.</summary>
-    public int Stride { get; init; } = 1;
-
-    /// <summary>Zeros on each side.</summary>
-    public int Padding { get; init; }
-
-    /// <summary>Whether a bias is added.</summary>
-    public bool Bias { get; init; }
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"{Kernel} x {Kernel} to {Out}{(Stride == 1 ? "" : $", stride {Stride}")}{(Padding == 0 ? "" : $", padding {Padding}")}"

@@ -5,11 +5,9 @@ using CudaL2Net.Kernels;
 namespace CudaL2Net.Networks;
 
 /// <summary>Dropout: in training a value becomes 0 with probability <see cref="Rate"/>, the others grow by 1 / (1 - rate); in inference nothing is done.</summary>
-public sealed record Dropout : Layer
+/// <param name="Rate">The probability that a value is dropped.</param>
+public sealed record Dropout(float Rate = 0) : Layer
 {
-    /// <summary>The probability that a value is dropped.</summary>
-    public float Rate { get; init; }
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"rate {Rate:R}";

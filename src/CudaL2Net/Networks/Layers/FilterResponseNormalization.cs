@@ -7,14 +7,10 @@ namespace CudaL2Net.Networks;
 /// Filter response normalization and, if wanted, its thresholded linear unit (Singh and Krishnan, 2020; HyNet): y = max(scale x / sqrt(nu^2 + epsilon) + shift,
 /// threshold), nu^2 the mean of x^2 over the pixels of a patch's map, per channel. Scale, shift and threshold are learned per channel.
 /// </summary>
-public sealed record FilterResponseNormalization : Layer
+/// <param name="Epsilon">Added to nu^2.</param>
+/// <param name="Threshold">Whether the thresholded unit follows.</param>
+public sealed record FilterResponseNormalization(float Epsilon = 1e-6f, bool Threshold = true) : Layer
 {
-    /// <summary>Added to nu^2.</summary>
-    public float Epsilon { get; init; } = 1e-6f;
-
-    /// <summary>Whether the thresholded unit follows.</summary>
-    public bool Threshold { get; init; } = true;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"epsilon {Epsilon:R}{(Threshold ? ", thresholded" : "")}";

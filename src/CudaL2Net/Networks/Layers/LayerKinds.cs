@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 
 namespace CudaL2Net.Networks;
 
@@ -22,13 +21,6 @@ internal static class LayerKinds
         ["dropout"] = typeof(Dropout),
         ["lrn"] = typeof(LocalResponseNormalization),
         ["unitVector"] = typeof(UnitVector),
-    };
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
 
     /// <summary>All names.</summary>
@@ -55,11 +47,11 @@ internal static class LayerKinds
         var settings = new JsonObject(members.Where(member => member.Key != TypeMember).Select(member => KeyValuePair.Create(member.Key, member.Value?.DeepClone())));
         try
         {
-            return (Layer)settings.Deserialize(kind, Json)!;
+            return (Layer)settings.Deserialize(kind, NetworkJson.Default)!;
         }
         catch (JsonException error)
         {
-            string[] known = [.. JsonSerializer.SerializeToNode(Activator.CreateInstance(kind), kind, Json)!.AsObject().Select(member => member.Key)];
+            string[] known = [.. JsonSerializer.SerializeToNode(new JsonObject().Deserialize(kind, NetworkJson.Default), kind, NetworkJson.Default)!.AsObject().Select(member => member.Key)];
             throw new ArgumentException(
                 $"{name}: {FirstSentence(error.Message)}; its members are {(known.Length == 0 ? "none but type" : string.Join(", ", known))}", error);
         }
@@ -69,7 +61,7 @@ internal static class LayerKinds
     public static JsonObject Write(Layer layer)
     {
         var node = new JsonObject { [TypeMember] = NameOf(layer) };
-        foreach ((string name, JsonNode? value) in JsonSerializer.SerializeToNode(layer, layer.GetType(), Json)!.AsObject())
+        foreach ((string name, JsonNode? value) in JsonSerializer.SerializeToNode(layer, layer.GetType(), NetworkJson.Default)!.AsObject())
         {
             node[name] = value?.DeepClone();
         }

@@ -4,14 +4,10 @@ using CudaL2Net.Autograd;
 namespace CudaL2Net.Networks;
 
 /// <summary>A linear layer on all values of a map, in the order [row][column][channel]: y = W x + bias.</summary>
-public sealed record Linear : Layer
+/// <param name="Out">Output values.</param>
+/// <param name="Bias">Whether a bias is added.</param>
+public sealed record Linear(int Out = 0, bool Bias = true) : Layer
 {
-    /// <summary>Output values.</summary>
-    public int Out { get; init; }
-
-    /// <summary>Whether a bias is added.</summary>
-    public bool Bias { get; init; } = true;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"to {Out}{(Bias ? ", bias" : "")}";

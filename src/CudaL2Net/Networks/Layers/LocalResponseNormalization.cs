@@ -6,20 +6,12 @@ namespace CudaL2Net.Networks;
 
 /// <summary>Local response normalization across channels with MatConvNet's parameters: y_c = x_c (kappa + alpha sum x_j^2)^-beta over a window of channels
 /// around c.</summary>
-public sealed record LocalResponseNormalization : Layer
+/// <param name="Window">Channels in the sum.</param>
+/// <param name="Kappa">Added to the sum.</param>
+/// <param name="Alpha">Factor on the sum of squares; it is not divided by the window.</param>
+/// <param name="Beta">The exponent.</param>
+public sealed record LocalResponseNormalization(int Window = 5, float Kappa = 1, float Alpha = 1e-4f, float Beta = 0.75f) : Layer
 {
-    /// <summary>Channels in the sum.</summary>
-    public int Window { get; init; } = 5;
-
-    /// <summary>Added to the sum.</summary>
-    public float Kappa { get; init; } = 1;
-
-    /// <summary>Factor on the sum of squares; it is not divided by the window.</summary>
-    public float Alpha { get; init; } = 1e-4f;
-
-    /// <summary>The exponent.</summary>
-    public float Beta { get; init; } = 0.75f;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"window {Window}, kappa {Kappa:R}, alpha {Alpha:R}, beta {Beta:R}";

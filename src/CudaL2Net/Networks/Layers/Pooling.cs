@@ -5,23 +5,13 @@ using CudaL2Net.Kernels;
 namespace CudaL2Net.Networks;
 
 /// <summary>Pooling over square windows: the largest value, the average, or the root of the sum of squares.</summary>
-public sealed record Pooling : Layer
+/// <param name="Kind">What a window gives.</param>
+/// <param name="Kernel">Rows and columns of a window.</param>
+/// <param name="Stride">Pixels from one window to the next.</param>
+/// <param name="Padding">Pixels on each side of the map that count as zeros, or for the largest value as nothing.</param>
+/// <param name="RoundUp">Whether a last window that only begins inside the map counts (Caffe), or is dropped (Torch, PyTorch).</param>
+public sealed record Pooling(PoolKind Kind = default, int Kernel = 2, int Stride = 2, int Padding = 0, bool RoundUp = false) : Layer
 {
-    /// <summary>What a window gives.</summary>
-    public PoolKind Kind { get; init; }
-
-    /// <summary>Rows and columns of a window.</summary>
-    public int Kernel { get; init; } = 2;
-
-    /// <summary>Pixels from one window to the next.</summary>
-    public int Stride { get; init; } = 2;
-
-    /// <summary>Pixels on each side of the map that count as zeros, or for the largest value as nothing.</summary>
-    public int Padding { get; init; }
-
-    /// <summary>Whether a last window that only begins inside the map counts (Caffe), or is dropped (Torch, PyTorch).</summary>
-    public bool RoundUp { get; init; }
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"{Kind.ToString().ToLowerInvariant()} {Kernel} x {Kernel}, stride {Stride}{(Padding == 0 ? "" : $", padding {Padding}")}"

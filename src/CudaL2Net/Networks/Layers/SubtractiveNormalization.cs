@@ -5,11 +5,9 @@ namespace CudaL2Net.Networks;
 
 /// <summary>Subtractive normalization (Torch, DeepDesc): minus the weighted mean of each pixel's neighbourhood, over all channels. The weights are a Gaussian
 /// unless a file brings its own; they are not trained.</summary>
-public sealed record SubtractiveNormalization : Layer
+/// <param name="Kernel">Rows and columns of the neighbourhood, odd.</param>
+public sealed record SubtractiveNormalization(int Kernel = 5) : Layer
 {
-    /// <summary>Rows and columns of the neighbourhood, odd.</summary>
-    public int Kernel { get; init; } = 5;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Summary => $"{Kernel} x {Kernel}";
