@@ -14,12 +14,6 @@ namespace CudaL2Net.Training;
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    // The first run of a recorded step is an ordinary one, the second records it.
-    private const int WarmUpSteps = 2;
-    private const int CalibrationSteps = 4;
-
-    private static readonly TimeSpan ShortestCalibration = TimeSpan.FromSeconds(0.2);
-
     private readonly TrainingOptions options;
     private readonly Objective objective;
     private readonly PatchSet training;
@@ -81,7 +75,7 @@ public sealed class Trainer : IDisposable
         sampler = new BatchSampler(training, options);
         Directory.CreateDirectory(folder);
         fingerprint = Checkpoint.Fingerprint(training);
-        Checkpoint? checkpoint = FindCheckpoint(setup.Resume);
+        Checkpoint? checkpoint = files.FindCheckpoint(setup.Resume, options, device.Precision, fingerprint);
         TotalSteps = checkpoint?.TotalSteps ?? options.Steps ?? checked(options.Epochs * sampler.StepsPerEpoch);
         (Network start, NetworkWeights weights) = checkpoint == null
             ? StartingWeights.Of(options, training, setup.InitialModel)
@@ -99,7 +93,9 @@ public sealed class Trainer : IDisposable
         }
         else if (setup.Duration is { } duration)
         {
-            TotalSteps = StepsWithin(duration);
+            // The trial steps are forgotten, so that the run itself depends on its seed and number of steps alone.
+            LoadEpoch(0, 0, _ => 0);
+            TotalSteps = TrialSteps.Within(duration, step, device);
             step.Dispose();
             step = Prepare(weights);
             loadedEpoch = -1;
@@ -226,32 +222,19 @@ public sealed class Trainer : IDisposable
     {
         try
         {
-            return new TrainingStep(device, options, objective, training, network, weights, schedule.Length);
+            return PrepareBatch(options.Batch);
         }
         catch (OutOfMemoryException error)
         {
-            throw new OutOfMemoryException($"{error.Message}; a batch of {options.Batch} pairs does not fit{FittingBatch(weights)}", error);
-        }
-    }
-
-    // What a pair needs is measured on two small batches; the rest is kept for the intermediate results of operations.
-    private string FittingBatch(NetworkWeights weights)
-    {
-        const int Small = 8, Larger = 16;
-        const double Share = 0.85;
-        if (Measure(Small) is not { } small || Measure(Larger) is not { } larger || device.FreeMemory() is not { } free)
-        {
-            return "";
+            string fitting = FittingBatch.Describe(device, batch => PrepareBatch(batch).Dispose());
+            throw new OutOfMemoryException($"{error.Message}; a batch of {options.Batch} pairs does not fit{fitting}", error);
         }
 
-        double perPair = (double)(larger - small) / (Larger - Small), fixedPart = small - (perPair * Small);
-        int fits = (int)(((free * Share) - fixedPart) / perPair) / 2 * 2;
-        return fits >= 2 ? $", about {fits} would" : ", and no batch would with this training set";
-
-        long? Measure(int batch)
+        // An epoch of smaller batches has more steps.
+        TrainingStep PrepareBatch(int batch)
         {
             int steps = Math.Max(1, (int)((long)schedule.Length * options.Batch / batch));
-            return device.MeasureAllocations(() => new TrainingStep(device, options with { Batch = batch }, objective, training, network, weights, steps).Dispose());
+            return new TrainingStep(device, options with { Batch = batch }, objective, training, network, weights, steps);
         }
     }
 
@@ -287,65 +270,6 @@ public sealed class Trainer : IDisposable
         return optimizer.Schedule == LearningRateSchedule.Linear
             ? optimizer.LearningRate * Math.Max(0f, 1f - ((float)index / TotalSteps))
             : optimizer.LearningRate * MathF.Pow(0.1f, index / sampler.StepsPerEpoch / optimizer.EpochsPerDrop);
-    }
-
-    /// <summary>The steps that fit into a duration, from the speed of a few that are then forgotten: so the run itself depends on its seed and number of
-    /// steps alone.</summary>
-    private int StepsWithin(TimeSpan duration)
-    {
-        LoadEpoch(0, 0, _ => 0);
-        for (int i = 0; i < WarmUpSteps; i++)
-        {
-            step.Run();
-        }
-
-        device.Synchronize();
-        var watch = Stopwatch.StartNew();
-        int steps = 0;
-        while (steps == 0 || watch.Elapsed < ShortestCalibration)
-        {
-            for (int i = 0; i < CalibrationSteps; i++)
-            {
-                step.Run();
-            }
-
-            device.Synchronize();
-            steps += CalibrationSteps;
-        }
-
-        return (int)Math.Clamp(duration.TotalSeconds * steps / watch.Elapsed.TotalSeconds, 1, 100_000_000);
-    }
-
-    private Checkpoint? FindCheckpoint(bool resume)
-    {
-        if (!File.Exists(files.Checkpoint))
-        {
-            return null;
-        }
-
-        if (!resume)
-        {
-            throw new IOException($"{files.Folder} holds a training already; go on with it (--resume) or choose another folder");
-        }
-
-        Checkpoint checkpoint = Checkpoint.Read(files.Checkpoint);
-        if (checkpoint.Options.ToJson() != options.ToJson())
-        {
-            throw new InvalidDataException(
-                $"{files.Checkpoint} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  "
-                    + $"{options.ToJson()}");
-        }
-
-        if (checkpoint.Precision != device.Precision)
-        {
-            throw new InvalidDataException(
-                $"{files.Checkpoint} was made in {checkpoint.Precision.ToString().ToLowerInvariant()}, the device computes in "
-                    + $"{device.Precision.ToString().ToLowerInvariant()}; resume with the same --precision");
-        }
-
-        return checkpoint.DataFingerprint == fingerprint
-            ? checkpoint
-            : throw new InvalidDataException($"{files.Checkpoint} was made with other training data; resume with the same data");
     }
 
     private double? Validate()
@@ -385,29 +309,4 @@ public sealed class Trainer : IDisposable
         new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss, DeviceKind,
             device.Precision).Write(files.Checkpoint);
     }
-}
-
-/// <summary>What a training run may have besides options and data.</summary>
-public sealed record TrainerSetup
-{
-    /// <summary>Go on from the folder's checkpoint, if it has one.</summary>
-    public bool Resume { get; init; }
-
-    /// <summary>Train for about this long: the steps that fit are found from a few trial steps. Null: as many as the options say.</summary>
-    public TimeSpan? Duration { get; init; }
-
-    /// <summary>A model to start from; centre-surround networks need one.</summary>
-    public ModelFile? InitialModel { get; init; }
-
-    /// <summary>What is minimized in place of the options' loss; null: the options' loss. A checkpoint does not hold it: resume with the same one.</summary>
-    public Objective? Objective { get; init; }
-
-    /// <summary>The side of the data's patches in their pictures, in diameters of their keypoints; stored in the model.</summary>
-    public double PatchScale { get; init; } = 10;
-
-    /// <summary>What the data is, for people; stored in the model.</summary>
-    public string DataDescription { get; init; } = "";
-
-    /// <summary>The time between checkpoints.</summary>
-    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromMinutes(1);
 }

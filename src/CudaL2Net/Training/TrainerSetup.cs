@@ -1,0 +1,29 @@
+using CudaL2Net.Autograd;
+using CudaL2Net.Networks;
+
+namespace CudaL2Net.Training;
+
+/// <summary>What a training run may have besides options and data.</summary>
+public sealed record TrainerSetup
+{
+    /// <summary>Go on from the folder's checkpoint, if it has one.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Train for about this long: the steps that fit are found from a few trial steps. Null: as many as the options say.</summary>
+    public TimeSpan? Duration { get; init; }
+
+    /// <summary>A model to start from; centre-surround networks need one.</summary>
+    public ModelFile? InitialModel { get; init; }
+
+    /// <summary>What is minimized in place of the options' loss; null: the options' loss. A checkpoint does not hold it: resume with the same one.</summary>
+    public Objective? Objective { get; init; }
+
+    /// <summary>The side of the data's patches in their pictures, in diameters of their keypoints; stored in the model.</summary>
+    public double PatchScale { get; init; } = 10;
+
+    /// <summary>What the data is, for people; stored in the model.</summary>
+    public string DataDescription { get; init; } = "";
+
+    /// <summary>The time between checkpoints.</summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromMinutes(1);
+}
