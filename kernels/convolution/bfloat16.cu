@@ -1,5 +1,5 @@
-// Passes over numbers stored as bf16, for convolutions that do nothing else (cuDNN's): rounding and widening, and batch normalization of x [sides][rows][c], c a
-// multiple of 8, as in batch_norm.cu but in four passes:
+// Passes over numbers stored as bf16, for convolutions that do nothing else (cuDNN's): rounding and widening, and batch normalization of x [sides][rows][c],
+// c a multiple of 8, as in batch_norm.cu but in four passes:
 //   bfloat16_moments         adds a bias to x where there is one; mean and squared deviations of each tile of rows, [side][tile][2][c]
 //   bfloat16_normalize       y = max(0, x factor + term), factor = scale r, term = shift - mean factor
 //   bfloat16_gradient_sums   sum(m) and sum(m xhat) of each tile, m = g where y is positive, xhat = (x - mean) r
@@ -15,7 +15,7 @@ constexpr int THREADS = 256, MOST_GROUPS = 32;
 struct Share {
   int groups, slots, slot, c, count;
   long long at, stride;                                          // of its first value, and from row to row
-  VEC_MEMBER Share(int rows, int channels, int tileRows) {
+  MEMBER Share(int rows, int channels, int tileRows) {
     groups = min(MOST_GROUPS, channels / 8 - (int)blockIdx.y * MOST_GROUPS);
     slots = THREADS / groups;
     slot = threadIdx.x / groups;
@@ -25,11 +25,11 @@ struct Share {
     at = ((long long)blockIdx.z * rows + first) * channels + c;
     stride = (long long)slots * channels;
   }
-  VEC_MEMBER bool writes() const { return slot == 0; }
+  MEMBER bool writes() const { return slot == 0; }
 };
 
 // Calls finish(where the eight values begin, load(there)) for each row of this thread. Two rows are loaded before the first is finished.
-template <class L, class F> VEC_D void each_row(const Share& share, L load, F finish) {
+template <class L, class F> DEVICE void each_row(const Share& share, L load, F finish) {
   long long at = share.at;
   PRAGMA_ROLLED
   for (int i = share.count; i > 1; i -= 2, at += 2 * share.stride) {
@@ -49,10 +49,10 @@ struct Loaded {
 struct Sums {
   float m, product;
 };
-VEC_D Sums joined(Sums a, Sums b) { return Sums{a.m + b.m, a.product + b.product}; }
+DEVICE Sums joined(Sums a, Sums b) { return Sums{a.m + b.m, a.product + b.product}; }
 
 // Joins what the threads of a tile hold of the same channels; the first of them have it then.
-template <class T> VEC_D void join(const Share& share, T (&own)[8]) {
+template <class T> DEVICE void join(const Share& share, T (&own)[8]) {
   __shared__ T parts[8][THREADS];
   PRAGMA_UNROLL
   for (int j = 0; j < 8; j++) parts[j][threadIdx.x] = own[j];
@@ -66,10 +66,10 @@ template <class T> VEC_D void join(const Share& share, T (&own)[8]) {
 }
 
 // The tile's two rows of channels.
-VEC_D float* tile_of(float* tiles, const Share& share, int channels) {
+DEVICE float* tile_of(float* tiles, const Share& share, int channels) {
   return tiles + ((long long)blockIdx.z * gridDim.x + blockIdx.x) * 2 * channels + share.c;
 }
-VEC_D void write(float* to, const Eight& v) {
+DEVICE void write(float* to, const Eight& v) {
   st_f4(to, make_float4(v.v[0], v.v[1], v.v[2], v.v[3]));
   st_f4(to + 4, make_float4(v.v[4], v.v[5], v.v[6], v.v[7]));
 }
@@ -77,7 +77,7 @@ VEC_D void write(float* to, const Eight& v) {
 // y before the ReLU is x factor + term.
 struct Coefficients {
   Eight mean, inverse, factor, term;
-  VEC_MEMBER Coefficients(Normalization n, int c) {
+  MEMBER Coefficients(Normalization n, int c) {
     n.use_side(blockIdx.z);
     mean = eight(n.mean + c);
     inverse = eight(n.inverseDeviation + c);
@@ -89,12 +89,12 @@ struct Coefficients {
       term.v[j] = fmaf(-mean.v[j], factor.v[j], term.v[j]);
     }
   }
-  VEC_MEMBER float value(int j, float x) const { return fmaf(x, factor.v[j], term.v[j]); }
-  VEC_MEMBER float masked(int j, float g, float x, int relu) const { return relu && !(value(j, x) > 0.f) ? 0.f : g; }
+  MEMBER float value(int j, float x) const { return fmaf(x, factor.v[j], term.v[j]); }
+  MEMBER float masked(int j, float g, float x, int relu) const { return relu && !(value(j, x) > 0.f) ? 0.f : g; }
 };
 
 // With a bias, as it is stored then.
-VEC_D Eight shifted(uint4 stored, const float* bias) {
+DEVICE Eight shifted(uint4 stored, const float* bias) {
   Eight v = eight(stored);
   if (bias == nullptr) return v;
   const Eight added = eight(bias);
@@ -219,7 +219,7 @@ extern "C" __global__ __launch_bounds__(256) void bfloat16_gradient(const unsign
 KERNEL(bfloat16_gradient);
 
 // Eight numbers a thread; the first threads take those that are left.
-template <class F, class G> VEC_D void each_eight(int count, F eight_from, G one) {
+template <class F, class G> DEVICE void each_eight(int count, F eight_from, G one) {
   const int thread = blockIdx.x * blockDim.x + threadIdx.x;
   for (int i = thread; i < count / 8; i += gridDim.x * blockDim.x) eight_from(i * 8);
   if (thread < count % 8) one(count / 8 * 8 + thread);

@@ -12,108 +12,7 @@
 // mma.sync. Where 32 channels go in, and so less of the time is products, they are 64 x 32 by twice as many warps, 32 x 32 in backward passes with stride 2.
 // A patch moves 0.45 MB forward and 1.4 MB backward over all layers, against 234 MFLOP: half of what float32 activations take, and no pass for its own sake.
 // Shared memory: 80 to 110 KB a block with two stages where that lets two blocks share a multiprocessor, else one stage; 54 to 69 KB a stage for filters.
-#include "image_tile.cuh"
-
-struct ImageConvolution {
-  int images, blocksOfSide, unitsOfBlock, stages;                // of a side; stages of shared memory, 1 or 2
-  const unsigned short *x, *y, *gradient;                        // x: not normalized yet; what backward-data gathers its sums of
-  const uint4* filters;
-  const float *bias, *sums, *patches;                            // bias may be null; sums [sides][2][out]; patches: the first layer's input
-  unsigned short *result, *finished;                             // y or g; dy, written by the filter kernel, read by the data kernel
-  float *tiles, *parts;                                          // [block][2][channels]; [block][9 in][out]
-  Normalization input, output;
-};
-
-// The units of this block.
-struct Units {
-  int side, first, last;
-  VEC_MEMBER Units(const ImageConvolution& g, int units) {
-    side = blockIdx.x / g.blocksOfSide;
-    first = (blockIdx.x - side * g.blocksOfSide) * g.unitsOfBlock;
-    last = min(units, first + g.unitsOfBlock);
-  }
-};
-
-// Unit u is there when this thread's copies have arrived; one more unit may be under way.
-VEC_D void wait_for_unit(int stages) {
-  if (stages == 2) cp_async_wait<1>();
-  else cp_async_wait<0>();
-}
-
-// Factor and term, x factor + term being the normalization, of channels from c0 on.
-template <int CHANNELS, int THREADS> VEC_D void normalization_tables(Normalization n, int side, int c0, ChannelTables<CHANNELS> tables) {
-  n.use_side(side);
-  for (int c = threadIdx.x; c < CHANNELS; c += THREADS) {
-    const float a = n.inverseDeviation[c0 + c] * channel_of(n.scale, c0 + c, 1.f);
-    tables.at(0, c) = a;
-    tables.at(1, c) = fmaf(-n.mean[c0 + c], a, channel_of(n.shift, c0 + c, 0.f));
-  }
-}
-
-// Sixteen numbers a thread and group of outputs that wait in shared memory while the registers are needed for products: [16 GROUPS][THREADS] floats.
-template <int THREADS, int GROUPS> struct Parked {
-  static constexpr int BYTES = 16 * GROUPS * THREADS * 4;
-  float* at;
-  VEC_MEMBER Parked(void* shared) : at(static_cast<float*>(shared) + threadIdx.x) {}
-  VEC_MEMBER void clear() const {
-    PRAGMA_UNROLL
-    for (int j = 0; j < 16 * GROUPS; j++) at[j * THREADS] = 0.f;
-  }
-  VEC_MEMBER Eight half(int first) const {
-    Eight v;
-    PRAGMA_UNROLL
-    for (int j = 0; j < 8; j++) v.v[j] = at[(first + j) * THREADS];
-    return v;
-  }
-  VEC_MEMBER void put(int first, const Eight& v) const {
-    PRAGMA_UNROLL
-    for (int j = 0; j < 8; j++) at[(first + j) * THREADS] = v.v[j];
-  }
-};
-
-// Count, mean and squared deviations of eight channels.
-struct EightMoments {
-  float count;
-  Eight mean, squares;
-  VEC_MEMBER void join(float othersCount, const Eight& othersMean, const Eight& othersSquares) {
-    const float all = count + othersCount, part = othersCount / all;
-    PRAGMA_UNROLL
-    for (int j = 0; j < 8; j++) {
-      const float delta = othersMean.v[j] - mean.v[j];
-      mean.v[j] = fmaf(delta, part, mean.v[j]);
-      squares.v[j] += othersSquares.v[j] + delta * delta * (count * part);
-    }
-    count = all;
-  }
-};
-
-// Lanes 4 apart hold the same channels: they are joined, and stand for their warp.
-template <int OUT> VEC_D void put_moments(EightMoments own, int row_warp, int channel, Moments* parts) {
-  PRAGMA_UNROLL
-  for (int offset = 4; offset < 32; offset *= 2) {
-    Eight mean, squares;
-    PRAGMA_UNROLL
-    for (int j = 0; j < 8; j++) {
-      mean.v[j] = __shfl_xor_sync(0xffffffffu, own.mean.v[j], offset);
-      squares.v[j] = __shfl_xor_sync(0xffffffffu, own.squares.v[j], offset);
-    }
-    const float count = __shfl_xor_sync(0xffffffffu, own.count, offset);
-    if (count > 0.f) own.join(count, mean, squares);
-  }
-  if ((threadIdx.x & 31) >= 4) return;
-  PRAGMA_UNROLL
-  for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
-}
-// So do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
-template <int OUT, int ROW_WARPS> VEC_D void write_moments(const Moments* parts, float* tiles) {
-  __syncthreads();
-  if (threadIdx.x >= OUT) return;
-  Moments all = parts[threadIdx.x];
-  for (int i = 1; i < ROW_WARPS; i++) all = joined(all, parts[i * OUT + threadIdx.x]);
-  float* to = tiles + (size_t)blockIdx.x * 2 * OUT + threadIdx.x;
-  to[0] = all.mean;
-  to[OUT] = all.squares;
-}
+#include "image_filter_pass.cuh"
 
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct ForwardPass {
   typedef Strip<IN, SIDE, STRIDE, ROWS, IMAGES> Tile;
@@ -121,7 +20,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
   typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / (32 * GROUPS), 4, GROUPS> Product;
   typedef Parked<THREADS, GROUPS> Waiting;
 
-  static VEC_MEMBER void run(const ImageConvolution& g) {
+  static MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
     const ChannelTables<IN> tables{reinterpret_cast<float*>(shared + g.stages * Tile::BYTES)};
     const Waiting parked(tables.data + 2 * IN);
@@ -167,7 +66,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
     write_moments<OUT, ROW_WARPS>(parts, g.tiles);
   }
 
-  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int group, const Product& product, const Waiting& parked, float count) {
+  static MEMBER void store(const ImageConvolution& g, int side, int unit, int group, const Product& product, const Waiting& parked, float count) {
     const int channel = Product::output() + 32 * group;
     const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
     unsigned short* y = g.result + ((size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE + Tile::out_pixel(unit, Product::pixel())) * OUT + channel;
@@ -208,7 +107,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN / GROUPS;
   typedef Parked<THREADS, GROUPS> Waiting;
 
-  static VEC_MEMBER void run(const ImageConvolution& g) {
+  static MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
     const Waiting parked(shared + g.stages * Tile::BYTES);
     parked.clear();
@@ -248,7 +147,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
     if (g.tiles != nullptr) write_sums(parked, shared, g.tiles);
   }
 
-  static VEC_MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, int group, const Product& product, const Waiting& parked) {
+  static MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, int group, const Product& product, const Waiting& parked) {
     static_assert(WARP_ROWS % OUT_SIDE == 0, "a warp takes whole rows of dy");
     const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output() + 32 * group;
     if (image >= g.images) return;
@@ -297,7 +196,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
     }
   }
 
-  static VEC_MEMBER void write_sums(const Waiting& parked, unsigned char* shared, float* tiles) {
+  static MEMBER void write_sums(const Waiting& parked, unsigned char* shared, float* tiles) {
     float* parts = reinterpret_cast<float*>(shared);
     __syncthreads();
     PRAGMA_UNROLL
@@ -328,177 +227,20 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   }
 };
 
-// dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): tables of k, q, u, v.
-template <int CHANNELS, int THREADS>
-VEC_D void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, ChannelTables<CHANNELS> tables) {
-  Normalization n = g.output;
-  n.use_side(side);
-  const float* sums = g.sums + side * 2 * channels;
-  for (int i = threadIdx.x; i < CHANNELS; i += THREADS) {
-    const int c = c0 + i;
-    const float inverse = n.inverseDeviation[c], a = inverse * channel_of(n.scale, c, 1.f), product = share * sums[channels + c];
-    tables.at(0, i) = a;
-    tables.at(1, i) = fmaf(-n.mean[c], a, channel_of(n.shift, c, 0.f));
-    tables.at(2, i) = -a * product * inverse;
-    tables.at(3, i) = -a * (share * sums[c] - product * n.mean[c] * inverse);
-  }
-}
-VEC_D float finished_gradient(float g, float y, float k, float q, float u, float v, float least) {
-  return fmaf(k, fmaf(y, k, q) > least ? g : 0.f, fmaf(u, y, v));
-}
-
-// A warp sums 32 input channels x 3 taps of one filter row x 32 outputs. 12 warps: the three rows, C_WARPS x 32 input channels, N_WARPS x 32 outputs, and
-// K_WARPS shares of the pixels. blockIdx.y: which input channels and outputs of the whole.
-template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WARPS, int N_WARPS, int K_WARPS> struct FilterPass {
-  static_assert(C_WARPS * N_WARPS * K_WARPS == 4, "12 warps");
-  static constexpr int THREADS = 384, CHANNELS = 32 * C_WARPS, OUTPUTS = 32 * N_WARPS, C_BLOCKS = IN / CHANNELS;
-  typedef Strip<CHANNELS, SIDE, STRIDE, ROWS, IMAGES> Tile;
-  static constexpr int PIXELS = IMAGES * Tile::OUT_PIXELS, GRADIENT_BYTES = PIXELS * OUTPUTS * 2, STAGE = Tile::BYTES + 2 * GRADIENT_BYTES;
-  static constexpr int CHUNKS = OUTPUTS / 8, SHARE = PIXELS / K_WARPS;
-
-  // Calls f(offset in shared memory, element of the outputs or -1) for this thread's chunks of a unit's outputs.
-  template <class F> static VEC_MEMBER void each_gradient(int unit, int images, int n0, F f) {
-    constexpr int STEP = THREADS / CHUNKS;
-    static_assert(THREADS % CHUNKS == 0 && STEP % 8 == 0, "a thread keeps its channels, and the swizzle is the same");
-    const int chunk = threadIdx.x % CHUNKS, first = threadIdx.x / CHUNKS, at = chunk_offset<OUTPUTS * 2, 1>(first, chunk);
-    PRAGMA_ROLLED
-    for (int pixel = first; pixel < PIXELS; pixel += STEP) {
-      const int place = Tile::out_pixel(unit, pixel);
-      f(at + (pixel - first) * (OUTPUTS * 2), place < images * Tile::OUT_SIDE * Tile::OUT_SIDE ? place * OUT + n0 + chunk * 8 : -1);
-    }
-  }
-
-  static VEC_MEMBER void fetch(const ImageConvolution& g, const Units& units, int unit, int c0, int n0, unsigned char* stage) {
-    Tile::template fetch<THREADS>(stage, g.x + (size_t)units.side * g.images * SIDE * SIDE * IN, unit, g.images, IN, c0);
-    const size_t base = (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
-    each_gradient(unit, g.images, n0, [&](int at, int element) {
-      const size_t from = base + (element < 0 ? 0 : element);
-      cp_async16(stage + Tile::BYTES + at, g.gradient + from, element >= 0);
-      cp_async16(stage + Tile::BYTES + GRADIENT_BYTES + at, g.y + from, element >= 0);
-    });
-  }
-
-  // Turns g into dy where this thread brought it in.
-  static VEC_MEMBER void finish(const ImageConvolution& g, const Units& units, int unit, int n0, ChannelTables<OUTPUTS> tables, bool keep,
-      unsigned char* stage) {
-    const int c = threadIdx.x % CHUNKS * 8;
-    const Eight k = tables.eight(0, c), q = tables.eight(1, c), u = tables.eight(2, c), v = tables.eight(3, c);
-    const float least = least_of(g.output.relu);
-    unsigned short* finished = g.finished + (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
-    each_gradient(unit, g.images, n0, [&](int at, int element) {
-      if (element < 0) return;                                   // zero as it is
-      unsigned char* place = stage + Tile::BYTES + at;
-      Eight d = eight(ld_u4(place));
-      const Eight y = eight(ld_u4(place + GRADIENT_BYTES));
-      PRAGMA_UNROLL
-      for (int j = 0; j < 8; j++) d.v[j] = finished_gradient(d.v[j], y.v[j], k.v[j], q.v[j], u.v[j], v.v[j], least);
-      const uint4 packed = d.packed();
-      st_u4(place, packed);
-      if (keep) st_u4(finished + element, packed);
-    });
-  }
-
-  static VEC_MEMBER void run(const ImageConvolution& g) {
-    DYN_SHARED(unsigned char, shared);
-    const int c0 = blockIdx.y % C_BLOCKS * CHANNELS, n0 = blockIdx.y / C_BLOCKS * OUTPUTS;
-    const ChannelTables<CHANNELS> input{reinterpret_cast<float*>(shared + g.stages * STAGE)};
-    const ChannelTables<OUTPUTS> output{input.data + 2 * CHANNELS};
-    const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
-    for (int s = 0; s < g.stages; s++) {
-      Tile::template clear_margins<THREADS>(shared + s * STAGE);
-      if (units.first + s < units.last) fetch(g, units, units.first + s, c0, n0, shared + s * STAGE);
-      cp_async_commit();
-    }
-    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, input);
-    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, output);
-    __syncthreads();
-
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = warp % 3, quarter = warp / 3;
-    const int c = quarter % C_WARPS * 4, n = quarter / C_WARPS % N_WARPS * 4, begin = quarter / (C_WARPS * N_WARPS) * SHARE;     // chunks; pixels
-    float acc[3][2][4][4];
-    PRAGMA_UNROLL
-    for (int tap = 0; tap < 3; tap++) {
-      PRAGMA_UNROLL
-      for (int e = 0; e < 32; e++) acc[tap][e / 16][e / 4 % 4][e % 4] = 0.f;
-    }
-    int stage = 0;
-    PRAGMA_ROLLED
-    for (int unit = units.first; unit < units.last; unit++) {
-      unsigned char* tile = shared + stage * STAGE;
-      wait_for_unit(g.stages);
-      Tile::template normalize<THREADS>(tile, unit, g.images, input, g.input.relu);
-      finish(g, units, unit, n0, output, c0 == 0 && g.finished != nullptr, tile);
-      __syncthreads();
-      const unsigned char* gradient = tile + Tile::BYTES;
-      const int from = chunk_offset<OUTPUTS * 2, 1>((lane >> 3 & 1) * 8 + (lane & 7), n + (lane >> 4));
-      for (int k = begin; k < begin + SHARE; k += 16) {
-        // Both operands lie with their rows along K, so ldmatrix turns them. The chunk after the next one lies 32 bytes further, before the swizzle.
-        uint32_t b[2][4];
-        PRAGMA_UNROLL
-        for (int j = 0; j < 2; j++) ldmatrix_x4_trans(b[j], gradient + k * (OUTPUTS * 2) + (from ^ (32 * j)));
-        const int corner = Tile::corner(k + (lane >> 4) * 8 + (lane & 7)) + row * Tile::PITCH;
-        PRAGMA_UNROLL
-        for (int tap = 0; tap < 3; tap++) {
-          const int at = Tile::offset(corner + tap, c + (lane >> 3 & 1));
-          PRAGMA_UNROLL
-          for (int i = 0; i < 2; i++) {
-            uint32_t a[4];
-            ldmatrix_x4_trans(a, tile + (at ^ (32 * i)));
-            PRAGMA_UNROLL
-            for (int j = 0; j < 4; j++) mma_bf16_16816(acc[tap][i][j], a, b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
-          }
-        }
-      }
-      __syncthreads();
-      if (unit + g.stages < units.last) fetch(g, units, unit + g.stages, c0, n0, tile);
-      cp_async_commit();
-      stage = stage + 1 == g.stages ? 0 : stage + 1;
-    }
-    cp_async_wait<0>();
-
-    // The shares of the pixels are added in order, tap by tap through shared memory.
-    float* exchange = reinterpret_cast<float*>(shared) + (row * (4 / K_WARPS) + quarter % (4 / K_WARPS)) * 1024 + lane;
-    PRAGMA_UNROLL
-    for (int other = 1; other < K_WARPS; other++) {
-      PRAGMA_UNROLL
-      for (int tap = 0; tap < 3; tap++) {
-        __syncthreads();
-        PRAGMA_UNROLL
-        for (int e = 0; e < 32; e++) if (quarter / (4 / K_WARPS) == other) exchange[32 * e] = acc[tap][e / 16][e / 4 % 4][e % 4];
-        __syncthreads();
-        PRAGMA_UNROLL
-        for (int e = 0; e < 32; e++) if (quarter / (4 / K_WARPS) == 0) acc[tap][e / 16][e / 4 % 4][e % 4] += exchange[32 * e];
-      }
-    }
-    if (quarter / (4 / K_WARPS) > 0) return;
-    PRAGMA_UNROLL
-    for (int tap = 0; tap < 3; tap++) {
-      PRAGMA_UNROLL
-      for (int i = 0; i < 2; i++) {
-        float* to = g.parts + ((size_t)blockIdx.x * 9 * IN + (3 * row + tap) * IN + c0 + c * 8 + i * 16 + (lane >> 2)) * OUT + n0 + n * 8 + (lane & 3) * 2;
-        PRAGMA_UNROLL
-        for (int j = 0; j < 4; j++) {
-          st_f2(to + 8 * j, make_float2(acc[tap][i][j][0], acc[tap][i][j][1]));
-          st_f2(to + 8 * OUT + 8 * j, make_float2(acc[tap][i][j][2], acc[tap][i][j][3]));
-        }
-      }
-    }
-  }
-};
-
 // The kernels of a layer: its name, input and output channels, the input's side, stride; rows of output and images of a unit in each pass; blocks of the
 // forward and data kernels that are to share a multiprocessor; warps of the filter kernel.
-#define IMAGE_KERNELS(NAME, IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES, FORWARD_BLOCKS, DATA_ROWS, DATA_IMAGES, FILTER_ROWS, FILTER_IMAGES, C, N, K)      \
-  typedef ForwardPass<IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES> Forward##NAME;                                                                   \
-  extern "C" __global__ __launch_bounds__(Forward##NAME::THREADS, FORWARD_BLOCKS) void conv2d_image_forward_##NAME(const ImageConvolution g) {              \
-    Forward##NAME::run(g);                                                                                                                                  \
-  }                                                                                                                                                         \
-  KERNEL(conv2d_image_forward_##NAME);                                                                                                                      \
-  typedef DataPass<IN, OUT, SIDE, STRIDE, DATA_ROWS, DATA_IMAGES> Data##NAME;                                                                               \
-  extern "C" __global__ __launch_bounds__(Data##NAME::THREADS, 2) void conv2d_image_data_##NAME(const ImageConvolution g) { Data##NAME::run(g); }           \
-  KERNEL(conv2d_image_data_##NAME);                                                                                                                         \
-  typedef FilterPass<IN, OUT, SIDE, STRIDE, FILTER_ROWS, FILTER_IMAGES, C, N, K> Filter##NAME;                                                              \
-  extern "C" __global__ __launch_bounds__(384, 1) void conv2d_image_filter_##NAME(const ImageConvolution g) { Filter##NAME::run(g); }                       \
+#define IMAGE_KERNELS(NAME, IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES, FORWARD_BLOCKS, DATA_ROWS, DATA_IMAGES, FILTER_ROWS, FILTER_IMAGES, \
+                      C, N, K)                                                                                                                       \
+  typedef ForwardPass<IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES> Forward##NAME;                                                            \
+  extern "C" __global__ __launch_bounds__(Forward##NAME::THREADS, FORWARD_BLOCKS) void conv2d_image_forward_##NAME(const ImageConvolution g) {       \
+    Forward##NAME::run(g);                                                                                                                           \
+  }                                                                                                                                                  \
+  KERNEL(conv2d_image_forward_##NAME);                                                                                                               \
+  typedef DataPass<IN, OUT, SIDE, STRIDE, DATA_ROWS, DATA_IMAGES> Data##NAME;                                                                        \
+  extern "C" __global__ __launch_bounds__(Data##NAME::THREADS, 2) void conv2d_image_data_##NAME(const ImageConvolution g) { Data##NAME::run(g); }    \
+  KERNEL(conv2d_image_data_##NAME);                                                                                                                  \
+  typedef FilterPass<IN, OUT, SIDE, STRIDE, FILTER_ROWS, FILTER_IMAGES, C, N, K> Filter##NAME;                                                       \
+  extern "C" __global__ __launch_bounds__(384, 1) void conv2d_image_filter_##NAME(const ImageConvolution g) { Filter##NAME::run(g); }                \
   KERNEL(conv2d_image_filter_##NAME)
 
 IMAGE_KERNELS(32_32_32, 32, 32, 32, 1, 16, 1, 2, 16, 1, 8, 1, 1, 1, 4);
@@ -508,7 +250,8 @@ IMAGE_KERNELS(16_64_128, 64, 128, 16, 2, 8, 2, 2, 8, 2, 8, 1, 2, 2, 1);
 IMAGE_KERNELS(8_128_128, 128, 128, 8, 1, 8, 2, 2, 8, 2, 8, 2, 2, 2, 1);
 
 // One thread a 16-byte fragment of the forward order, then of the backward order, whose taps run from the last to the first with stride 1.
-extern "C" __global__ __launch_bounds__(256) void conv2d_image_pack(const float* __restrict__ filters, int in, int out, int stride, uint4* __restrict__ packed) {
+extern "C" __global__ __launch_bounds__(256) void conv2d_image_pack(const float* __restrict__ filters, int in, int out, int stride,
+    uint4* __restrict__ packed) {
   const int fragments = 9 * in * out / 8, index = blockIdx.x * blockDim.x + threadIdx.x;
   if (index >= 2 * fragments) return;
   const bool backward = index >= fragments;
@@ -529,7 +272,7 @@ KERNEL(conv2d_image_pack);
 // The first layer: one input channel, 32 x 32, 32 outputs. A thread has eight outputs (lanes 4 apart the same ones).
 constexpr int FIRST_SIDE = 32, FIRST_PITCH = 34, FIRST_IMAGE = 34 * 34, FIRST_OUT = 32, FIRST_THREADS = 128, FIRST_WARPS = FIRST_THREADS / 32;
 
-VEC_D void load_patch(const float* __restrict__ patch, float* image) {
+DEVICE void load_patch(const float* __restrict__ patch, float* image) {
   for (int i = threadIdx.x; i < FIRST_IMAGE; i += FIRST_THREADS) {
     const int y = i / FIRST_PITCH - 1, x = i % FIRST_PITCH - 1;
     image[i] = (unsigned)y < 32u && (unsigned)x < 32u ? __ldg(patch + y * FIRST_SIDE + x) : 0.f;

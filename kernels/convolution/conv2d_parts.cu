@@ -45,7 +45,7 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_filter_sum(const float*
 KERNEL(conv2d_filter_sum);
 
 // One channel of one side a thread.
-VEC_D void fill_tables(const Convolution& g, int thread, int threads) {
+DEVICE void fill_tables(const Convolution& g, int thread, int threads) {
   if (g.input.present() && g.inputTable != nullptr) {             // backward-data has the normalization for its epilogue only
     for (int i = thread; i < g.sides * g.inChannels; i += threads) {
       const int side = i / g.inChannels, c = i - side * g.inChannels;
@@ -73,11 +73,11 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_coefficients(const Conv
 KERNEL(conv2d_coefficients);
 
 // Four numbers of a row from k on, zeros from the end on.
-VEC_D Four four_filters(const float* __restrict__ row, int k, int end) {
+DEVICE Four four_filters(const float* __restrict__ row, int k, int end) {
   return end % 4 == 0 && k < end ? channels_of<true>(row, k, end, 0.f) : channels_of<false>(row, k, end, 0.f);
 }
 // Rounds the four that come from k on, as far as they lie before the end; a whole four that begins at a multiple of 4 goes out as one.
-VEC_D void put_rounded(unsigned char* row, int k, const Four& v, int end, int bf16) {
+DEVICE void put_rounded(unsigned char* row, int k, const Four& v, int end, int bf16) {
   if (k % 4 == 0 && k + 4 <= end) {
     if (bf16) st_u2(row + 2 * k, make_uint2(pack_bf16(v.v[0], v.v[1]), pack_bf16(v.v[2], v.v[3])));
     else st_u4(row + 4 * k, make_uint4(round_tf32(v.v[0]), round_tf32(v.v[1]), round_tf32(v.v[2]), round_tf32(v.v[3])));

@@ -35,12 +35,12 @@ struct Bf16Tower {
   static constexpr int TABLE = 128;
   struct Terms {
     Eight bias;
-    VEC_MEMBER Terms(const float* table, int channel) : bias(eight(table + channel)) {}
-    VEC_MEMBER float operator()(float sum, int j) const { return sum + bias.v[j]; }
+    MEMBER Terms(const float* table, int channel) : bias(eight(table + channel)) {}
+    MEMBER float operator()(float sum, int j) const { return sum + bias.v[j]; }
   };
-  static VEC_MEMBER void store(unsigned char* to, Eight v) { store_bf16(to, v); }
+  static MEMBER void store(unsigned char* to, Eight v) { store_bf16(to, v); }
   // After ReLU.
-  static VEC_MEMBER void store_bf16(void* to, Eight v) {
+  static MEMBER void store_bf16(void* to, Eight v) {
     PRAGMA_UNROLL
     for (int j = 0; j < 8; j++) v.v[j] = fmaxf(v.v[j], 0.f);
     st_u4(to, v.packed());
@@ -52,15 +52,15 @@ struct Int8Tower {
   static constexpr int TABLE = 2 * 128;
   struct Terms {
     Eight factor, term;
-    VEC_MEMBER Terms(const float* table, int channel) : factor(eight(table + channel)), term(eight(table + 128 + channel)) {}
-    VEC_MEMBER float operator()(float sum, int j) const { return fmaf(sum, factor.v[j], term.v[j]); }
+    MEMBER Terms(const float* table, int channel) : factor(eight(table + channel)), term(eight(table + 128 + channel)) {}
+    MEMBER float operator()(float sum, int j) const { return fmaf(sum, factor.v[j], term.v[j]); }
   };
   // The low byte of the result is v, cut off at 0 and 1, in 255ths, rounded to nearest.
-  static VEC_MEMBER unsigned rounded(float v) { return __float_as_uint(fmaf(__saturatef(v), 255.f, 12582912.f)); }
-  static VEC_MEMBER unsigned four_bytes(float a, float b, float c, float d) {
+  static MEMBER unsigned rounded(float v) { return __float_as_uint(fmaf(__saturatef(v), 255.f, 12582912.f)); }
+  static MEMBER unsigned four_bytes(float a, float b, float c, float d) {
     return __byte_perm(__byte_perm(rounded(a), rounded(b), 0x0040), __byte_perm(rounded(c), rounded(d), 0x0040), 0x5410);
   }
-  static VEC_MEMBER void store(unsigned char* to, const Eight& v) {
+  static MEMBER void store(unsigned char* to, const Eight& v) {
     st_u2(to, make_uint2(four_bytes(v.v[0], v.v[1], v.v[2], v.v[3]), four_bytes(v.v[4], v.v[5], v.v[6], v.v[7])));
   }
 };
@@ -71,11 +71,11 @@ template <class Tower, int CHANNELS, int SIDE, int STRIDE> struct Image {
   unsigned char* data;
 
   // Stores eight neighbouring channels of pixel (row / SIDE, row % SIDE).
-  VEC_MEMBER void operator()(int row, int channel, const Eight& values) const {
+  MEMBER void operator()(int row, int channel, const Eight& values) const {
     const int byte = channel * Tower::Numbers::BYTES;
     Tower::store(data + chunk_offset<BYTES, STRIDE>((row / SIDE + 1) * (SIDE + 1) + row % SIDE + 1, byte / 16) + byte % 16, values);
   }
-  VEC_MEMBER void clear_margin() const {
+  MEMBER void clear_margin() const {
     constexpr int CHUNKS = BYTES / 16, PIXELS = 3 * SIDE + 3;
     for (int i = fresh_thread(); i < PIXELS * CHUNKS; i += THREADS) {
       const int k = i / CHUNKS;
@@ -87,11 +87,11 @@ template <class Tower, int CHANNELS, int SIDE, int STRIDE> struct Image {
 
 struct Features {
   uint4* data;
-  VEC_MEMBER void operator()(int row, int channel, const Eight& values) const { Bf16Tower::store_bf16(data + (row * 128 + channel) / 8, values); }
+  MEMBER void operator()(int row, int channel, const Eight& values) const { Bf16Tower::store_bf16(data + (row * 128 + channel) / 8, values); }
 };
 
 // x = (x - mean) / (deviation + epsilon), deviation with n - 1, into a float image with a margin; see patches.cu.
-VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
+DEVICE void normalize(const unsigned char* __restrict__ patch, const float* __restrict__ mean_image, float epsilon, float* image, float* partial) {
   constexpr int FOURS = PATCH_AREA / 4 / THREADS;
   const int thread = fresh_thread();
   float v[FOURS][4], sum = 0.f, square = 0.f;
@@ -128,12 +128,13 @@ VEC_D void normalize(const unsigned char* __restrict__ patch, const float* __res
     for (int k = 0; k < 4; k++) to[k] = v[f][k] * scale;
   }
   for (int k = thread; k < 3 * PATCH_SIDE + 3; k += THREADS) {
-    image[k <= PATCH_SIDE ? k : k <= 2 * PATCH_SIDE ? (k - PATCH_SIDE) * (PATCH_SIDE + 1) : (PATCH_SIDE + 1) * (PATCH_SIDE + 1) + k - (2 * PATCH_SIDE + 1)] = 0.f;
+    image[k <= PATCH_SIDE ? k : k <= 2 * PATCH_SIDE ? (k - PATCH_SIDE) * (PATCH_SIDE + 1)
+                                                    : (PATCH_SIDE + 1) * (PATCH_SIDE + 1) + k - (2 * PATCH_SIDE + 1)] = 0.f;
   }
 }
 
 // Layer 1, one input channel: float32, four pixels one below the other and eight channels a thread at a time. Filters [3][3][32].
-template <class Store> VEC_D void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, Store store) {
+template <class Store> DEVICE void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, Store store) {
   const int thread = fresh_thread(), x = thread % 32;
   PRAGMA_ROLLED
   for (int y = thread / 32 * 4; y < PATCH_SIDE; y += THREADS / 32 * 4) {
@@ -167,11 +168,11 @@ template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int
   ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / (32 * GROUPS), ROW_TILES, GROUPS> product;
 
   // Sums for the output pixels from the first on, as many as the warps have.
-  VEC_MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first) {
+  MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first) {
     product.multiply(input, filters, AllTaps<Tile::PITCH>{}, [=](int p) { return Tile::corner(first + p); });
   }
   // Calls store(output pixel, channel, eight neighbouring channels) before ReLU.
-  template <class Store> VEC_MEMBER void finish(const float* __restrict__ table, int first, Store store) {
+  template <class Store> MEMBER void finish(const float* __restrict__ table, int first, Store store) {
     const int pixel = first + product.pixel();
     PRAGMA_UNROLL
     for (int group = 0; group < GROUPS; group++) {
@@ -189,14 +190,14 @@ template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int
 };
 
 // A layer from one image to another place.
-template <class L, class Store> VEC_D void run_layer(const unsigned char* input, const uint4* filters, const float* table, Store store) {
+template <class L, class Store> DEVICE void run_layer(const unsigned char* input, const uint4* filters, const float* table, Store store) {
   L layer;
   layer.multiply(input, filters, 0);
   layer.finish(table, 0, store);
 }
 
 template <class Tower>
-VEC_D void describe(unsigned char* shared, const unsigned char* __restrict__ patches, const float* __restrict__ mean_image, float epsilon,
+DEVICE void describe(unsigned char* shared, const unsigned char* __restrict__ patches, const float* __restrict__ mean_image, float epsilon,
     const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3, const uint4* __restrict__ filters4,
     const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables, uint4* __restrict__ features, int count) {
   typedef Memory<typename Tower::Numbers> Places;
@@ -245,14 +246,14 @@ VEC_D void describe(unsigned char* shared, const unsigned char* __restrict__ pat
 }
 
 // filters: layer 1 as float32 [3][3][32], the others as packed fragments; tables: layer by layer, of the first one only its bias.
-#define DESCRIBE_TOWER(NAME, TOWER)                                                                                                                            \
-  extern "C" __global__ __launch_bounds__(THREADS, 2) void NAME(const unsigned char* __restrict__ patches, const float* __restrict__ mean_image,               \
-      float epsilon, const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3,                               \
-      const uint4* __restrict__ filters4, const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables,            \
-      uint4* __restrict__ features, int count) {                                                                                                               \
-    DYN_SHARED(unsigned char, shared);                                                                                                                         \
-    describe<TOWER>(shared, patches, mean_image, epsilon, filters1, filters2, filters3, filters4, filters5, filters6, tables, features, count);                \
-  }                                                                                                                                                            \
+#define DESCRIBE_TOWER(NAME, TOWER)                                                                                                                 \
+  extern "C" __global__ __launch_bounds__(THREADS, 2) void NAME(const unsigned char* __restrict__ patches, const float* __restrict__ mean_image,    \
+      float epsilon, const float* __restrict__ filters1, const uint4* __restrict__ filters2, const uint4* __restrict__ filters3,                    \
+      const uint4* __restrict__ filters4, const uint4* __restrict__ filters5, const uint4* __restrict__ filters6, const float* __restrict__ tables, \
+      uint4* __restrict__ features, int count) {                                                                                                    \
+    DYN_SHARED(unsigned char, shared);                                                                                                              \
+    describe<TOWER>(shared, patches, mean_image, epsilon, filters1, filters2, filters3, filters4, filters5, filters6, tables, features, count);     \
+  }                                                                                                                                                 \
   KERNEL(NAME)
 DESCRIBE_TOWER(describe_tower, Bf16Tower);
 DESCRIBE_TOWER(describe_tower_int8, Int8Tower);
@@ -261,9 +262,9 @@ DESCRIBE_TOWER(describe_tower_int8, Int8Tower);
 constexpr int PROJECT_THREADS = 256, PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4;
 constexpr int PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;
 
-VEC_D int project_offset(int row, int chunk) { return row * (PROJECT_DEPTH * 2) + ((chunk ^ (row & 7)) << 4); }
+DEVICE int project_offset(int row, int chunk) { return row * (PROJECT_DEPTH * 2) + ((chunk ^ (row & 7)) << 4); }
 
-VEC_D void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters, int first, int count,
+DEVICE void project_fetch(unsigned char* stage, const __nv_bfloat16* __restrict__ features, const __nv_bfloat16* __restrict__ filters, int first, int count,
                               int depth) {
   PRAGMA_UNROLL
   for (int i = 0; i < (PROJECT_ROWS + DIMENSION) * 8 / PROJECT_THREADS; i++) {

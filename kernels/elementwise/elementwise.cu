@@ -8,13 +8,13 @@
 
 // Calls one(i) for single elements and four(i) for four from i on.
 template <class One, class Four>
-VEC_D void for_elements(int count, bool aligned, One one, Four four) {
+DEVICE void for_elements(int count, bool aligned, One one, Four four) {
   const long long thread = (long long)blockIdx.x * blockDim.x + threadIdx.x, threads = (long long)gridDim.x * blockDim.x;
   const int vectors = aligned ? count / 4 : 0;
   for (long long i = thread; i < vectors; i += threads) four(4 * i);
   for (long long i = 4LL * vectors + thread; i < count; i += threads) one(i);
 }
-VEC_D bool aligned(const void* x, const void* y, const void* z) { return (((uintptr_t)x | (uintptr_t)y | (uintptr_t)z) & 15) == 0; }
+DEVICE bool aligned(const void* x, const void* y, const void* z) { return (((uintptr_t)x | (uintptr_t)y | (uintptr_t)z) & 15) == 0; }
 
 extern "C" __global__ __launch_bounds__(256) void fill(float value, float* __restrict__ y, int count) {
   for_elements(count, aligned(y, y, y), [&](long long i) { y[i] = value; }, [&](long long i) { st_f4(y + i, make_float4(value, value, value, value)); });
@@ -53,8 +53,8 @@ extern "C" __global__ __launch_bounds__(256) void multiply(const float* x, const
 KERNEL(multiply);
 
 // The functions, in the order of ElementFunction: 0 exp, 1 log, 2 sqrt.
-VEC_D float function_of(int function, float x) { return function == 0 ? expf(x) : function == 1 ? logf(x) : sqrtf(x); }
-VEC_D float slope_of(int function, float x, float y, float dy) { return function == 0 ? dy * y : function == 1 ? dy / x : 0.5f * dy / y; }
+DEVICE float function_of(int function, float x) { return function == 0 ? expf(x) : function == 1 ? logf(x) : sqrtf(x); }
+DEVICE float slope_of(int function, float x, float y, float dy) { return function == 0 ? dy * y : function == 1 ? dy / x : 0.5f * dy / y; }
 
 extern "C" __global__ __launch_bounds__(256) void function_forward(int function, const float* __restrict__ x, float* __restrict__ y, int count) {
   for_elements(

@@ -4,20 +4,20 @@
 // backward adds the gradients of both, the matching pair's first, so that the bits are always the same. Bound by memory: 12 bytes per value of x.
 #include "cuda_compat.cuh"
 
-VEC_D void copy(const float* x, float* first, float* second, float) { *first = *second = *x; }
-VEC_D void copy(const float* x, float* first, float* second, float4) {
+DEVICE void copy(const float* x, float* first, float* second, float) { *first = *second = *x; }
+DEVICE void copy(const float* x, float* first, float* second, float4) {
   const float4 v = ld_f4(x);
   st_f4(first, v);
   st_f4(second, v);
 }
-VEC_D void sum(const float* first, const float* second, float* x, float) { *x = *first + *second; }
-VEC_D void sum(const float* first, const float* second, float* x, float4) {
+DEVICE void sum(const float* first, const float* second, float* x, float) { *x = *first + *second; }
+DEVICE void sum(const float* first, const float* second, float* x, float4) {
   const float4 a = ld_f4(first), b = ld_f4(second);
   st_f4(x, make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w));
 }
 
 // Calls use(place in x, place in the matching row of y, place in the other row) for each V of x.
-template <class V, class Use> VEC_D void for_pairs(int pairs, int pixels, int channels, Use use) {
+template <class V, class Use> DEVICE void for_pairs(int pairs, int pixels, int channels, Use use) {
   constexpr int WIDTH = sizeof(V) / sizeof(float);
   const long long row_length = (long long)pixels * channels, count = 2LL * pairs * row_length / WIDTH;
   const long long threads = (long long)gridDim.x * blockDim.x;
@@ -34,16 +34,16 @@ template <class V, class Use> VEC_D void for_pairs(int pairs, int pixels, int ch
 template <class V> struct Forward {
   const float* x;
   float* y;
-  VEC_MEMBER void operator()(long long at, long long matching, long long other) const { copy(x + at, y + matching, y + other, V()); }
+  MEMBER void operator()(long long at, long long matching, long long other) const { copy(x + at, y + matching, y + other, V()); }
 };
 
 template <class V> struct Backward {
   const float* dy;
   float* dx;
-  VEC_MEMBER void operator()(long long at, long long matching, long long other) const { sum(dy + matching, dy + other, dx + at, V()); }
+  MEMBER void operator()(long long at, long long matching, long long other) const { sum(dy + matching, dy + other, dx + at, V()); }
 };
 
-VEC_D bool in_fours(const float* x, const float* y, int channels) { return channels % 4 == 0 && (((uintptr_t)x | (uintptr_t)y) & 15) == 0; }
+DEVICE bool in_fours(const float* x, const float* y, int channels) { return channels % 4 == 0 && (((uintptr_t)x | (uintptr_t)y) & 15) == 0; }
 
 extern "C" __global__ __launch_bounds__(256) void pair_channels_forward(const float* __restrict__ x, float* __restrict__ y, int pairs, int pixels,
                                                                         int channels) {

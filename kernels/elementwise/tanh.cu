@@ -15,7 +15,7 @@ extern "C" __global__ __launch_bounds__(256) void tanh_forward(const float* __re
 }
 KERNEL(tanh_forward);
 
-VEC_D float slope(float y, float dy) { return dy * fmaf(-y, y, 1.f); }
+DEVICE float slope(float y, float dy) { return dy * fmaf(-y, y, 1.f); }
 
 // dx may be dy.
 extern "C" __global__ __launch_bounds__(256) void tanh_backward(const float* __restrict__ y, const float* dy, float* dx, int count) {

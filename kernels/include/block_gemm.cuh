@@ -24,9 +24,9 @@ enum Precision { Float32, Tf32, Bf16 };
 struct Divider {
   unsigned divisor, multiplier, shift;
 };
-VEC_D int quotient(const Divider& d, int n) { return (int)((unsigned long long)(unsigned)n * d.multiplier >> d.shift); }
+DEVICE int quotient(const Divider& d, int n) { return (int)((unsigned long long)(unsigned)n * d.multiplier >> d.shift); }
 
-VEC_D float4 zero4() { return make_float4(0.f, 0.f, 0.f, 0.f); }
+DEVICE float4 zero4() { return make_float4(0.f, 0.f, 0.f, 0.f); }
 
 // ROWS x DEPTH numbers of one operand in shared memory.
 template <Precision P, int ROWS, int DEPTH, bool K_CONTIGUOUS> struct OperandTile {
@@ -34,11 +34,11 @@ template <Precision P, int ROWS, int DEPTH, bool K_CONTIGUOUS> struct OperandTil
   static constexpr int PITCH = (P == Float32 ? ROWS : ROWS + 8) * ELEMENT;                       // bytes a row of the m- or n-contiguous layouts
   static constexpr int BYTES = P != Float32 && K_CONTIGUOUS ? ROWS * 64 : DEPTH * PITCH;
 
-  static VEC_MEMBER int swizzle(int k) { return (k >> 2 & 3) << 3; }
-  static VEC_MEMBER const unsigned char* chunk(const unsigned char* tile, int row, int index) { return tile + row * 64 + ((index ^ (row >> 1 & 3)) << 4); }
+  static MEMBER int swizzle(int k) { return (k >> 2 & 3) << 3; }
+  static MEMBER const unsigned char* chunk(const unsigned char* tile, int row, int index) { return tile + row * 64 + ((index ^ (row >> 1 & 3)) << 4); }
 
   // Puts four neighbours in K (K_CONTIGUOUS) or in the row.
-  static VEC_MEMBER void put(unsigned char* tile, int row, int k, float4 v) {
+  static MEMBER void put(unsigned char* tile, int row, int k, float4 v) {
     if constexpr (P == Float32) {
       float* to = reinterpret_cast<float*>(tile) + k * ROWS + (row ^ swizzle(k));
       if constexpr (K_CONTIGUOUS) {
@@ -56,7 +56,7 @@ template <Precision P, int ROWS, int DEPTH, bool K_CONTIGUOUS> struct OperandTil
   }
 
   // The fragment of 16 rows and one depth step of mma.sync (8 for tf32, 16 for bf16): as an A operand, or as two B operands of 8 columns each.
-  template <bool IS_A> static VEC_MEMBER void fragment(const unsigned char* tile, int row, int step, int lane, uint32_t (&r)[4]) {
+  template <bool IS_A> static MEMBER void fragment(const unsigned char* tile, int row, int step, int lane, uint32_t (&r)[4]) {
     const int low = lane >> 3 & 1, high = lane >> 4;
     if constexpr (K_CONTIGUOUS) {
       const int at = row + (lane & 7) + (IS_A ? low : high) * 8, index = (IS_A ? high : low) ^ (at >> 1 & 3);
@@ -92,28 +92,28 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
   };
 
   // The rows of this thread's vector i of an operand, and its depth.
-  template <int SIZE, bool K_CONTIGUOUS> static VEC_MEMBER int vector_row(int i) {
+  template <int SIZE, bool K_CONTIGUOUS> static MEMBER int vector_row(int i) {
     static_assert(THREADS % (DEPTH / 4) == 0 && THREADS % (SIZE / 4) == 0, "a thread's vectors have the same depth, or the same rows");
     const int t = threadIdx.x;
     return K_CONTIGUOUS ? t / (DEPTH / 4) + i * (THREADS / (DEPTH / 4)) : t % (SIZE / 4) * 4;
   }
-  template <int SIZE, bool K_CONTIGUOUS> static VEC_MEMBER int vector_depth(int i) {
+  template <int SIZE, bool K_CONTIGUOUS> static MEMBER int vector_depth(int i) {
     const int t = threadIdx.x;
     return K_CONTIGUOUS ? t % (DEPTH / 4) * 4 : t / (SIZE / 4) + i * (THREADS / (SIZE / 4));
   }
-  static VEC_MEMBER int a_row(int i) { return vector_row<BLOCK_M, A_K_CONTIGUOUS>(i); }
-  static VEC_MEMBER int a_depth(int i) { return vector_depth<BLOCK_M, A_K_CONTIGUOUS>(i); }
-  static VEC_MEMBER int b_row(int i) { return vector_row<BLOCK_N, B_K_CONTIGUOUS>(i); }
-  static VEC_MEMBER int b_depth(int i) { return vector_depth<BLOCK_N, B_K_CONTIGUOUS>(i); }
-  static VEC_MEMBER int warp_row() { return (int)(threadIdx.x >> 5) / (BLOCK_N / WARP_N) * WARP_M; }
-  static VEC_MEMBER int warp_column() { return (int)(threadIdx.x >> 5) % (BLOCK_N / WARP_N) * WARP_N; }
+  static MEMBER int a_row(int i) { return vector_row<BLOCK_M, A_K_CONTIGUOUS>(i); }
+  static MEMBER int a_depth(int i) { return vector_depth<BLOCK_M, A_K_CONTIGUOUS>(i); }
+  static MEMBER int b_row(int i) { return vector_row<BLOCK_N, B_K_CONTIGUOUS>(i); }
+  static MEMBER int b_depth(int i) { return vector_depth<BLOCK_N, B_K_CONTIGUOUS>(i); }
+  static MEMBER int warp_row() { return (int)(threadIdx.x >> 5) / (BLOCK_N / WARP_N) * WARP_M; }
+  static MEMBER int warp_column() { return (int)(threadIdx.x >> 5) % (BLOCK_N / WARP_N) * WARP_N; }
 
   // Sums over k from begin to end (a multiple of DEPTH apart but for the last), in order. Loaders give 0 outside their matrix and from end on:
   //   a.start(i, row, depth)   once: vector i begins at this row of the tile and this depth from k
   //   a.load(i, k) -> Raw      the global loads
   //   a.plain()                whether what was loaded is multiplied as it is: a.given(i, k, raw) -> float4
   //   a.step(k)                else, once before the vectors of k finish, a.finish(i, k, raw) -> float4
-  template <class A, class B> static VEC_MEMBER void run(A& a, B& b, int begin, int end, unsigned char* shared, Accumulators& sums) {
+  template <class A, class B> static MEMBER void run(A& a, B& b, int begin, int end, unsigned char* shared, Accumulators& sums) {
     clear(sums);
     constexpr int A0 = (A_VECTORS + 1) / 2, A1 = A_VECTORS / 2, B0 = (B_VECTORS + 1) / 2, B1 = B_VECTORS / 2;
     typename A::Raw rawA[A0];
@@ -159,7 +159,7 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
 
   // The same with B in memory as it lies in shared memory, rounded, k contiguous: pitch bytes from row to row, zeros from end to the next multiple of DEPTH.
   template <class A>
-  static VEC_MEMBER void run_rounded(A& a, const unsigned char* b, int pitch, int begin, int end, unsigned char* shared, Accumulators& sums) {
+  static MEMBER void run_rounded(A& a, const unsigned char* b, int pitch, int begin, int end, unsigned char* shared, Accumulators& sums) {
     static_assert(P != Float32 && B_K_CONTIGUOUS, "as it lies in shared memory");
     unsigned char* ring = shared + 2 * TileA::BYTES;
     clear(sums);
@@ -194,7 +194,7 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
     cp_async_wait<0>();
     __syncthreads();
   }
-  static VEC_MEMBER void fetch(unsigned char* tile, const unsigned char* b, int pitch, int k, int end) {
+  static MEMBER void fetch(unsigned char* tile, const unsigned char* b, int pitch, int k, int end) {
     if (k < end) {
       PRAGMA_UNROLL
       for (int i = 0; i < BLOCK_N * 4 / THREADS; i++) {
@@ -205,7 +205,7 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
     cp_async_commit();
   }
 
-  static VEC_MEMBER void clear(Accumulators& sums) {
+  static MEMBER void clear(Accumulators& sums) {
     PRAGMA_UNROLL
     for (int i = 0; i < M_TILES; i++) {
       PRAGMA_UNROLL
@@ -217,12 +217,12 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
   }
 
   // Of a thread's vectors those from FIRST on.
-  template <int COUNT, int FIRST, class Loader, class Raw, int SIZE> static VEC_MEMBER void load(Loader& loader, int k, Raw (&raw)[SIZE]) {
+  template <int COUNT, int FIRST, class Loader, class Raw, int SIZE> static MEMBER void load(Loader& loader, int k, Raw (&raw)[SIZE]) {
     PRAGMA_UNROLL
     for (int i = 0; i < COUNT; i++) raw[i] = loader.load(FIRST + i, k);
   }
   template <class Tile, int COUNT, int FIRST, int SIZE, bool K_CONTIGUOUS, class Loader, class Raw, int RAWS>
-  static VEC_MEMBER void put(Loader& loader, int k, Raw (&raw)[RAWS], unsigned char* tile) {
+  static MEMBER void put(Loader& loader, int k, Raw (&raw)[RAWS], unsigned char* tile) {
     if (COUNT == 0) return;
     if (loader.plain()) {
       PRAGMA_UNROLL
@@ -237,7 +237,7 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
   }
 
   // One half of a stage's depth.
-  template <int HALF> static VEC_MEMBER void multiply(const unsigned char* stageA, const unsigned char* stageB, Accumulators& sums) {
+  template <int HALF> static MEMBER void multiply(const unsigned char* stageA, const unsigned char* stageB, Accumulators& sums) {
     const int lane = threadIdx.x & 31;
     if constexpr (P == Float32) {
       // Lanes lie 8 x 4 over the warp's tile, each with 4 x 4 numbers every 32 rows and 16 columns.
@@ -281,7 +281,7 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
   }
 
   // Calls f(m, n, value) for every element of this thread; m and n count from the tile's corner.
-  template <class F> static VEC_MEMBER void visit(const Accumulators& sums, F f) {
+  template <class F> static MEMBER void visit(const Accumulators& sums, F f) {
     const int lane = threadIdx.x & 31;
     PRAGMA_UNROLL
     for (int i = 0; i < M_TILES; i++) {
@@ -297,12 +297,12 @@ template <Precision P, int BLOCK_M, int BLOCK_N, int WARP_M, int WARP_N, bool A_
     }
   }
 
-  static VEC_MEMBER int column() { return (int)(threadIdx.x % (BLOCK_N / 4)) * 4; }
-  static VEC_MEMBER int row() { return (int)(threadIdx.x / (BLOCK_N / 4)); }
+  static MEMBER int column() { return (int)(threadIdx.x % (BLOCK_N / 4)) * 4; }
+  static MEMBER int row() { return (int)(threadIdx.x / (BLOCK_N / 4)); }
 
   // Calls f(first row, values) once a pass with ROW_COUNT vectors of four neighbouring columns: neighbouring threads have neighbouring columns, so that what
   // f loads and stores is coalesced, and a thread's columns are the same in every pass.
-  template <class F> static VEC_MEMBER void rows(const Accumulators& sums, unsigned char* shared, F f) {
+  template <class F> static MEMBER void rows(const Accumulators& sums, unsigned char* shared, F f) {
     float* tile = reinterpret_cast<float*>(shared);
     const int lane = threadIdx.x & 31;
     PRAGMA_UNROLL
@@ -344,11 +344,11 @@ template <int VECTORS> struct MatrixRows {
   bool aligned;                                                        // pitch and depth are multiples of 4, data of 16 bytes
   int at[VECTORS], first;
 
-  VEC_MEMBER void start(int i, int row, int k) {
+  MEMBER void start(int i, int row, int k) {
     at[i] = row;
     first = k;
   }
-  VEC_MEMBER float4 load(int i, int k) const {
+  MEMBER float4 load(int i, int k) const {
     float4 v = zero4();
     k += first;
     if (at[i] >= rows) return v;
@@ -363,13 +363,13 @@ template <int VECTORS> struct MatrixRows {
     }
     return v;
   }
-  VEC_MEMBER bool plain() const { return true; }
-  VEC_MEMBER float4 given(int, int, float4 v) const { return v; }
-  VEC_MEMBER void step(int) const {}
-  VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
+  MEMBER bool plain() const { return true; }
+  MEMBER float4 given(int, int, float4 v) const { return v; }
+  MEMBER void step(int) const {}
+  MEMBER float4 finish(int, int, float4 v) const { return v; }
 
   // The tile whose first row is row first of a matrix of all_rows, over depths below end.
-  static VEC_MEMBER MatrixRows tile(const float* matrix, int all_rows, int pitch, int first, int end) {
+  static MEMBER MatrixRows tile(const float* matrix, int all_rows, int pitch, int first, int end) {
     MatrixRows tile;
     tile.data = matrix + (long long)first * pitch;
     tile.rows = all_rows - first;
@@ -388,11 +388,11 @@ template <int VECTORS> struct MatrixColumns {
   bool aligned;                                                        // pitch and rows are multiples of 4, data of 16 bytes
   int at[VECTORS], row;
 
-  VEC_MEMBER void start(int i, int first_row, int k) {
+  MEMBER void start(int i, int first_row, int k) {
     at[i] = k;
     row = first_row;
   }
-  VEC_MEMBER float4 load(int i, int k) const {
+  MEMBER float4 load(int i, int k) const {
     float4 v = zero4();
     k += at[i];
     if (k >= depth) return v;
@@ -407,12 +407,12 @@ template <int VECTORS> struct MatrixColumns {
     }
     return v;
   }
-  VEC_MEMBER bool plain() const { return true; }
-  VEC_MEMBER float4 given(int, int, float4 v) const { return v; }
-  VEC_MEMBER void step(int) const {}
-  VEC_MEMBER float4 finish(int, int, float4 v) const { return v; }
+  MEMBER bool plain() const { return true; }
+  MEMBER float4 given(int, int, float4 v) const { return v; }
+  MEMBER void step(int) const {}
+  MEMBER float4 finish(int, int, float4 v) const { return v; }
 
-  static VEC_MEMBER MatrixColumns tile(const float* matrix, int all_rows, int pitch, int first, int end) {
+  static MEMBER MatrixColumns tile(const float* matrix, int all_rows, int pitch, int first, int end) {
     MatrixColumns tile;
     tile.data = matrix + first;
     tile.rows = all_rows - first;

@@ -4,32 +4,27 @@
 //   an ordinary C++ compiler  tests/emulator/fibers/emulator.h (-DCUDA_EMU): the kernels run on the CPU
 // and what all of them share: dynamic shared memory, unrolling, vector accesses, the table of kernels.
 #pragma once
+#include "device.cuh"
 #if defined(CUDA_EMU)
 #include "fibers/emulator.h"
-#define VEC_D static inline
 #elif defined(__clang__) && defined(__CUDA__) && !defined(__CUDACC__)
 #define CUDA_COMPAT_CLANG 1
 #include "clang_cuda.cuh"
-#define VEC_D CUDA_COMPAT_D
 #else
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #include <stdint.h>
 #include "portable_math.cuh"
-#define VEC_D static __device__ __forceinline__
 #endif
-
-// Functions of a struct.
-#define VEC_MEMBER __device__ __forceinline__
 
 // T* name = this block's dynamic shared memory. One symbol for all types, so that templates do not clash.
 #if defined(CUDA_EMU)
 #define DYN_SHARED(T, name) T* name = reinterpret_cast<T*>(emu::dyn_smem())
 #else
-#define DYN_SHARED(T, name)                                      \
-    extern __shared__ __align__(1024) unsigned char dyn_smem_[]; \
-    T* name = reinterpret_cast<T*>(dyn_smem_)
+#define DYN_SHARED(T, name)                                    \
+  extern __shared__ __align__(1024) unsigned char dyn_smem_[]; \
+  T* name = reinterpret_cast<T*>(dyn_smem_)
 #endif
 
 #if defined(EMU_SANITIZE)
@@ -58,35 +53,35 @@ typedef float vector_f4 __attribute__((ext_vector_type(4)));
 typedef float vector_f2 __attribute__((ext_vector_type(2)));
 typedef unsigned vector_u2 __attribute__((ext_vector_type(2)));
 typedef unsigned vector_u4 __attribute__((ext_vector_type(4)));
-VEC_D float4 ld_f4(const float* p) {
-    vector_f4 v = *reinterpret_cast<const vector_f4*>(p);
-    return float4{v.x, v.y, v.z, v.w};
+DEVICE float4 ld_f4(const float* p) {
+  vector_f4 v = *reinterpret_cast<const vector_f4*>(p);
+  return float4{v.x, v.y, v.z, v.w};
 }
-VEC_D void st_f4(float* p, float4 v) { *reinterpret_cast<vector_f4*>(p) = vector_f4{v.x, v.y, v.z, v.w}; }
-VEC_D uint4 ld_u4(const void* p) {
-    vector_u4 v = *reinterpret_cast<const vector_u4*>(p);
-    return uint4{v.x, v.y, v.z, v.w};
+DEVICE void st_f4(float* p, float4 v) { *reinterpret_cast<vector_f4*>(p) = vector_f4{v.x, v.y, v.z, v.w}; }
+DEVICE uint4 ld_u4(const void* p) {
+  vector_u4 v = *reinterpret_cast<const vector_u4*>(p);
+  return uint4{v.x, v.y, v.z, v.w};
 }
-VEC_D void st_u4(void* p, uint4 v) { *reinterpret_cast<vector_u4*>(p) = vector_u4{v.x, v.y, v.z, v.w}; }
-VEC_D void st_f2(float* p, float2 v) { *reinterpret_cast<vector_f2*>(p) = vector_f2{v.x, v.y}; }
-VEC_D void st_u2(void* p, uint2 v) { *reinterpret_cast<vector_u2*>(p) = vector_u2{v.x, v.y}; }
+DEVICE void st_u4(void* p, uint4 v) { *reinterpret_cast<vector_u4*>(p) = vector_u4{v.x, v.y, v.z, v.w}; }
+DEVICE void st_f2(float* p, float2 v) { *reinterpret_cast<vector_f2*>(p) = vector_f2{v.x, v.y}; }
+DEVICE void st_u2(void* p, uint2 v) { *reinterpret_cast<vector_u2*>(p) = vector_u2{v.x, v.y}; }
 #else
-VEC_D float4 ld_f4(const float* p) { return *reinterpret_cast<const float4*>(p); }
-VEC_D void st_f4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
-VEC_D uint4 ld_u4(const void* p) { return *reinterpret_cast<const uint4*>(p); }
-VEC_D void st_u4(void* p, uint4 v) { *reinterpret_cast<uint4*>(p) = v; }
-VEC_D void st_f2(float* p, float2 v) { *reinterpret_cast<float2*>(p) = v; }
-VEC_D void st_u2(void* p, uint2 v) { *reinterpret_cast<uint2*>(p) = v; }
+DEVICE float4 ld_f4(const float* p) { return *reinterpret_cast<const float4*>(p); }
+DEVICE void st_f4(float* p, float4 v) { *reinterpret_cast<float4*>(p) = v; }
+DEVICE uint4 ld_u4(const void* p) { return *reinterpret_cast<const uint4*>(p); }
+DEVICE void st_u4(void* p, uint4 v) { *reinterpret_cast<uint4*>(p) = v; }
+DEVICE void st_f2(float* p, float2 v) { *reinterpret_cast<float2*>(p) = v; }
+DEVICE void st_u2(void* p, uint2 v) { *reinterpret_cast<uint2*>(p) = v; }
 #endif
 // Through the read-only cache.
-VEC_D float4 ldg_f4(const float* p) { return __ldg(reinterpret_cast<const float4*>(p)); }
+DEVICE float4 ldg_f4(const float* p) { return __ldg(reinterpret_cast<const float4*>(p)); }
 
 // What other blocks may be changing by atomics meanwhile: read once, whole, from memory.
-VEC_D unsigned long long ld_relaxed(const unsigned long long* p) {
+DEVICE unsigned long long ld_relaxed(const unsigned long long* p) {
 #if defined(CUDA_EMU)
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
+  return __atomic_load_n(p, __ATOMIC_RELAXED);
 #else
-    return *(volatile const unsigned long long*)p;
+  return *(volatile const unsigned long long*)p;
 #endif
 }
 

@@ -12,13 +12,13 @@
 
 // Where a byte lies whose place would be offset without a swizzle, in an image whose reader takes rows that are PITCH bytes apart. Its chunk's place in a line
 // of 128 bytes is changed by the bits of the offset that tell apart those of eight rows that would meet in the same banks.
-template <int PITCH> VEC_D int swizzled(int offset) {
+template <int PITCH> DEVICE int swizzled(int offset) {
   constexpr int MASK = PITCH < 128 ? PITCH - 16 : 112, SHIFT = PITCH <= 128 ? 3 : PITCH == 256 ? 4 : 5;
   static_assert(PITCH == 32 || PITCH == 64 || PITCH == 128 || PITCH == 256 || PITCH == 512, "rows of whole chunks");
   return offset ^ ((offset >> SHIFT) & MASK);
 }
 // Where the chunk of a pixel of BYTES bytes lies in an image whose reader moves by STRIDE pixels.
-template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
+template <int BYTES, int STRIDE> DEVICE int chunk_offset(int pixel, int chunk) {
   // The same where the bits are those of the pixel's index, in fewer instructions.
   if constexpr (BYTES >= 128) return pixel * BYTES + ((chunk ^ ((pixel >> (STRIDE - 1)) & 7)) << 4);
   return swizzled<BYTES * STRIDE>(pixel * BYTES + chunk * 16);
@@ -27,8 +27,8 @@ template <int BYTES, int STRIDE> VEC_D int chunk_offset(int pixel, int chunk) {
 // Tables of a number a channel in shared memory: [table][half][channel / 8][4], so that neighbouring lanes, which read eight channels each, meet all the banks.
 template <int CHANNELS> struct ChannelTables {
   float* data;
-  VEC_MEMBER float& at(int table, int c) const { return data[table * CHANNELS + c % 8 / 4 * (CHANNELS / 2) + c / 8 * 4 + c % 4]; }
-  VEC_MEMBER Eight eight(int table, int c) const {
+  MEMBER float& at(int table, int c) const { return data[table * CHANNELS + c % 8 / 4 * (CHANNELS / 2) + c / 8 * 4 + c % 4]; }
+  MEMBER Eight eight(int table, int c) const {
     const float* from = data + table * CHANNELS + c / 2;
     const float4 a = ld_f4(from), b = ld_f4(from + CHANNELS / 2);
     return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
@@ -44,19 +44,19 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   static_assert(BYTES % 128 == 0, "swizzled lines are 128 bytes");
   static_assert(IMAGES == 1 || STRIPS == 1, "several images are taken whole");
 
-  static VEC_MEMBER int offset(int pixel, int chunk) { return chunk_offset<CHANNELS * 2, STRIDE>(pixel, chunk); }
-  static VEC_MEMBER int first_image(int unit) { return unit / STRIPS * IMAGES; }
-  static VEC_MEMBER int first_row(int unit) { return unit % STRIPS * ROWS; }
+  static MEMBER int offset(int pixel, int chunk) { return chunk_offset<CHANNELS * 2, STRIDE>(pixel, chunk); }
+  static MEMBER int first_image(int unit) { return unit / STRIPS * IMAGES; }
+  static MEMBER int first_row(int unit) { return unit % STRIPS * ROWS; }
   // The pixel that tap (0, 0) of an output pixel meets; output pixels of a unit count on from image to image.
-  static VEC_MEMBER int corner(int pixel) {
+  static MEMBER int corner(int pixel) {
     const int image = pixel / OUT_PIXELS, place = pixel % OUT_PIXELS;
     return image * PIXELS + place / OUT_SIDE * STRIDE * PITCH + place % OUT_SIDE * STRIDE;
   }
   // The output pixel of a unit in [image][OUT_SIDE][OUT_SIDE].
-  static VEC_MEMBER int out_pixel(int unit, int pixel) { return unit * (IMAGES * OUT_PIXELS) + pixel; }
+  static MEMBER int out_pixel(int unit, int pixel) { return unit * (IMAGES * OUT_PIXELS) + pixel; }
 
   // The margins left and right, which nothing else writes.
-  template <int THREADS> static VEC_MEMBER void clear_margins(unsigned char* tile) {
+  template <int THREADS> static MEMBER void clear_margins(unsigned char* tile) {
     for (int i = threadIdx.x; i < IMAGES * (IN_ROWS + 1) * CHUNKS; i += THREADS) {
       const int margin = i / CHUNKS, pixel = margin / (IN_ROWS + 1) * PIXELS + margin % (IN_ROWS + 1) * PITCH;
       st_u4(tile + offset(pixel, i % CHUNKS), make_uint4(0, 0, 0, 0));
@@ -64,7 +64,7 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   }
 
   // Calls f(offset in the tile, element in the images or -1 outside of them) for this thread's chunks: of one column, channels 8 (threadIdx.x % CHUNKS) + 0..7.
-  template <int THREADS, class F> static VEC_MEMBER void each_chunk(int unit, int images, int channels, int channel, F f) {
+  template <int THREADS, class F> static MEMBER void each_chunk(int unit, int images, int channels, int channel, F f) {
     constexpr int LINE = SIDE * CHUNKS;
     static_assert(THREADS % LINE == 0, "a thread keeps its column and its channels");
     const int chunk = threadIdx.x % CHUNKS, column = threadIdx.x % LINE / CHUNKS, first = first_image(unit), row0 = first_row(unit) * STRIDE - 1;
@@ -78,11 +78,11 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
   }
   // Starts to bring a unit in: images [images][SIDE][SIDE][channels], of which CHANNELS from the given one on are taken. What lies outside becomes zero.
   template <int THREADS>
-  static VEC_MEMBER void fetch(unsigned char* tile, const unsigned short* __restrict__ x, int unit, int images, int channels = CHANNELS, int channel = 0) {
+  static MEMBER void fetch(unsigned char* tile, const unsigned short* __restrict__ x, int unit, int images, int channels = CHANNELS, int channel = 0) {
     each_chunk<THREADS>(unit, images, channels, channel, [&](int at, int element) { cp_async16(tile + at, x + (element < 0 ? 0 : element), element >= 0); });
   }
   // Normalizes what this thread has fetched where it lies, which needs no barrier: v factor + term, then ReLU if need be. Tables: factor, term.
-  template <int THREADS> static VEC_MEMBER void normalize(unsigned char* tile, int unit, int images, ChannelTables<CHANNELS> tables, int relu) {
+  template <int THREADS> static MEMBER void normalize(unsigned char* tile, int unit, int images, ChannelTables<CHANNELS> tables, int relu) {
     const int c = threadIdx.x % CHUNKS * 8;
     const Eight a = tables.eight(0, c), b = tables.eight(1, c);
     const float least = least_of(relu);
@@ -98,34 +98,34 @@ template <int CHANNELS_, int SIDE_, int STRIDE_, int ROWS_, int IMAGES_> struct 
 
 // The nine taps of a forward pass; of a backward pass with stride 1, too, where filters are packed from the last tap to the first.
 template <int PITCH> struct AllTaps {
-  VEC_MEMBER int count() const { return 9; }
-  VEC_MEMBER int filter(int t) const { return t; }
-  VEC_MEMBER int shift(int t) const { return t / 3 * PITCH + t % 3; }
+  MEMBER int count() const { return 9; }
+  MEMBER int filter(int t) const { return t; }
+  MEMBER int shift(int t) const { return t / 3 * PITCH + t % 3; }
 };
 // Those that input pixels (2 i + row, 2 j + column) of a convolution with stride 2 meet in its output: 1, 2 or 4.
 template <int PITCH> struct ClassTaps {
   int row, column;
-  VEC_MEMBER int count() const { return (1 + row) * (1 + column); }
-  VEC_MEMBER int filter(int t) const { return (row ? 2 - 2 * (t >> column) : 1) * 3 + (column ? 2 - 2 * (t & 1) : 1); }
-  VEC_MEMBER int shift(int t) const { return (1 + (t >> column)) * PITCH + 1 + (t & column); }
+  MEMBER int count() const { return (1 + row) * (1 + column); }
+  MEMBER int filter(int t) const { return (row ? 2 - 2 * (t >> column) : 1) * 3 + (column ? 2 - 2 * (t & 1) : 1); }
+  MEMBER int shift(int t) const { return (1 + (t >> column)) * PITCH + 1 + (t & column); }
 };
 
 // The numbers that are multiplied, and their sums.
 struct Bf16Numbers {
   typedef float Sum;
   static constexpr int BYTES = 2;
-  static VEC_MEMBER float zero() { return 0.f; }
-  static VEC_MEMBER float value(float sum) { return sum; }
-  static VEC_MEMBER void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_bf16_16816(d, a, b0, b1); }
+  static MEMBER float zero() { return 0.f; }
+  static MEMBER float value(float sum) { return sum; }
+  static MEMBER void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_bf16_16816(d, a, b0, b1); }
 };
 // Pixels 0..255, filters -127..127. A sum is counted from the bits of the float 1.5 x 2^23 on: while it is below 2^22 either way, which the filters must
 // ensure, these are the bits of the float 1.5 x 2^23 + sum. So no sum is converted, and whoever scales it takes the origin off.
 struct Int8Numbers {
   typedef int Sum;
   static constexpr int BYTES = 1;
-  static VEC_MEMBER int zero() { return 0x4b400000; }
-  static VEC_MEMBER float value(int sum) { return __int_as_float(sum); }
-  static VEC_MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
+  static MEMBER int zero() { return 0x4b400000; }
+  static MEMBER float value(int sum) { return __int_as_float(sum); }
+  static MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
 };
 
 // Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs a warp; 32 GROUPS COLUMN_WARPS outputs in all.
@@ -136,13 +136,13 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, in
   static constexpr int TAPS = STEPS == 1 ? 3 : 1;
   typename Numbers::Sum acc[ROW_TILES][4 * GROUPS][4];
 
-  static VEC_MEMBER int warp() { return fresh_thread() / 32; }
-  static VEC_MEMBER int first_pixel() { return warp() / COLUMN_WARPS * 16 * ROW_TILES; }
+  static MEMBER int warp() { return fresh_thread() / 32; }
+  static MEMBER int first_pixel() { return warp() / COLUMN_WARPS * 16 * ROW_TILES; }
   // The first of the eight outputs of this thread in the first group.
-  static VEC_MEMBER int output() { return warp() % COLUMN_WARPS * (32 * GROUPS) + (fresh_thread() & 3) * 8; }
+  static MEMBER int output() { return warp() % COLUMN_WARPS * (32 * GROUPS) + (fresh_thread() & 3) * 8; }
 
   // Sums over all taps and inputs. corner(p): the pixel of the image where tap shift 0 of output pixel p lies.
-  template <class Taps, class Corner> VEC_MEMBER void multiply(const unsigned char* image, const uint4* __restrict__ filters, Taps taps, Corner corner) {
+  template <class Taps, class Corner> MEMBER void multiply(const unsigned char* image, const uint4* __restrict__ filters, Taps taps, Corner corner) {
     const int lane = fresh_thread() % 32, row = first_pixel() + (lane & 15);
     int place[ROW_TILES];
     PRAGMA_UNROLL
@@ -193,7 +193,7 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, in
   }
 
   // The eight outputs of row tile i, upper or lower half, which belong to the output pixel 16 i + 8 half behind pixel(), and of a group.
-  VEC_MEMBER Eight values(int i, int half, int group = 0) const {
+  MEMBER Eight values(int i, int half, int group = 0) const {
     Eight v;
     PRAGMA_UNROLL
     for (int j = 0; j < 4; j++) {
@@ -202,5 +202,5 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, in
     }
     return v;
   }
-  static VEC_MEMBER int pixel() { return first_pixel() + ((fresh_thread() % 32) >> 2); }
+  static MEMBER int pixel() { return first_pixel() + ((fresh_thread() % 32) >> 2); }
 };

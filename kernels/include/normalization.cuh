@@ -6,8 +6,8 @@
 struct Normalization {
   const float *mean, *inverseDeviation, *scale, *shift;
   int relu, channels;
-  VEC_MEMBER bool present() const { return mean != nullptr; }
-  VEC_MEMBER void use_side(int side) {
+  MEMBER bool present() const { return mean != nullptr; }
+  MEMBER void use_side(int side) {
     if (!present()) return;
     mean += side * channels;
     inverseDeviation += side * channels;
@@ -17,29 +17,29 @@ struct Normalization {
 // Four numbers as an array that stays in registers.
 struct Four {
   float v[4];
-  VEC_MEMBER float4 vector() const { return make_float4(v[0], v[1], v[2], v[3]); }
+  MEMBER float4 vector() const { return make_float4(v[0], v[1], v[2], v[3]); }
 };
-VEC_D Four four(float4 v) { return Four{{v.x, v.y, v.z, v.w}}; }
+DEVICE Four four(float4 v) { return Four{{v.x, v.y, v.z, v.w}}; }
 
-VEC_D float low_bf16(unsigned pair) { return __uint_as_float(pair << 16); }
-VEC_D float high_bf16(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
+DEVICE float low_bf16(unsigned pair) { return __uint_as_float(pair << 16); }
+DEVICE float high_bf16(unsigned pair) { return __uint_as_float(pair & 0xffff0000u); }
 
 // Eight neighbouring channels, which bf16 keeps in 16 bytes.
 struct Eight {
   float v[8];
-  VEC_MEMBER uint4 packed() const { return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7])); }
+  MEMBER uint4 packed() const { return make_uint4(pack_bf16(v[0], v[1]), pack_bf16(v[2], v[3]), pack_bf16(v[4], v[5]), pack_bf16(v[6], v[7])); }
 };
-VEC_D Eight eight(uint4 u) {
+DEVICE Eight eight(uint4 u) {
   return Eight{{low_bf16(u.x), high_bf16(u.x), low_bf16(u.y), high_bf16(u.y), low_bf16(u.z), high_bf16(u.z), low_bf16(u.w), high_bf16(u.w)}};
 }
-VEC_D Eight eight(const float* p) {
+DEVICE Eight eight(const float* p) {
   const float4 a = ld_f4(p), b = ld_f4(p + 4);
   return Eight{{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
 }
-VEC_D Eight eight_of(float v) { return Eight{{v, v, v, v, v, v, v, v}}; }
+DEVICE Eight eight_of(float v) { return Eight{{v, v, v, v, v, v, v, v}}; }
 
 // Of four neighbouring channels; WHOLE: they exist and begin at a multiple of 4.
-template <bool WHOLE> VEC_D Four channels_of(const float* p, int c, int count, float otherwise) {
+template <bool WHOLE> DEVICE Four channels_of(const float* p, int c, int count, float otherwise) {
   Four r = {{otherwise, otherwise, otherwise, otherwise}};
   if (p == nullptr) return r;
   if constexpr (WHOLE) {
@@ -51,24 +51,24 @@ template <bool WHOLE> VEC_D Four channels_of(const float* p, int c, int count, f
   return r;
 }
 // Of eight neighbouring channels that begin at a multiple of 8.
-VEC_D Eight eight_channels_of(const float* p, int c, float otherwise) { return p == nullptr ? eight_of(otherwise) : eight(p + c); }
-VEC_D float channel_of(const float* p, int c, float otherwise) { return p == nullptr ? otherwise : __ldg(p + c); }
+DEVICE Eight eight_channels_of(const float* p, int c, float otherwise) { return p == nullptr ? eight_of(otherwise) : eight(p + c); }
+DEVICE float channel_of(const float* p, int c, float otherwise) { return p == nullptr ? otherwise : __ldg(p + c); }
 
-VEC_D float standardized(float x, float mean, float inverseDeviation) { return (x - mean) * inverseDeviation; }
-VEC_D float activated(float xhat, float scale, float shift, int relu) {
+DEVICE float standardized(float x, float mean, float inverseDeviation) { return (x - mean) * inverseDeviation; }
+DEVICE float activated(float xhat, float scale, float shift, int relu) {
   const float v = fmaf(xhat, scale, shift);
   return relu ? fmaxf(v, 0.f) : v;
 }
 // What a normalized number is cut off at, if at all.
-VEC_D float least_of(int relu) { return relu ? 0.f : -__uint_as_float(0x7f800000u); }
+DEVICE float least_of(int relu) { return relu ? 0.f : -__uint_as_float(0x7f800000u); }
 // The gradient behind the ReLU.
-VEC_D float masked(float g, float xhat, float scale, float shift, int relu) { return relu && !(fmaf(xhat, scale, shift) > 0.f) ? 0.f : g; }
+DEVICE float masked(float g, float xhat, float scale, float shift, int relu) { return relu && !(fmaf(xhat, scale, shift) > 0.f) ? 0.f : g; }
 
 // Count, mean and sum of squared deviations of some values; two such are joined without loss of digits (Chan, Golub, LeVeque 1979).
 struct Moments {
   float count, mean, squares;
 };
-VEC_D Moments joined(Moments a, Moments b) {
+DEVICE Moments joined(Moments a, Moments b) {
   if (b.count == 0.f) return a;
   const float count = a.count + b.count, delta = b.mean - a.mean, part = b.count / count;
   return Moments{count, a.mean + delta * part, a.squares + b.squares + delta * delta * a.count * part};

@@ -1,17 +1,12 @@
-// Philox4x32-10 (Salmon et al., SC 2011), bit for bit Operations/Philox.cs: a draw is a function of (seed, purpose, step, index).
+// Philox4x32-10 (Salmon et al., SC 2011), bit for bit src/CudaL2Net/Numerics/Philox.cs: a draw is a function of (seed, purpose, step, index).
 #pragma once
 #include "cuda_compat.cuh"
 
-#if defined(CUDA_EMU)
-#  define PHILOX_D static inline
-#else
-#  define PHILOX_D static __device__ __forceinline__
-#endif
 
 // DrawPurpose
 constexpr uint32_t PURPOSE_AUGMENTATION = 3, PURPOSE_DROPOUT = 4;
 
-PHILOX_D uint4 philox(uint64_t seed, uint32_t purpose, uint32_t step, uint64_t index) {
+DEVICE uint4 philox(uint64_t seed, uint32_t purpose, uint32_t step, uint64_t index) {
   uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32), c2 = step, c3 = purpose, k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
   PRAGMA_UNROLL
   for (int round = 0; round < 10; round++) {
@@ -27,4 +22,4 @@ PHILOX_D uint4 philox(uint64_t seed, uint32_t purpose, uint32_t step, uint64_t i
 }
 
 // A uniform number in [0, 1) with 24 bits.
-PHILOX_D float philox_unit(uint32_t bits) { return (bits >> 8) * (1.f / 16777216.f); }
+DEVICE float philox_unit(uint32_t bits) { return (bits >> 8) * (1.f / 16777216.f); }

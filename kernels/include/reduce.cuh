@@ -1,24 +1,19 @@
 // reduce.cuh - sums over a warp and over a block as fixed trees: the same bits in every run, in all threads.
 #pragma once
 #include "cuda_compat.cuh"
-#if defined(CUDA_EMU)
-#  define REDUCE_D static inline
-#else
-#  define REDUCE_D static __device__ __forceinline__
-#endif
 
-REDUCE_D float warp_sum(float v) {
+template <class T> DEVICE T warp_sum(T v) {
   PRAGMA_UNROLL
   for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(0xffffffffu, v, offset);
   return v;
 }
-REDUCE_D float warp_max(float v) {
+DEVICE float warp_max(float v) {
   PRAGMA_UNROLL
   for (int offset = 16; offset > 0; offset /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, offset));
   return v;
 }
 // blockDim.x is a multiple of 32; every thread calls; shared holds 32 floats.
-REDUCE_D float block_sum(float v, float* shared) {
+DEVICE float block_sum(float v, float* shared) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
   v = warp_sum(v);
   __syncthreads();                          // whoever still reads what shared held before
@@ -26,7 +21,7 @@ REDUCE_D float block_sum(float v, float* shared) {
   __syncthreads();
   return warp_sum(lane < warps ? shared[lane] : 0.f);
 }
-REDUCE_D float block_max(float v, float* shared) {
+DEVICE float block_max(float v, float* shared) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
   v = warp_max(v);
   __syncthreads();
@@ -36,13 +31,13 @@ REDUCE_D float block_max(float v, float* shared) {
 }
 
 // |row|^2, by a warp.
-REDUCE_D float warp_square(const float* __restrict__ row, int width) {
+DEVICE float warp_square(const float* __restrict__ row, int width) {
   float sum = 0.f;
   for (int k = threadIdx.x % 32; k < width; k += 32) sum = fmaf(row[k], row[k], sum);
   return warp_sum(sum);
 }
 // Blocks of 256 threads that hold 32 columns, eight threads each: thread t is on column t % 32, the column's sum comes back to its eight.
-REDUCE_D float column_sum(float v, float (&shared)[8][32]) {
+DEVICE float column_sum(float v, float (&shared)[8][32]) {
   __syncthreads();
   shared[threadIdx.x / 32][threadIdx.x % 32] = v;
   __syncthreads();
@@ -53,7 +48,7 @@ REDUCE_D float column_sum(float v, float (&shared)[8][32]) {
 }
 
 // |a - b|^2 from the differences, by one thread, in four chains.
-REDUCE_D float squared_distance(const float* __restrict__ a, const float* __restrict__ b, int width) {
+DEVICE float squared_distance(const float* __restrict__ a, const float* __restrict__ b, int width) {
   float sum[4] = {0.f, 0.f, 0.f, 0.f};
   if (width % 4 == 0 && ((size_t)a | (size_t)b) % 16 == 0) {
     for (int k = 0; k < width; k += 4) {

@@ -1,4 +1,4 @@
-// What changes from one training step to the next: StepParameters of Operations/Options.cs, field by field.
+// What changes from one training step to the next: src/CudaL2Net/Kernels/Training/StepParameters.cs, field by field.
 #pragma once
 #include "cuda_compat.cuh"
 

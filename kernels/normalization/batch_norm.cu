@@ -66,27 +66,27 @@ extern "C" __global__ __launch_bounds__(1024) void batch_norm_statistics(const f
 KERNEL(batch_norm_statistics);
 
 // WIDTH neighbouring channels a thread.
-template <int WIDTH, class F> VEC_D void each_element(int count, int sideLength, Divider channels, F f) {
+template <int WIDTH, class F> DEVICE void each_element(int count, int sideLength, Divider channels, F f) {
   for (unsigned i = (blockIdx.x * blockDim.x + threadIdx.x) * WIDTH; i < (unsigned)count; i += gridDim.x * blockDim.x * WIDTH) {
     const int c = (int)i - quotient(channels, (int)i) * (int)channels.divisor;
     f((int)i, c, (int)i >= sideLength ? (int)i / sideLength : 0);
   }
 }
 
-template <int WIDTH> VEC_D Four load(const float* p) {
+template <int WIDTH> DEVICE Four load(const float* p) {
   if constexpr (WIDTH == 4) return four(ld_f4(p));
   else return Four{{p[0], 0.f, 0.f, 0.f}};
 }
-template <int WIDTH> VEC_D Four load(const __nv_bfloat16* p) {
+template <int WIDTH> DEVICE Four load(const __nv_bfloat16* p) {
   const uint2 v = *reinterpret_cast<const uint2*>(p);
   return Four{{__uint_as_float(v.x << 16), __uint_as_float(v.x & 0xffff0000u), __uint_as_float(v.y << 16), __uint_as_float(v.y & 0xffff0000u)}};
 }
-template <int WIDTH> VEC_D void store(float* p, const Four& v) {
+template <int WIDTH> DEVICE void store(float* p, const Four& v) {
   if constexpr (WIDTH == 4) st_f4(p, v.vector());
   else p[0] = v.v[0];
 }
 
-template <int WIDTH, class T> VEC_D void normalize(const T* x, float* y, int count, int sideLength, Divider channels, Normalization n) {
+template <int WIDTH, class T> DEVICE void normalize(const T* x, float* y, int count, int sideLength, Divider channels, Normalization n) {
   each_element<WIDTH>(count, sideLength, channels, [&](int i, int c, int side) {
     Normalization of = n;
     of.use_side(side);
@@ -113,7 +113,7 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_normalize_bf16(cons
 KERNEL(batch_norm_normalize_bf16);
 
 // sum(m) and sum(m xhat) of a tile (x), 32 channels (y) and a side (z); value(i) gives x, gradient(i) the gradient of y.
-template <class X, class G> VEC_D void gradient_sums(X value, G gradient, float* tiles, int rows, int tileRows, Normalization n) {
+template <class X, class G> DEVICE void gradient_sums(X value, G gradient, float* tiles, int rows, int tileRows, Normalization n) {
   __shared__ float2 parts[ROW_THREADS][LANES];
   const int channels = n.channels, lane = threadIdx.x % LANES, c = blockIdx.y * LANES + lane, slot = threadIdx.x / LANES;
   const int first = blockIdx.x * tileRows, last = min(rows, first + tileRows);
@@ -175,7 +175,7 @@ extern "C" __global__ __launch_bounds__(1024) void batch_norm_sums(const float* 
 KERNEL(batch_norm_sums);
 
 template <int WIDTH>
-VEC_D void gradient(const float* x, const float* dy, float* dx, int count, int sideLength, Divider channels, const float* sums, Normalization n) {
+DEVICE void gradient(const float* x, const float* dy, float* dx, int count, int sideLength, Divider channels, const float* sums, Normalization n) {
   const float share = (float)n.channels / (float)sideLength;
   each_element<WIDTH>(count, sideLength, channels, [&](int i, int c, int side) {
     Normalization of = n;

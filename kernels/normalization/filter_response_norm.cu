@@ -20,7 +20,7 @@ struct Response {
 struct Share {
   int width, slots, slot, c, count;
   long long at, stride;                                          // of its first element, and from pixel to pixel
-  VEC_MEMBER explicit Share(const Response& r) {
+  MEMBER explicit Share(const Response& r) {
     width = min(MOST_CHANNELS, r.channels - (int)blockIdx.y * MOST_CHANNELS);
     slots = THREADS / width;
     slot = threadIdx.x / width;
@@ -32,7 +32,7 @@ struct Share {
 };
 
 // The sum over a channel's slots, in all of its threads.
-VEC_D float joined(const Share& share, float own, float* parts) {
+DEVICE float joined(const Share& share, float own, float* parts) {
   __syncthreads();                                               // whoever still reads what parts held before
   parts[threadIdx.x] = own;
   for (int count = share.slots; count > 1;) {

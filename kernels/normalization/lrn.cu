@@ -4,13 +4,8 @@
 // 8 and 20 bytes an element and adds window + 20 operations each.
 // Fast path, when the window holds the whole row and beta is 1/2 (the unit vector: kappa 1e-10, alpha 1): y = r x, dx = r dy - alpha r^3 (x . dy) x,
 // r = S^-1/2. One warp a row, 16 bytes a lane, sums by shuffles; the second look at the row finds it in the L1 cache.
-#include "cuda_compat.cuh"
+#include "reduce.cuh"
 
-#if defined(CUDA_EMU)
-#  define LRN_D static inline
-#else
-#  define LRN_D static __device__ __forceinline__
-#endif
 
 struct Window {
   int channels, before, after;
@@ -18,7 +13,7 @@ struct Window {
 };
 
 // S of element i.
-LRN_D float scale_of(const Window& w, const float* __restrict__ x, long long i) {
+DEVICE float scale_of(const Window& w, const float* __restrict__ x, long long i) {
   const int c = (int)(i % w.channels), first = max(c - w.before, 0), last = min(c + w.after, w.channels - 1);
   const float* row = x + (i - c);
   float sum = 0.f;
@@ -27,7 +22,7 @@ LRN_D float scale_of(const Window& w, const float* __restrict__ x, long long i) 
 }
 
 // s^-beta; 0 where s is 0
-LRN_D float power(float s, float beta) { return s > 0.f ? expf(-beta * logf(s)) : 0.f; }
+DEVICE float power(float s, float beta) { return s > 0.f ? expf(-beta * logf(s)) : 0.f; }
 
 extern "C" __global__ __launch_bounds__(256) void lrn_forward(const float* __restrict__ x, float* __restrict__ y, int count, int channels, int before,
                                                               int after,
@@ -65,17 +60,10 @@ extern "C" __global__ __launch_bounds__(256) void lrn_backward(const float* __re
 }
 KERNEL(lrn_backward);
 
-// Sum over a warp, the same bits in every lane.
-LRN_D float warp_sum(float v) {
-  PRAGMA_UNROLL
-  for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(0xffffffffu, v, offset);
-  return v;
-}
-
-LRN_D float dot4(float4 a, float4 b, float sum) { return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum)))); }
+DEVICE float dot4(float4 a, float4 b, float sum) { return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum)))); }
 
 // a . b of two rows, each lane its share; the first 4 vectors elements four at a time.
-LRN_D float row_dot(const float* a, const float* b, int width, int vectors, int lane) {
+DEVICE float row_dot(const float* a, const float* b, int width, int vectors, int lane) {
   float sum = 0.f;
   for (int i = lane; i < vectors; i += 32) sum = dot4(ld_f4(a + 4 * i), ld_f4(b + 4 * i), sum);
   for (int i = 4 * vectors + lane; i < width; i += 32) sum = fmaf(a[i], b[i], sum);

@@ -15,13 +15,13 @@ struct Neighbourhood {
 struct Pixel {
   int row, column;
 };
-VEC_D Pixel pixel_of(const Neighbourhood& n, int index) {
+DEVICE Pixel pixel_of(const Neighbourhood& n, int index) {
   const int line = index / n.width;
   return Pixel{line % n.height, index - line * n.width};
 }
 
 // Calls f(weight, offset in pixels) for this lane's taps that lie inside the image. sign 1: p + t; -1: p - t.
-template <class F> VEC_D void each_tap(const Neighbourhood& n, Pixel at, int sign, F f) {
+template <class F> DEVICE void each_tap(const Neighbourhood& n, Pixel at, int sign, F f) {
   const int half = n.kernel / 2;
   for (int tap = threadIdx.x % 32; tap < n.kernel * n.kernel; tap += 32) {
     const int line = tap / n.kernel, down = sign * (line - half), right = sign * (tap - line * n.kernel - half);

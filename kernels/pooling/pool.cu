@@ -23,7 +23,7 @@ struct Layout {
 // Rows or columns [first, end) of a window that lie inside the image; begin is where the whole window begins, size how many count for an average.
 struct Span {
   int begin, first, end, size;
-  VEC_MEMBER Span(const Pool& p, int index, int extent) {
+  MEMBER Span(const Pool& p, int index, int extent) {
     begin = index * p.stride - p.padding;
     first = max(begin, 0);
     end = min(begin + p.kernel, extent);
@@ -34,7 +34,7 @@ struct Span {
 // Windows [first, last] that hold a row or a column of the image.
 struct Holders {
   int first, last;
-  VEC_MEMBER Holders(const Pool& p, int index, int windows) {
+  MEMBER Holders(const Pool& p, int index, int windows) {
     const int before = index + p.padding - p.kernel;             // the last beginning, counted from the padding, that is too early
     first = before < 0 ? 0 : quotient(p.byStride, before) + 1;
     last = min(windows - 1, quotient(p.byStride, index + p.padding));
@@ -42,7 +42,7 @@ struct Holders {
 };
 
 // Calls f(element, image, row, column, channel) for this thread's groups of WIDTH neighbouring channels.
-template <int WIDTH, class F> VEC_D void each_group(int count, const Layout& layout, F f) {
+template <int WIDTH, class F> DEVICE void each_group(int count, const Layout& layout, F f) {
   for (unsigned group = blockIdx.x * blockDim.x + threadIdx.x; group < (unsigned)count / WIDTH; group += gridDim.x * blockDim.x) {
     const int pixel = quotient(layout.groups, (int)group), line = quotient(layout.columns, pixel), image = quotient(layout.rows, line);
     f((long long)group * WIDTH, image, line - image * (int)layout.rows.divisor, pixel - line * (int)layout.columns.divisor,
@@ -51,14 +51,14 @@ template <int WIDTH, class F> VEC_D void each_group(int count, const Layout& lay
 }
 
 // Calls f(x at a pixel, which pixel of the window) for the window's pixels inside the image, in row order.
-template <class F> VEC_D void each_pixel(const Pool& p, const float* image, const Span& rows, const Span& columns, F f) {
+template <class F> DEVICE void each_pixel(const Pool& p, const float* image, const Span& rows, const Span& columns, F f) {
   for (int row = rows.first; row < rows.end; row++)
     for (int column = columns.first; column < columns.end; column++)
       f(image + ((long long)row * p.width + column) * p.channels, (row - rows.begin) * p.kernel + column - columns.begin);
 }
 
 // Calls f(element of y, which pixel of the window this one is, row of windows, column of windows) for the windows that hold a pixel, in row order.
-template <class F> VEC_D void each_holder(const Pool& p, int image, int row, int column, int c, F f) {
+template <class F> DEVICE void each_holder(const Pool& p, int image, int row, int column, int c, F f) {
   const Holders down(p, row, p.outHeight), across(p, column, p.outWidth);
   for (int oh = down.first; oh <= down.last; oh++)
     for (int ow = across.first; ow <= across.last; ow++)
@@ -66,17 +66,17 @@ template <class F> VEC_D void each_holder(const Pool& p, int image, int row, int
         (row + p.padding - oh * p.stride) * p.kernel + column + p.padding - ow * p.stride, oh, ow);
 }
 
-template <int WIDTH> VEC_D Four load(const float* p) {
+template <int WIDTH> DEVICE Four load(const float* p) {
   if constexpr (WIDTH == 4) return four(ld_f4(p));
   else return Four{{p[0], 0.f, 0.f, 0.f}};
 }
-template <int WIDTH> VEC_D void store(float* p, const Four& v) {
+template <int WIDTH> DEVICE void store(float* p, const Four& v) {
   if constexpr (WIDTH == 4) st_f4(p, v.vector());
   else p[0] = v.v[0];
 }
-VEC_D const float* start_of(const Pool& p, const float* x, int image, int c) { return x + (long long)image * p.height * p.width * p.channels + c; }
+DEVICE const float* start_of(const Pool& p, const float* x, int image, int c) { return x + (long long)image * p.height * p.width * p.channels + c; }
 
-template <int WIDTH> VEC_D void max_forward(const float* x, float* y, unsigned short* places, int count, const Layout& layout, const Pool& p) {
+template <int WIDTH> DEVICE void max_forward(const float* x, float* y, unsigned short* places, int count, const Layout& layout, const Pool& p) {
   each_group<WIDTH>(count, layout, [&](long long i, int image, int oh, int ow, int c) {
     const Span rows(p, oh, p.height), columns(p, ow, p.width);
     Four best;
@@ -113,7 +113,7 @@ extern "C" __global__ __launch_bounds__(256) void pool_max_forward(const float* 
 }
 KERNEL(pool_max_forward);
 
-template <int WIDTH> VEC_D void max_backward(const unsigned short* places, const float* dy, float* dx, int count, const Layout& layout, const Pool& p) {
+template <int WIDTH> DEVICE void max_backward(const unsigned short* places, const float* dy, float* dx, int count, const Layout& layout, const Pool& p) {
   each_group<WIDTH>(count, layout, [&](long long i, int image, int row, int column, int c) {
     Four sum = {{0.f, 0.f, 0.f, 0.f}};
     each_holder(p, image, row, column, c, [&](long long o, int which, int, int) {
@@ -136,7 +136,7 @@ extern "C" __global__ __launch_bounds__(256) void pool_max_backward(const unsign
 }
 KERNEL(pool_max_backward);
 
-template <int WIDTH> VEC_D void average_forward(const float* x, float* y, int count, const Layout& layout, const Pool& p) {
+template <int WIDTH> DEVICE void average_forward(const float* x, float* y, int count, const Layout& layout, const Pool& p) {
   each_group<WIDTH>(count, layout, [&](long long i, int image, int oh, int ow, int c) {
     const Span rows(p, oh, p.height), columns(p, ow, p.width);
     Four sum = {{0.f, 0.f, 0.f, 0.f}};
@@ -157,7 +157,7 @@ extern "C" __global__ __launch_bounds__(256) void pool_average_forward(const flo
 }
 KERNEL(pool_average_forward);
 
-template <int WIDTH> VEC_D void average_backward(const float* dy, float* dx, int count, const Layout& layout, const Pool& p) {
+template <int WIDTH> DEVICE void average_backward(const float* dy, float* dx, int count, const Layout& layout, const Pool& p) {
   each_group<WIDTH>(count, layout, [&](long long i, int image, int row, int column, int c) {
     Four sum = {{0.f, 0.f, 0.f, 0.f}};
     each_holder(p, image, row, column, c, [&](long long o, int, int oh, int ow) {
@@ -176,7 +176,7 @@ extern "C" __global__ __launch_bounds__(256) void pool_average_backward(const fl
 }
 KERNEL(pool_average_backward);
 
-template <int WIDTH> VEC_D void l2_forward(const float* x, float* y, int count, const Layout& layout, const Pool& p) {
+template <int WIDTH> DEVICE void l2_forward(const float* x, float* y, int count, const Layout& layout, const Pool& p) {
   each_group<WIDTH>(count, layout, [&](long long i, int image, int oh, int ow, int c) {
     Four sum = {{0.f, 0.f, 0.f, 0.f}};
     each_pixel(p, start_of(p, x, image, c), Span(p, oh, p.height), Span(p, ow, p.width), [&](const float* pixel, int) {
@@ -195,7 +195,7 @@ extern "C" __global__ __launch_bounds__(256) void pool_l2_forward(const float* _
 }
 KERNEL(pool_l2_forward);
 
-template <int WIDTH> VEC_D void l2_backward(const float* x, const float* y, const float* dy, float* dx, int count, const Layout& layout, const Pool& p) {
+template <int WIDTH> DEVICE void l2_backward(const float* x, const float* y, const float* dy, float* dx, int count, const Layout& layout, const Pool& p) {
   each_group<WIDTH>(count, layout, [&](long long i, int image, int row, int column, int c) {
     Four sum = {{0.f, 0.f, 0.f, 0.f}};
     each_holder(p, image, row, column, c, [&](long long o, int, int, int) {

@@ -5,17 +5,12 @@
 // powers of b1 and b2) one thread a block makes in double precision.
 #include "step.cuh"
 
-#if defined(CUDA_EMU)
-#  define OPTIMIZER_D static inline
-#else
-#  define OPTIMIZER_D static __device__ __forceinline__
-#endif
 
 struct Sgd {
   float momentum, share, decay, rate;
 };
 
-OPTIMIZER_D void sgd_element(const Sgd& o, float g, float& v, float& w) {
+DEVICE void sgd_element(const Sgd& o, float g, float& v, float& w) {
   v = o.momentum * v + o.share * (g + o.decay * w);
   w -= o.rate * v;
 }
@@ -44,7 +39,7 @@ struct Adam {
   float beta1, beta2, epsilon, shrink, rate, root_factor;
 };
 
-OPTIMIZER_D void adam_element(const Adam& o, float g, float& m, float& s, float& w) {
+DEVICE void adam_element(const Adam& o, float g, float& m, float& s, float& w) {
   m = o.beta1 * m + (1.f - o.beta1) * g;
   s = o.beta2 * s + (1.f - o.beta2) * g * g;
   w = o.shrink * w - o.rate * m / (o.root_factor * sqrtf(s) + o.epsilon);

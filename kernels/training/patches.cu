@@ -8,16 +8,11 @@
 // Bytes and their squares are added as integers: mean and deviation are exact, a flat patch becomes zeros. With a mean image the values are floats; they are
 // counted from the first one, so that a flat difference is exactly 0 too, and take two passes.
 #include "philox.cuh"
+#include "reduce.cuh"
 #include "step.cuh"
 
-#if defined(CUDA_EMU)
-#  define PATCH_D static inline
-#else
-#  define PATCH_D static __device__ __forceinline__
-#endif
 
 constexpr int WARPS = 8, VECTORS = 8, LARGE_THREADS = 128;
-constexpr unsigned ALL = 0xffffffffu;
 constexpr int CENTRED = 1, FIXED = 2;
 
 constexpr int pitch(int side) { return side + 4; }
@@ -28,14 +23,8 @@ struct Form {
   float epsilon, subtracted, factor;
 };
 
-template <class T> PATCH_D T warp_sum(T v) {
-  PRAGMA_UNROLL
-  for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(ALL, v, offset);
-  return v;
-}
-
 // Adds the four bytes of a word and their squares, and stores them.
-PATCH_D void take(unsigned word, unsigned char* to, unsigned& sum, unsigned& squares) {
+DEVICE void take(unsigned word, unsigned char* to, unsigned& sum, unsigned& squares) {
   *reinterpret_cast<unsigned*>(to) = word;
   PRAGMA_UNROLL
   for (int k = 0; k < 4; k++) {
@@ -50,8 +39,8 @@ struct WarpTeam {
   static constexpr int SIDE = 32, THREADS = 32;
   int thread;
 
-  template <class T> VEC_MEMBER T sum(T v) const { return warp_sum(v); }
-  VEC_MEMBER void sync() const { __syncwarp(); }
+  template <class T> MEMBER T sum(T v) const { return warp_sum(v); }
+  MEMBER void sync() const { __syncwarp(); }
 };
 
 // The threads of a patch of 64 x 64: a block. partial: a word per warp.
@@ -60,7 +49,7 @@ struct BlockTeam {
   int thread;
   void* partial;
 
-  template <class T> VEC_MEMBER T sum(T v) const {
+  template <class T> MEMBER T sum(T v) const {
     T* of_warps = reinterpret_cast<T*>(partial);
     v = warp_sum(v);
     if (thread % 32 == 0) of_warps[thread / 32] = v;
@@ -69,10 +58,10 @@ struct BlockTeam {
     __syncthreads();
     return v;
   }
-  VEC_MEMBER void sync() const { __syncthreads(); }
+  MEMBER void sync() const { __syncthreads(); }
 };
 
-template <class Team> PATCH_D void normalize(const Team team, const unsigned char* __restrict__ patch, unsigned char* held, int symmetry, const Form form,
+template <class Team> DEVICE void normalize(const Team team, const unsigned char* __restrict__ patch, unsigned char* held, int symmetry, const Form form,
                                              const float* __restrict__ mean_image, float* __restrict__ output) {
   constexpr int SIDE = Team::SIDE, AREA = SIDE * SIDE, PITCH = pitch(SIDE);
   static_assert(AREA == 4 * VECTORS * Team::THREADS, "a thread has 8 vectors of 4 pixels");
@@ -153,20 +142,20 @@ template <class Team> PATCH_D void normalize(const Team team, const unsigned cha
 }
 
 // symmetries: which of the 8 may be drawn, a mask of the bits of a draw (0 for none). Both patches of a pair get the same one.
-PATCH_D int draw_symmetry(unsigned symmetries, uint64_t seed, uint32_t step, long long row, int rows) {
+DEVICE int draw_symmetry(unsigned symmetries, uint64_t seed, uint32_t step, long long row, int rows) {
   const int pairs = rows / 2, pair = (int)row < pairs ? (int)row : (int)row - pairs;
   return symmetries == 0 ? 0 : (int)(philox(seed, PURPOSE_AUGMENTATION, step, (uint64_t)pair).x & symmetries);
 }
 
 // The patch of a row of the batch; -1 where its place is not among the indices, or what stands there is no patch.
-PATCH_D int patch_of(const int* __restrict__ indices, int index_count, int offset, long long row, int patch_count) {
+DEVICE int patch_of(const int* __restrict__ indices, int index_count, int offset, long long row, int patch_count) {
   const long long at = offset + row;
   const int patch = at >= 0 && at < index_count ? indices[at] : -1;
   return patch < patch_count ? patch : -1;
 }
 
 // A row that has no patch is not a number: nothing is read where nothing is, and the loss shows it.
-PATCH_D void fill_without_patch(float* __restrict__ output, int area, int thread, int threads) {
+DEVICE void fill_without_patch(float* __restrict__ output, int area, int thread, int threads) {
   const float nan = __int_as_float(0x7fffffff);
   for (int i = 4 * thread; i < area; i += 4 * threads) st_f4(output + i, make_float4(nan, nan, nan, nan));
 }
