@@ -108,6 +108,27 @@ internal static class CommonOptions
         return path is null ? PatchModel.LoadDefault(device) : PatchModel.Load(ModelPath(path), device);
     }
 
+    /// <summary>Loads the model that the line asks for, for what needs descriptors.</summary>
+    /// <exception cref="UsageException">The model scores pairs and has no descriptors.</exception>
+    public static PatchModel LoadDescriber(ParseResult line, Device device)
+    {
+        PatchModel model = LoadModel(line, device);
+        if (model.ScoresPairs)
+        {
+            model.Dispose();
+            throw ScoresPairs($"--model {line.GetValue(Model)}", model.Network);
+        }
+
+        return model;
+    }
+
+    /// <summary>What to say where a network that scores pairs is asked for descriptors.</summary>
+    /// <param name="what">How the line names the model.</param>
+    /// <param name="network">Its network.</param>
+    public static UsageException ScoresPairs(string what, Network network) => new(
+        $"{what}: the network {network.Name} scores pairs of patches and has no descriptors, which this needs",
+        "evaluate brown, and evaluate hpatches --tasks verification, take networks that score pairs");
+
     /// <summary>What tables call the model that the line asks for.</summary>
     public static string ModelName(ParseResult line) => line.GetValue(Model) is { } path ? NameOf(path) : "CudaL2Net";
 

@@ -86,7 +86,7 @@ internal static class DescribeCommand
         }
 
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using PatchModel model = CommonOptions.LoadModel(line, device);
+        using PatchModel model = CommonOptions.LoadDescriber(line, device);
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;
         IEnumerable<PatchBlock> blocks;

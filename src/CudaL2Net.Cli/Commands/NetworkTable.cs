@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using Spectre.Console;
@@ -14,7 +15,7 @@ internal static class NetworkTable
     /// <param name="Settings">Its sizes.</param>
     /// <param name="Output">The shape of its output for one patch.</param>
     /// <param name="Parameters">Trained numbers.</param>
-    /// <param name="MultiplyAdds">Multiply-adds for one patch, or one pair.</param>
+    /// <param name="MultiplyAdds">Multiply-adds for one patch, or one pair, whose patches a tower may see one after the other.</param>
     internal sealed record Row(string Where, int Number, string Type, string Settings, string Output, long Parameters, long MultiplyAdds);
 
     /// <summary>A network.</summary>
@@ -26,8 +27,10 @@ internal static class NetworkTable
     /// <param name="Parameters">Trained numbers in all.</param>
     /// <param name="MultiplyAdds">Multiply-adds in all.</param>
     /// <param name="FastPaths">For each device how it is described and trained.</param>
+    /// <param name="Description">Its description, as files have it.</param>
     internal sealed record Summary(
-        string Name, string About, string Input, string Gives, IReadOnlyList<Row> Layers, long Parameters, long MultiplyAdds, IReadOnlyDictionary<string, string> FastPaths);
+        string Name, string About, string Input, string Gives, IReadOnlyList<Row> Layers, long Parameters, long MultiplyAdds, IReadOnlyDictionary<string, string> FastPaths,
+        JsonNode Description);
 
     /// <summary>What there is to say of a network.</summary>
     public static Summary Of(Network network)
@@ -37,10 +40,11 @@ internal static class NetworkTable
         for (int t = 0; t < shaped.Towers.Count; t++)
         {
             Add($"tower {t + 1}{(network.Towers.Count == 1 ? "" : $" ({network.Towers[t].View.ToString().ToLowerInvariant()}{(network.Towers[t].Trained ? "" : ", frozen")})")}",
-                shaped.Towers[t]);
+                shaped.Towers[t],
+                shaped.Passes);
         }
 
-        Add("head", shaped.Head);
+        Add("head", shaped.Head, 1);
         string channels = network.Input.Channels == 2 ? ", both patches of a pair as channels" : "";
         string gives = network.ScoresPairs ? "a score per pair of patches"
             : $"{shaped.Dimension} values per patch, {(network.Head.UnitVectors ? "unit vectors" : "of any length")}, compared by "
@@ -58,10 +62,11 @@ internal static class NetworkTable
             rows,
             shaped.Parameters,
             shaped.MultiplyAdds,
-            FastPaths.Of(shaped));
+            FastPaths.Of(shaped),
+            NetworkFile.ToNode(network));
 
-        void Add(string where, LayerChain chain) => rows.AddRange(chain.Layers.Select(layer => new Row(
-            where, layer.Number, LayerKinds.NameOf(layer.Layer), layer.Layer.Summary, layer.Output.ToString(), layer.Parameters, layer.MultiplyAdds)));
+        void Add(string where, LayerChain chain, int passes) => rows.AddRange(chain.Layers.Select(layer => new Row(
+            where, layer.Number, LayerKinds.NameOf(layer.Layer), layer.Layer.Summary, layer.Output.ToString(), layer.Parameters, passes * layer.MultiplyAdds)));
     }
 
     /// <summary>Writes the table.</summary>

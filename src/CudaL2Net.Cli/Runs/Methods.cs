@@ -39,9 +39,10 @@ internal sealed class Methods : IDisposable
     };
 
     private readonly Dictionary<string, PatchModel> models = [];
-    private readonly List<IPatchDescriber> list = [];
+    private readonly List<IPatchMethod> list = [];
     private readonly ParseResult line;
     private readonly Device device;
+    private UsageException? scorer;
 
     private Methods(ParseResult line, Device device)
     {
@@ -49,8 +50,12 @@ internal sealed class Methods : IDisposable
         this.device = device;
     }
 
-    /// <summary>The methods, in the order named; their names differ.</summary>
-    public IReadOnlyList<IPatchDescriber> List => list;
+    /// <summary>The methods, in the order named; their names differ. Those of models whose networks score pairs are <see cref="IPairScorer"/>.</summary>
+    public IReadOnlyList<IPatchMethod> List => list;
+
+    /// <summary>The methods, for what needs descriptors.</summary>
+    /// <exception cref="UsageException">A method scores pairs and has no descriptors.</exception>
+    public IReadOnlyList<IPatchDescriber> Describers => scorer is null ? [.. list.Cast<IPatchDescriber>()] : throw scorer;
 
     /// <summary>Makes the methods that a line names.</summary>
     /// <param name="line">The command line.</param>
@@ -68,8 +73,8 @@ internal sealed class Methods : IDisposable
             string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.TrimEntries))];
             foreach (string word in words.Length > 0 ? words.Distinct() : usual)
             {
-                IPatchDescriber method = methods.Make(word);
-                methods.list.Add(report ? new RecordingDescriber(method) : method);
+                IPatchMethod method = methods.Make(word);
+                methods.list.Add(report && method is IPatchDescriber describer ? new RecordingDescriber(describer) : method);
             }
 
             return methods;
@@ -97,16 +102,18 @@ internal sealed class Methods : IDisposable
         }
     }
 
-    private IPatchDescriber Make(string word)
+    private IPatchMethod Make(string word)
     {
         string[] parts = word.Split(':', 2);
         string kind = parts[0].ToLowerInvariant();
         string? file = parts.Length > 1 ? parts[1] : null;
         return (kind, file) switch
         {
-            ("model", _) => new ModelDescriber(UniqueName(ModelName(file), word), Model(file)),
-            ("binary", _) => new ModelDescriber(UniqueName($"{ModelName(file)}, binary", word), Model(file), binary: true),
-            ("untrained", null) => new ModelDescriber("untrained", Untrained()),
+            ("model", _) => Of(word, UniqueName(ModelName(file), word), Model(file)),
+            ("binary", _) => Model(file).ScoresPairs
+                ? throw CommonOptions.ScoresPairs($"--method {word}", Model(file).Network)
+                : new ModelDescriber(UniqueName($"{ModelName(file)}, binary", word), Model(file), binary: true),
+            ("untrained", null) => Of(word, "untrained", Untrained()),
             ("sift", null) => new SiftDescriber(device.Threads),
             ("rootsift", null) => new RootSiftDescriber(device.Threads),
             ("raw", null) => new RawDescriber(),
@@ -114,6 +121,19 @@ internal sealed class Methods : IDisposable
             ("onnx", not null) => new OnnxDescriber(UniqueName(CommonOptions.NameOf(file), word), file, Scaling(), device.Threads),
             _ => throw Unknown(word, kind, file),
         };
+    }
+
+    // What a model's network does decides what kind of method it is.
+    private IPatchMethod Of(string word, string name, PatchModel model)
+    {
+        if (!model.ScoresPairs)
+        {
+            return new ModelDescriber(name, model, model.Network.Head.Comparison == DescriptorComparison.Hamming);
+        }
+
+        string what = word == "model" && line.GetValue(CommonOptions.Model) is { } path ? $"--model {path}" : $"--method {word}";
+        scorer ??= CommonOptions.ScoresPairs(what, model.Network);
+        return new ModelScorer(name, model);
     }
 
     private static UsageException Unknown(string word, string kind, string? file)

@@ -41,7 +41,7 @@ public static class BrownEvaluation
 
     /// <summary>Evaluates methods on the pairs of sets.</summary>
     /// <param name="sets">At least one set; names must differ.</param>
-    /// <param name="methods">At least one method; names must differ.</param>
+    /// <param name="methods">At least one method, of descriptors or of scores of pairs; names must differ. A negative score stands for a distance.</param>
     /// <param name="pairList">The list of pairs in each set's folder; null for what <see cref="BrownDataset.FindPairs"/> finds.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
     /// <param name="examples">The most hardest matches, and closest non-matches, to keep of each method and set with their patches.</param>
@@ -54,7 +54,7 @@ public static class BrownEvaluation
     /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
     public static EvaluationRun Evaluate(
         IReadOnlyList<BrownDataset> sets,
-        IReadOnlyList<IPatchDescriber> methods,
+        IReadOnlyList<IPatchMethod> methods,
         string? pairList = null,
         Action<double, string>? progress = null,
         int examples = 0,
@@ -82,12 +82,13 @@ public static class BrownEvaluation
             }
 
             var chosen = new List<(string Method, float[] Distances, int[] HardestMatches, int[] ClosestNonMatches)>();
-            foreach (IPatchDescriber method in methods)
+            foreach (IPatchMethod method in methods)
             {
                 double before = done++;
                 string what = $"{method.Name} on {names[s]}";
                 float[] distances = Distances(
-                    sets[s], pairs, method, part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what), new Parallelism(threads), cancellation);
+                    sets[s], pairs, new PairMeasure(method, new Parallelism(threads)), part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what),
+                    cancellation);
                 curves.Add(VerificationCurve.FromDistances(method.Name, names[s], distances, matches));
                 (int[] hardest, int[] closest) = PairGallery.Choose(distances, matches, examples);
                 chosen.Add((method.Name, distances, hardest, closest));
@@ -112,7 +113,7 @@ public static class BrownEvaluation
             "brown",
             sets.Count == 1 ? sets[0].Folder : Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(sets[0].Folder)))!,
             Settings(sets, lists),
-            [.. methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, method.IsBinary))],
+            [.. methods.Select(PairMeasure.Of)],
             [
                 Table("FPR95", Fpr95Definition, false, ScoreUnit.Percent, roc => roc.Fpr95),
                 Table("AUC", AucDefinition, true, ScoreUnit.Fraction, roc => roc.Auc),
@@ -170,9 +171,8 @@ public static class BrownEvaluation
         return patches;
     }
 
-    // Only the patches that the pairs name are described, a mosaic at a time.
-    private static float[] Distances(
-        BrownDataset set, PatchPair[] pairs, IPatchDescriber method, Action<double> progress, Parallelism parallel, CancellationToken cancellation)
+    // Only the patches that the pairs name are taken, a mosaic at a time.
+    private static float[] Distances(BrownDataset set, PatchPair[] pairs, PairMeasure method, Action<double> progress, CancellationToken cancellation)
     {
         const int Side = BrownDataset.PatchSide, Area = Side * Side;
         var named = new bool[set.Count];
@@ -188,7 +188,8 @@ public static class BrownEvaluation
             row[i] = named[i] ? used++ : -1;
         }
 
-        var builder = new DescriptorSetBuilder(used, method.Dimension, method.IsBinary);
+        (int Dimension, bool IsBinary) kept = method.Kept(Side);
+        var builder = new DescriptorSetBuilder(used, kept.Dimension, kept.IsBinary);
         int patch = 0;
         foreach (byte[] block in set.ReadPatches())
         {
@@ -204,13 +205,17 @@ public static class BrownEvaluation
                 }
             }
 
-            builder.Add(method.Describe(wanted.AsSpan(0, length), Side));
+            builder.Add(method.Keep(wanted.AsSpan(0, length), Side));
             progress((double)patch / set.Count);
         }
 
         DescriptorSet descriptors = builder.Build();
         var distances = new float[pairs.Length];
-        parallel.For(pairs.Length, i => distances[i] = descriptors.Distance(row[pairs[i].First], descriptors, row[pairs[i].Second]));
+        method.Measure(
+            pairs.Length,
+            i => new KeptPair(descriptors, row[pairs[i].First], descriptors, row[pairs[i].Second]),
+            (i, distance) => distances[i] = distance,
+            cancellation);
         return distances;
     }
 }

@@ -35,6 +35,9 @@ internal sealed class DescriptorStore : IDisposable
         }
     }
 
+    /// <summary>Values, or bits, of a descriptor.</summary>
+    public int Dimension => dimension;
+
     /// <summary>Bytes of one descriptor.</summary>
     public long BytesPerDescriptor => binary ? dimension / 8 : dimension * (long)sizeof(float);
 

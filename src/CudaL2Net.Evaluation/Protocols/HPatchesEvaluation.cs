@@ -29,22 +29,29 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
     internal const int Images = 5;
 
     /// <summary>Evaluates methods.</summary>
-    /// <param name="methods">At least one method; names must differ.</param>
+    /// <param name="methods">At least one method; names must differ. Those that score pairs take part in verification alone: a negative score stands for a
+    /// distance.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
     /// <param name="cancellation">Stops between two strips.</param>
     /// <returns>
     /// A summary, then for each task the mean and its parts by level, by kind of sequence and by sequence; curves of verification by level and kind of
     /// negatives.
     /// </returns>
-    /// <exception cref="ArgumentException">There is no method, or two have one name.</exception>
+    /// <exception cref="ArgumentException">There is no method, two have one name, or a method scores pairs and verification is not wanted.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
     public EvaluationRun Evaluate(
-        IReadOnlyList<IPatchDescriber> methods, Action<double, string>? progress = null, CancellationToken cancellation = default)
+        IReadOnlyList<IPatchMethod> methods, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(methods);
         BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+        string[] scorers = [.. methods.Where(method => method is not IPatchDescriber).Select(method => method.Name)];
+        if (scorers.Length > 0 && !options.Tasks.HasFlag(HPatchesTask.Verification))
+        {
+            throw new ArgumentException($"{scorers[0]} scores pairs of patches and has no descriptors: of the three tasks it can do verification alone");
+        }
+
         progress?.Invoke(0, "reading the tasks");
         var tasks = new HPatchesTasks(data, options.Split);
         VerificationPairs? pairs = options.Tasks.HasFlag(HPatchesTask.Verification) ? tasks.Verification(options.Pairs) : null;
@@ -55,8 +62,8 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
             tallies.AddRange(methods.Select(method => new Tally(
                 method,
                 pairs is null ? null : new HPatchesVerification(method, tasks, pairs, options.MemoryLimit, device.Threads),
-                options.Tasks.HasFlag(HPatchesTask.Matching) ? new HPatchesMatching(device, tasks) : null,
-                retrieval is null ? null : new HPatchesRetrieval(method, tasks, retrieval, device.Threads))));
+                options.Tasks.HasFlag(HPatchesTask.Matching) && method is IPatchDescriber ? new HPatchesMatching(device, tasks) : null,
+                retrieval is null || method is not IPatchDescriber describer ? null : new HPatchesRetrieval(describer, tasks, retrieval, device.Threads))));
             Describe(tasks, tallies, progress, cancellation);
             for (int m = 0; m < tallies.Count; m++)
             {
@@ -92,7 +99,9 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
                 for (int m = 0; m < tallies.Count; m++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    described[m][strip] = tallies[m].Method.Describe(patches.Pixels, patches.Side);
+                    described[m][strip] = tallies[m].Method is IPatchDescriber describer
+                        ? describer.Describe(patches.Pixels, patches.Side)
+                        : tallies[m].Verification!.Keep(patches);
                     done += patches.Count;
                     progress?.Invoke(DescribingShare * done / total, $"{tasks.Sequences[s]}, {tallies[m].Method.Name}");
                 }
@@ -124,17 +133,24 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
             means.Add(("verification", [.. tallies.Select(tally => (double?)tally.Verification!.Mean)]));
         }
 
-        if (options.Tasks.HasFlag(HPatchesTask.Matching))
+        Tally[] describers = [.. tallies.Where(tally => tally.Method is IPatchDescriber)];
+        if (options.Tasks.HasFlag(HPatchesTask.Matching) && describers.Length > 0)
         {
-            tables.AddRange(HPatchesMatching.Tables(tasks, [.. tallies.Select(tally => (tally.Method.Name, tally.Matching!))]));
-            means.Add(("matching", [.. tallies.Select(tally => (double?)tally.Matching!.Mean)]));
+            tables.AddRange(HPatchesMatching.Tables(tasks, [.. describers.Select(tally => (tally.Method.Name, tally.Matching!))]));
+            means.Add(("matching", [.. tallies.Select(tally => tally.Matching?.Mean)]));
         }
 
-        if (retrieval is not null)
+        if (retrieval is not null && describers.Length > 0)
         {
             settings["retrieval patches"] = retrieval.Source;
-            tables.AddRange(HPatchesRetrieval.Tables([.. tallies.Select(tally => tally.Retrieval!)]));
-            means.Add(("retrieval", [.. tallies.Select(tally => (double?)tally.Retrieval!.Mean)]));
+            tables.AddRange(HPatchesRetrieval.Tables([.. describers.Select(tally => tally.Retrieval!)]));
+            means.Add(("retrieval", [.. tallies.Select(tally => tally.Retrieval?.Mean)]));
+        }
+
+        string[] scorers = [.. tallies.Except(describers).Select(tally => tally.Method.Name)];
+        if (scorers.Length > 0 && options.Tasks != HPatchesTask.Verification)
+        {
+            settings["left out"] = $"matching and retrieval of {string.Join(", ", scorers)}: they need descriptors, and a network that scores pairs has none";
         }
 
         var summary = new ScoreTable(
@@ -148,11 +164,11 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
             "hpatches",
             data.Folder,
             settings,
-            [.. tallies.Select(tally => new EvaluatedMethod(tally.Method.Name, tally.Method.Dimension, tally.Method.IsBinary))],
+            [.. tallies.Select(tally => PairMeasure.Of(tally.Method))],
             [summary, .. tables],
             [.. tallies.SelectMany(tally => tally.Verification?.Curves ?? [])]);
     }
 
     private sealed record Tally(
-        IPatchDescriber Method, HPatchesVerification? Verification, HPatchesMatching? Matching, HPatchesRetrieval? Retrieval);
+        IPatchMethod Method, HPatchesVerification? Verification, HPatchesMatching? Matching, HPatchesRetrieval? Retrieval);
 }

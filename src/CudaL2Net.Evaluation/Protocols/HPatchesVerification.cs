@@ -19,25 +19,22 @@ internal sealed class HPatchesVerification : IDisposable
 
     private static readonly string[] Kinds = ["intra", "inter"];
 
-    private readonly IPatchDescriber method;
+    private readonly PairMeasure method;
     private readonly HPatchesTasks tasks;
     private readonly VerificationPairs pairs;
     private readonly long memoryLimit;
-    private readonly Parallelism parallel;
-    private readonly DescriptorStore store;
     private readonly float[][] matches;
     private readonly float[][][] negatives;
     private readonly int[][][] bySequence;
     private readonly Dictionary<(int Level, int Kind), Scores> scores = [];
+    private DescriptorStore? store;
 
-    public HPatchesVerification(IPatchDescriber method, HPatchesTasks tasks, VerificationPairs pairs, long memoryLimit, int threads)
+    public HPatchesVerification(IPatchMethod method, HPatchesTasks tasks, VerificationPairs pairs, long memoryLimit, int threads)
     {
-        parallel = new Parallelism(threads);
-        this.method = method;
+        this.method = new PairMeasure(method, new Parallelism(threads));
         this.tasks = tasks;
         this.pairs = pairs;
         this.memoryLimit = memoryLimit;
-        store = new DescriptorStore(method.Dimension, method.IsBinary);
         matches = Distances(pairs.Matches.Length);
         negatives = [Distances(pairs.IntraNegatives.Length), Distances(pairs.InterNegatives.Length)];
         bySequence = [BySequence(pairs.Matches), BySequence(pairs.IntraNegatives)];
@@ -77,11 +74,21 @@ internal sealed class HPatchesVerification : IDisposable
         }
     }
 
-    /// <summary>Measures the pairs of one sequence and puts its descriptors aside.</summary>
+    /// <summary>What is kept of a strip's patches.</summary>
+    public DescriptorSet Keep(PatchStrip strip) => method.Keep(strip.Pixels, strip.Side);
+
+    /// <summary>Measures the pairs of one sequence and puts what is kept of its patches aside.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="strips">Its descriptors by strip: ref, e1..e5, h1..h5, t1..t5.</param>
+    /// <param name="strips">Its descriptors, or what else is kept, by strip: ref, e1..e5, h1..h5, t1..t5.</param>
+    /// <exception cref="InvalidDataException">The method scores pairs, and the strips have patches of several sizes.</exception>
     public void Add(int sequence, DescriptorSet[] strips)
     {
+        store ??= new DescriptorStore(strips[0].Dimension, strips[0].Bits is not null);
+        if (strips.Any(strip => strip.Dimension != store.Dimension))
+        {
+            throw new InvalidDataException($"{method.Name} compares patches of one size, and the strips of the sequence {tasks.Sequences[sequence]} have others");
+        }
+
         for (int level = 0; level < HPatchesEvaluation.Levels.Count; level++)
         {
             DescriptorSet[] images = [strips[0], .. strips.Skip(1 + (level * HPatchesEvaluation.Images)).Take(HPatchesEvaluation.Images)];
@@ -89,7 +96,7 @@ internal sealed class HPatchesVerification : IDisposable
             Measure(bySequence[1][sequence], pairs.IntraNegatives, negatives[0][level]);
 
             void Measure(int[] taken, HPatchesPair[] list, float[] distances) =>
-                parallel.For(taken.Length, i => distances[taken[i]] = Distance(images, images, list[taken[i]]));
+                method.Measure(taken.Length, i => Kept(images, images, list[taken[i]]), (i, distance) => distances[taken[i]] = distance);
         }
 
         for (int strip = 0; strip < strips.Length; strip++)
@@ -114,16 +121,14 @@ internal sealed class HPatchesVerification : IDisposable
                 {
                     cancellation.ThrowIfCancellationRequested();
                     Load(images, level, group, b);
-                    (int low, int high, float[] distances) = (a, b, negatives[1][level]);
-                    parallel.For(distances.Length, i =>
-                    {
-                        HPatchesPair pair = pairs.InterNegatives[i];
-                        (int first, int second) = (group[pair.First.Sequence], group[pair.Second.Sequence]);
-                        if (Math.Min(first, second) == low && Math.Max(first, second) == high)
-                        {
-                            distances[i] = Distance(images[pair.First.Sequence]!, images[pair.Second.Sequence]!, pair);
-                        }
-                    });
+                    float[] distances = negatives[1][level];
+                    int[] taken = [.. Enumerable.Range(0, distances.Length).Where(i => IsBetween(pairs.InterNegatives[i], group, a, b))];
+                    method.Measure(
+                        taken.Length,
+                        i => Kept(images[pairs.InterNegatives[taken[i]].First.Sequence]!, images[pairs.InterNegatives[taken[i]].Second.Sequence]!,
+                            pairs.InterNegatives[taken[i]]),
+                        (i, distance) => distances[taken[i]] = distance,
+                        cancellation);
                     for (int s = 0; b > a && s < group.Length; s++)
                     {
                         images[s] = group[s] == b ? null : images[s];
@@ -147,10 +152,17 @@ internal sealed class HPatchesVerification : IDisposable
         Curves = curves;
     }
 
-    public void Dispose() => store.Dispose();
+    public void Dispose() => store?.Dispose();
 
-    private static float Distance(DescriptorSet[] first, DescriptorSet[] second, HPatchesPair pair) =>
-        first[pair.First.Image].Distance(pair.First.Row, second[pair.Second.Image], pair.Second.Row);
+    private static KeptPair Kept(DescriptorSet[] first, DescriptorSet[] second, HPatchesPair pair) =>
+        new(first[pair.First.Image], pair.First.Row, second[pair.Second.Image], pair.Second.Row);
+
+    // Whether one patch is of a sequence of the first group and the other of the second.
+    private static bool IsBetween(HPatchesPair pair, int[] group, int low, int high)
+    {
+        (int first, int second) = (group[pair.First.Sequence], group[pair.Second.Sequence]);
+        return Math.Min(first, second) == low && Math.Max(first, second) == high;
+    }
 
     private int[][] BySequence(HPatchesPair[] list)
     {
@@ -177,7 +189,7 @@ internal sealed class HPatchesVerification : IDisposable
     // Groups of which two fit into memory at once; usually there is one.
     private int[] Groups()
     {
-        long[] bytes = [.. tasks.Rows.Select(rows => rows * (long)(Strips + 1) * store.BytesPerDescriptor)];
+        long[] bytes = [.. tasks.Rows.Select(rows => rows * (long)(Strips + 1) * store!.BytesPerDescriptor)];
         bool one = bytes.Sum() <= memoryLimit;
         var group = new int[bytes.Length];
         long filled = 0;
@@ -203,7 +215,7 @@ internal sealed class HPatchesVerification : IDisposable
             if (group[s] == wanted && images[s] is null)
             {
                 IEnumerable<int> strips = Enumerable.Range(1 + (level * HPatchesEvaluation.Images), HPatchesEvaluation.Images).Prepend(0);
-                images[s] = [.. strips.Select(strip => store.Read(s, strip))];
+                images[s] = [.. strips.Select(strip => store!.Read(s, strip))];
             }
         }
     }

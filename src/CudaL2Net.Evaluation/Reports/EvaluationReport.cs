@@ -25,7 +25,7 @@ public static class EvaluationReport
         }
 
         report.AddSummary("methods: " + string.Join(", ", run.Methods.Select(method =>
-            $"{method.Name} ({method.Dimension} {(method.IsBinary ? "bits" : "values")})")));
+            $"{method.Name} ({(method.Dimension == 0 ? "scores pairs" : $"{method.Dimension} {(method.IsBinary ? "bits" : "values")}")})")));
         if (run.Settings.GetValueOrDefault(EvaluationRun.DataNote) is { } note)
         {
             report.AddNote(note);

@@ -60,7 +60,7 @@ public sealed record EvaluationRun(
 
 /// <summary>A method that took part.</summary>
 /// <param name="Name">Its name in tables and plots.</param>
-/// <param name="Dimension">Values, or bits, of its descriptors.</param>
+/// <param name="Dimension">Values, or bits, of its descriptors; 0 where it scores pairs.</param>
 /// <param name="IsBinary">Whether its descriptors are bits, compared by Hamming distance.</param>
 public sealed record EvaluatedMethod(string Name, int Dimension, bool IsBinary);
 

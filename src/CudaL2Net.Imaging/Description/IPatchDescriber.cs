@@ -6,11 +6,8 @@ namespace CudaL2Net.Imaging.Description;
 /// A patch descriptor as evaluations run it: a network, SIFT, or any other method that turns grey patches into descriptors. Whether they are compared by
 /// Euclidean or by Hamming distance lies in the <see cref="DescriptorSet"/> that it returns. Many threads may use one at once.
 /// </summary>
-public interface IPatchDescriber
+public interface IPatchDescriber : IPatchMethod
 {
-    /// <summary>The method's name in tables and plots.</summary>
-    string Name { get; }
-
     /// <summary>Values, or bits, of a descriptor.</summary>
     int Dimension { get; }
 

@@ -4,19 +4,34 @@ using CudaL2Net.Networks;
 namespace CudaL2Net.Imaging.Description;
 
 /// <summary>A network's descriptors, or their signs. Around keypoints its patches are cut at the scale that the model was trained with.</summary>
-/// <param name="name">The name in tables and plots.</param>
-/// <param name="model">The network; the caller keeps and disposes of it.</param>
-/// <param name="binary">Whether to take the signs of the values, compared by Hamming distance.</param>
-public sealed class ModelDescriber(string name, PatchModel model, bool binary = false) : IPatchDescriber
+public sealed class ModelDescriber : IPatchDescriber
 {
+    private readonly PatchModel model;
+
+    /// <summary>Takes a network.</summary>
+    /// <param name="name">The name in tables and plots.</param>
+    /// <param name="model">The network; the caller keeps and disposes of it.</param>
+    /// <param name="binary">Whether to take the signs of the values, compared by Hamming distance.</param>
+    /// <exception cref="ArgumentException">The network scores pairs and has no descriptors.</exception>
+    public ModelDescriber(string name, PatchModel model, bool binary = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (model.ScoresPairs)
+        {
+            throw new ArgumentException($"{name} (network {model.Network.Name}) scores pairs of patches and has no descriptors: take a ModelScorer", nameof(model));
+        }
+
+        (Name, this.model, IsBinary) = (name, model, binary);
+    }
+
     /// <inheritdoc/>
-    public string Name => name;
+    public string Name { get; }
 
     /// <inheritdoc/>
     public int Dimension => model.Dimension;
 
     /// <inheritdoc/>
-    public bool IsBinary => binary;
+    public bool IsBinary { get; }
 
     /// <inheritdoc/>
     public int PatchSide => model.PatchSide;
@@ -25,7 +40,7 @@ public sealed class ModelDescriber(string name, PatchModel model, bool binary = 
     public double PatchScale => model.PatchScale;
 
     /// <inheritdoc/>
-    public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side) => binary
+    public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side) => IsBinary
         ? DescriptorSet.FromBits(model.DescribeBinary(patches, side), Dimension)
         : DescriptorSet.FromValues(model.Describe(patches, side), Dimension);
 }

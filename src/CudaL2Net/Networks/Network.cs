@@ -42,10 +42,13 @@ public sealed record Network
         return NetworkFile.Write(this with { Name = "", About = "" }) == NetworkFile.Write(other with { Name = "", About = "" });
     }
 
-    /// <summary>This network with every layer replaced.</summary>
+    /// <summary>This network with every layer replaced, those of the head, too.</summary>
     /// <param name="replace">Given a layer, its replacement.</param>
-    public Network With(Func<Layer, Layer> replace) =>
-        this with { Towers = [.. Towers.Select(tower => tower with { Layers = [.. tower.Layers.Select(replace)] })] };
+    public Network With(Func<Layer, Layer> replace) => this with
+    {
+        Towers = [.. Towers.Select(tower => tower with { Layers = [.. tower.Layers.Select(replace)] })],
+        Head = Head with { Layers = [.. Head.Layers.Select(replace)] },
+    };
 }
 
 /// <summary>The patches that a network takes.</summary>

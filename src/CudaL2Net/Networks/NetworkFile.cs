@@ -66,7 +66,8 @@ public static class NetworkFile
         }
         catch (Exception error) when (error is JsonException or ArgumentException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{name}: this is no network: {error.Message.Split(" Path:")[0].TrimEnd('.')}", error);
+            string reason = error is JsonException unreadable ? DescriptionErrors.Explain(unreadable) : error.Message.TrimEnd('.');
+            throw new InvalidDataException($"{name}: this is no network: {reason}", error);
         }
     }
 
@@ -154,7 +155,12 @@ public static class NetworkFile
             Kind = read.Kind,
             Comparison = read.Comparison,
             UnitVectors = read.UnitVectors,
-            Layers = head[LayersMember] is JsonArray layers ? Read(layers, "the head") : [],
+            Layers = head[LayersMember] switch
+            {
+                null => [],
+                JsonArray layers => Read(layers, "the head"),
+                _ => throw new ArgumentException("the head's layers must be a list"),
+            },
         };
     }
 
@@ -191,7 +197,7 @@ public static class NetworkFile
         }
         catch (JsonException error)
         {
-            throw new ArgumentException($"{what}: {error.Message.Split(" Path:")[0].TrimEnd('.')}", error);
+            throw new ArgumentException($"{what}: {DescriptionErrors.Explain(error, typeof(T))}", error);
         }
     }
 }

@@ -35,7 +35,7 @@ internal static class NetworkStart
         Network network = wanted with { Towers = towers };
         if (!wanted.ScoresPairs)
         {
-            return (network, new NetworkWeights(weights, []));
+            return Checked(network, new NetworkWeights(weights, []));
         }
 
         if (!scores)
@@ -44,7 +44,40 @@ internal static class NetworkStart
         }
 
         (Layer[] head, LayerWeights[] headValues) = Take("the head", wanted.Head.Layers, model.Network.Head.Layers, model.Weights.Head, keepEpsilon);
-        return (network with { Head = network.Head with { Layers = head } }, new NetworkWeights(weights, headValues));
+        return Checked(network with { Head = network.Head with { Layers = head } }, new NetworkWeights(weights, headValues));
+    }
+
+    // Layers of the same settings hold other tensors where they read other maps.
+    private static (Network Network, NetworkWeights Weights) Checked(Network network, NetworkWeights weights)
+    {
+        var shaped = ShapedNetwork.Of(network);
+        for (int t = 0; t < shaped.Towers.Count; t++)
+        {
+            LayerChain tower = shaped.Towers[t];
+            Check($"tower {t + 1}", tower, weights.Towers[t].Layers);
+            if (weights.Towers[t].MeanImage is { } mean && mean.Length != tower.Input.Height * tower.Input.Width)
+            {
+                throw new ArgumentException(
+                    $"tower {t + 1} sees {tower.Input.Height} x {tower.Input.Width} pixels, and the initial model has a mean image of {mean.Length} pixels: start from a "
+                        + "model of the same input");
+            }
+        }
+
+        Check("the head", shaped.Head, weights.Head);
+        return (network, weights);
+
+        static void Check(string where, LayerChain chain, IReadOnlyList<LayerWeights> weights)
+        {
+            foreach (ShapedLayer layer in chain.Layers)
+            {
+                if (layer.Tensors.FirstOrDefault(tensor => weights[layer.Number - 1].Find(tensor.Name)?.Length != tensor.Length) is { } other)
+                {
+                    throw new ArgumentException(
+                        $"{where}, layer {layer.Number} ({LayerKinds.NameOf(layer.Layer)}): its {other.Name} hold {other.Length} values, those of the initial model "
+                            + $"{weights[layer.Number - 1].Find(other.Name)?.Length ?? 0}: start from a model whose input has the same side and channels");
+                }
+            }
+        }
     }
 
     private static (Layer[] Layers, LayerWeights[] Weights) Take(
@@ -66,7 +99,7 @@ internal static class NetworkStart
             {
                 string there = one.Layer is null ? "ends before" : $"has {LayerKinds.NameOf(one.Layer)} {one.Layer.Summary}";
                 throw new ArgumentException(
-                    $"{where}, layer {i + 1} ({LayerKinds.NameOf(wanted[i])} {wanted[i].Summary}): the initial model {there.TrimEnd()}; its layers must be those of "
+                    $"{where}, layer {i + 1} ({$"{LayerKinds.NameOf(wanted[i])} {wanted[i].Summary}".TrimEnd()}): the initial model {there.TrimEnd()}; its layers must be those of "
                         + "the network that is trained");
             }
 

@@ -109,6 +109,7 @@ public sealed class PatchModel : IDisposable
         }
 
         Describe(patches, side, descriptors, signs: default);
+        MakeUnitVectors(descriptors);
     }
 
     /// <summary>Describes all patches of a set.</summary>
@@ -127,6 +128,7 @@ public sealed class PatchModel : IDisposable
             tower.Describe(patches.View(tower.View, PatchSide), patches.Count, descriptors.AsSpan(tower.FirstValue), Dimension);
         }
 
+        MakeUnitVectors(descriptors);
         return descriptors;
     }
 
@@ -242,6 +244,31 @@ public sealed class PatchModel : IDisposable
         if (ScoresPairs)
         {
             throw new InvalidOperationException($"the network {Network.Name} scores pairs of patches and has no descriptors: use Score");
+        }
+    }
+
+    // Between unit vectors Euclidean distance puts neighbours in the order of their angles. Towers that end in unit vectors give rows of one length.
+    private void MakeUnitVectors(Span<float> descriptors)
+    {
+        if (Network.Head.Comparison != DescriptorComparison.Cosine || Network.Head.UnitVectors)
+        {
+            return;
+        }
+
+        for (int start = 0; start < descriptors.Length; start += Dimension)
+        {
+            Span<float> values = descriptors.Slice(start, Dimension);
+            double squares = 0;
+            foreach (float value in values)
+            {
+                squares += (double)value * value;
+            }
+
+            double factor = 1 / Math.Sqrt(squares + 1e-10);
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (float)(values[i] * factor);
+            }
         }
     }
 

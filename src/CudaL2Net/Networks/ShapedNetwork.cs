@@ -1,4 +1,5 @@
 using CudaL2Net.Data;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Networks;
 
@@ -24,6 +25,9 @@ internal sealed record ShapedLayer(int Number, Layer Layer, MapShape Input, MapS
 /// <param name="Layers">The layers.</param>
 internal sealed record LayerChain(MapShape Input, IReadOnlyList<ShapedLayer> Layers)
 {
+    // 64 x 64 pixels of 4,096 channels.
+    private const int MostValues = 1 << 24;
+
     /// <summary>What the last layer makes.</summary>
     public MapShape Output => Layers.Count > 0 ? Layers[^1].Output : Input;
 
@@ -38,12 +42,23 @@ internal sealed record LayerChain(MapShape Input, IReadOnlyList<ShapedLayer> Lay
             try
             {
                 MapShape output = layers[i].Output(map);
+                if (output.Length > MostValues)
+                {
+                    throw new ArgumentException($"it makes a map of {output}; at most {MostValues} values are taken: a larger stride, or less padding or channels, would fit");
+                }
+
                 shaped[i] = new ShapedLayer(i + 1, layers[i], map, output);
+                _ = shaped[i].Parameters;
                 map = output;
             }
-            catch (Exception error) when (error is ArgumentException or OverflowException)
+            catch (ArgumentException error)
             {
                 throw new ArgumentException($"{where}, layer {i + 1} ({LayerKinds.NameOf(layers[i])}): {error.Message}", error);
+            }
+            catch (OverflowException error)
+            {
+                throw new ArgumentException(
+                    $"{where}, layer {i + 1} ({LayerKinds.NameOf(layers[i])}): on a map of {map} it is too large: a tensor has at most {int.MaxValue} values", error);
             }
         }
 
@@ -63,8 +78,11 @@ internal sealed record ShapedNetwork(Network Network, IReadOnlyList<LayerChain> 
     /// <summary>Trained numbers.</summary>
     public long Parameters => Towers.Append(Head).Sum(chain => chain.Layers.Sum(layer => layer.Parameters));
 
+    /// <summary>Patches that the towers see one after the other for one result: both of a pair where they see one at a time and the head scores the pair.</summary>
+    public int Passes => Network.ScoresPairs && Network.Input.Channels == 1 ? 2 : 1;
+
     /// <summary>Multiply-adds for one patch, or for one pair.</summary>
-    public long MultiplyAdds => Towers.Append(Head).Sum(chain => chain.Layers.Sum(layer => layer.MultiplyAdds));
+    public long MultiplyAdds => (Passes * Towers.Sum(Sum)) + Sum(Head);
 
     /// <summary>Checks a network.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what, where, and what would.</exception>
@@ -74,6 +92,10 @@ internal sealed record ShapedNetwork(Network Network, IReadOnlyList<LayerChain> 
         NetworkInput input = network.Input;
         Require(input.Side is 32 or 64, $"the input's side is {input.Side}: it must be 32 or 64");
         Require(input.Channels is 1 or 2, $"the input has {input.Channels} channels: 1 for one patch, or 2 for both patches of a pair");
+        Require(Enum.IsDefined(input.Normalization), $"unknown normalization {(int)input.Normalization}");
+        Require(
+            !input.MeanImage || input.Normalization is PatchNormalization.L2Net or PatchNormalization.Fixed,
+            $"the input has a mean image, which the normalization {input.Normalization.ToString()} does not subtract: take fixed or l2Net");
         Require(float.IsFinite(input.Mean), $"the input's mean is {input.Mean}: it must be a number");
         Require(float.IsFinite(input.Deviation) && input.Deviation > 0, $"the input's deviation is {input.Deviation}: it must be above 0");
         Require(
@@ -88,6 +110,7 @@ internal sealed record ShapedNetwork(Network Network, IReadOnlyList<LayerChain> 
             Require(
                 tower.View == PatchView.Whole || input.Side == 64,
                 $"{where} sees the view '{tower.View.ToString().ToLowerInvariant()}', which patches of side 64 have; with side 32 the view is whole");
+            Require(tower.Layers.Count >= 1, $"{where} has no layers");
             int side = tower.View == PatchView.Whole ? input.Side : input.Side / 2;
             towers[t] = LayerChain.Of(where, tower.Layers, new MapShape(side, side, input.Channels));
             Require(
@@ -101,6 +124,8 @@ internal sealed record ShapedNetwork(Network Network, IReadOnlyList<LayerChain> 
         return new ShapedNetwork(network, towers, ShapeHead(network, towers));
     }
 
+    private static long Sum(LayerChain chain) => chain.Layers.Sum(layer => layer.MultiplyAdds);
+
     private static LayerChain ShapeHead(Network network, LayerChain[] towers)
     {
         int values = (int)towers.Sum(tower => tower.Output.Length);
@@ -108,8 +133,9 @@ internal sealed record ShapedNetwork(Network Network, IReadOnlyList<LayerChain> 
         {
             Require(network.Head.Layers.Count == 0, "a head of descriptors has no layers: put them at the end of the towers, or make it a score");
             Require(
-                network.Head.Comparison != DescriptorComparison.Hamming || values % 8 == 0,
-                $"signs of {values} values do not fill whole bytes: Hamming distance needs a multiple of 8");
+                network.Head.Comparison != DescriptorComparison.Hamming || towers.All(tower => tower.Output.Length % 8 == 0),
+                $"signs of {string.Join(" and ", towers.Select(tower => tower.Output.Length))} values do not fill whole bytes: Hamming distance needs a multiple of 8 "
+                    + "from each tower");
             return new LayerChain(new MapShape(1, 1, values), []);
         }
 

@@ -11,14 +11,12 @@ internal sealed class TowerRunner : IDisposable
 
     private readonly INetworkPlan? plan;
     private readonly TapePlan? tape;
-    private readonly bool unit;
 
     public TowerRunner(Device device, ShapedNetwork network, NetworkWeights weights, int tower)
     {
         View = network.Network.Towers[tower].View;
         Width = (int)network.Towers[tower].Output.Length;
         FirstValue = (int)network.Towers.Take(tower).Sum(before => before.Output.Length);
-        unit = network.Network.Head.Comparison == DescriptorComparison.Cosine && !network.Network.Head.UnitVectors;
         FoldedNetwork? convolutions = Convolutions(network, weights, tower);
         plan = convolutions == null ? null : device.Kernels.Plan(convolutions);
         tape = convolutions != null ? null : new TapePlan(device, network, weights, tower);
@@ -51,10 +49,6 @@ internal sealed class TowerRunner : IDisposable
         }
 
         tape!.Describe(patches, count, output, stride);
-        for (int row = 0; unit && row < count; row++)
-        {
-            ToUnitLength(output.Slice(row * stride, Width));
-        }
     }
 
     /// <summary>Describes patches by the signs of their values, packed.</summary>
@@ -83,20 +77,5 @@ internal sealed class TowerRunner : IDisposable
     {
         plan?.Dispose();
         tape?.Dispose();
-    }
-
-    private static void ToUnitLength(Span<float> values)
-    {
-        double squares = 0;
-        foreach (float value in values)
-        {
-            squares += (double)value * value;
-        }
-
-        double factor = 1 / Math.Sqrt(squares + 1e-10);
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = (float)(values[i] * factor);
-        }
     }
 }

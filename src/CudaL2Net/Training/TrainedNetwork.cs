@@ -73,6 +73,9 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>The network.</summary>
     public ShapedNetwork Shaped { get; }
 
+    /// <summary>The last tower that is trained, whose maps and features losses may read; -1 where only the head is trained.</summary>
+    public int LastTrained => LastTrainedOf(Shaped.Network);
+
     /// <summary>All parameters, with zeros between them.</summary>
     public Tensor<float> Parameters { get; }
 
@@ -82,12 +85,15 @@ internal sealed class TrainedNetwork : IDisposable
     /// <summary>The parts of a tensor like <see cref="Parameters"/>, in the order in which parameters are recorded.</summary>
     public IEnumerable<Tensor<float>> Split(Tensor<float> flat) => slots.Select(slot => flat.View(slot.Start, slot.Shape));
 
+    /// <summary>The last tower of a network that is trained; -1 where only the head is.</summary>
+    public static int LastTrainedOf(Network network) => network.Towers.ToList().FindLastIndex(tower => tower.Trained);
+
     /// <summary>Records the network in training mode.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="views">For each tower its view of the patches, normalized, [2p][side][side][channels].</param>
     /// <param name="options">The statistics' momentum and the seed.</param>
     /// <param name="step">The step's parameters, for dropout.</param>
-    /// <param name="taps">Batch normalizations of the last tower, from 1, whose maps are wanted.</param>
+    /// <param name="taps">Batch normalizations of the last trained tower, from 1, whose maps are wanted.</param>
     public RecordedNetwork Record(Tape tape, Func<int, Variable> views, TrainingOptions options, Tensor<StepParameters> step, IReadOnlyList<int> taps)
     {
         var tapped = new Dictionary<int, Variable>();
@@ -97,7 +103,7 @@ internal sealed class TrainedNetwork : IDisposable
         for (int t = 0; t < towers.Length; t++)
         {
             LayerChain chain = Shaped.Towers[t];
-            bool last = t == towers.Length - 1;
+            bool last = t == LastTrained;
             if (towers[t] is not { } trained)
             {
                 var folded = FoldedTower.Of(chain, initial.Towers[t].Layers);
@@ -106,7 +112,7 @@ internal sealed class TrainedNetwork : IDisposable
             }
 
             // Losses on features read them before they become unit vectors.
-            LayerRecorder recorder = Training(tape, trained, options, step, dropouts);
+            LayerRecorder recorder = Training(tape, trained, options, step, dropouts, Shaped.Network.Input.Channels == 2 ? 1 : 2);
             bool unit = chain.Layers[^1].Layer is UnitVector;
             LayerChain before = unit ? chain with { Layers = [.. chain.Layers.SkipLast(1)] } : chain;
             features = recorder.Record(before, views(t), last ? taps : [], tapped);
@@ -121,7 +127,7 @@ internal sealed class TrainedNetwork : IDisposable
         }
 
         Variable joined = Shaped.Network.Input.Channels == 2 ? all : tape.PairChannels(all);
-        Variable scores = Training(tape, head, options, step, dropouts).Record(Shaped.Head, joined, [], new Dictionary<int, Variable>());
+        Variable scores = Training(tape, head, options, step, dropouts, sides: 1).Record(Shaped.Head, joined, [], new Dictionary<int, Variable>());
         return new RecordedNetwork(all, features ?? all, tapped, Flat(scores));
 
         Variable Flat(Variable x) => x.Shape.Length == 2 ? x : tape.Reshape(x, [x.Shape[0], x.Length / x.Shape[0]]);
@@ -142,10 +148,11 @@ internal sealed class TrainedNetwork : IDisposable
         }
     }
 
-    private static LayerRecorder Training(Tape tape, Chain chain, TrainingOptions options, Tensor<StepParameters> step, int dropouts) => new(tape, chain)
+    // Where the halves of the batch are pairs that match and pairs that do not, statistics of each half would give the answer away.
+    private static LayerRecorder Training(Tape tape, Chain chain, TrainingOptions options, Tensor<StepParameters> step, int dropouts, int sides) => new(tape, chain)
     {
         Training = true,
-        Sides = 2,
+        Sides = sides,
         StatisticsMomentum = options.StatisticsMomentum,
         Seed = options.Seed,
         Step = step,

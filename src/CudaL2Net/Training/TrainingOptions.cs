@@ -184,7 +184,10 @@ public sealed record TrainingOptions
         Require(Optimizer.Momentum is >= 0 and < 1, $"a momentum of {Optimizer.Momentum}: from 0 to below 1");
         Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
         Require(StatisticsMomentum is > 0 and <= 1, $"a statisticsMomentum of {StatisticsMomentum}: above 0 and at most 1");
-        ShapedNetwork.Of(Network);
+        var shaped = ShapedNetwork.Of(Network);
+        Require(
+            shaped.Towers.Where((_, t) => Network.Towers[t].Trained).Append(shaped.Head).Any(chain => chain.Layers.Any(layer => layer.Parameters > 0)),
+            $"the network {Network.Name} has no weights to train");
         RequireObjective(Network, objective);
 
         static void Require(bool condition, string message)
@@ -198,7 +201,8 @@ public sealed record TrainingOptions
 
     private static void RequireObjective(Network network, Objective objective)
     {
-        objective.Validate(network.Towers[^1].Layers.Count(layer => layer is BatchNormalization));
+        int trained = TrainedNetwork.LastTrainedOf(network);
+        objective.Validate(trained < 0 ? 0 : network.Towers[trained].Layers.Count(layer => layer is BatchNormalization));
         if (network.ScoresPairs != objective.ReadsScores)
         {
             throw new ArgumentException(network.ScoresPairs

@@ -146,12 +146,18 @@ internal sealed class TrainingStep : IDisposable
         };
     }
 
-    // The variance of the last tower's descriptors, all dimensions together.
-    private double DescriptorSpread(ReadOnlySpan<float> values)
+    // The variance of the last trained tower's descriptors, all dimensions together, over the mean square of their length: which is 1 for unit vectors.
+    private double? DescriptorSpread(ReadOnlySpan<float> values)
     {
-        int dimension = descriptors.Shape[1], rows = 2 * options.Batch;
-        double spread = 0;
-        for (int d = dimension - (int)network.Shaped.Towers[^1].Output.Length; d < dimension; d++)
+        if (network.Shaped.Network.ScoresPairs)
+        {
+            return null;
+        }
+
+        int dimension = descriptors.Shape[1], rows = 2 * options.Batch, trained = network.LastTrained;
+        int first = (int)network.Shaped.Towers.Take(trained).Sum(tower => tower.Output.Length), end = first + (int)network.Shaped.Towers[trained].Output.Length;
+        double spread = 0, length = 0;
+        for (int d = first; d < end; d++)
         {
             double sum = 0, squares = 0;
             for (int row = 0; row < rows; row++)
@@ -162,15 +168,16 @@ internal sealed class TrainingStep : IDisposable
             }
 
             spread += (squares / rows) - (sum / rows * (sum / rows));
+            length += squares / rows;
         }
 
-        return spread;
+        return network.Shaped.Network.Head.UnitVectors ? spread : spread / Math.Max(length, float.Epsilon);
     }
 }
 
 /// <summary>What is read of a step.</summary>
 /// <param name="Loss">The sum of all terms.</param>
 /// <param name="Terms">Each term, weighted, by its name.</param>
-/// <param name="DescriptorSpread">The variance of the batch's trained descriptors, all dimensions together: near 1 for unit vectors that spread, 0 where all are
-/// alike.</param>
-internal sealed record StepReading(float Loss, IReadOnlyDictionary<string, float> Terms, double DescriptorSpread);
+/// <param name="DescriptorSpread">The variance of the batch's trained descriptors, all dimensions together, over the mean square of their length: near 1 where
+/// they spread, 0 where all are alike. Null for a network that scores pairs.</param>
+internal sealed record StepReading(float Loss, IReadOnlyDictionary<string, float> Terms, double? DescriptorSpread);

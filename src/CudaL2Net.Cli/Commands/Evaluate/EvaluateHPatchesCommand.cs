@@ -83,6 +83,13 @@ internal static class EvaluateHPatchesCommand
         HPatchesDataset data = HPatchesDataset.Open(line.GetRequiredValue(Folder));
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
+
+        // Where all tasks are meant, those that need descriptors are left out, and the result says so; named, they are refused.
+        if (line.GetRequiredValue(Tasks) != "all" && options.Tasks != HPatchesTask.Verification)
+        {
+            _ = methods.Describers;
+        }
+
         EvaluationRun run = terminal.WithProgress("evaluating", report => new HPatchesEvaluation(data, device, options).Evaluate(methods.List, report));
         RunOutput.Write(terminal, line, run, methods);
         return 0;

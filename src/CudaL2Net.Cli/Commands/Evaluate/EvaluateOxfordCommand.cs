@@ -4,6 +4,7 @@ using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Measures;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Regions;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Kernels;
@@ -77,11 +78,12 @@ internal static class EvaluateOxfordCommand
         IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll(folders);
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
+        IReadOnlyList<IPatchDescriber> describers = methods.Describers;
         EvaluationRun run = terminal.WithProgress("evaluating", report => OxfordEvaluation.Evaluate(
-            string.Join(", ", folders), sequences, methods.List, detector, magnification, images, report, device.Threads));
+            string.Join(", ", folders), sequences, describers, detector, magnification, images, report, device.Threads));
         if (RunOutput.WantsReport(line))
         {
-            run = run with { Pictures = MatchedPair.OfSequences(sequences, methods.List[^1], device) };
+            run = run with { Pictures = MatchedPair.OfSequences(sequences, describers[^1], device) };
         }
 
         RunOutput.Write(terminal, line, run, methods);

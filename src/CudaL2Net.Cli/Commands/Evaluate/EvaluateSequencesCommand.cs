@@ -95,7 +95,8 @@ internal static class EvaluateSequencesCommand
         usual.AddRange(line.GetValue(Binary) ? ["binary"] : []);
         usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);
         using Methods methods = Methods.Open(line, device, usual);
-        SequenceResults results = Evaluate(terminal, device, sequences, [.. methods.List.Select(method => CutPatchDescriber.For(method, device.Threads))], line.GetValue(Keypoints));
+        IReadOnlyList<IPatchDescriber> describers = methods.Describers;
+        SequenceResults results = Evaluate(terminal, device, sequences, [.. describers.Select(method => CutPatchDescriber.For(method, device.Threads))], line.GetValue(Keypoints));
         terminal.Result(results, console =>
         {
             console.Write(ToTable(results));
@@ -107,7 +108,7 @@ internal static class EvaluateSequencesCommand
         {
             IReadOnlyList<DescriptorStatistics> statistics = methods.Statistics();
             RunOutput.WriteReport(
-                terminal, line, run with { Descriptors = statistics, Pictures = MatchedPair.OfSequences(sequences, methods.List[^1], device) });
+                terminal, line, run with { Descriptors = statistics, Pictures = MatchedPair.OfSequences(sequences, describers[^1], device) });
         }
 
         return 0;

@@ -4,6 +4,7 @@ using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Data;
+using CudaL2Net.Imaging.Description;
 using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Cli.Commands.Evaluate;
@@ -37,7 +38,8 @@ internal static class EvaluateW1bsCommand
         W1bsDataset data = W1bsDataset.Open(line.GetRequiredValue(Folder));
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using Methods methods = Methods.Open(line, device, "sift", "rootsift", "model");
-        EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, methods.List, report, device.Threads));
+        IReadOnlyList<IPatchDescriber> describers = methods.Describers;
+        EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, describers, report, device.Threads));
         RunOutput.Write(terminal, line, run, methods);
         return 0;
     }

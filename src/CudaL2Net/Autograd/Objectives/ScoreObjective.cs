@@ -36,11 +36,11 @@ public sealed class ScoreObjective : Objective
         tape.Loss(Terms[0], Form == ScoreLoss.Hinge ? tape.Relu(tape.Affine(wrong, 1, 1)) : SoftPlus(tape, wrong));
     }
 
-    // log(1 + exp(x)) = max(0, x) + log(1 + exp(-|x|)), where nothing overflows.
+    // log(1 + exp(x)) = (x + |x|) / 2 + log(1 + exp(-|x|)), where nothing overflows. The gradient of |x| at 0 is taken as 0, which leaves the right one, 1/2.
     private static Variable SoftPlus(Tape tape, Variable x)
     {
-        Variable above = tape.Relu(x), below = tape.Relu(tape.Affine(x, -1));
-        Variable decay = tape.Exp(tape.Affine(tape.Add(above, below), -1));
-        return tape.Add(above, tape.Log(tape.Affine(decay, 1, 1)));
+        Variable size = tape.Add(tape.Relu(x), tape.Relu(tape.Affine(x, -1)));
+        Variable decay = tape.Exp(tape.Affine(size, -1));
+        return tape.Add(tape.Affine(tape.Add(x, size), 0.5f), tape.Log(tape.Affine(decay, 1, 1)));
     }
 }

@@ -24,10 +24,10 @@ public sealed record Convolution(int Out = 0, int Kernel = 3, int Stride = 1, in
     internal override MapShape Output(MapShape input)
     {
         Require(Out is >= 1 and <= 65536, $"{Out} output channels: from 1 to 65536");
-        Require(Kernel >= 1, $"a kernel of {Kernel}: at least 1");
+        Require(Kernel is >= 1 and <= 4096, $"a kernel of {Kernel}: from 1 to 4096");
         Require(Stride >= 1, $"a stride of {Stride}: at least 1");
-        Require(Padding >= 0 && Padding < Math.Max(Kernel, 1), $"a padding of {Padding}: from 0 to {Kernel - 1}, less than the kernel");
-        int most = Math.Min(input.Height, input.Width) + (2 * Padding);
+        Require(Padding >= 0 && Padding < Kernel, $"a padding of {Padding}: from 0 to {Kernel - 1}, less than the kernel");
+        long most = Math.Min(input.Height, input.Width) + (2L * Padding);
         Require(Kernel <= most, $"a kernel of {Kernel} does not fit a map of {input} with padding {Padding}; one of at most {most} does");
         Conv2dGeometry geometry = Geometry(input);
         return new MapShape(geometry.OutHeight, geometry.OutWidth, Out);

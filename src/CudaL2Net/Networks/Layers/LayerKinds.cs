@@ -52,8 +52,7 @@ internal static class LayerKinds
         catch (JsonException error)
         {
             string[] known = [.. JsonSerializer.SerializeToNode(new JsonObject().Deserialize(kind, NetworkJson.Default), kind, NetworkJson.Default)!.AsObject().Select(member => member.Key)];
-            throw new ArgumentException(
-                $"{name}: {FirstSentence(error.Message)}; its members are {(known.Length == 0 ? "none but type" : string.Join(", ", known))}", error);
+            throw new ArgumentException($"{name}: {DescriptionErrors.Explain(error, kind)}; its members are {DescriptionErrors.Members(known)}", error);
         }
     }
 
@@ -68,6 +67,4 @@ internal static class LayerKinds
 
         return node;
     }
-
-    private static string FirstSentence(string message) => message.Split(" Path:")[0].TrimEnd('.', ' ');
 }

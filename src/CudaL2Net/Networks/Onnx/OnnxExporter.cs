@@ -42,6 +42,11 @@ public static class OnnxExporter
         if (!model.Network.ScoresPairs)
         {
             x = Towers(graph, model, shaped, "", [graph.Input("patches", 1, side, side)]);
+            if (model.Network.Head is { Comparison: DescriptorComparison.Cosine, UnitVectors: false })
+            {
+                var descriptor = LayerChain.Of("the descriptor", [new UnitVector()], new MapShape(1, 1, shaped.Dimension));
+                x = new LayerExporter(graph, "descriptor/").Export(FoldedTower.Of(descriptor, [LayerWeights.None]), x);
+            }
         }
         else
         {
