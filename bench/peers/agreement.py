@@ -16,7 +16,7 @@ import torch
 import describe
 import train
 from common import emit, parser, random_patches, reason, use
-from network import L2Net, initialize, read_model, write_model
+from network import Network, initialize, read_description, read_model, write_model
 
 PAIRS, POINTS, STEPS, SEED, RATE = 32, 64, 3, 1, 1.0
 PRESETS = {"hardnet": "hardnet-200k", "ral": "ral-200k"}
@@ -112,16 +112,16 @@ class Descriptors:
 class Losses:
     """The losses of a few steps from random weights, without augmentation and dropout."""
 
-    def __init__(self, loss, folder):
-        self.loss, self.folder = loss, folder
+    def __init__(self, loss, folder, network="hardnet"):
+        self.loss, self.folder, self.network = loss, folder, network
         self.initial = os.path.join(folder, "initial.safetensors")
         self.patches = point_patches()
-        write_model(initialize(L2Net(), SEED), self.initial)
+        write_model(initialize(Network(read_description(network)), SEED), self.initial)
         write_brown(self.patches, folder)
         self.expected = self.of_variant(train.VARIANTS[0], "float64", torch.device("cpu"))
 
     def of_variant(self, variant, precision, device):
-        model = train.network_of(variant, dropout=0)
+        model = train.network_of(variant, self.network, dropout=0)
         model.load_state_dict(read_model(self.initial).state_dict())
         rates = RATE * (1 - torch.arange(STEPS) / STEPS)
         training = train.Training(variant, model, torch.from_numpy(self.patches), drawn_rows(), rates, self.loss, precision, device, augmented=False)
@@ -129,7 +129,7 @@ class Losses:
 
     def of_tool(self, path, device, precision):
         run = os.path.join(self.folder, f"{self.loss}-{device}-{precision}".replace(":", "-"))
-        tool(path, "train", "--data", f"brown:{self.folder}", "--validation", "none", "--preset", PRESETS[self.loss], "--init", self.initial,
+        tool(path, "train", "--data", f"brown:{self.folder}", "--validation", "none", "--preset", PRESETS[self.loss], "--network", self.network, "--init", self.initial,
              "--batch", str(PAIRS), "--pairs", str(PAIRS), "--steps", str(STEPS), "--lr", str(RATE), "--seed", str(SEED), "--set", "dropout=0",
              "--out", run, "--device", device, "--precision", precision)
         with open(os.path.join(run, "metrics.jsonl")) as file:
@@ -151,7 +151,7 @@ def main():
     path, device = options.tool or default_tool(), torch.device(options.device)
     with tempfile.TemporaryDirectory() as folder:
         descriptors = Descriptors(options.model)
-        losses = {loss: Losses(loss, folder) for loss in PRESETS}
+        losses = {loss: Losses(loss, folder, options.network) for loss in PRESETS}
         for loss in losses.values():
             emit({"what": "train", "side": "theirs", "variant": "reference", "precision": "float64", "loss": loss.loss}, [], losses=loss.expected)
         for precision in options.precisions:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-MODEL = os.path.join(ROOT, "src", "CudaL2Net", "Models", "Pretrained", "l2net-synthetic.safetensors")
+MODEL = os.path.join(ROOT, "src", "CudaL2Net", "Networks", "Pretrained", "l2net-synthetic.safetensors")
 
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=34359738368:glibc.malloc.trim_threshold=34359738368"
 
@@ -21,6 +21,7 @@ def parser(description, batches):
     options.add_argument("--batches", nargs="+", type=int, default=batches, help="patches, two a pair when training")
     options.add_argument("--samples", type=int, default=9)
     options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="CPU threads; default: one a core")
+    options.add_argument("--network", default="hardnet", help="what is trained: a network of the library, or a JSON file (cudal2net info --networks)")
     options.add_argument("--model", default=MODEL, help="a model of cudal2net; default: the one in the box")
     return options
 

@@ -268,6 +268,8 @@ def main():
     options.add_argument("--seconds", type=float, default=1800, help="when time is up, the rest is left out")
     options.add_argument("--out", default=None, metavar="NAME", help="write NAME.json and NAME.md")
     options = use(options)
+    if options.network != "hardnet":
+        sys.exit("compare.py measures trainings of hardnet, which cudal2net bench train takes; agreement.py and train.py take other networks")
     with tempfile.TemporaryDirectory() as folder:
         comparison = Comparison(options, folder)
         comparison.run()

@@ -11,7 +11,7 @@ import torch
 
 import timing
 from common import emit, parser, random_patches, reason, require, use
-from network import DIMENSION, FoldedL2Net, normalize, read_model
+from network import FoldedNetwork, normalize, read_model
 
 # Inputs in turn, so that none is met again while the device's caches hold it.
 BLOCKS = 4
@@ -49,7 +49,9 @@ class Describer:
         self.device, self.batch = device, batch
         self.blocks = [patches[torch.arange(first, first + batch) % len(patches)].to(device) for first in range(0, BLOCKS * batch, batch)]
         self.calls = 0
-        network = FoldedL2Net(read_model(model, dropout=0), variant.channels_last)
+        trained = read_model(model)
+        self.dimension = trained.dimension
+        network = FoldedNetwork(trained, variant.channels_last)
         network = network.to(device, torch.bfloat16 if precision == "bf16" else torch.float32).eval().requires_grad_(False)
         self.network = network
         if variant.frozen:
@@ -70,7 +72,7 @@ class Describer:
         """The next block from host memory, its descriptors back to host memory, both pinned; done when they are there."""
         if not hasattr(self, "pinned"):
             self.pinned = [block.cpu().pin_memory() for block in self.blocks]
-            self.descriptors = torch.empty(self.batch, DIMENSION).pin_memory()
+            self.descriptors = torch.empty(self.batch, self.dimension).pin_memory()
         self.calls += 1
         block = self.pinned[self.calls % BLOCKS].to(self.device, non_blocking=True)
         self.descriptors.copy_(self.describe(block), non_blocking=True)
@@ -86,7 +88,7 @@ class Describer:
 
 def reference(model, patches):
     """Descriptors in double precision, with batch normalization as it stands in the model."""
-    return read_model(model, dropout=0).double().eval()(normalize(patches, torch.float64))
+    return read_model(model).double().eval()(normalize(patches, torch.float64))
 
 
 def largest_error(describer, patches, expected):

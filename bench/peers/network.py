@@ -1,15 +1,39 @@
-"""The network, its losses and its model files, in plain PyTorch: what a user of HardNet's or RAL-Net's public code runs."""
+"""Networks by their descriptions, their losses and model files, in plain PyTorch: what a user of HardNet's or RAL-Net's public code runs."""
 import json
+import math
+import os
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-SIDE, DIMENSION = 32, 128
+SIDE = 32
 
-# Of each convolution: kernel, channels in and out, stride, padding.
-LAYERS = [(3, 1, 32, 1, 1), (3, 32, 32, 1, 1), (3, 32, 64, 2, 1), (3, 64, 64, 1, 1), (3, 64, 128, 2, 1), (3, 128, 128, 1, 1), (8, 128, 128, 1, 0)]
+# Where descriptions of networks are that have a name; the peers train HardNet's unless another is named.
+LIBRARY = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "CudaL2Net", "Networks", "Library"))
+USUAL = "hardnet"
+
+
+def read_description(name=USUAL):
+    """A network's description (docs/formats.md): one of the library by its name, or a JSON file. Comments are not taken here."""
+    path = name if os.path.isfile(name) else os.path.join(LIBRARY, name + ".json")
+    with open(path) as file:
+        description = json.load(file)
+    return checked(description, path)
+
+
+def checked(description, path):
+    """A description, if the peers can run it: one tower on patches of 32 x 32 that are normalized one by one, of layers that are known here."""
+    settings = description.get("input", {})
+    if len(description["towers"]) != 1 or settings.get("side", SIDE) != SIDE or settings.get("channels", 1) != 1:
+        raise ValueError(f"{path}: the peers run networks of one tower on patches of 32 x 32")
+    if settings.get("normalization", "perPatch") != "perPatch" or description.get("head", {}).get("kind", "descriptor") != "descriptor":
+        raise ValueError(f"{path}: the peers run networks with the normalization perPatch that give descriptors")
+    unknown = {layer["type"] for layer in description["towers"][0]["layers"]} - set(KINDS)
+    if unknown:
+        raise ValueError(f"{path}: the peers do not have the layers {', '.join(sorted(unknown))}; they have {', '.join(KINDS)}")
+    return description
 
 
 class PairBatchNorm(nn.BatchNorm2d):
@@ -25,47 +49,120 @@ class PairBatchNorm(nn.BatchNorm2d):
             for side in range(2):
                 self.running_mean.lerp_(mean[side].flatten(), self.momentum)
                 self.running_var.lerp_(variance[side].flatten() * (count / (count - 1)), self.momentum)
-        return ((sides - mean) * torch.rsqrt(variance + self.eps)).to(x.dtype).flatten(0, 1)
+        y = ((sides - mean) * torch.rsqrt(variance + self.eps)).flatten(0, 1)
+        if self.affine:
+            y = y * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        return y.to(x.dtype)
 
 
-class L2Net(nn.Module):
-    """Normalized patches [n][1][32][32] to unit vectors [n][128]. No biases, batch normalization with scale 1 and shift 0."""
-
-    def __init__(self, dropout=0.3, epsilon=1e-5, norm=nn.BatchNorm2d):
-        super().__init__()
-        self.dropout = dropout
-        self.convolutions = nn.ModuleList(nn.Conv2d(cin, cout, kernel, stride, padding, bias=False) for kernel, cin, cout, stride, padding in LAYERS)
-        self.norms = nn.ModuleList(norm(cout, eps=epsilon, momentum=0.1, affine=False) for _, _, cout, _, _ in LAYERS)
-
+class UnitVector(nn.Module):
     def forward(self, x):
-        for layer, (convolution, norm) in enumerate(zip(self.convolutions, self.norms)):
-            last = layer == len(LAYERS) - 1
-            if last and self.dropout > 0:
-                x = F.dropout(x, self.dropout, self.training)
-            x = norm(convolution(x))
-            if not last:
-                x = F.relu(x)
         return unit_vectors(x)
 
 
-class FoldedL2Net(nn.Module):
-    """The same network for describing: batch normalization folded into filters and biases. Its input is bytes [n][32][32]."""
+class Flat(nn.Module):
+    """A map as a row, in the order of cudal2net: row, column, channel."""
+
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).flatten(1) if x.dim() == 4 else x
+
+
+class L2Pool(nn.Module):
+    """The root of the sum of squares in a window."""
+
+    def __init__(self, **window):
+        super().__init__()
+        self.mean, self.area = nn.AvgPool2d(count_include_pad=True, **window), window["kernel_size"] ** 2
+
+    def forward(self, x):
+        return torch.sqrt(self.mean(x * x) * self.area)
+
+
+def pool(layer):
+    window = dict(kernel_size=layer.get("kernel", 2), stride=layer.get("stride", 2), padding=layer.get("padding", 0), ceil_mode=layer.get("roundUp", False))
+    kind = layer.get("kind", "max")
+    return nn.MaxPool2d(**window) if kind == "max" else nn.AvgPool2d(count_include_pad=True, **window) if kind == "average" else L2Pool(**window)
+
+
+def convolution_of(layer, shape):
+    return nn.Conv2d(shape[0], layer["out"], layer.get("kernel", 3), layer.get("stride", 1), layer.get("padding", 0), bias=layer.get("bias", False))
+
+
+def linear_of(layer, shape):
+    return nn.Sequential(Flat(), nn.Linear(math.prod(shape), layer["out"], bias=layer.get("bias", True)))
+
+
+# Each layer of a description as modules; shape is that of its input for one patch, settings are those of the training.
+KINDS = {
+    "convolution": lambda layer, shape, settings: convolution_of(layer, shape),
+    "batchNormalization": lambda layer, shape, settings: norm_of(layer, shape, settings["norm"]),
+    "relu": lambda layer, shape, settings: nn.ReLU(),
+    "tanh": lambda layer, shape, settings: nn.Tanh(),
+    "dropout": lambda layer, shape, settings: nn.Dropout(layer.get("rate", 0) if settings["dropout"] is None else settings["dropout"]),
+    "pooling": lambda layer, shape, settings: pool(layer),
+    "linear": lambda layer, shape, settings: linear_of(layer, shape),
+    "unitVector": lambda layer, shape, settings: UnitVector(),
+}
+
+
+def norm_of(layer, shape, norm):
+    if len(shape) == 1:
+        raise ValueError("the peers have batch normalization behind convolutions alone")
+    return norm(shape[0], eps=layer.get("epsilon", 1e-5), momentum=0.1, affine=layer.get("learned", False))
+
+
+class Network(nn.Module):
+    """Normalized patches [n][1][32][32] to descriptors, by a description."""
+
+    def __init__(self, description=None, dropout=None, norm=nn.BatchNorm2d):
+        super().__init__()
+        self.description = description or read_description()
+        self.layers = nn.ModuleList()
+        x = torch.zeros(1, 1, SIDE, SIDE)
+        for layer in self.described:
+            self.layers.append(KINDS[layer["type"]](layer, tuple(x.shape[1:]), {"dropout": dropout, "norm": norm}))
+            with torch.no_grad():
+                x = self.layers[-1].eval()(x)
+        self.dimension = x[0].numel()
+        self.train()
+
+    @property
+    def described(self):
+        return self.description["towers"][0]["layers"]
+
+    @property
+    def banks(self):
+        """The modules with a matrix of weights, and their layers' numbers from 1."""
+        return [(number, module[1] if isinstance(module, nn.Sequential) else module) for number, module in enumerate(self.layers, 1)
+                if isinstance(module, (nn.Conv2d, nn.Sequential))]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return Flat()(x)
+
+
+class FoldedNetwork(nn.Module):
+    """The same network for describing: batch normalization folded into the filters and biases before it. Its input is bytes [n][32][32]."""
 
     def __init__(self, trained, channels_last=False):
         super().__init__()
         self.channels_last = channels_last
-        trained = trained.eval()
-        self.convolutions = nn.ModuleList(
-            torch.nn.utils.fusion.fuse_conv_bn_eval(convolution, norm) for convolution, norm in zip(trained.convolutions, trained.norms))
+        self.layers = nn.ModuleList()
+        for layer in trained.eval().layers:
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and len(self.layers) > 0 and isinstance(self.layers[-1], nn.Conv2d):
+                self.layers[-1] = torch.nn.utils.fusion.fuse_conv_bn_eval(self.layers[-1], layer)
+            elif not isinstance(layer, nn.Dropout):
+                self.layers.append(layer)
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
     def forward(self, patches):
-        weight = self.convolutions[0].weight
+        weight = next(self.parameters())
         x = normalize(patches, torch.promote_types(weight.dtype, torch.float32), self.channels_last).to(weight.dtype)
-        for convolution in self.convolutions[:-1]:
-            x = F.relu(convolution(x))
-        return unit_vectors(self.convolutions[-1](x))
+        for layer in self.layers:
+            x = layer(x)
+        return Flat()(x)
 
 
 def normalize(patches, dtype=torch.float32, channels_last=False):
@@ -137,50 +234,84 @@ class Sgd:
 
 
 def initialize(model, seed):
-    """HardNet's initialization: each filter bank as a matrix is orthogonal times 0.6."""
+    """HardNet's initialization: each bank of weights as a matrix is orthogonal times 0.6, biases are 0."""
     torch.manual_seed(seed)
-    for convolution in model.convolutions:
-        nn.init.orthogonal_(convolution.weight, gain=0.6)
+    for _, module in model.banks:
+        nn.init.orthogonal_(module.weight, gain=0.6)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
     return model
 
 
+def tensors_of(model):
+    """The model's tensors by their names in our files, each with how it is turned from ours to PyTorch's and back."""
+    filters, plain = (lambda t: t.permute(0, 3, 1, 2), lambda t: t.permute(0, 2, 3, 1)), (lambda t: t, lambda t: t)
+    for number, module in enumerate(model.layers, 1):
+        prefix = f"towers.0.layers.{number}."
+        if isinstance(module, nn.Conv2d):
+            yield prefix + "filters", module.weight, filters
+        elif isinstance(module, nn.Sequential):
+            module = module[1]
+            yield prefix + "weights", module.weight, plain
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            yield prefix + "running_mean", module.running_mean, plain
+            yield prefix + "running_variance", module.running_var, plain
+            if module.affine:
+                yield prefix + "scale", module.weight, plain
+                yield prefix + "shift", module.bias, plain
+            continue
+        if getattr(module, "bias", None) is not None:
+            yield prefix + "bias", module.bias, plain
+
+
+def old_names(description):
+    """Names in files of the first form, by those of the second: there a convolution and what follows it have one number."""
+    names, stage = {}, 0
+    for number, layer in enumerate(description["towers"][0]["layers"], 1):
+        stage += layer["type"] == "convolution"
+        names[f"towers.0.layers.{number}."] = f"towers.0.layers.{stage}."
+    return names
+
+
 def read_model(path, **arguments):
-    """The first tower of a model of cudal2net (docs/formats.md)."""
+    """A model of cudal2net of one tower (docs/formats.md)."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = file.read()
     metadata = header.pop("__metadata__")
-    if metadata["normalization"] != "per-patch" or any(name.split(".")[-1] in ("bias", "scale", "shift") for name in header):
-        raise ValueError(f"{path}: not a network of HardNet's kind (normalization per patch, no biases, no learned scale)")
+    names = {}
+    if "network" in metadata:
+        description = checked(json.loads(metadata["network"]), path)
+    else:
+        if metadata["architecture"] != "l2net" or metadata["normalization"] != "per-patch" or any(
+                name.split(".")[-1] in ("bias", "scale", "shift") for name in header):
+            raise ValueError(f"{path}: not a network of HardNet's kind (normalization per patch, no biases, no learned scale)")
+        description = read_description()
+        for layer in description["towers"][0]["layers"]:
+            if layer["type"] == "batchNormalization":
+                layer["epsilon"] = float(metadata["epsilon"])
+        names = old_names(description)
 
     def tensor(name):
-        entry = header[name]
+        layer, _, last = name.rpartition(".")
+        entry = header[names.get(layer + ".", layer + ".") + last]
         first, end = entry["data_offsets"]
         values = np.frombuffer(data[first:end], {"F32": "<f4", "F16": "<f2"}[entry["dtype"]])
         return torch.from_numpy(values.astype(np.float32).reshape(entry["shape"]))
 
-    model = L2Net(epsilon=float(metadata["epsilon"]), **arguments)
+    model = Network(description, **arguments)
     with torch.no_grad():
-        for layer, (convolution, norm) in enumerate(zip(model.convolutions, model.norms), 1):
-            prefix = f"towers.0.layers.{layer}."
-            convolution.weight.copy_(tensor(prefix + "filters").permute(0, 3, 1, 2))
-            norm.running_mean.copy_(tensor(prefix + "running_mean"))
-            norm.running_var.copy_(tensor(prefix + "running_variance"))
+        for name, values, (turned, _) in tensors_of(model):
+            values.copy_(turned(tensor(name)))
     return model
 
 
 def write_model(model, path):
     """The network as a model of cudal2net."""
-    tensors = {}
-    for layer, (convolution, norm) in enumerate(zip(model.convolutions, model.norms), 1):
-        prefix = f"towers.0.layers.{layer}."
-        tensors[prefix + "filters"] = convolution.weight.permute(0, 2, 3, 1)
-        tensors[prefix + "running_mean"] = norm.running_mean
-        tensors[prefix + "running_variance"] = norm.running_var
-    metadata = {"format": "cudal2net-model-1", "architecture": "l2net", "normalization": "per-patch", "epsilon": repr(model.norms[0].eps), "patch_scale": "10"}
+    metadata = {"format": "cudal2net-model-2", "network": json.dumps(model.description), "patch_scale": "10"}
     header, data = {"__metadata__": metadata}, b""
-    for name, values in tensors.items():
-        values = values.detach().cpu().numpy().astype("<f4")
+    for name, values, (_, turned) in tensors_of(model):
+        values = turned(values.detach()).contiguous().cpu().numpy().astype("<f4")
         header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [len(data), len(data) + values.nbytes]}
         data += values.tobytes()
     text = json.dumps(header).encode()

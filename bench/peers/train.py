@@ -14,7 +14,7 @@ import torch
 
 import timing
 from common import emit, parser, random_patches, reason, require, use
-from network import L2Net, LOSSES, PairBatchNorm, Sgd, augment, initialize, normalize
+from network import LOSSES, Network, PairBatchNorm, Sgd, augment, initialize, normalize, read_description
 
 STEPS = 64
 PATCHES = {"cpu": 8192, "cuda": 131072}
@@ -99,17 +99,18 @@ class Training:
         return self.loss(anchors, positives)
 
 
-def network_of(variant, dropout=0.3):
-    return L2Net(dropout, norm=PairBatchNorm if variant.one_pass else torch.nn.BatchNorm2d)
+def network_of(variant, network="hardnet", dropout=None):
+    """An untrained network; dropout None is that of its description."""
+    return Network(read_description(network), dropout, PairBatchNorm if variant.one_pass else torch.nn.BatchNorm2d)
 
 
-def random_training(variant, pairs, loss, precision, device):
+def random_training(variant, pairs, loss, precision, device, network="hardnet"):
     """A training on random patches, as it is measured."""
     patches = torch.from_numpy(random_patches(PATCHES[device.type]))
     random = torch.Generator().manual_seed(1)
     rows = torch.stack([torch.randperm(len(patches), generator=random)[: 2 * pairs] for _ in range(STEPS)])
     rates = torch.linspace(1e-2, 1e-3, STEPS)
-    return Training(variant, initialize(network_of(variant), 1), patches, rows, rates, loss, precision, device)
+    return Training(variant, initialize(network_of(variant, network), 1), patches, rows, rates, loss, precision, device)
 
 
 def main():
@@ -123,7 +124,7 @@ def main():
                 line = {"what": "train", "side": "theirs", "device": options.device, "precision": precision, "variant": variant.name, "batch": batch,
                         "loss": options.loss}
                 try:
-                    training = random_training(variant, batch // 2, options.loss, precision, device)
+                    training = random_training(variant, batch // 2, options.loss, precision, device, options.network)
                     seconds = timing.samples_of(training, device, options.samples)
                     emit(line, [batch / s for s in seconds], memory=timing.device_memory(device), settings=training.settings)
                 except Exception as failure:

@@ -123,6 +123,7 @@ public sealed class NetworkCommandTests
         BrownFolder.Write(folder["noise"], 60);
         HPatchesFolder.Write(folder["data/i_a"], 12, seed: 1);
         HPatchesFolder.Write(folder["data/v_b"], 12, seed: 2);
+        HPatchesFolder.WriteTasks(folder["data"], "full", ["i_a", "v_b"], [12, 12], pairs: 40, queries: 5, distractors: 15);
         CommandLine.MustRun(
             "train", "--network", folder["own.json"], "--data", $"brown:{folder["noise"]}", "--steps", "3", "--batch", "6", "--validation", $"brown:{folder["noise"]}",
             "--device", "cpu", "--out", folder["run"]);

@@ -44,6 +44,7 @@ internal static class TrainedModels
         Device device, TrainingOptions options, PatchSet data, string folder, int? stopAfter = null, ModelFile? initial = null)
     {
         var losses = new List<float>();
+        int done = 0;
         if (stopAfter is { } step)
         {
             using var stopped = new Trainer(options, data, null, device, folder, new TrainerSetup { InitialModel = initial });
@@ -51,16 +52,20 @@ internal static class TrainedModels
             TrainingResult part = stopped.Run(new Collect(progress =>
             {
                 losses.Add(progress.Loss);
-                if (progress.Step == step)
+                if (progress.Step >= step)
                 {
                     stop.Cancel();
                 }
             }), stop.Token);
-            Assert.That((part.Completed, part.Steps), Is.EqualTo((false, step)));
+
+            // A GPU reports a step while it is at the next ones.
+            done = part.Steps;
+            Assert.That(part.Completed, Is.False);
+            Assert.That(done, Is.InRange(step, step + 1));
         }
 
         using var trainer = new Trainer(options, data, null, device, folder, new TrainerSetup { Resume = stopAfter is not null, InitialModel = initial });
-        Assert.That(trainer.StepsDone, Is.EqualTo(stopAfter ?? 0));
+        Assert.That(trainer.StepsDone, Is.EqualTo(done));
         TrainingResult result = trainer.Run(new Collect(progress => losses.Add(progress.Loss)));
         Assert.That(result.Completed);
         return (result.ModelPath!, losses);

@@ -40,6 +40,23 @@ public sealed class BrownEvaluationTests
     }
 
     [Test]
+    public void ScoresOfPairsCountLikeTheDistancesThatTheyAreTheNegativesOf()
+    {
+        using var folder = new TemporaryFolder();
+        BrownFolder.Write(folder["liberty"], 290, pairs: 2200);
+        var method = new FewPixels(2, 60);
+        EvaluationRun run = BrownEvaluation.Evaluate(BrownEvaluation.OpenAll(folder.Path), [method, new ScoreOf(method)], examples: 3);
+        foreach (ScoreTable table in run.Tables)
+        {
+            Assert.That(table.Rows[1].Values, Is.EqualTo(table.Rows[0].Values), table.Title);
+        }
+
+        Assert.That(run.Curves[1].MatchDistances, Is.EqualTo(run.Curves[0].MatchDistances));
+        Assert.That(run.Methods.Select(one => one.Dimension), Is.EqualTo(new[] { method.Dimension, 0 }));
+        Assert.That(run.Galleries[1].HardestMatches.Select(pair => pair.Distance), Is.EqualTo(run.Galleries[0].HardestMatches.Select(pair => pair.Distance)));
+    }
+
+    [Test]
     public void PerfectAndConstantDescriptorsGiveTheEndsOfTheScale()
     {
         using var folder = new TemporaryFolder();

@@ -106,6 +106,34 @@ public sealed class HPatchesEvaluationTests
     }
 
     [Test]
+    public void ScoresOfPairsTakePartInVerificationAlone()
+    {
+        var method = new FewPixels(2, 60);
+        EvaluationRun described = Evaluate(new HPatchesOptions(), method);
+        foreach (long limit in new[] { 1L, long.MaxValue })
+        {
+            EvaluationRun both = Evaluate(new HPatchesOptions { MemoryLimit = limit }, method, new ScoreOf(method));
+            foreach (ScoreTable table in both.Tables.Where(table => table.Title.StartsWith("verification", StringComparison.Ordinal)))
+            {
+                Assert.That(table.Rows.Select(row => row.Method), Is.EqualTo(new[] { method.Name, "score" }));
+                Assert.That(table.Rows[1].Values, Is.EqualTo(described.Tables.Single(other => other.Title == table.Title).Rows[0].Values), table.Title);
+            }
+
+            Assert.That(both.Tables[0].Rows[1].Values.Skip(1), Is.EqualTo(new double?[] { null, null }));
+            Assert.That(both.Tables[0].Rows[0].Values, Is.EqualTo(described.Tables[0].Rows[0].Values));
+            Assert.That(both.Tables.Single(table => table.Title == "matching, mAP").Rows, Has.Count.EqualTo(1));
+            Assert.That(both.Settings["left out"], Does.Contain("matching and retrieval of score"));
+            Assert.That((both.Methods[1].Dimension, both.Methods[1].IsBinary), Is.EqualTo((0, false)));
+        }
+
+        EvaluationRun alone = Evaluate(new HPatchesOptions(), new ScoreOf(method));
+        Assert.That(alone.Tables[0].Columns, Is.EqualTo(new[] { "verification" }));
+        Assert.That(alone.Tables[0].Rows[0].Values[0], Is.EqualTo(described.Tables[0].Rows[0].Values[0]));
+        Assert.That(() => Evaluate(new HPatchesOptions { Tasks = HPatchesTask.Matching | HPatchesTask.Retrieval }, new ScoreOf(method)),
+            Throws.ArgumentException.With.Message.Contains("score scores pairs"));
+    }
+
+    [Test]
     public void TasksAndMethodsMayBeChosen()
     {
         EvaluationRun run = Evaluate(new HPatchesOptions { Tasks = HPatchesTask.Matching, Split = "view" }, new FewBits(), new Constant());
@@ -154,6 +182,6 @@ public sealed class HPatchesEvaluationTests
             .Evaluate([new FewBits()], cancellation: new CancellationToken(canceled: true)),
         Throws.InstanceOf<OperationCanceledException>());
 
-    private EvaluationRun Evaluate(HPatchesOptions options, params IPatchDescriber[] methods) =>
+    private EvaluationRun Evaluate(HPatchesOptions options, params IPatchMethod[] methods) =>
         new HPatchesEvaluation(HPatchesDataset.Open(folder.Path), device, options).Evaluate(methods);
 }

@@ -56,3 +56,15 @@ internal sealed class Constant : IPatchDescriber
 
     public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side) => DescriptorSet.FromBits(new byte[patches.Length / (side * side)], 8);
 }
+
+/// <summary>Scores pairs by the negative distance of another method's descriptors.</summary>
+internal sealed class ScoreOf(IPatchDescriber method) : IPairScorer
+{
+    public string Name => "score";
+
+    public float[] Score(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, int side)
+    {
+        DescriptorSet a = method.Describe(first, side), b = method.Describe(second, side);
+        return [.. Enumerable.Range(0, a.Count).Select(i => -a.Distance(i, b, i))];
+    }
+}
