@@ -21,14 +21,15 @@ internal static class CommonOptions
     /// <summary>The processor.</summary>
     public static readonly Option<string?> Device = new("--device")
     {
-        Description = "auto (a GPU where there is one, else the CPU), cpu, cuda (the first GPU) or cuda:N.",
+        Description = "auto (the default: a GPU if there is one, else the CPU), cpu, cuda (the first GPU) or cuda:N.",
         HelpName = "DEVICE",
     };
 
     /// <summary>What matrix products multiply.</summary>
     public static readonly Option<Precision?> Precision = new("--precision")
     {
-        Description = "What matrix products multiply: float32 (usual), or with --device cuda tf32 or bf16, with 11 or 8 significant bits; to describe also int8.",
+        Description = "What matrix products multiply: float32 (the default). With --device cuda also tf32 (11 significant bits), "
+            + "bf16 (8), and int8 for describing only.",
         HelpName = "float32|tf32|bf16|int8",
     };
 
@@ -43,7 +44,7 @@ internal static class CommonOptions
     /// <summary>The network.</summary>
     public static readonly Option<string?> Model = new("--model", "-m")
     {
-        Description = "A trained model (.safetensors), or a folder that `train` wrote; without it, the model that comes with the tool.",
+        Description = "A trained model (.safetensors), or a folder that `train` wrote. The default is the model that comes with the tool.",
         HelpName = "MODEL",
     };
 

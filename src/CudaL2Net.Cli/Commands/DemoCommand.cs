@@ -222,7 +222,7 @@ internal static class DemoCommand
         report.AddPicture(matches, shown.Caption + ": mutual nearest neighbours; the coloured ones agree with one geometry.", wide: true);
         report.AddHeading("Training");
         report.AddPicture(course, "Loss of the batches, and FPR95 on pairs of patches from scenes that were not trained on.", HtmlReport.PictureKind.Plot);
-        report.AddPicture(patches, "Training patches: each column shows one point as different pictures see it.", HtmlReport.PictureKind.Pixels);
+        report.AddPicture(patches, "Training patches: each column shows one point as different images see it.", HtmlReport.PictureKind.Pixels);
         report.Write(Path.Combine(result.Folder, "index.html"));
 
         byte[] Write(string name, byte[] content)

@@ -19,12 +19,13 @@ internal static class DescribeCommand
     private static readonly Argument<string> Input = new("INPUT")
     {
         Description = "A strip of square patches (width 32, 64 or 65, height a multiple of it), a folder of strips, a Brown folder, "
-            + "an .npy of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1), or a picture, whose keypoints are found.",
+            + "an .npy of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1), or an image, whose keypoints are found.",
     };
 
     private static readonly Option<string> Out = new("--out", "-o")
     {
-        Description = "The .npy file to write: [n, 128] float32, or [n, 16] bytes with --binary.",
+        Description = "The .npy file to write: [n, d] float32, or [n, d / 8] bytes with --binary. "
+            + "d is the number of values per descriptor, 128 for the model that comes with the tool.",
         HelpName = "FILE.npy",
         Required = true,
     };
@@ -36,19 +37,19 @@ internal static class DescribeCommand
 
     private static readonly Option<string?> As = new("--as")
     {
-        Description = "Take an image file for a strip or a picture, whatever its size.",
+        Description = "Treat an image file as a strip of patches or as an image, whatever its size.",
         HelpName = "strip|image",
     };
 
     private static readonly Option<string?> KeypointFile = new("--keypoints")
     {
-        Description = "For a picture: where to write the keypoints (x, y, size, angle, response), .csv or .npy; otherwise beside --out, as NAME.keypoints.csv.",
+        Description = "For an image: where to write the keypoints (x, y, size, angle, response), .csv or .npy. The default is beside --out: NAME.keypoints.csv.",
         HelpName = "FILE",
     };
 
     private static readonly Option<int> Limit = new("--limit")
     {
-        Description = "For a picture: the most keypoints.",
+        Description = "For an image: the most keypoints.",
         HelpName = "N",
         DefaultValueFactory = _ => 5000,
     };
@@ -61,7 +62,7 @@ internal static class DescribeCommand
         As.AcceptOnlyFromAmong("strip", "image");
         var command = new ExampleCommand(
             "describe",
-            "Compute descriptors of patches, or of the keypoints of a picture.",
+            "Compute descriptors of patches, or of the keypoints of an image.",
             "cudal2net describe photo.jpg --out photo.npy",
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
@@ -136,7 +137,7 @@ internal static class DescribeCommand
         Keypoint[] keypoints = KeypointDetector.Detect(picture, limit);
         if (keypoints.Length == 0)
         {
-            throw new InvalidDataException($"{path}: no keypoints were found in this picture of {picture.Width} x "
+            throw new InvalidDataException($"{path}: no keypoints were found in this image of {picture.Width} x "
                 + $"{picture.Height}; it may be too small or too uniform");
         }
 

@@ -184,7 +184,7 @@ internal static class InfoCommand
             : "add the OpenCvSharp4 runtime package of this system to src/CudaL2Net.Imaging";
         return
         [
-            Try("OpenCvSharpExtern", typeof(Cv2).Assembly, "pictures, keypoints, matching", getOpenCv),
+            Try("OpenCvSharpExtern", typeof(Cv2).Assembly, "images, keypoints, matching", getOpenCv),
             Try("libSkiaSharp", typeof(SkiaSharp.SKBitmap).Assembly, "plots", "add the SkiaSharp.NativeAssets package of this system to src/CudaL2Net.Imaging"),
         ];
     }

@@ -15,7 +15,7 @@ internal static class MakeBrownCommand
 
     private static readonly Option<string> Images = new("--images")
     {
-        Description = "The folder with the photographs; the folders in it count too.",
+        Description = "The folder with the photographs. Folders in it count, too.",
         HelpName = "DIR",
         Required = true,
     };
@@ -24,14 +24,14 @@ internal static class MakeBrownCommand
 
     private static readonly Option<int> Points = new("--points")
     {
-        Description = "Points to make; each has two or more patches.",
+        Description = "Points to make. Each has two or more patches.",
         HelpName = "N",
         DefaultValueFactory = _ => 10_000,
     };
 
     private static readonly Option<int> Views = new("--views")
     {
-        Description = "The most patches of a point: one from the photograph, the others from changed copies.",
+        Description = "The most patches per point: one from the photograph, the others from changed copies.",
         HelpName = "K",
         DefaultValueFactory = _ => 3,
     };

@@ -16,14 +16,14 @@ namespace CudaL2Net.Cli.Commands;
 /// <summary><c>cudal2net match</c>: the same places in two pictures.</summary>
 internal static class MatchCommand
 {
-    private static readonly Argument<string> First = new("A") { Description = "The first picture." };
+    private static readonly Argument<string> First = new("A") { Description = "The first image." };
 
-    private static readonly Argument<string> Second = new("B") { Description = "The second picture." };
+    private static readonly Argument<string> Second = new("B") { Description = "The second image." };
 
     private static readonly Option<string?> Out = new("--out", "-o")
     {
-        Description = "A PNG of both pictures with their matches, the verified ones in colour.",
-        HelpName = "picture.png",
+        Description = "A PNG of both images with their matches, the verified ones in colour.",
+        HelpName = "FILE.png",
     };
 
     private static readonly Option<double?> Ratio = new("--ratio")
@@ -36,7 +36,7 @@ internal static class MatchCommand
 
     private static readonly Option<int> Limit = new("--limit")
     {
-        Description = "The most keypoints of a picture.",
+        Description = "The most keypoints per image.",
         HelpName = "N",
         DefaultValueFactory = _ => ImageMatchOptions.Default.KeypointLimit,
     };
@@ -71,7 +71,7 @@ internal static class MatchCommand
     {
         var command = new ExampleCommand(
             "match",
-            "Match the keypoints of two pictures and verify the matches with RANSAC (a homography or a fundamental matrix).",
+            "Match the keypoints of two images and verify the matches with RANSAC (a homography or a fundamental matrix).",
             "cudal2net match a.jpg b.jpg --out matches.png",
             "cudal2net match a.jpg b.jpg --model runs/first --mutual --ratio 0.9 --json")
         {
@@ -100,7 +100,7 @@ internal static class MatchCommand
         string? picture = line.GetValue(Out);
         if (picture is not null && !picture.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
         {
-            throw new UsageException($"--out {picture}: the picture is written as .png", $"--out {Path.ChangeExtension(picture, ".png")}");
+            throw new UsageException($"--out {picture}: the image is written as .png", $"--out {Path.ChangeExtension(picture, ".png")}");
         }
 
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
@@ -141,7 +141,7 @@ internal static class MatchCommand
                 + $"{result.Verified} of them verified ({Words(matches.Geometry)})");
             if (picture is not null)
             {
-                console.WriteLine($"picture: {picture}");
+                console.WriteLine($"image: {picture}");
             }
         });
         return 0;

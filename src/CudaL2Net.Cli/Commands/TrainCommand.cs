@@ -20,8 +20,7 @@ internal static class TrainCommand
 
     private static readonly Option<string?> Data = new("--data")
     {
-        Description = "The training patches: synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR (a PhotoTour set), "
-            + "hpatches:DIR (its train part).",
+        Description = $"The training patches: {PatchSources.Forms}.",
         HelpName = "SOURCE",
     };
 
@@ -43,9 +42,9 @@ internal static class TrainCommand
 
     private static readonly Option<int?> Epochs = new("--epochs") { Description = "Train for this many epochs.", HelpName = "E" };
 
-    private static readonly Option<long?> Pairs = new("--pairs") { Description = "Pairs drawn in an epoch.", HelpName = "N" };
+    private static readonly Option<long?> Pairs = new("--pairs") { Description = "Pairs per epoch.", HelpName = "N" };
 
-    private static readonly Option<int?> Batch = new("--batch") { Description = "Pairs of a batch.", HelpName = "B" };
+    private static readonly Option<int?> Batch = new("--batch") { Description = "Pairs per batch.", HelpName = "B" };
 
     private static readonly Option<float?> LearningRate = new("--lr") { Description = "The learning rate at the start.", HelpName = "L" };
 
@@ -53,7 +52,7 @@ internal static class TrainCommand
 
     private static readonly Option<string[]> Set = new("--set")
     {
-        Description = "Change any other setting of the training or of the patches by its name in run.json, as loss.margin=0.8 or patches.copies=3. "
+        Description = "Change any other setting of the training or of the patches by its name in run.json: loss.margin=0.8, patches.copies=3. "
             + "May be given several times.",
         HelpName = "NAME=VALUE",
         AllowMultipleArgumentsPerToken = false,
@@ -61,14 +60,14 @@ internal static class TrainCommand
 
     private static readonly Option<int?> Points = new("--points")
     {
-        Description = "Points to make of scenes or photographs; each has two or more patches.",
+        Description = "Points to make of scenes or photographs. Each has two or more patches.",
         HelpName = "N",
     };
 
     private static readonly Option<string?> Validation = new("--validation")
     {
-        Description = "Patches for the FPR95 during the training (a SOURCE as for --data); otherwise synthetic scenes that are not trained on; "
-            + "none for no validation.",
+        Description = "Patches for the FPR95 during the training (a SOURCE as for --data); none for no validation. "
+            + "The default is synthetic scenes that are not trained on.",
         HelpName = "SOURCE",
     };
 
@@ -85,8 +84,8 @@ internal static class TrainCommand
 
     private static readonly Option<KernelSet?> Kernels = new("--kernels")
     {
-        Description = "Whose kernels a GPU trains with: own (usual), or vendor, to compare with: convolutions (in float32 and tf32 batch normalization, too) by "
-            + "cuDNN, matrix products of losses by cuBLAS, which must be installed.",
+        Description = "Whose kernels a GPU trains with: own (the default), or vendor, to compare. Vendor is cuDNN for convolutions (in float32 and "
+            + "tf32 also for batch normalization) and cuBLAS for the losses' matrix products; both must be installed.",
         HelpName = "own|vendor",
     };
 

@@ -14,7 +14,7 @@ internal sealed class Methods : IDisposable
     /// <summary>The methods.</summary>
     public static readonly Option<string[]> Option = new("--method")
     {
-        Description = "What to compare, repeated or with commas: model (that of --model), binary (its signs), model:FILE, binary:FILE, untrained, sift, "
+        Description = "What to compare (with commas, or the option several times): model (that of --model), binary (its signs), model:FILE, binary:FILE, untrained, sift, "
             + "rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches).",
         HelpName = "NAME",
         Arity = ArgumentArity.OneOrMore,
@@ -23,7 +23,7 @@ internal sealed class Methods : IDisposable
     /// <summary>What networks in ONNX files are given.</summary>
     public static readonly Option<string> OnnxInput = new("--onnx-input")
     {
-        Description = "What onnx:FILE is given for a pixel: patch (minus the patch's mean, over its deviation), unit (0 to 1) or grey (0 to 255).",
+        Description = "What onnx:FILE gets per pixel: patch (minus the patch's mean, over its deviation), unit (0 to 1) or grey (0 to 255).",
         HelpName = "patch|unit|grey",
         DefaultValueFactory = _ => "patch",
     };

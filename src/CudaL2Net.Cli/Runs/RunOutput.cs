@@ -14,7 +14,7 @@ internal static class RunOutput
     /// <summary>All scores as CSV.</summary>
     public static readonly Option<string?> Csv = new("--csv")
     {
-        Description = "Also write all scores to this file, a line a score: benchmark,table,measure,method,column,value.",
+        Description = "Also write all scores to this file, one line per score: benchmark,table,measure,method,column,value.",
         HelpName = "FILE",
     };
 

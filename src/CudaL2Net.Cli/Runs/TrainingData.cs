@@ -57,7 +57,7 @@ internal sealed record TrainingData(PatchSet Training, PatchSet? Validation, str
 
         if (result.Report.DamagedPictures > 0 || result.Report.FlatPoints > 0)
         {
-            terminal.Say($"skipped in all: {result.Report.DamagedPictures} damaged pictures, {result.Report.FlatPoints} near-uniform points or patches");
+            terminal.Say($"skipped in all: {result.Report.DamagedPictures} damaged images, {result.Report.FlatPoints} near-uniform points or patches");
         }
 
         return result;

@@ -7,7 +7,8 @@ namespace CudaL2Net.Imaging.Sources;
 public static class PatchSources
 {
     /// <summary>The forms that a source's name can have, for messages and help.</summary>
-    public const string Forms = "synthetic, images:DIR, brown:DIR/liberty or hpatches:DIR";
+    public const string Forms =
+        "synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR/liberty (a PhotoTour set) or hpatches:DIR (its training part)";
 
     // Part of the cache's key: raise it when the same options give other patches.
     private const int GeneratorVersion = 1;

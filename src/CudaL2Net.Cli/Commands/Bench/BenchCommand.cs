@@ -11,7 +11,8 @@ internal static class BenchCommand
     /// <summary>The precisions.</summary>
     public static readonly Option<Precision[]> Precisions = new("--precision")
     {
-        Description = "What matrix products multiply, one or several: float32, tf32, bf16, to describe also int8. Usually all on a GPU; a CPU has float32.",
+        Description = "What matrix products multiply, one or several: float32, tf32, bf16; int8 for describing only. "
+            + "The default is all of them on a GPU; a CPU has float32 only.",
         HelpName = "float32|tf32|bf16|int8",
         AllowMultipleArgumentsPerToken = true,
     };
@@ -19,7 +20,7 @@ internal static class BenchCommand
     /// <summary>The batches.</summary>
     public static readonly Option<int[]> Batches = new("--batch")
     {
-        Description = "Patches of a batch, one or several numbers; a pair is two patches.",
+        Description = "Patches per batch, one or several numbers. A pair is two patches.",
         HelpName = "N",
         AllowMultipleArgumentsPerToken = true,
     };

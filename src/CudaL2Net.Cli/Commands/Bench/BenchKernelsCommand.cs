@@ -21,12 +21,12 @@ internal static class BenchKernelsCommand
 
     private static readonly Option<bool> Vendor = new("--vendor")
     {
-        Description = "Beside each convolution and matrix product, cuDNN's and cuBLAS's, where they are installed.",
+        Description = "Also measure cuDNN's convolutions and cuBLAS's matrix products, if they are installed.",
     };
 
     private static readonly Option<string?> Plot = new("--plot")
     {
-        Description = "A picture: operations a second over operations a byte, under the device's two roofs.",
+        Description = "A plot: operations per second over operations per byte, under the device's two roofs.",
         HelpName = "FILE.png",
     };
 
@@ -53,7 +53,7 @@ internal static class BenchKernelsCommand
         string? plot = line.GetValue(Plot);
         if (plot is not null && !plot.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
         {
-            throw new UsageException($"--plot {plot}: the picture is written as .png", $"--plot {Path.ChangeExtension(plot, ".png")}");
+            throw new UsageException($"--plot {plot}: the plot is written as .png", $"--plot {Path.ChangeExtension(plot, ".png")}");
         }
 
         BenchDevices devices = BenchCommand.FindDevices(line, terminal);

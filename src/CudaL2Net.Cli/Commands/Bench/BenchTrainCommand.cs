@@ -35,7 +35,7 @@ internal static class BenchTrainCommand
     {
         var command = new ExampleCommand(
             "train",
-            "Measure the training step: patches a second, share of what the device can do, the host's part, memory.",
+            "Measure the training step: patches per second, share of what the device can do, the host's part, memory.",
             "cudal2net bench train --preset hardnet-200k --batch 256 1024 --precision bf16 tf32 --device cuda --out train.json",
             "cudal2net bench train --kernels vendor --precision bf16 tf32 --batch 1024 --device cuda --out theirs.json",
             "cudal2net bench train --device cpu --threads 1 2 --split")

@@ -19,13 +19,13 @@ internal static class EvaluateBrownCommand
 
     private static readonly Option<string?> Pairs = new("--pairs")
     {
-        Description = $"The list of test pairs in the folder ({BrownDataset.DefaultPairs} where it is there, else the only m50_N_N_0.txt).",
+        Description = $"The list of test pairs in the folder ({BrownDataset.DefaultPairs} if it is there, else the only m50_N_N_0.txt).",
         HelpName = "FILE",
     };
 
     private static readonly Option<string?> TrainSet = new("--train-set")
     {
-        Description = "The set that the model was trained on: the other ones are tested.",
+        Description = "The set that the model was trained on. The others are tested.",
         HelpName = "NAME",
     };
 

@@ -22,14 +22,14 @@ internal static class EvaluateOxfordCommand
 
     private static readonly Option<string> Detector = new("--detector")
     {
-        Description = "The regions: sift (difference of Gaussians), mser, or files beside the pictures, img1.ppm.haraff or img1.ppm.hesaff.",
+        Description = "The regions: sift (difference of Gaussians), mser, or files beside the images, img1.ppm.haraff or img1.ppm.hesaff.",
         HelpName = string.Join('|', RegionDetector.Names),
         DefaultValueFactory = _ => RegionDetector.Names[0],
     };
 
     private static readonly Option<int?> Keypoints = new("--keypoints")
     {
-        Description = "For the detector sift: the most keypoints of a picture; without it, all.",
+        Description = "For the detector sift: the most keypoints per image. The default is all.",
         HelpName = "N",
     };
 
@@ -42,7 +42,7 @@ internal static class EvaluateOxfordCommand
 
     private static readonly Option<string> Images = new("--images")
     {
-        Description = "The second pictures of the pairs.",
+        Description = "The second images of the pairs.",
         HelpName = "2,3,...",
         DefaultValueFactory = _ => string.Join(',', OxfordEvaluation.UsualImages),
     };

@@ -21,7 +21,7 @@ internal static class EvaluateSequencesCommand
 
     private static readonly Option<int> Keypoints = new("--keypoints")
     {
-        Description = "The most keypoints of a picture.",
+        Description = "The most keypoints per image.",
         HelpName = "N",
         DefaultValueFactory = _ => SequenceEvaluation.DefaultKeypoints,
     };

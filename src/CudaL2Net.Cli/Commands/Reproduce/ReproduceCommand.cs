@@ -23,13 +23,13 @@ internal static class ReproduceCommand
         Required = true,
     };
 
-    private static readonly Option<long?> Pairs = new("--pairs") { Description = "Pairs of an epoch (HardNet, RAL-Net).", HelpName = "N" };
+    private static readonly Option<long?> Pairs = new("--pairs") { Description = "Pairs per epoch (HardNet, RAL-Net).", HelpName = "N" };
 
-    private static readonly Option<int?> Epochs = new("--epochs") { Description = "Epochs of each training.", HelpName = "E" };
+    private static readonly Option<int?> Epochs = new("--epochs") { Description = "Epochs per training.", HelpName = "E" };
 
-    private static readonly Option<int?> Steps = new("--steps") { Description = "Batches of each training, whatever its epochs.", HelpName = "N" };
+    private static readonly Option<int?> Steps = new("--steps") { Description = "Batches per training, instead of epochs.", HelpName = "N" };
 
-    private static readonly Option<int?> Batch = new("--batch") { Description = "Pairs of a batch.", HelpName = "B" };
+    private static readonly Option<int?> Batch = new("--batch") { Description = "Pairs per batch.", HelpName = "B" };
 
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "Seed of weights, batches and augmentation.", HelpName = "S" };
 

@@ -40,7 +40,7 @@ internal static class ReproduceFigureCommand
 
     private static readonly Option<string?> TrainSet = new("--train-set")
     {
-        Description = "The Brown set to train on (liberty where it is there, else the first); the others are tested too.",
+        Description = "The Brown set to train on (the default: liberty if it is there, else the first). The others are tested, too.",
         HelpName = "NAME",
     };
 
@@ -53,7 +53,7 @@ internal static class ReproduceFigureCommand
 
     private static readonly Option<string[]> Rows = new("--rows")
     {
-        Description = $"The variants to make, with commas, by their presets ({string.Join(",", Variants.Select(variant => variant.Preset))}); all without it.",
+        Description = $"The variants to make, with commas, by their presets ({string.Join(",", Variants.Select(variant => variant.Preset))}). The default is all.",
         HelpName = "NAMES",
         AllowMultipleArgumentsPerToken = true,
     };

@@ -20,7 +20,7 @@ internal static class ReproduceTableCommand
 
     private static readonly Option<string[]> Rows = new("--rows")
     {
-        Description = "The rows to make, with commas, by the papers' names (L2-Net,HardNet) or the presets' (l2net,hardnet-200k); all without it.",
+        Description = "The rows to make, with commas, by the papers' names (L2-Net,HardNet) or the presets' (l2net,hardnet-200k). The default is all.",
         HelpName = "NAMES",
         AllowMultipleArgumentsPerToken = true,
     };
