@@ -43,7 +43,8 @@ internal static class DescribeCommand
 
     private static readonly Option<string?> KeypointFile = new("--keypoints")
     {
-        Description = "For an image: where to write the keypoints (x, y, size, angle, response), .csv or .npy. The default is beside --out: NAME.keypoints.csv.",
+        Description = "For an image: where to write the keypoints (x, y, size, angle, response), .csv or .npy. "
+            + "The default is beside --out: NAME.keypoints.csv.",
         HelpName = "FILE",
     };
 

@@ -14,8 +14,8 @@ internal sealed class Methods : IDisposable
     /// <summary>The methods.</summary>
     public static readonly Option<string[]> Option = new("--method")
     {
-        Description = "What to compare (with commas, or the option several times): model (that of --model), binary (its signs), model:FILE, binary:FILE, untrained, sift, "
-            + "rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches).",
+        Description = "What to compare (with commas, or the option several times): model (that of --model), binary (its signs), model:FILE, binary:FILE, "
+            + "untrained, sift, rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches).",
         HelpName = "NAME",
         Arity = ArgumentArity.OneOrMore,
     };

@@ -53,7 +53,8 @@ internal static class ReproduceFigureCommand
 
     private static readonly Option<string[]> Rows = new("--rows")
     {
-        Description = $"The variants to make, with commas, by their presets ({string.Join(",", Variants.Select(variant => variant.Preset))}). The default is all.",
+        Description = $"The variants to make, with commas, by their presets ({string.Join(",", Variants.Select(variant => variant.Preset))}). "
+            + "The default is all.",
         HelpName = "NAMES",
         AllowMultipleArgumentsPerToken = true,
     };
