@@ -6,8 +6,8 @@
 
 For every kernel, clocks of a multiprocessor a patch (or a launch), were nothing else in its way:
   issue    warp instructions of the PTX / 4 schedulers (the assembler merges some: an upper bound)
-  tensor   mma instructions, one a clock at the tensor cores' peak (sm_90)
-  memory   passes over shared memory, and 128 bytes a clock of L1 for loads and stores of global memory (cp.async counts as a pass only)
+  tensor   mma instructions, one per clock at the tensor cores' peak (sm_90)
+  memory   passes over shared memory, and 128 bytes per clock of L1 for loads and stores of global memory (cp.async counts as a pass only)
 The largest is the bound. `conflicts` and `sectors` say how much more than necessary the passes and the sectors of 32 bytes were.
 """
 import argparse
@@ -21,7 +21,7 @@ def main():
     parser.add_argument("--patches", type=float, default=1, help="divide by so many patches (a launch)")
     parser.add_argument("--launches", type=int, help="how often the whole was run: counts are divided by it instead of by each kernel's own launches")
     parser.add_argument("--only", default="", help="kernels whose names begin so, separated by commas")
-    parser.add_argument("--multiprocessors", type=int, default=132, help="of the GPU for which patches a second are estimated (H100, H200: 132)")
+    parser.add_argument("--multiprocessors", type=int, default=132, help="of the GPU for which patches per second are estimated (H100, H200: 132)")
     parser.add_argument("--clock", type=float, default=1.755e9, help="its clock in Hz")
     arguments = parser.parse_args()
     try:

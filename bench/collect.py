@@ -61,7 +61,7 @@ def trainings_table(pieces):
 
 
 def profile_rows(path):
-    """ncu's csv (--page details), one row a launch: kernel and metrics."""
+    """ncu's csv (--page details), one row per launch: kernel and metrics."""
     with open(path, newline="", errors="replace") as file:
         text = file.read()
     # What ncu says of itself stands before and behind.

@@ -25,7 +25,7 @@ internal static class TrainBench
     /// <summary>Measures.</summary>
     /// <param name="devices">Where.</param>
     /// <param name="preset">The settings of the training, but for the batch.</param>
-    /// <param name="batches">Patches of a batch, two a pair.</param>
+    /// <param name="batches">Patches of a batch, two per pair.</param>
     /// <param name="rounds">Samples.</param>
     /// <param name="split">Whether to measure also where the step's time goes.</param>
     /// <param name="progress">Is told the part that has been done, and what is being done.</param>

@@ -18,9 +18,9 @@ def parser(description, batches):
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     options.add_argument("--precisions", nargs="+", choices=["float32", "tf32", "bf16"], help="default: all on CUDA, float32 on a CPU")
-    options.add_argument("--batches", nargs="+", type=int, default=batches, help="patches, two a pair when training")
+    options.add_argument("--batches", nargs="+", type=int, default=batches, help="patches, two per pair when training")
     options.add_argument("--samples", type=int, default=9)
-    options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="CPU threads; default: one a core")
+    options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="CPU threads; default: one per core")
     options.add_argument("--network", default="hardnet", help="what is trained: a network of the library, or a JSON file (cudal2net info --networks)")
     options.add_argument("--model", default=MODEL, help="a model of cudal2net; default: the one in the box")
     return options

@@ -36,7 +36,7 @@ def default_tool():
 
 
 def ours(tool, what, options, precision, batches):
-    """`cudal2net bench` once: of each figure every sample in patches a second, by where the patches are and by batch; and its report."""
+    """`cudal2net bench` once: of each figure every sample in patches per second, by where the patches are and by batch; and its report."""
     text = agreement.tool(tool, "bench", what, "--device", options.device, "--precision", precision, "--batch", *map(str, batches), "--rounds",
                           str(options.samples), "--threads", str(options.threads if options.device == "cpu" else 0), "--json")
     report = json.loads(text)
@@ -262,7 +262,7 @@ def main():
     options.add_argument("--tool", default=None, help="cudal2net; default: the one that was built or published")
     options.add_argument("--what", nargs="+", choices=["describe", "train"], default=["describe", "train"])
     options.add_argument("--describe", nargs="+", type=int, default=[16, 64, 256], metavar="PATCHES", help="batches of describing")
-    options.add_argument("--train", nargs="+", type=int, default=[256], metavar="PATCHES", help="batches of training, two patches a pair")
+    options.add_argument("--train", nargs="+", type=int, default=[256], metavar="PATCHES", help="batches of training, two patches per pair")
     options.add_argument("--loss", choices=list(agreement.PRESETS), default="hardnet")
     options.add_argument("--rounds", type=int, default=3, help="times that both sides take turns")
     options.add_argument("--seconds", type=float, default=1800, help="when time is up, the rest is left out")

@@ -1,10 +1,10 @@
 // How fast the device computes with nothing else to do: the peaks that shares of measured operations are of. No memory in the loops.
-//   bench_fma       s = s a + b in float32, 16 independent sums a thread
-//   bench_tf32      D += A B on tensor cores, tf32, 2 x 4 independent 16 x 8 tiles a warp from two A and four B fragments, values of either sign in [1, 2)
+//   bench_fma       s = s a + b in float32, 16 independent sums per thread
+//   bench_tf32      D += A B on tensor cores, tf32, 2 x 4 independent 16 x 8 tiles per warp from two A and four B fragments, values of either sign in [1, 2)
 //   bench_bf16      the same in bf16
 //   bench_int8      the same in bytes, unsigned ones times signed ones of any value
-//   bench_popcount  s += popcount(x ^ y), 8 independent sums a thread
-// Launch: 256 threads a block, several blocks a multiprocessor; out [threads]: the sum of a thread's results, so that nothing can be left out.
+//   bench_popcount  s += popcount(x ^ y), 8 independent sums per thread
+// Launch: 256 threads per block, several blocks per multiprocessor; out [threads]: the sum of a thread's results, so that nothing can be left out.
 // Operations a thread: steps x 8 x 16 multiply-adds; a warp: steps x 8 products of 16 x 8 x 8 (tf32), 16 x 8 x 16 (bf16) or 16 x 8 x 32 (int8); a thread:
 // steps x 8 x 8 counts.
 // mma.sync, which all kernels here use, is not all that Hopper's tensor cores can do: wgmma reaches more.

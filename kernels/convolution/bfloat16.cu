@@ -5,7 +5,7 @@
 //   bfloat16_gradient_sums   sum(m) and sum(m xhat) of each tile, m = g where y is positive, xhat = (x - mean) r
 //   bfloat16_gradient        dx = factor m + x a + b: factor (m - sum(m) / n - xhat sum(m xhat) / n) with what does not depend on the pixel put together
 // batch_norm_statistics and batch_norm_sums join the tiles. Grid: tile (x), 256 channels (y), side (z); 256 threads.
-// Bound by memory: 2, 4, 4 and 6 bytes a value. A thread keeps eight channels, 16 bytes, and goes from row to row, so that coefficients stay in registers and
+// Bound by memory: 2, 4, 4 and 6 bytes per value. A thread keeps eight channels, 16 bytes, and goes from row to row, so that coefficients stay in registers and
 // neighbouring threads read neighbouring bytes. Sums are joined in a fixed order, slot by slot as a tree.
 #include "normalization.cuh"
 
@@ -218,7 +218,7 @@ extern "C" __global__ __launch_bounds__(256) void bfloat16_gradient(const unsign
 }
 KERNEL(bfloat16_gradient);
 
-// Eight numbers a thread; the first threads take those that are left.
+// Eight numbers per thread; the first threads take those that are left.
 template <class F, class G> DEVICE void each_eight(int count, F eight_from, G one) {
   const int thread = blockIdx.x * blockDim.x + threadIdx.x;
   for (int i = thread; i < count / 8; i += gridDim.x * blockDim.x) eight_from(i * 8);

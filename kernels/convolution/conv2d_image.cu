@@ -1,17 +1,17 @@
 // L2-Net's own 3 x 3 convolutions in training, bf16 on tensor cores with float32 sums, fused with the batch normalizations before and after. Activations are
 // kept as bf16, [n][side][side][channels]: what is stored is the convolution's output y before its normalization, and the gradient g of the normalized one.
-//   conv2d_image_forward_*    y = conv(normalized x) + bias; mean and squares of y a block
-//   conv2d_image_filter_*     dw = sum over pixels of (normalized x)' dy, in parts; dy, the gradient of y, is finished from g, y and two sums a channel,
+//   conv2d_image_forward_*    y = conv(normalized x) + bias; mean and squares of y per block
+//   conv2d_image_filter_*     dw = sum over pixels of (normalized x)' dy, in parts; dy, the gradient of y, is finished from g, y and two sums per channel,
 //                             dy = r scale (m - sum(m) / n - xhat sum(m xhat) / n), and left in memory for the next kernel
-//   conv2d_image_data_*       g of the layer before = conv(dy, turned filters); sum(m) and sum(m xhat) of that layer a block
-//   conv2d_image_first, _first_filter    the same for the layer with one input channel, on FMA units: bound by its 64 KB a patch
+//   conv2d_image_data_*       g of the layer before = conv(dy, turned filters); sum(m) and sum(m xhat) of that layer per block
+//   conv2d_image_first, _first_filter    the same for the layer with one input channel, on FMA units: bound by its 64 KB per patch
 //   conv2d_image_pack         filters [out][9][in] as mma fragments, for the forward and the backward pass
 // Names end in the input's side, input channels and output channels. A block takes a run of units (strips of images, see image_tile.cuh) of one side of the
 // batch. cp.async brings a unit in while the one before is multiplied, in place in its swizzled lines; each thread then normalizes what it brought itself, once
-// for all nine taps. Then no barrier but before and after the products, of 64 x 64 a warp: 16 ldmatrix and filter loads for 64
-// mma.sync. Where 32 channels go in, and so less of the time is products, they are 64 x 32 by twice as many warps, 32 x 32 in backward passes with stride 2.
-// A patch moves 0.45 MB forward and 1.4 MB backward over all layers, against 234 MFLOP: half of what float32 activations take, and no pass for its own sake.
-// Shared memory: 80 to 110 KB a block with two stages where that lets two blocks share a multiprocessor, else one stage; 54 to 69 KB a stage for filters.
+// for all nine taps. The only barriers are before and after the products. A warp computes 64 x 64 sums: 16 ldmatrix and filter loads feed 64 mma.sync.
+// With 32 input channels products take less of the time. There a warp computes 64 x 32 sums (32 x 32 backward with stride 2), with twice as many warps.
+// A patch moves 0.45 MB forward and 1.4 MB backward over all layers, for 234 MFLOP: half of what float32 activations take.
+// Shared memory: 80 to 110 KB per block with two stages where that lets two blocks share a multiprocessor, else one stage; 54 to 69 KB per stage for filters.
 #include "image_filter_pass.cuh"
 
 template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct ForwardPass {

@@ -1,7 +1,7 @@
 // What the convolutions of all precisions share (see convolution.cuh): sums over the parts of a depth, in order, and the filters' gradient where there are
-// few filter elements an output channel (L2-Net's first layer: 9).
+// few filter elements per output channel (L2-Net's first layer: 9).
 //   conv2d_sum           y = bias + sum of parts [parts][pixels][out], with ReLU where it is wanted
-//   conv2d_filter_sum    dw [out][taps in] = sum of parts [parts][taps in][out]; eight threads a sum, eight sums a thread, so that 64 loads are in flight
+//   conv2d_filter_sum    dw [out][taps in] = sum of parts [parts][taps in][out]; eight threads per sum, eight sums per thread: 64 loads are in flight
 //   conv2d_small_filter  parts of dw: lanes are output channels, warps pixels, all elements of a channel in registers; float32 in every precision
 //   conv2d_coefficients  the tables of the normalizations before and behind a convolution (InputSource, GradientSource of convolution.cuh)
 //   conv2d_round_*       filters for the tensor cores, rounded to tf32 or bf16, k contiguous, so that cp.async can fetch them; and those tables
@@ -91,7 +91,7 @@ DEVICE void put_rounded(unsigned char* row, int k, const Four& v, int end, int b
   }
 }
 
-// [out][tap, in] as it lies, zeros up to roundedRows and roundedPitch. One row a block (y), four numbers a thread at a time.
+// [out][tap, in] as it lies, zeros up to roundedRows and roundedPitch. One row per block (y), four numbers per thread at a time.
 extern "C" __global__ __launch_bounds__(256) void conv2d_round_forward(const Convolution g, int bf16, unsigned char* __restrict__ rounded) {
   const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, length = g.roundedPitch / (bf16 ? 2 : 4), row = blockIdx.y;
   const float* filters = g.filters + (long long)row * depth;
@@ -124,7 +124,7 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_round_backward(const Co
 }
 KERNEL(conv2d_round_backward);
 
-constexpr int SMALL = 16, WARPS = 16;                                  // filter elements an output channel, at most; pixels at a time
+constexpr int SMALL = 16, WARPS = 16;                                  // filter elements per output channel, at most; pixels at a time
 
 // 32 output channels (y), part (z) of a side.
 extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Convolution g) {

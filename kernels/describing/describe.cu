@@ -4,9 +4,9 @@
 //   describe_tower_int8  the same with bytes: activations 0..255, filters -127..127 with a scale for each output, integer sums.
 //   describe_project     layer 7 as a matrix product, features [n][8192] x filters [128][8192] bf16, then the unit vector, or only signs.
 //   describe_signs       the signs of descriptors that other kernels have computed.
-// Tower: 78.2 MFLOP a patch, 1 KB read, 16 KB written; 558 KB of weights, in bytes half of it, come from L2 for each patch. A block of 4 warps takes one patch
+// Tower: 78.2 MFLOP per patch, 1 KB read, 16 KB written; 558 KB of weights (half in bytes) come from L2 for each patch. A block of 4 warps takes one patch
 // at a time through all layers in 113 KB of shared memory, in bytes 56 KB, so two blocks share a multiprocessor and one computes while the other waits at a
-// barrier. Four warps with all registers, not eight with half of them: 128 sums a thread, of 64 pixels x 64 channels or 128 x 32, need fewer reads a product.
+// barrier. Four warps with all registers, not eight with half of them: 128 sums per thread (64 pixels x 64 channels per warp, or 128 x 32) need fewer reads.
 //  - Each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
 //  - A layer is an implicit matrix product of an image in shared memory and packed filters (image_tile.cuh); there is no barrier but between layers.
 //  - Layer 2 writes its image over that of layer 1, two rows higher, half a picture at a time: rows still to be read are never overwritten.
@@ -133,7 +133,7 @@ DEVICE void normalize(const unsigned char* __restrict__ patch, const float* __re
   }
 }
 
-// Layer 1, one input channel: float32, four pixels one below the other and eight channels a thread at a time. Filters [3][3][32].
+// Layer 1, one input channel: float32, four pixels one below the other and eight channels per thread at a time. Filters [3][3][32].
 template <class Store> DEVICE void first_layer(const float* image, const float* __restrict__ filters, const float* __restrict__ bias, Store store) {
   const int thread = fresh_thread(), x = thread % 32;
   PRAGMA_ROLLED
@@ -258,7 +258,7 @@ DEVICE void describe(unsigned char* shared, const unsigned char* __restrict__ pa
 DESCRIBE_TOWER(describe_tower, Bf16Tower);
 DESCRIBE_TOWER(describe_tower_int8, Int8Tower);
 
-// 32 patches x 128 dimensions a block, K in stages of 64 through four buffers of cp.async. A warp computes 16 patches x 32 dimensions.
+// 32 patches x 128 dimensions per block, K in stages of 64 through four buffers of cp.async. A warp computes 16 patches x 32 dimensions.
 constexpr int PROJECT_THREADS = 256, PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4;
 constexpr int PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;
 

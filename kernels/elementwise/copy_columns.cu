@@ -1,5 +1,5 @@
 // Copies a block of columns from one matrix into another: the concatenation of two descriptors, and its gradient.
-// One warp a row, its lanes along the columns, 16 bytes at a time where both rows are aligned; rows grid-stride. Moves 8 bytes an element.
+// One warp per row, its lanes along the columns, 16 bytes at a time where both rows are aligned; rows grid-stride. Moves 8 bytes per element.
 #include "cuda_compat.cuh"
 
 extern "C" __global__ __launch_bounds__(256) void copy_columns(const float* __restrict__ x, int x_stride, float* __restrict__ y, int y_stride, int rows,

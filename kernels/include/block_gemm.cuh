@@ -1,16 +1,16 @@
 // block_gemm.cuh - one block's tile of a matrix product, C(m, n) = sum over k of A(m, k) B(n, k), summed in float32.
 //
-//   typedef BlockGemm<Bf16, 128, 64, 64, 32, true, true> Gemm;        // 128 x 64 a block, 64 x 32 a warp; both operands K-contiguous in memory
+//   typedef BlockGemm<Bf16, 128, 64, 64, 32, true, true> Gemm;        // 128 x 64 per block, 64 x 32 per warp; both operands K-contiguous in memory
 //   Gemm::Accumulators sums;                                          // run() clears them
 //   Gemm::run(a, b, 0, depth, shared, sums);                          // a, b: loaders; shared: Gemm::SHARED_BYTES, 16-byte aligned
 //   Gemm::visit(sums, [&](int m, int n, float v) { ... });            // elements where they lie in registers
-//   Gemm::rows(sums, shared, [&](int m, float4 (&v)[Gemm::ROW_COUNT]) { ... });    // or through shared memory, four columns a thread
+//   Gemm::rows(sums, shared, [&](int m, float4 (&v)[Gemm::ROW_COUNT]) { ... });    // or through shared memory, four columns per thread
 // Launch with Gemm::THREADS threads. WARP_M and WARP_N are 32 or 64; tried: 128 x 32 (warps of 32 x 32), 128 x 64 and 128 x 128 (64 x 32).
 //
-// Float32: FMA register tiles (64 sums a thread: 4 shared 16-byte loads for 64 FMAs). Tf32, Bf16: mma.sync, fragments by ldmatrix (.trans where an operand
+// Float32: FMA register tiles (64 sums per thread: 4 shared 16-byte loads for 64 FMAs). Tf32, Bf16: mma.sync, fragments by ldmatrix (.trans where an operand
 // lies with m or n contiguous). Operands are rounded to nearest on their way into shared memory.
 // A loader hands out four neighbours of the contiguous index at a time: load() issues the global loads of the next depth step before half of the arithmetic of
-// this one, finish() transforms what came after it; the other half hides the other loads, so that their registers are free for more blocks a multiprocessor.
+// this one, finish() transforms what came after it; the other half hides the other loads, so that their registers are free for more blocks per multiprocessor.
 // Two stages of shared memory, one barrier a step. On tensor cores B may instead be a matrix that is rounded
 // already (run_rounded): cp.async fetches it, without registers, RING stages ahead.
 // Shared memory is free of bank conflicts for the fragment loads: rows of 64 bytes with 16-byte chunks XORed by the row (K-contiguous), or rows padded by
@@ -31,7 +31,7 @@ DEVICE float4 zero4() { return make_float4(0.f, 0.f, 0.f, 0.f); }
 // ROWS x DEPTH numbers of one operand in shared memory.
 template <Precision P, int ROWS, int DEPTH, bool K_CONTIGUOUS> struct OperandTile {
   static constexpr int ELEMENT = P == Bf16 ? 2 : 4;
-  static constexpr int PITCH = (P == Float32 ? ROWS : ROWS + 8) * ELEMENT;                       // bytes a row of the m- or n-contiguous layouts
+  static constexpr int PITCH = (P == Float32 ? ROWS : ROWS + 8) * ELEMENT;                       // bytes per row of the m- or n-contiguous layouts
   static constexpr int BYTES = P != Float32 && K_CONTIGUOUS ? ROWS * 64 : DEPTH * PITCH;
 
   static MEMBER int swizzle(int k) { return (k >> 2 & 3) << 3; }

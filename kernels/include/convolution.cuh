@@ -6,13 +6,13 @@
 // Input pixels of backward-data fall into stride x stride classes by their place modulo the stride; all pixels of a class meet the same taps, so a class is a
 // stride-1 convolution without wasted products. Where there is one output pixel, every input pixel is a class of its own (one tap each).
 // Fused: x may be stored unnormalized (applied after the load, padding stays zero); dy may be given as the gradient of the normalized output, and is finished
-// after the load from it, y and two sums a channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
+// after the load from it, y and two sums per channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
 // before. A block never spans both sides of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
-// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums a thread (32 in the first). Registers are kept at 128 to 168, so that a multiprocessor
+// Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums per thread (32 in the first). Registers are kept at 128 to 168, so that a multiprocessor
 // holds three or four blocks of 128 threads or two of 256: half a stage's loads are under way at a time, the places of a tile's pixels and the coefficients of
 // backward-filter lie in shared memory, and so do (in memory, made before by conv2d_parts.cu) the coefficients of the other two, folded.
 // Activations are float32 in memory and are rounded and normalized on their way into shared memory, which cp.async cannot do: they pass through registers.
-// Filters on tensor cores (forward, backward-data) are rounded once a launch and fetched by cp.async, four stages deep. Neighbouring lanes load 64 or 128
+// Filters on tensor cores (forward, backward-data) are rounded once per launch and fetched by cp.async, four stages deep. Neighbouring lanes load 64 or 128
 // neighbouring bytes of a pixel; the taps of a pixel meet in L1 and L2. Warps of 64 x 32 sums need 12 ldmatrix (6 KB from shared memory) for 32 mma.sync a
 // bf16 step.
 #pragma once

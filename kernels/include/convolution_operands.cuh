@@ -107,7 +107,7 @@ struct PixelGrid {
 };
 
 // Rows are pixels, k is (tap, channel): for an image [n][height][width][channels] that is looked at with taps (a, b) at (row + sign a, column + sign b).
-// All vectors of a thread have the same k, so the channels' coefficients are loaded once a step. What lies outside is read at offset 0 and replaced by zeros:
+// All vectors of a thread have the same k, so the channels' coefficients are loaded once per step. What lies outside is read at offset 0 and replaced by zeros:
 // no branches between the loads.
 constexpr int TILE_ROWS = 128;
 template <int VECTORS, bool WHOLE, class Source> struct PixelRows {

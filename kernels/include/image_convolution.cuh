@@ -39,7 +39,7 @@ template <int CHANNELS, int THREADS> DEVICE void normalization_tables(Normalizat
   }
 }
 
-// Sixteen numbers a thread and group of outputs that wait in shared memory while the registers are needed for products: [16 GROUPS][THREADS] floats.
+// Sixteen numbers per thread and group of outputs that wait in shared memory while the registers are needed for products: [16 GROUPS][THREADS] floats.
 template <int THREADS, int GROUPS> struct Parked {
   static constexpr int BYTES = 16 * GROUPS * THREADS * 4;
   float* at;
@@ -93,7 +93,7 @@ template <int OUT> DEVICE void put_moments(EightMoments own, int row_warp, int c
   PRAGMA_UNROLL
   for (int j = 0; j < 8; j++) parts[row_warp * OUT + channel + j] = Moments{own.count, own.mean.v[j], own.squares.v[j]};
 }
-// So do the warps of the same column: one thread a channel joins them in order and writes the block's tile.
+// So do the warps of the same column: one thread per channel joins them in order and writes the block's tile.
 template <int OUT, int ROW_WARPS> DEVICE void write_moments(const Moments* parts, float* tiles) {
   __syncthreads();
   if (threadIdx.x >= OUT) return;

@@ -128,7 +128,7 @@ struct Int8Numbers {
   static MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
 };
 
-// Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs a warp; 32 GROUPS COLUMN_WARPS outputs in all.
+// Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs per warp; 32 GROUPS COLUMN_WARPS outputs in all.
 template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, int GROUPS = 1> struct ImageProduct {
   static constexpr int OUT = 32 * GROUPS * COLUMN_WARPS, STEP = OUT / 16 * 32;     // 16-byte fragments of a step
   static constexpr int PIXEL_BYTES = IN * Numbers::BYTES, STEPS = PIXEL_BYTES / 32;

@@ -1,8 +1,8 @@
 // L2-Net's E2 = 1/2 sum over the sides and i != j of r_ij^2, equations 6 and 7; R = Y' Y / p for features y of [p][q] that batch normalization has just
 // normalized, or in full: yhat, with each dimension's mean removed and its deviation divided out, in place of y (a constant dimension counts 0).
 // dy = (2 / p) yhat R, the diagonal of R set to 0; in full then through the normalization: (dyhat - mean dyhat - yhat mean(dyhat yhat)) / deviation.
-// Both products are row_products'; here are a pass over R, one block a row, and two over the features, one block for 32 dimensions, eight threads each.
-// Bound by memory: 12 p q bytes for each of those two, beside 4 p q^2 operations a side of the products.
+// Both products are row_products'; here are a pass over R, one block per row, and two over the features, one block for 32 dimensions, eight threads each.
+// Bound by memory: 12 p q bytes for each of those two, beside 4 p q^2 operations per side of the products.
 #include "reduce.cuh"
 
 // yhat of side blockIdx.y. Everything is relative to the first row, so that a constant dimension's deviation is exactly 0.

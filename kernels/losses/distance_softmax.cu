@@ -4,7 +4,7 @@
 // E3: m_ij = f1_i . f2_j, factor the similarity; with w = dL/dm df1_i = sum_j w_ij f2_j, df2_j = sum_i w_ij f1_i.
 // The products are row_products'. The matrix stays in memory (4 p^2 bytes, 64 KB at p = 128, times the ranges that its depth is cut into): both
 // gradients use it, and recomputing it would cost as much as they do. Each row's and column's maximum is subtracted first, so inner products of
-// thousands do not overflow. Rows: one block each; columns: one block for 32, eight threads a column. Bound by memory: some 30 p^2 bytes, beside 6
+// thousands do not overflow. Rows: one block each; columns: one block for 32, eight threads per column. Bound by memory: some 30 p^2 bytes, beside 6
 // p^2 q operations of the products.
 #include "reduce.cuh"
 
@@ -105,7 +105,7 @@ extern "C" __global__ __launch_bounds__(256) void pair_column_sums(const float* 
 }
 KERNEL(pair_column_sums);
 
-// |y|^2 of each row, one warp a row.
+// |y|^2 of each row, one warp per row.
 extern "C" __global__ __launch_bounds__(256) void row_squares(const float* __restrict__ y, float* __restrict__ squares, int rows, int width) {
   const int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
   if (row >= rows) return;

@@ -20,7 +20,7 @@ static __device__ __forceinline__ float key_distance(unsigned long long key) {
   return __uint_as_float(bits >> 31 ? bits & 0x7fffffffu : ~bits);
 }
 
-// |y|^2 of each row, and no key yet. One warp a row.
+// |y|^2 of each row, and no key yet. One warp per row.
 extern "C" __global__ __launch_bounds__(256) void mining_start(
     const float* __restrict__ y, float* __restrict__ squares, unsigned long long* __restrict__ keys, int rows, int width) {
   const int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -72,7 +72,7 @@ extern "C" __global__ __launch_bounds__(Gemm::THREADS) void mining_scan(
       }
     }
   });
-  // The tile's 16 threads a row and 8 a column, then the matrix.
+  // The tile's 16 threads per row and 8 per column, then the matrix.
   unsigned long long* rows = reinterpret_cast<unsigned long long*>(shared);
   unsigned long long* columns = rows + ROW_THREADS * 64;
   __syncthreads();
@@ -81,7 +81,7 @@ extern "C" __global__ __launch_bounds__(Gemm::THREADS) void mining_scan(
   PRAGMA_UNROLL
   for (int j = 0; j < 4; j++) columns[Gemm::row() * 64 + Gemm::column() + j] = least_column[j];
   __syncthreads();
-  static_assert(Gemm::THREADS == 2 * 64, "one thread a row and one a column");
+  static_assert(Gemm::THREADS == 2 * 64, "one thread per row and one per column");
   const bool by_row = threadIdx.x < 64;
   const int line = threadIdx.x % 64;
   unsigned long long least = NO_KEY;
@@ -104,7 +104,7 @@ static __device__ __forceinline__ float warp_distance(int angular, const float* 
   return angular ? 2.f * (1.f - sum) : sqrtf(sum + 1e-6f) + 1e-8f;
 }
 
-// The smaller of row and column, and the two distances from the differences. One warp a pair.
+// The smaller of row and column, and the two distances from the differences. One warp per pair.
 extern "C" __global__ __launch_bounds__(256) void mining_finish(
     int angular, const float* __restrict__ y, const unsigned long long* __restrict__ keys, float* __restrict__ positive, float* __restrict__ negative,
     int* __restrict__ negative_pair, int pairs, int width) {

@@ -4,9 +4,9 @@
 //     Euclidean d = sqrt(|a - b|^2 + 1e-6) + 1e-8: dd/da = (a - b) / (d - 1e-8);   angular d = 2 (1 - a.b): dd/da = -2 b; dd/db alike.
 //   orthogonal: with s_k = a_k . n_k over the negative pairs, m1 = mean s, m2 = mean s^2: m1^2 + max(0, m2 - 1/q).
 // Layouts: descriptors and gradient [2p][q]; negative_pair [p][2] rows of the descriptors or -1.
-// The slopes of all pairs first (one block, O(p)), then one warp a row of the gradient, which gathers: its own pair's term, then those of the pairs
+// The slopes of all pairs first (one block, O(p)), then one warp per row of the gradient, which gathers: its own pair's term, then those of the pairs
 // whose negative it is, found by comparing all p indices 32 at a time and taken in order of the pairs. So a row that is many pairs' negative needs no
-// atomics; the 2p x p comparisons are a 1/q of the mining's multiply-adds. Bound by the comparisons and 12 q bytes a row.
+// atomics; the 2p x p comparisons are a 1/q of the mining's multiply-adds. Bound by the comparisons and 12 q bytes per row.
 #include "reduce.cuh"
 
 // The slopes with respect to both distances, divided by the distances' roots or times -2, ready for pair_gradient; and the loss.

@@ -9,10 +9,10 @@
 //   Euclidean  exact float32 distances sqrt(sum (a - b)^2), but only of candidates. P is multiplied in bf16 on tensor cores, or in float32. With
 //              |P - a.b| <= e |a| |b| a true squared distance lies between (1 - e)(|a|^2 + |b|^2) - 2 P and (1 + e)(|a|^2 + |b|^2) - 2 P, so a target with
 //              (1 - e)|b|^2 - 2 P above (the second nearest so far)^2 - (1 - e)|a|^2 cannot win. The precision decides how many are measured in vain, no more.
-//   Hamming    popc(a ^ b) = popc(a) + popc(b) - 2 popc(a & b), and popc(a & b) is a binary product of the tensor cores, exact: 256 bits of 16 x 8 pairs an
-//              instruction, where popcounts take 8 POPC a pair at 16 lanes a clock and multiprocessor. The same filter with e = 0.
+//   Hamming    popc(a ^ b) = popc(a) + popc(b) - 2 popc(a & b), and popc(a & b) is a binary product of the tensor cores, exact: 256 bits of 16 x 8 pairs
+//              per instruction, where popcounts take 8 POPC per pair at 16 lanes per clock and multiprocessor. The same filter with e = 0.
 // The first tile gives every query a threshold: the second least of its upper bounds. Later on candidates go to a queue and are measured when it holds 256,
-// by eight lanes each: about 2 ln m a query, and those within the error.
+// by eight lanes each: about 2 ln m per query, and those within the error.
 // Rows are prepared once: rounded to bf16 or padded with zeros, n and m up to multiples of 128, so that cp.async fetches them without a look at where they end:
 // four stages of 64 (Hamming: 32) bytes of each row; queries of up to 256 bytes stay in shared memory. 2 n m d operations, n m d / 64 bytes through L2, and for
 // each of the n m products three instructions: product to bound, compare, note.
@@ -60,7 +60,7 @@ template <class Value> struct TwoLeast {
   }
 };
 
-// share x |row|^2 of each row, one warp a row; no keys yet, where they are given; and where rounded is, the row in bf16, with zeros up to pitch numbers.
+// share x |row|^2 of each row, one warp per row; no keys yet, where they are given; and where rounded is, the row in bf16, with zeros up to pitch numbers.
 // From count to padded the rows are zeros whose square is not a number.
 extern "C" __global__ __launch_bounds__(256) void nearest_start(const float* __restrict__ rows, int count, int padded, int width, int pitch, float share,
     float* __restrict__ squares, unsigned* __restrict__ rounded, Key* __restrict__ keys) {
@@ -261,7 +261,7 @@ template <class Tile, class Measure> struct Shortlist {
 
 // A block's products in float32, 64 targets at a time.
 struct FloatTile : BlockGemm<Float32, 128, 64, 64, 32, true, true> {
-  static_assert(ROWS == QUERIES && M_TILES == 8 && N_TILES == 8, "eight rows and columns a thread");
+  static_assert(ROWS == QUERIES && M_TILES == 8 && N_TILES == 8, "eight rows and columns per thread");
   static __device__ __forceinline__ int row(int r) { return warp_row() + r / 4 * 32 + (int)(threadIdx.x % 32 / 4) * 4 + r % 4; }
   static __device__ __forceinline__ int column(int c) { return warp_column() + c / 4 * 16 + (int)(threadIdx.x % 4) * 4 + c % 4; }
   static __device__ __forceinline__ float at(const Accumulators& sums, int r, int c) { return sums.v[r][c][0]; }

@@ -2,7 +2,7 @@
 // Backward, with m = dy where y is positive, xhat = (x - mean) r:  dx = scale r (m - sum(m) / n - xhat sum(m xhat) / n); dshift = sum(m), dscale = sum(m xhat).
 // Sums are taken in tiles of rows (mean first, then squares about it), which a second kernel joins in a fixed order (Chan's formula, or plain addition); the
 // convolutions write such tiles from their epilogues, too: [side][tile][2][c]. Then one pass over the elements.
-// Bound by memory: statistics read 4 bytes a value and normalizing moves 8, the gradient's sums read 8 and its pass moves 12. Tiles are read twice, the second
+// Bound by memory. Bytes per value: statistics read 4, normalizing moves 8, the gradient's sums read 8, its pass moves 12. Tiles are read twice, the second
 // time from L1. Lanes are channels (128-byte loads), or four channels each in the passes over elements.
 #include "normalization.cuh"
 
@@ -37,7 +37,7 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_moments(const float
 }
 KERNEL(batch_norm_moments);
 
-// Eight channels a block, its threads tiles apart; the running statistics are moved side by side, in order.
+// Eight channels per block, its threads tiles apart; the running statistics are moved side by side, in order.
 extern "C" __global__ __launch_bounds__(1024) void batch_norm_statistics(const float* __restrict__ tiles, int sides, int tileCount, int tileRows, int rows,
     int channels, float epsilon, float momentum, float* __restrict__ mean, float* __restrict__ inverseDeviation, float* __restrict__ runningMean,
     float* __restrict__ runningVariance) {
@@ -65,7 +65,7 @@ extern "C" __global__ __launch_bounds__(1024) void batch_norm_statistics(const f
 }
 KERNEL(batch_norm_statistics);
 
-// WIDTH neighbouring channels a thread.
+// WIDTH neighbouring channels per thread.
 template <int WIDTH, class F> DEVICE void each_element(int count, int sideLength, Divider channels, F f) {
   for (unsigned i = (blockIdx.x * blockDim.x + threadIdx.x) * WIDTH; i < (unsigned)count; i += gridDim.x * blockDim.x * WIDTH) {
     const int c = (int)i - quotient(channels, (int)i) * (int)channels.divisor;
@@ -159,7 +159,7 @@ extern "C" __global__ __launch_bounds__(256) void batch_norm_round_gradient(cons
 }
 KERNEL(batch_norm_round_gradient);
 
-// sums[side][i] = the sum over tiles of tiles[side][tile][i], i < width (2 c). Eight columns a block (x), side (y).
+// sums[side][i] = the sum over tiles of tiles[side][tile][i], i < width (2 c). Eight columns per block (x), side (y).
 extern "C" __global__ __launch_bounds__(1024) void batch_norm_sums(const float* __restrict__ tiles, int tileCount, int width, float* __restrict__ sums) {
   __shared__ float parts[128][8];
   const int lane = threadIdx.x % 8, i = blockIdx.x * 8 + lane, slot = threadIdx.x / 8, slots = blockDim.x / 8;

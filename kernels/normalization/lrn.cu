@@ -1,9 +1,9 @@
 // Local response normalization across channels (MatConvNet): y_c = x_c S_c^-beta, S_c = kappa + alpha sum of x_j^2 over c - before <= j <= c + after;
 // dx_c = dy_c S_c^-beta - 2 alpha beta x_c sum over c - after <= j <= c + before of dy_j x_j S_j^(-beta - 1). Where S is 0, y and dx are 0.
-// General form: one thread an element, its window summed in order from the cache; backward in two kernels, the terms dy_j x_j S_j^(-beta - 1) first. Moves
-// 8 and 20 bytes an element and adds window + 20 operations each.
+// General form: one thread per element, its window summed in order from the cache; backward in two kernels, the terms dy_j x_j S_j^(-beta - 1) first. Moves
+// 8 and 20 bytes per element and adds window + 20 operations each.
 // Fast path, when the window holds the whole row and beta is 1/2 (the unit vector: kappa 1e-10, alpha 1): y = r x, dx = r dy - alpha r^3 (x . dy) x,
-// r = S^-1/2. One warp a row, 16 bytes a lane, sums by shuffles; the second look at the row finds it in the L1 cache.
+// r = S^-1/2. One warp per row, 16 bytes per lane, sums by shuffles; the second look at the row finds it in the L1 cache.
 #include "reduce.cuh"
 
 

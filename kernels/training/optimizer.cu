@@ -1,8 +1,8 @@
 // SGD: v = momentum v + (1 - dampening) (g + decay w), the first step v = g + decay w; w -= rate v.
 // AdamW: m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g^2, w = (1 - rate decay) w - rate (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + epsilon), t = step + 1.
-// One grid-stride pass over gradient, state and weights: 20 bytes an element for SGD, 28 for Adam, 16 at a time where all arrays are aligned. All parameters
+// One grid-stride pass over gradient, state and weights: 20 bytes per element for SGD, 28 for Adam, 16 at a time where all arrays are aligned. All parameters
 // are one flat array, so a step of the whole network is one launch. Step and learning rate come from device memory; what is the same for all elements (the
-// powers of b1 and b2) one thread a block makes in double precision.
+// powers of b1 and b2) one thread per block makes in double precision.
 #include "step.cuh"
 
 

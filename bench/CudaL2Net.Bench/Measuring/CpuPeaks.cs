@@ -18,7 +18,7 @@ internal static unsafe class CpuPeaks
     private static double FlopPerItem => 2.0 * Steps * (Vector512.IsHardwareAccelerated ? 16 * Vector512<float>.Count : 12 * Vector256<float>.Count);
 
     /// <summary>
-    /// Floating-point operations a second by fused multiply-adds, which bound every convolution: independent sums in registers, no memory in the loop. More
+    /// Floating-point operations per second by fused multiply-adds, which bound every convolution: independent sums in registers, no memory in the loop. More
     /// sums than a multiply-add's latency times the units (4 cycles x 2 on current cores), so that no unit waits; few enough that none is spilled.
     /// </summary>
     public static double MultiplyAdds(int threads) => FlopPerItem * ItemsPerThread * threads / Best(threads, ItemsPerThread * threads, default(FmaBurst));

@@ -86,14 +86,14 @@ internal readonly record struct Work(long Bytes, long Operations, Arithmetic Ari
         (FloatBytes * ((long)queries + targets) * width) + (16L * queries),
         2L * queries * targets * width,
         arithmetic,
-        "reads queries and targets, writes 16 bytes a query; 2 n m d");
+        "reads queries and targets, writes 16 bytes per query; 2 n m d");
 
     /// <summary>The same by Hamming distance.</summary>
     public static Work NearestHamming(int queries, int targets, int bits) => new(
         (((long)queries + targets) * bits / 8) + (16L * queries),
         (long)queries * targets * (bits / 32),
         Arithmetic.Popcount,
-        "reads queries and targets, writes 16 bytes a query; n m bits / 32 counts");
+        "reads queries and targets, writes 16 bytes per query; n m bits / 32 counts");
 
     /// <summary>The network's forward pass for patches, bytes in and descriptors out.</summary>
     public static Work Describe(int patches, Arithmetic arithmetic) => new(

@@ -27,7 +27,7 @@ internal sealed record BenchRow
     /// <summary>The sizes, where the operation has several.</summary>
     public string Shape { get; init; } = string.Empty;
 
-    /// <summary>Patches of a batch (two a pair), or descriptors that are matched.</summary>
+    /// <summary>Patches of a batch (two per pair), or descriptors that are matched.</summary>
     public required int Batch { get; init; }
 
     /// <summary>What matrix products multiply.</summary>

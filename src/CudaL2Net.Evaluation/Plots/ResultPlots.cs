@@ -295,11 +295,11 @@ public static class ResultPlots
         return shares;
     }
 
-    /// <summary>Operations a second over operations a byte, both in powers of ten, under what a device can do: the slope is its bandwidth, each level the rate
-    /// of a kind of arithmetic.</summary>
+    /// <summary>Operations per second over operations per byte, both in powers of ten, under what a device can do: the slope is its bandwidth, each level the
+    /// rate of a kind of arithmetic.</summary>
     /// <param name="points">At least one; intensities and rates above 0.</param>
-    /// <param name="bandwidth">Bytes a second, in units of 1e12.</param>
-    /// <param name="levels">Names and operations a second, in units of 1e12; at least one.</param>
+    /// <param name="bandwidth">Bytes per second, in units of 1e12.</param>
+    /// <param name="levels">Names and operations per second, in units of 1e12; at least one.</param>
     /// <param name="title">The title.</param>
     /// <returns>A PNG file's bytes.</returns>
     /// <exception cref="ArgumentException">No point or no level.</exception>
@@ -312,7 +312,7 @@ public static class ResultPlots
             throw new ArgumentException($"a roofline needs points and levels; here are {points.Count} and {levels.Count}");
         }
 
-        Plot plot = NewPlot(title, "operations for each byte", "operations a second");
+        Plot plot = NewPlot(title, "operations per byte", "operations per second");
         double highest = levels.Max(level => level.Rate), knee = highest / bandwidth;
         double left = Math.Floor(Math.Log10(Math.Min(points.Min(point => point.Intensity), knee) / 2));
         double right = Math.Ceiling(Math.Log10(2 * Math.Max(points.Max(point => point.Intensity), knee)));

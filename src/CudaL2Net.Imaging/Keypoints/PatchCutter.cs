@@ -7,7 +7,7 @@ namespace CudaL2Net.Imaging.Keypoints;
 public static class PatchCutter
 {
     /// <summary>
-    /// Cuts one patch a keypoint. Its side in the picture is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
+    /// Cuts one patch per keypoint. Its side in the picture is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
     /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
     /// </summary>
     /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on.</remarks>
@@ -47,7 +47,7 @@ public static class PatchCutter
         }
     }
 
-    /// <summary>Cuts one patch a keypoint into a new array of [n][side][side] bytes.</summary>
+    /// <summary>Cuts one patch per keypoint into a new array of [n][side][side] bytes.</summary>
     /// <inheritdoc cref="Cut(Mat, ReadOnlySpan{Keypoint}, double, int, Span{byte}, int)"/>
     public static byte[] Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, int threads = 0)
     {

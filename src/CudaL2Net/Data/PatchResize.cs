@@ -1,6 +1,6 @@
 namespace CudaL2Net.Data;
 
-/// <summary>How patches of 32, 64 or 65 pixels a side become the bytes that a tower takes, 32 x 32 or 64 x 64: the one place where this is decided.</summary>
+/// <summary>How patches of 32, 64 or 65 pixels per side become the bytes that a tower takes, 32 x 32 or 64 x 64: the one place where this is decided.</summary>
 public static class PatchResize
 {
     /// <summary>Whether patches of this side are taken: 32, 64 or 65.</summary>

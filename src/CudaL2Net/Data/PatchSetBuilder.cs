@@ -1,6 +1,6 @@
 namespace CudaL2Net.Data;
 
-/// <summary>Gathers patches of 64 or 65 pixels a side, reduced to 32 x 32, into a set.</summary>
+/// <summary>Gathers patches of 64 or 65 pixels per side, reduced to 32 x 32, into a set.</summary>
 internal sealed class PatchSetBuilder
 {
     private readonly byte[] pixels;

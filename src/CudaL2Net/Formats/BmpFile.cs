@@ -41,7 +41,7 @@ internal static class BmpFile
 
         if (bits is not (8 or 24) || compression != 0 || UInt16(26) != 1)
         {
-            throw Damaged(path, $"it has {bits} bits a pixel and compression {compression}; 8 or 24 bits without compression are taken");
+            throw Damaged(path, $"it has {bits} bits per pixel and compression {compression}; 8 or 24 bits without compression are taken");
         }
 
         if (width <= 0 || storedHeight is 0 or int.MinValue)

@@ -12,9 +12,9 @@ internal sealed record Normalization(int Sides, bool Relu, Tensor<float> Mean, T
 
 /// <summary>
 /// A normalized activation that is not stored: what was stored is x, the convolution's own output, and every reader normalizes it. Backward, what is stored is
-/// the gradient g of y; every reader of the gradient of x makes it from g, x and two sums a channel:
+/// the gradient g of y; every reader of the gradient of x makes it from g, x and two sums per channel:
 /// dx = scale inverseDeviation (m - sum(m) / n - xhat sum(m xhat) / n), with m = g where y is positive (all of g without ReLU), xhat = (x - mean)
-/// inverseDeviation and n the values a side and channel.
+/// inverseDeviation and n the values per side and channel.
 /// </summary>
 /// <param name="X">[n][...][c], the normalization's input.</param>
 /// <param name="Normalization">How it is normalized.</param>

@@ -58,7 +58,7 @@ public sealed record OptimizerOptions
 /// <summary>How batches are drawn.</summary>
 public enum SamplingKind
 {
-    /// <summary>Points uniform, each at most once a batch, two patches of each (HardNet).</summary>
+    /// <summary>Points uniform, each at most once per batch, two patches of each (HardNet).</summary>
     Pairs,
 
     /// <summary>Half of each batch walks all points in order, half is drawn from the rest (L2-Net's progressive sampling with p1 = p2).</summary>

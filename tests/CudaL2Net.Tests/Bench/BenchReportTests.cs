@@ -125,7 +125,7 @@ public sealed class BenchReportTests
         () => Comparison.Of(Report("kernels", ("a", [1])), Report("train", ("a", [1]))),
         Throws.ArgumentException.With.Message.Contains("kernels").And.Message.Contains("train"));
 
-    /// <summary>A report whose rows move 1e6 bytes and do 2e6 operations, at peaks of 2e12 bytes and 1e13 operations a second, and take half of another's
+    /// <summary>A report whose rows move 1e6 bytes and do 2e6 operations, at peaks of 2e12 bytes and 1e13 operations per second, and take half of another's
     /// time.</summary>
     internal static BenchReport Report(string kind, params (string Name, double[] Seconds)[] rows) => new(
         kind,

@@ -2,7 +2,7 @@ using CudaL2Net.Tests.Formats;
 
 namespace CudaL2Net.Tests.Data;
 
-/// <summary>Writes a small set in the true format of Brown's PhotoTour data: noise patches, three a point, those of a point alike.</summary>
+/// <summary>Writes a small set in the true format of Brown's PhotoTour data: noise patches, three per point, those of a point alike.</summary>
 internal static class BrownFolder
 {
     /// <summary>Writes info.txt, the mosaics and a list of as many matches as non-matches; returns the patches, [count][64][64].</summary>

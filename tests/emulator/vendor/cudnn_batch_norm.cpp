@@ -14,7 +14,7 @@ int check_norm(const char* call, int mode, int operations, const Object* x, cons
     if (!x || !other || !statistics) return refuse(BAD_PARAM, call, "a descriptor is missing or describes nothing");
     if (!x->same(*other)) return refuse(BAD_PARAM, call, "tensors of different shapes");
     if (statistics->type != Float || statistics->n != 1 || statistics->h != 1 || statistics->w != 1 || statistics->c != x->c)
-        return refuse(BAD_PARAM, call, "the statistics must be float32 and one a channel");
+        return refuse(BAD_PARAM, call, "the statistics must be float32 and one per channel");
     return x->type == Float ? SUCCESS : refuse(NOT_SUPPORTED, call, "only float32");
 }
 }  // namespace

@@ -264,7 +264,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Blocks for a grid-stride loop over <paramref name="count"/> elements.</summary>
     private int Blocks(long count, int threads = 256) => (int)Math.Clamp((count + threads - 1) / threads, 1, 8L * Multiprocessors);
 
-    /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp a row.</summary>
+    /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp per row.</summary>
     private int RowBlocks(int rows) => Blocks(32L * rows);
 
     /// <summary>Loads every file of kernels that this build has.</summary>

@@ -39,7 +39,7 @@ public sealed class DescribeTests
         }
     }
 
-    /// <summary>There are two blocks a multiprocessor: some describe a second patch.</summary>
+    /// <summary>There are two blocks per multiprocessor: some describe a second patch.</summary>
     [TestCase(Precision.Bf16)]
     [TestCase(Precision.Int8)]
     public void BlocksDescribeOnePatchAfterAnother(Precision precision)

@@ -3,7 +3,7 @@ namespace CudaL2Net.Kernels.Cpu;
 /// <summary>Convolutions of a batch by <see cref="WinogradPass"/>: the forward pass, and the gradient of the input, which is a forward pass with turned filters.</summary>
 internal sealed unsafe partial class CpuDevice
 {
-    // A filter gradient is cut into this many pieces, ranges of input channels and parts of the batch, each with 36 sums a pair of channels.
+    // A filter gradient is cut into this many pieces, ranges of input channels and parts of the batch, each with 36 sums per pair of channels.
     private const int WinogradPieces = 16;
     private const int MostWinogradChannels = 64;
 

@@ -3,7 +3,7 @@ namespace CudaL2Net.Kernels.Cpu;
 // L2-Net's E2 = 1/2 sum over the sides and i != j of r_ij^2, equations 6 and 7; R = Y' Y / p for features y of [p][q] that batch normalization has just
 // normalized, or in full with each dimension's mean removed and its deviation divided out (yhat in place of y; a constant dimension counts 0).
 // dy = (2 / p) yhat R, the diagonal of R set to 0; in full then through the normalization: (dyhat - mean dyhat - yhat mean(dyhat yhat)) / deviation.
-// Two q x q x p products a side; the rest is O(p q).
+// Two q x q x p products per side; the rest is O(p q).
 internal sealed unsafe partial class CpuDevice
 {
     public void Correlation(in CorrelationOptions options, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient)

@@ -2,7 +2,7 @@ namespace CudaL2Net.Kernels.Cpu;
 
 // L2-Net's E3, equations 9 and 10, for one layer: -1/2 sum_i (log v^c_ii + log v^r_ii), v the column and row softmax of z_ij = similarity g_ij,
 // g_ij = f1_i . f2_j. With w = dE3/dg: df1_i = sum_j w_ij f2_j, df2_j = sum_i w_ij f1_i. Three products of p x p with maps of up to 32,768 values:
-// 2 p^2 operations a value, beside 8 bytes read and 4 written, so for p of 64 and more bound by arithmetic.
+// 2 p^2 operations per value, beside 8 bytes read and 4 written, so for p of 64 and more bound by arithmetic.
 internal sealed unsafe partial class CpuDevice
 {
     public void IntermediateSoftmax(float similarity, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient)

@@ -57,7 +57,8 @@ internal unsafe partial class CudaDevice
             KernelArgument.Structure(&arguments));
     }
 
-    /// <summary>How an activation is shared out: tiles of rows of one side, eight a multiprocessor, or fewer where a thread would get less than four rows.</summary>
+    /// <summary>How an activation is shared out: tiles of rows of one side, eight per multiprocessor; fewer if a thread would get less than
+    /// four rows.</summary>
     private readonly struct StoredTiles
     {
         private const int MostGroups = 32, LeastRows = 4, Threads = 256;
@@ -92,7 +93,7 @@ internal unsafe partial class CudaDevice
 
         public Grid Grid { get; }
 
-        /// <summary>Of two numbers a tile and channel.</summary>
+        /// <summary>Of two numbers per tile and channel.</summary>
         public nuint Bytes => (nuint)(2L * Grid.Z * Count * Channels * sizeof(float));
     }
 }

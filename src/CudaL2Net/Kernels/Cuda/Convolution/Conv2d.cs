@@ -12,7 +12,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
     // Of a row of an operand in one stage of shared memory.
     private const int StageBytes = 64;
 
-    // Filter elements an output channel, at most, of the kernel that keeps them in registers.
+    // Filter elements per output channel, at most, of the kernel that keeps them in registers.
     private const int SmallFilter = 16;
 
     // Of a filter's number as tensor cores take it; 0 where they are not used.
@@ -230,8 +230,8 @@ internal unsafe partial class CudaDevice : IFusedKernels
             _ => ("conv2d", "float32"),
         };
 
-        // Stages of both operands, of 64 bytes and a margin of 8 elements a row, the columns' four deep where they are rounded before; or half the sums, for
-        // the epilogue. Then 8 bytes a row: where its pixel is; or coefficients of rows and columns.
+        // Stages of both operands, of 64 bytes and a margin of 8 elements per row, the columns' four deep where they are rounded before; or half the sums, for
+        // the epilogue. Then 8 bytes per row: where its pixel is; or coefficients of rows and columns.
         int stages = StageBytes * (pass == "backward_filter" || RoundedBytes == 0 ? 2 * (TileRows + columns + 16) : (2 * TileRows) + (4 * columns));
         int tables = pass == "backward_filter" ? sizeof(float) * ((3 * TileRows) + (5 * columns)) : 8 * TileRows;
         int sharedBytes = Math.Max(stages, TileRows / 2 * (columns + 8) * sizeof(float)) + tables;

@@ -89,7 +89,7 @@ internal unsafe partial class CudaDevice
         public int BytesPerPatch => Features * sizeof(ushort);
 
         /// <inheritdoc/>
-        // Two blocks a multiprocessor in either kernel: the last layer's, of 32 patches, fill the GPU, too.
+        // Two blocks per multiprocessor in either kernel: the last layer's, of 32 patches, fill the GPU, too.
         public int Block => 2 * device.Multiprocessors * ProjectRows;
 
         /// <inheritdoc/>

@@ -20,7 +20,7 @@ internal unsafe partial class CudaDevice
         PairGradient(angular, descriptors, negativePair, near, far, gradient, pairs, width);
     }
 
-    /// <summary>Gathers the terms of all pairs into the rows of the gradient, one warp a row.</summary>
+    /// <summary>Gathers the terms of all pairs into the rows of the gradient, one warp per row.</summary>
     private void PairGradient(
         bool angular, Tensor<float> descriptors, Tensor<int> negativePair, float* near, float* far, Tensor<float> gradient, int pairs, int width) =>
         Launch("triplet", "pair_gradient", Tiles(2 * pairs, 8), 256, 0, angular, descriptors, negativePair, near, far, gradient, pairs, width);

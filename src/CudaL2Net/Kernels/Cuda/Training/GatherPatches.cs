@@ -1,6 +1,6 @@
 namespace CudaL2Net.Kernels.Cuda;
 
-// The kernels are patches.cu's, as is how many threads a patch of each side has.
+// The kernels are patches.cu's, and they say how many threads take a patch of each side.
 internal partial class CudaDevice
 {
     public void GatherPatches(Tensor<byte> patches, Tensor<int> indices, Tensor<StepParameters> step, in GatherOptions options, Tensor<float>? meanImage,

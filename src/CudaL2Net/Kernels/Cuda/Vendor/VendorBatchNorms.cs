@@ -4,7 +4,7 @@ using CudaL2Net.Interop;
 namespace CudaL2Net.Kernels.Cuda.Vendor;
 
 /// <summary>
-/// Batch normalizations by cuDNN, one call a side, and ReLU by another: for float32 it has no call that does both. From the forward to the backward pass it
+/// Batch normalizations by cuDNN, one call per side, and ReLU by another: for float32 it has no call that does both. From the forward to the backward pass it
 /// wants memory of its own and the result, so each normalization is remembered by the tensor that its means are written to.
 /// </summary>
 internal sealed unsafe class VendorBatchNorms(VendorLibraries libraries)
