@@ -50,14 +50,16 @@ for device in cpu cuda; do
     run evaluate sequences scene --keypoints 60 --method model --json --device $device >$device-sequences.json
     grep -oE '"(meanMatchingAccuracy|averagePrecision|map|precision|recall|ap|mma)[A-Za-z0-9]*": *[0-9.]+' $device-sequences.json | sed 's/.*: *//' >$device-scores
 done
-compare "train: losses" cpu-losses cuda-losses 1e-3
+# Adam's first steps are as long for a gradient that rounds to the other side of 0: the losses part from step to step, and by more on some processors.
+head -n 1 cpu-losses >cpu-loss
+head -n 1 cuda-losses >cuda-loss
+compare "train: the first loss" cpu-loss cuda-loss 1e-5
+compare "train: losses" cpu-losses cuda-losses 2e-2
 if [[ $CUDAL2NET_DRIVER == *emulator* ]]; then
     run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out vendor-run --device cuda --kernels vendor
     sed 's/.*"loss":\([^,]*\),.*/\1/' vendor-run/metrics.jsonl >vendor-losses
-    compare "train: losses with the vendor's kernels" cpu-losses vendor-losses 1e-3
+    compare "train: losses with the vendor's kernels" cpu-losses vendor-losses 2e-2
     run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out vendor-bf16 --device cuda --kernels vendor --precision bf16
-    # Adam's first steps are as long for a rounded gradient: what is compared is the loss before them.
-    head -n 1 cpu-losses >cpu-loss
     sed -n '1s/.*"loss":\([^,]*\),.*/\1/p' vendor-bf16/metrics.jsonl >vendor-loss
     compare "train: loss with the vendor's kernels in bf16" cpu-loss vendor-loss 1e-2
     grep -q '"kernels": "vendor"' vendor-run/run.json || fail "run.json does not name the kernels"
