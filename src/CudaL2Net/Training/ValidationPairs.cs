@@ -77,13 +77,16 @@ public sealed class ValidationPairs
         float Distance(int a, int b)
         {
             double sum = 0;
+            int differing = 0;
             for (int d = 0; d < model.Dimension; d++)
             {
-                double difference = descriptors[(a * model.Dimension) + d] - descriptors[(b * model.Dimension) + d];
+                float first = descriptors[(a * model.Dimension) + d], second = descriptors[(b * model.Dimension) + d];
+                double difference = first - second;
                 sum += difference * difference;
+                differing += first > 0 == second > 0 ? 0 : 1;
             }
 
-            return (float)Math.Sqrt(sum);
+            return model.Network.Head.Comparison == DescriptorComparison.Hamming ? differing : (float)Math.Sqrt(sum);
         }
     }
 }

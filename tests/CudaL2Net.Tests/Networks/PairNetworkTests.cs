@@ -46,7 +46,7 @@ public sealed class PairNetworkTests
 
     private static IEnumerable<Network> Own => [AsChannels, AsFeatures];
 
-    private static IEnumerable<Network> OfTheLibrary => NetworkFile.Names.Select(NetworkFile.Find).Where(network => network.ScoresPairs);
+    private static IEnumerable<string> OfTheLibrary => NetworkFile.Names.Where(name => NetworkFile.Find(name).ScoresPairs);
 
     [Test]
     public void TheLossFallsAndAStoppedTrainingEndsWithTheSameBytes(
@@ -62,18 +62,19 @@ public sealed class PairNetworkTests
         Assert.That(File.ReadAllBytes(resumed), Is.EqualTo(File.ReadAllBytes(model)));
         if (kind == "cpu")
         {
-            ScoresAreThoseOfTheLayers(ModelFile.Read(model), device, Data.Count);
+            ScoresAreThoseOfTheLayers(ModelFile.Read(model), device, Data.Count, inDouble: 3);
         }
     }
 
     [TestCaseSource(nameof(OfTheLibrary))]
-    public void NetworksOfTheLibraryTakeStepsAndScore(Network network)
+    public void NetworksOfTheLibraryTakeStepsAndScore(string name)
     {
+        Network network = NetworkFile.Find(name);
         using var folder = new TemporaryFolder();
         using Device device = Device.Open("cpu");
         TrainingOptions options = Options(network, 2, network.Name == "matchnet" ? ScoreLoss.CrossEntropy : ScoreLoss.Hinge) with { Batch = 2 };
         string model = TrainedModels.Train(device, options, Data, folder.Path).Model;
-        ScoresAreThoseOfTheLayers(ModelFile.Read(model), device, 3);
+        ScoresAreThoseOfTheLayers(ModelFile.Read(model), device, 2, inDouble: 1);
     }
 
     [Test]
@@ -171,16 +172,16 @@ public sealed class PairNetworkTests
     private static TrainingOptions Options(Network network, int steps, ScoreLoss form, float rate = 1e-3f) =>
         TrainedModels.Options(network, steps, new LossOptions { Family = LossFamily.PairScore, Score = form }, rate);
 
-    private static void ScoresAreThoseOfTheLayers(ModelFile file, Device device, int pairs)
+    private static void ScoresAreThoseOfTheLayers(ModelFile file, Device device, int pairs, int inDouble)
     {
         using var model = new PatchModel(file, device);
         int side = model.PatchSide, area = side * side;
         byte[] source = side == 64 ? Data.Large! : Data.Pixels, first = source[..(pairs * area)];
         byte[] second = source[((Data.Count - pairs) * area)..];
         float[] scores = model.Score(first, second, side);
-        double[] plain = [.. first.Chunk(area).Zip(second.Chunk(area), (a, b) => PlainNetwork.Score(file, a, b)).Take(3)];
+        double[] plain = [.. first.Chunk(area).Zip(second.Chunk(area), (a, b) => PlainNetwork.Score(file, a, b)).Take(inDouble)];
         double scale = Math.Max(1, plain.Max(Math.Abs));
-        Assert.That(scores[..3], Is.EqualTo(plain).Within(2e-5 * scale));
+        Assert.That(scores[..inDouble], Is.EqualTo(plain).Within(2e-5 * scale));
         int[] rows = [.. Enumerable.Range(0, pairs)];
         Assert.That(model.Score(Data, rows, [.. rows.Select(row => Data.Count - pairs + row)]), Is.EqualTo(scores), "a set's patches");
         Assert.That(scores.Distinct().Count(), Is.GreaterThan(1));

@@ -37,7 +37,7 @@ public sealed record NetworkWeights(IReadOnlyList<TowerWeights> Towers, IReadOnl
     private const double Gain = 0.6;
 
     // Multiply-adds up to which rows are made orthogonal; beyond, random rows of so many values nearly are.
-    private const double MostOrthogonal = 4e9;
+    private const double MostOrthogonal = 5e8;
 
     /// <summary>An untrained network: each weight matrix [out][...] has orthogonal rows (or columns, whichever are fewer) times 0.6, biases are 0: HardNet's
     /// initialization. Very large matrices are normal with the same length of rows.</summary>
