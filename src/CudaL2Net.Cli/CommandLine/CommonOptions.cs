@@ -64,7 +64,8 @@ internal static class CommonOptions
         Precision precision = line.GetValue(Precision) ?? otherwisePrecision;
         if (trains && precision == Kernels.Precision.Int8)
         {
-            throw new UsageException("--precision int8 is for describing, and this trains", "--precision bf16 trains; any model can then be described with int8");
+            throw new UsageException("--precision int8 is for describing, and this trains",
+                "--precision bf16 trains; any model can then be described with int8");
         }
 
         int threads = CheckedThreads(line);

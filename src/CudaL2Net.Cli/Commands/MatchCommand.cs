@@ -106,7 +106,8 @@ internal static class MatchCommand
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = CommonOptions.LoadDescriber(line, device);
-        var describer = new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary) || model.Network.Head.Comparison == DescriptorComparison.Hamming);
+        var describer = new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary)
+            || model.Network.Head.Comparison == DescriptorComparison.Hamming);
         var matcher = new ImageMatcher(device, new CutPatchDescriber(describer, device.Threads));
         ImageMatches matches = matcher.Match(a, b, new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance)));
         foreach ((string path, Keypoint[] keypoints) in new[] { (pathA, matches.FirstKeypoints), (pathB, matches.SecondKeypoints) })

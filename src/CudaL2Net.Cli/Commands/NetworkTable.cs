@@ -29,8 +29,8 @@ internal static class NetworkTable
     /// <param name="FastPaths">For each device how it is described and trained.</param>
     /// <param name="Description">Its description, as files have it.</param>
     internal sealed record Summary(
-        string Name, string About, string Input, string Gives, IReadOnlyList<Row> Layers, long Parameters, long MultiplyAdds, IReadOnlyDictionary<string, string> FastPaths,
-        JsonNode Description);
+        string Name, string About, string Input, string Gives, IReadOnlyList<Row> Layers, long Parameters, long MultiplyAdds,
+        IReadOnlyDictionary<string, string> FastPaths, JsonNode Description);
 
     /// <summary>What there is to say of a network.</summary>
     public static Summary Of(Network network)

@@ -87,7 +87,8 @@ public static class BrownEvaluation
                 double before = done++;
                 string what = $"{method.Name} on {names[s]}";
                 float[] distances = Distances(
-                    sets[s], pairs, new PairMeasure(method, new Parallelism(threads)), part => progress?.Invoke((before + part) / (sets.Count * methods.Count), what),
+                    sets[s], pairs, new PairMeasure(method, new Parallelism(threads)), part =>
+                        progress?.Invoke((before + part) / (sets.Count * methods.Count), what),
                     cancellation);
                 curves.Add(VerificationCurve.FromDistances(method.Name, names[s], distances, matches));
                 (int[] hardest, int[] closest) = PairGallery.Choose(distances, matches, examples);

@@ -55,7 +55,8 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
         progress?.Invoke(0, "reading the tasks");
         var tasks = new HPatchesTasks(data, options.Split);
         VerificationPairs? pairs = options.Tasks.HasFlag(HPatchesTask.Verification) ? tasks.Verification(options.Pairs) : null;
-        RetrievalTask? retrieval = options.Tasks.HasFlag(HPatchesTask.Retrieval) && scorers.Length < methods.Count ? tasks.Retrieval(options.Queries, options.Distractors) : null;
+        RetrievalTask? retrieval = options.Tasks.HasFlag(HPatchesTask.Retrieval) && scorers.Length < methods.Count
+            ? tasks.Retrieval(options.Queries, options.Distractors) : null;
         var tallies = new List<Tally>();
         try
         {

@@ -6,8 +6,8 @@ using CudaL2Net.Numerics;
 namespace CudaL2Net.Evaluation.Protocols;
 
 /// <summary>
-/// A method where only numbers for pairs of patches are wanted. What is kept of a patch is its descriptor; for a method that scores pairs it is the patch itself,
-/// its bytes in place of packed bits.
+/// A method where only numbers for pairs of patches are wanted. What is kept of a patch is its descriptor; for a method that scores pairs it is the patch
+/// itself, its bytes in place of packed bits.
 /// </summary>
 /// <param name="method">An <see cref="IPatchDescriber"/> or <see cref="IPairScorer"/>.</param>
 /// <param name="parallel">What works at once.</param>
@@ -30,7 +30,8 @@ internal sealed class PairMeasure(IPatchMethod method, Parallelism parallel)
 
     /// <summary>Bits or values that are kept of a patch.</summary>
     /// <param name="side">The patches' side.</param>
-    public (int Dimension, bool IsBinary) Kept(int side) => method is IPatchDescriber describer ? (describer.Dimension, describer.IsBinary) : (side * side * 8, true);
+    public (int Dimension, bool IsBinary) Kept(int side) =>
+        method is IPatchDescriber describer ? (describer.Dimension, describer.IsBinary) : (side * side * 8, true);
 
     /// <summary>What is kept of patches.</summary>
     /// <param name="patches">[n][side][side] grey values.</param>

@@ -4,8 +4,8 @@ using CudaL2Net.Kernels;
 namespace CudaL2Net.Networks;
 
 /// <summary>
-/// A network as data: what it takes, the layers of its towers, and what comes out. It is read from JSON (<see cref="NetworkFile"/>), stands in every model file,
-/// and is all that training, describing, export and benchmarks know of a network.
+/// A network as data: what it takes, the layers of its towers, and what comes out. It is read from JSON (<see cref="NetworkFile"/>), stands in every model
+/// file, and is all that training, describing, export and benchmarks know of a network.
 /// </summary>
 public sealed record Network
 {
@@ -58,7 +58,8 @@ public sealed record Network
 /// <param name="Mean">For <see cref="PatchNormalization.Fixed"/>: what is subtracted.</param>
 /// <param name="Deviation">For <see cref="PatchNormalization.Fixed"/> and <see cref="PatchNormalization.Centred"/>: the divisor.</param>
 /// <param name="MeanImage">Whether a mean image, made of the training set, is subtracted first. L2-Net's normalization always does.</param>
-public sealed record NetworkInput(int Side = 32, int Channels = 1, PatchNormalization Normalization = default, float Mean = 0, float Deviation = 1, bool MeanImage = false)
+public sealed record NetworkInput(int Side = 32, int Channels = 1, PatchNormalization Normalization = default, float Mean = 0, float Deviation = 1,
+    bool MeanImage = false)
 {
     /// <summary>Whether a mean image is a part of the model.</summary>
     internal bool HasMeanImage => MeanImage || Normalization == PatchNormalization.L2Net;

@@ -78,7 +78,8 @@ internal sealed record ShapedNetwork(Network Network, IReadOnlyList<LayerChain> 
     /// <summary>Trained numbers.</summary>
     public long Parameters => Towers.Append(Head).Sum(chain => chain.Layers.Sum(layer => layer.Parameters));
 
-    /// <summary>Patches that the towers see one after the other for one result: both of a pair where they see one at a time and the head scores the pair.</summary>
+    /// <summary>Patches that the towers see one after the other for one result: both of a pair where they see one at a time and the head scores the
+    /// pair.</summary>
     public int Passes => Network.ScoresPairs && Network.Input.Channels == 1 ? 2 : 1;
 
     /// <summary>Multiply-adds for one patch, or for one pair.</summary>

@@ -121,7 +121,8 @@ public sealed record TrainingOptions
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <summary>These options with one changed, by its name in JSON.</summary>
-    /// <param name="path">A name such as <c>batch</c> or <c>loss.margin</c>, or one of <see cref="NetworkSettings"/>, which change the network's layers.</param>
+    /// <param name="path">A name such as <c>batch</c> or <c>loss.margin</c>, or one of <see cref="NetworkSettings"/>, which change the network's
+    /// layers.</param>
     /// <param name="value">The value as JSON, or a bare word.</param>
     /// <exception cref="ArgumentException">There is no such option, or the value does not fit it; the message lists what there is.</exception>
     public TrainingOptions With(string path, string value)

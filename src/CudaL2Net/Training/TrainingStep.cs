@@ -31,7 +31,8 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="shaped">The network that is trained.</param>
     /// <param name="weights">The weights that it starts from.</param>
     /// <param name="stepsPerEpoch">The number of batches that <see cref="LoadEpoch"/> brings.</param>
-    public TrainingStep(Device device, TrainingOptions options, Objective objective, PatchSet patches, ShapedNetwork shaped, NetworkWeights weights, int stepsPerEpoch)
+    public TrainingStep(Device device, TrainingOptions options, Objective objective, PatchSet patches, ShapedNetwork shaped, NetworkWeights weights,
+        int stepsPerEpoch)
     {
         this.options = options;
         network = new TrainedNetwork(device, shaped, weights);

@@ -44,7 +44,8 @@ public sealed class ScoreObjectiveTests
 
     private static int Sign(int row, int rows) => row < rows / 2 ? 1 : -1;
 
-    private static double Loss(ScoreLoss form, double right) => form == ScoreLoss.Hinge ? Math.Max(0, 1 - right) : Math.Max(0, -right) + Math.Log(1 + Math.Exp(-Math.Abs(right)));
+    private static double Loss(ScoreLoss form, double right) =>
+        form == ScoreLoss.Hinge ? Math.Max(0, 1 - right) : Math.Max(0, -right) + Math.Log(1 + Math.Exp(-Math.Abs(right)));
 
     private static double Gradient(ScoreLoss form, double score, int i)
     {

@@ -48,7 +48,8 @@ public sealed class NetworkCommandTests
     public void InfoShowsANetworkOfTheLibraryOrOfAFile()
     {
         CommandLine table = CommandLine.MustRun("info", "--network", "tfeat");
-        foreach (string word in new[] { "tfeat", "32 x 32", "7 x 7 to 32", "26 x 26 x 32", "13 x 13 x 32", "524,416", "599,808", "6,302,848", "of any length", "general kernels" })
+        foreach (string word in new[] { "tfeat", "32 x 32", "7 x 7 to 32", "26 x 26 x 32", "13 x 13 x 32", "524,416", "599,808", "6,302,848", "of any length",
+            "general kernels" })
         {
             Assert.That(table.Output, Does.Contain(word));
         }
@@ -60,7 +61,8 @@ public sealed class NetworkCommandTests
         Assert.That(CommandLine.MustRun("info", "--network", "l2net").Output, Does.Contain("Winograd").And.Contain("the whole tower in one kernel"));
 
         File.WriteAllText(folder["own.json"], Pairs);
-        Assert.That(CommandLine.MustRun("info", "--network", folder["own.json"]).Output, Does.Contain("small-pairs").And.Contain("a score per pair").And.Contain("head"));
+        Assert.That(CommandLine.MustRun("info", "--network", folder["own.json"]).Output,
+            Does.Contain("small-pairs").And.Contain("a score per pair").And.Contain("head"));
     }
 
     [Test]

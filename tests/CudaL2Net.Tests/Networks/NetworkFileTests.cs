@@ -11,7 +11,8 @@ public sealed class NetworkFileTests
 
     private const string L2Net = "32x32x32 16x16x64 8x8x128 1x1x128";
 
-    /// <summary>Name, weights and biases, multiply-adds for a patch or a pair, and the different maps of each tower and of the head, by the papers' tables.</summary>
+    /// <summary>Name, weights and biases, multiply-adds for a patch or a pair, and the different maps of each tower and of the head, by the papers'
+    /// tables.</summary>
     private static readonly object[][] Papers =
     [
         ["hardnet", 1_334_560, 39_092_224, L2Net],
@@ -63,17 +64,20 @@ public sealed class NetworkFileTests
     {
         Layer[] layers =
         [
-            new Convolution { Out = 4, Kernel = 5, Stride = 2, Padding = 3, Bias = true }, new BatchNormalization { Epsilon = 0.25f, Learned = true }, new Relu(),
+            new Convolution { Out = 4, Kernel = 5, Stride = 2, Padding = 3, Bias = true }, new BatchNormalization { Epsilon = 0.25f, Learned = true },
+                new Relu(),
             new Pooling { Kind = PoolKind.L2, Kernel = 3, Stride = 1, Padding = 1, RoundUp = true }, new SubtractiveNormalization { Kernel = 7 },
             new FilterResponseNormalization { Epsilon = 0.5f, Threshold = false }, new Dropout { Rate = 0.125f },
-            new LocalResponseNormalization { Window = 3, Kappa = 2, Alpha = 0.5f, Beta = 0.25f }, new Tanh(), new Linear { Out = 9, Bias = false }, new UnitVector(),
+            new LocalResponseNormalization { Window = 3, Kappa = 2, Alpha = 0.5f, Beta = 0.25f }, new Tanh(), new Linear { Out = 9, Bias = false },
+                new UnitVector(),
         ];
         var network = new Network
         {
             Name = "all \"kinds\"",
             About = "ä",
             Input = new NetworkInput { Side = 64, Normalization = PatchNormalization.Fixed, Mean = 1.5f, Deviation = 2.5f, MeanImage = true },
-            Towers = [new Tower { View = PatchView.Reduced, Trained = false, Layers = layers }, new Tower { View = PatchView.Centre, Layers = [new UnitVector()] },
+            Towers = [new Tower { View = PatchView.Reduced, Trained = false, Layers = layers },
+                new Tower { View = PatchView.Centre, Layers = [new UnitVector()] },
                 new Tower { Layers = layers }],
             Head = new NetworkHead { Comparison = DescriptorComparison.Cosine },
         };
@@ -81,7 +85,8 @@ public sealed class NetworkFileTests
         Assert.That(read.Towers[0].Layers, Is.EqualTo(layers));
         Assert.That(read.Input, Is.EqualTo(network.Input));
         Assert.That(read.Towers.Select(tower => (tower.View, tower.Trained)), Is.EqualTo(network.Towers.Select(tower => (tower.View, tower.Trained))));
-        Assert.That((read.Name, read.About, read.Head.Comparison, read.Head.UnitVectors), Is.EqualTo((network.Name, network.About, DescriptorComparison.Cosine, true)));
+        Assert.That((read.Name, read.About, read.Head.Comparison, read.Head.UnitVectors),
+            Is.EqualTo((network.Name, network.About, DescriptorComparison.Cosine, true)));
         Assert.That(read.IsSameAs(network with { Input = network.Input with { Mean = 1.25f } }), Is.False);
     }
 

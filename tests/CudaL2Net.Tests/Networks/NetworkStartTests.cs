@@ -9,7 +9,8 @@ public sealed class NetworkStartTests
 {
     private static readonly Layer[] Layers =
     [
-        new Convolution { Out = 4, Kernel = 16, Stride = 8, Bias = true }, new BatchNormalization { Epsilon = 1e-3f, Learned = true }, new Relu(), new Linear { Out = 8 },
+        new Convolution { Out = 4, Kernel = 16, Stride = 8, Bias = true }, new BatchNormalization { Epsilon = 1e-3f, Learned = true }, new Relu(),
+            new Linear { Out = 8 },
         new UnitVector(),
     ];
 
@@ -17,7 +18,8 @@ public sealed class NetworkStartTests
     public void OneTowerStartsAllTowersOfALargerNetwork()
     {
         ModelFile model = Model(Layers, side: 32, mean: true);
-        Network wanted = Of(64, new Tower { View = PatchView.Reduced, Trained = false, Layers = Layers }, new Tower { View = PatchView.Centre, Layers = Layers });
+        Network wanted = Of(64, new Tower { View = PatchView.Reduced, Trained = false, Layers = Layers },
+            new Tower { View = PatchView.Centre, Layers = Layers });
         (Network network, NetworkWeights weights) = NetworkStart.From(wanted, model, keepEpsilon: true);
         Assert.That(network.IsSameAs(wanted));
         Assert.That(weights.Towers, Has.Count.EqualTo(2));
@@ -52,10 +54,13 @@ public sealed class NetworkStartTests
 
     private static IEnumerable<TestCaseData> Others()
     {
-        yield return Case("anotherWidth", Of(32, new Tower { Layers = [Layers[0] with { }, Layers[1], Layers[2], new Linear { Out = 16 }, new UnitVector()] }), "tower 1, layer 4 (linear to 16");
+        yield return Case("anotherWidth", Of(32, new Tower { Layers = [Layers[0] with { }, Layers[1], Layers[2], new Linear { Out = 16 },
+            new UnitVector()] }), "tower 1, layer 4 (linear to 16");
         yield return Case("shorter", Of(32, new Tower { Layers = Layers[..3] }) with { Head = new NetworkHead { UnitVectors = false } }, "goes on with linear");
-        yield return Case("longer", Of(32, new Tower { Layers = [.. Layers, new UnitVector()] }), "tower 1, layer 6 (unitVector): the initial model ends before");
-        yield return Case("anotherStride", Of(32, new Tower { Layers = [new Convolution { Out = 4, Kernel = 16, Stride = 4 }, .. Layers[1..]] }), "tower 1, layer 1");
+        yield return Case("longer", Of(32, new Tower { Layers = [.. Layers, new UnitVector()] }),
+            "tower 1, layer 6 (unitVector): the initial model ends before");
+        yield return Case("anotherStride", Of(32, new Tower { Layers = [new Convolution { Out = 4, Kernel = 16, Stride = 4 }, .. Layers[1..]] }),
+            "tower 1, layer 1");
         yield return Case("anotherSide", Of(64, new Tower { Layers = Layers }), "tower 1, layer 4 (linear)", "1568", "same side");
         yield return Case("twoChannels", Pair(Layers, 1), "has no weights for the head");
         yield return Case("oneTower", Of(32, new Tower { Layers = Layers }, new Tower { Layers = Layers }, new Tower { Layers = Layers }), null!);
@@ -85,9 +90,11 @@ public sealed class NetworkStartTests
         (_, NetworkWeights weights) = NetworkStart.From(Pair(Layers[..4], 2), pairs, keepEpsilon: false);
         Assert.That(weights.Head[0]["weights"], Is.EqualTo(pairs.Weights.Head[0]["weights"]));
         ModelFile two = ModelFile.Untrained(Of(32, new Tower { Layers = Layers }, new Tower { Layers = Layers }), 1);
-        Assert.That(() => NetworkStart.From(Of(32, new Tower { Layers = Layers }), two, keepEpsilon: false), Throws.ArgumentException.With.Message.Contains("2 towers"));
+        Assert.That(() => NetworkStart.From(Of(32, new Tower { Layers = Layers }), two, keepEpsilon: false),
+            Throws.ArgumentException.With.Message.Contains("2 towers"));
         Layer[] anySide = [new Pooling { Kernel = 32, Stride = 32 }, new Convolution { Out = 3, Kernel = 1 }, new UnitVector()];
-        Assert.That(() => NetworkStart.From(Of(64, new Tower { Trained = false, Layers = anySide }, new Tower { Layers = anySide }), Model(anySide, 32, mean: true), keepEpsilon: true),
+        Assert.That(() => NetworkStart.From(Of(64, new Tower { Trained = false, Layers = anySide }, new Tower { Layers = anySide }),
+            Model(anySide, 32, mean: true), keepEpsilon: true),
             Throws.ArgumentException.With.Message.Contains("mean image of 1024"));
     }
 

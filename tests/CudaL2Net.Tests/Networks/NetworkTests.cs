@@ -45,10 +45,12 @@ public sealed class NetworkTests
         Assert.That(() => ShapedNetwork.Of(Of([])), Throws.ArgumentException.With.Message.Contains("tower 1 has no layers"));
         Network unknown = Of([new UnitVector()]) with { Input = new NetworkInput { Normalization = (PatchNormalization)9 } };
         Assert.That(() => ShapedNetwork.Of(unknown), Throws.ArgumentException.With.Message.Contains("9"));
-        Assert.That(() => TrainedModels.Options(Of([new Pooling(), new UnitVector()]), 1).Validate(), Throws.ArgumentException.With.Message.Contains("no weights to train"));
+        Assert.That(() => TrainedModels.Options(Of([new Pooling(), new UnitVector()]), 1).Validate(),
+            Throws.ArgumentException.With.Message.Contains("no weights to train"));
         Network frozen = Of([new Linear { Out = 8 }, new UnitVector()]) with
         {
-            Towers = [new Tower { Trained = false, Layers = [new Linear { Out = 8 }, new UnitVector()] }, new Tower { Layers = [new Pooling(), new UnitVector()] }],
+            Towers = [new Tower { Trained = false, Layers = [new Linear { Out = 8 }, new UnitVector()] },
+                new Tower { Layers = [new Pooling(), new UnitVector()] }],
         };
         Assert.That(() => TrainedModels.Options(frozen, 1).Validate(), Throws.ArgumentException.With.Message.Contains("no weights to train"));
     }
@@ -56,7 +58,8 @@ public sealed class NetworkTests
     [Test]
     public void LossesReadTheLastTrainedTower()
     {
-        Layer[] layers = [new Convolution { Out = 6, Kernel = 16, Stride = 8 }, new BatchNormalization(), new Relu(), new Linear { Out = 8 }, new BatchNormalization(), new UnitVector()];
+        Layer[] layers = [new Convolution { Out = 6, Kernel = 16, Stride = 8 }, new BatchNormalization(), new Relu(), new Linear { Out = 8 },
+            new BatchNormalization(), new UnitVector()];
         Network network = Of([]) with { Towers = [new Tower { Layers = layers }, new Tower { Trained = false, Layers = layers }] };
         var initial = ModelFile.Untrained(Of(layers), 3);
         using Device device = Device.Open("cpu");
@@ -65,7 +68,8 @@ public sealed class NetworkTests
         ModelFile trained = ModelFile.Read(TrainedModels.Train(device, TrainedModels.Options(network, 2, loss), Data, folder.Path, null, initial).Model);
         Assert.That(trained.Weights.Towers[1].Layers[0]["filters"], Is.EqualTo(initial.Weights.Towers[0].Layers[0]["filters"]));
         Assert.That(trained.Weights.Towers[0].Layers[0]["filters"], Is.Not.EqualTo(initial.Weights.Towers[0].Layers[0]["filters"]));
-        Assert.That(() => TrainedModels.Options(network, 2, loss with { IntermediateLayers = [3] }).Validate(), Throws.ArgumentException.With.Message.Contains("1 to 2"));
+        Assert.That(() => TrainedModels.Options(network, 2, loss with { IntermediateLayers = [3] }).Validate(),
+            Throws.ArgumentException.With.Message.Contains("1 to 2"));
     }
 
     [Test]

@@ -41,7 +41,8 @@ public sealed class OldFilesTests
     public void FilesOfTheFirstFormAreRead([Values] bool centreSurround, [Values] bool bias, [Values] bool learned)
     {
         using var folder = new TemporaryFolder();
-        Network network = L2NetTower.Network(centreSurround, PatchNormalization.L2Net, bias, 1e-4f, [learned, false, learned, learned, learned, learned, false], 0);
+        Network network = L2NetTower.Network(centreSurround, PatchNormalization.L2Net, bias, 1e-4f,
+            [learned, false, learned, learned, learned, learned, false], 0);
         ModelFile model = Model(network);
         WriteOld(folder["old.safetensors"], model, centreSurround);
         ModelFile read = ModelFile.Read(folder["old.safetensors"]);
@@ -50,7 +51,8 @@ public sealed class OldFilesTests
         model.Write(folder["new.safetensors"]);
         read.Write(folder["again.safetensors"]);
         using Device device = Device.Open("cpu");
-        using PatchModel now = PatchModel.Load(folder["new.safetensors"], device), old = new(read, device), again = PatchModel.Load(folder["again.safetensors"], device);
+        using PatchModel now = PatchModel.Load(folder["new.safetensors"], device), old = new(read, device),
+            again = PatchModel.Load(folder["again.safetensors"], device);
         byte[] patches = centreSurround ? TrainedModels.Data(2).Large![..8192] : Patches;
         float[] expected = now.Describe(patches, now.PatchSide);
         Assert.That(old.Describe(patches, now.PatchSide), Is.EqualTo(expected));
@@ -98,7 +100,8 @@ public sealed class OldFilesTests
         const string Old =
             """{"preset":"l2net","architecture":"l2Net","normalization":"l2Net","bias":true,"learnedAffine":true,"loss":{"family":"l2Net","intermediateLayers":[1,7]}}""";
         Network network = TrainingOptions.FromJson(Old).Network;
-        Assert.That(network.Towers.Single().Layers.OfType<BatchNormalization>().Select(layer => layer.Learned), Is.EqualTo(new[] { false, true, true, true, true, true, false }));
+        Assert.That(network.Towers.Single().Layers.OfType<BatchNormalization>().Select(layer => layer.Learned),
+            Is.EqualTo(new[] { false, true, true, true, true, true, false }));
     }
 
     // Weights and statistics that all matter.
@@ -142,7 +145,8 @@ public sealed class OldFilesTests
             ["format"] = "cudal2net-model-1",
             ["architecture"] = centreSurround ? "cs-l2net" : "l2net",
             ["normalization"] = model.Network.Input.Normalization == PatchNormalization.L2Net ? "l2net" : "per-patch",
-            ["epsilon"] = model.Network.Towers[0].Layers.OfType<BatchNormalization>().First().Epsilon.ToString("R", System.Globalization.CultureInfo.InvariantCulture),
+            ["epsilon"] = model.Network.Towers[0].Layers.OfType<BatchNormalization>().First().Epsilon.ToString("R",
+                System.Globalization.CultureInfo.InvariantCulture),
             ["patch_scale"] = "12.5",
             ["preset"] = "l2net",
         };

@@ -7,7 +7,8 @@ using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Networks;
 
-/// <summary>Networks of one's own that hold every kind of layer, in two towers of which one is frozen: trained, resumed, described with, and exported.</summary>
+/// <summary>Networks of one's own that hold every kind of layer, in two towers of which one is frozen: trained, resumed, described with, and
+/// exported.</summary>
 public sealed class OwnNetworkTests
 {
     private const int Steps = 5;
@@ -57,7 +58,8 @@ public sealed class OwnNetworkTests
           "towers": [ { "layers": [
             { "type": "convolution", "out": 7, "kernel": 6, "stride": 3, "padding": 2 }, { "type": "batchNormalization" },
             { "type": "convolution", "out": 10, "kernel": 2, "padding": 1, "bias": true }, { "type": "relu" },
-            { "type": "dropout", "rate": 0.1 }, { "type": "linear", "out": 24 }, { "type": "batchNormalization", "learned": true }, { "type": "unitVector" } ] } ]
+            { "type": "dropout", "rate": 0.1 }, { "type": "linear", "out": 24 }, { "type": "batchNormalization", "learned": true },
+                { "type": "unitVector" } ] } ]
         }
         """,
         "odd convolutions");

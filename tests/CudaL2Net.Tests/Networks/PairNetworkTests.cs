@@ -145,8 +145,8 @@ public sealed class PairNetworkTests
     [Test]
     public void MatchesAndOthersAreNormalizedTogether()
     {
-        // Half of a batch are pairs that match: statistics of each half would tell which. With statistics of the whole batch the last normalization makes scores
-        // whose mean over matches and others together is 0, and over the matches alone is not.
+        // Half of a batch are pairs that match: statistics of each half would tell which. With statistics of the whole batch the last normalization makes
+        // scores whose mean over matches and others together is 0, and over the matches alone is not.
         Network network = NetworkFile.Parse(
             """
             { "name": "n", "towers": [ { "layers": [ { "type": "linear", "out": 4 }, { "type": "tanh" } ] } ],
@@ -187,7 +187,8 @@ public sealed class PairNetworkTests
         Assert.That(scores.Distinct().Count(), Is.GreaterThan(1));
         using var folder = new TemporaryFolder();
         OnnxExporter.Write(folder["m.onnx"], file);
-        Assert.That(TrainedModels.RunOnnx(folder["m.onnx"], side, ("first", first), ("second", second)), Is.EqualTo(scores).Within(1e-4 * scale), "ONNX Runtime");
+        Assert.That(TrainedModels.RunOnnx(folder["m.onnx"], side, ("first", first), ("second", second)), Is.EqualTo(scores).Within(1e-4 * scale),
+            "ONNX Runtime");
     }
 
     private static Device Open(string kind)

@@ -70,7 +70,8 @@ internal static class PlainNetwork
                 Relu => Plain.Relu(x),
                 Tanh => Plain.Tanh(x),
                 Pooling pooling => Plain.Pool(
-                    new PoolOptions(pooling.Kind, pooling.Kernel, pooling.Stride, pooling.Padding, pooling.RoundUp).Over(1, layer.Input.Height, layer.Input.Width, c), x),
+                    new PoolOptions(pooling.Kind, pooling.Kernel, pooling.Stride, pooling.Padding, pooling.RoundUp).Over(1, layer.Input.Height,
+                        layer.Input.Width, c), x),
                 SubtractiveNormalization => Plain.SubtractiveNorm(layer.Input.Height, layer.Input.Width, c, Values("weights")!, x),
                 FilterResponseNormalization response => Plain.FilterResponseNorm(
                     1, c, response.Epsilon, x, Values("scale")!, Values("shift")!, Values("threshold") ?? [.. Enumerable.Repeat(double.NegativeInfinity, c)]),

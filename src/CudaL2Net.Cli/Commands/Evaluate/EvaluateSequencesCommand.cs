@@ -96,7 +96,8 @@ internal static class EvaluateSequencesCommand
         usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);
         using Methods methods = Methods.Open(line, device, usual);
         IReadOnlyList<IPatchDescriber> describers = methods.Describers;
-        SequenceResults results = Evaluate(terminal, device, sequences, [.. describers.Select(method => CutPatchDescriber.For(method, device.Threads))], line.GetValue(Keypoints));
+        SequenceResults results = Evaluate(terminal, device, sequences, [.. describers.Select(method => CutPatchDescriber.For(method, device.Threads))],
+            line.GetValue(Keypoints));
         terminal.Result(results, console =>
         {
             console.Write(ToTable(results));

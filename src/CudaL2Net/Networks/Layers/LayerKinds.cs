@@ -44,14 +44,16 @@ internal static class LayerKinds
             throw new ArgumentException($"there is no layer of type '{name}'; the types are {string.Join(", ", Names)}");
         }
 
-        var settings = new JsonObject(members.Where(member => member.Key != TypeMember).Select(member => KeyValuePair.Create(member.Key, member.Value?.DeepClone())));
+        var settings = new JsonObject(members.Where(member => member.Key != TypeMember).Select(member => KeyValuePair.Create(member.Key,
+            member.Value?.DeepClone())));
         try
         {
             return (Layer)settings.Deserialize(kind, NetworkJson.Default)!;
         }
         catch (JsonException error)
         {
-            string[] known = [.. JsonSerializer.SerializeToNode(new JsonObject().Deserialize(kind, NetworkJson.Default), kind, NetworkJson.Default)!.AsObject().Select(member => member.Key)];
+            string[] known = [.. JsonSerializer.SerializeToNode(new JsonObject().Deserialize(kind, NetworkJson.Default), kind,
+                NetworkJson.Default)!.AsObject().Select(member => member.Key)];
             throw new ArgumentException($"{name}: {DescriptionErrors.Explain(error, kind)}; its members are {DescriptionErrors.Members(known)}", error);
         }
     }

@@ -16,8 +16,9 @@ public static class OnnxExporter
     public const int Opset = OnnxGraph.Opset;
 
     /// <summary>
-    /// Writes a model. Its input is <c>patches</c>, float [N][1][side][side], N free, grey values 0 to 255; its output <c>descriptors</c>, float [N][d]. A network
-    /// that scores pairs has the inputs <c>first</c> and <c>second</c> and the output <c>scores</c>, float [N][1]. Views of the patch are a part of the model.
+    /// Writes a model. Its input is <c>patches</c>, float [N][1][side][side], N free, grey values 0 to 255; its output <c>descriptors</c>, float [N][d]. A
+    /// network that scores pairs has the inputs <c>first</c> and <c>second</c> and the output <c>scores</c>, float [N][1]. Views of the patch are a part of
+    /// the model.
     /// </summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
     /// <param name="model">The model.</param>
