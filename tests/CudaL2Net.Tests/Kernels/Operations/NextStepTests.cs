@@ -20,4 +20,14 @@ public sealed class NextStepTests(string device) : OperationTests(device)
             Assert.That(cursor.ToArray()[0], Is.EqualTo(expected + 1));
         }
     }
+
+    [Test]
+    public void AdvancingCountsTheStepAndLeavesTheRest()
+    {
+        using Device device = Open();
+        using Tensor<StepParameters> step = device.Upload<StepParameters>([new StepParameters { Step = 41, BatchOffset = 5, LearningRate = 0.25f }]);
+        device.Kernels.AdvanceStep(step);
+        device.Kernels.AdvanceStep(step);
+        Assert.That(step.ToArray()[0], Is.EqualTo(new StepParameters { Step = 43, BatchOffset = 5, LearningRate = 0.25f }));
+    }
 }
