@@ -64,8 +64,8 @@ public static class BrownEvaluation
         ArgumentNullException.ThrowIfNull(sets);
         ArgumentNullException.ThrowIfNull(methods);
         string[] names = [.. sets.Select(NameOf)];
-        BenchmarkNames.RequireDistinct(names, "set");
-        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+        ResultNames.RequireDistinct(names, "set");
+        ResultNames.RequireDistinct(methods.Select(method => method.Name), "method");
 
         var curves = new List<VerificationCurve>();
         var galleries = new List<PairGallery>();

@@ -45,7 +45,7 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
         IReadOnlyList<IPatchMethod> methods, Action<double, string>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(methods);
-        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+        ResultNames.RequireDistinct(methods.Select(method => method.Name), "method");
         string[] scorers = [.. methods.Where(method => method is not IPatchDescriber).Select(method => method.Name)];
         if (scorers.Length > 0 && !options.Tasks.HasFlag(HPatchesTask.Verification))
         {

@@ -57,8 +57,8 @@ public static class OxfordEvaluation
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(methods);
         ArgumentNullException.ThrowIfNull(detector);
-        BenchmarkNames.RequireDistinct(sequences.Select(sequence => sequence.Name), "sequence");
-        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+        ResultNames.RequireDistinct(sequences.Select(sequence => sequence.Name), "sequence");
+        ResultNames.RequireDistinct(methods.Select(method => method.Name), "method");
         SequenceImage[][] pairs = [.. sequences.Select(sequence => Chosen(sequence, images ?? UsualImages))];
         int total = pairs.Sum(chosen => chosen.Length);
         var scores = new List<PairScore>();

@@ -43,8 +43,8 @@ public sealed class SequenceEvaluation(
     {
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(methods);
-        BenchmarkNames.RequireDistinct(sequences.Select(sequence => sequence.Name), "sequence");
-        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+        ResultNames.RequireDistinct(sequences.Select(sequence => sequence.Name), "sequence");
+        ResultNames.RequireDistinct(methods.Select(method => method.Name), "method");
 
         MethodTally[] tallies = [.. methods.Select(method => new MethodTally(method))];
         int done = 0;

@@ -30,7 +30,7 @@ public static class W1bsEvaluation
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(methods);
-        BenchmarkNames.RequireDistinct(methods.Select(method => method.Name), "method");
+        ResultNames.RequireDistinct(methods.Select(method => method.Name), "method");
         int total = data.Subsets.Sum(subset => subset.Pairs.Count);
         var scores = new List<(string Subset, string Pair, W1bsScore[] ByMethod)>();
         foreach (W1bsSubset subset in data.Subsets)

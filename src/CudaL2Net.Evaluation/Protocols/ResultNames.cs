@@ -1,7 +1,7 @@
 namespace CudaL2Net.Evaluation.Protocols;
 
 /// <summary>Names that results are told apart by.</summary>
-internal static class BenchmarkNames
+internal static class ResultNames
 {
     /// <summary>Checks that there is a name and that none occurs twice.</summary>
     /// <param name="names">The names.</param>
