@@ -12,10 +12,25 @@
 //  - Layer 2 writes its image over that of layer 1, two rows higher, half a picture at a time: rows still to be read are never overwritten.
 //  - A byte is an activation in 255ths of its channel's limit, which is folded into the filters of both sides: a sum becomes a byte by a multiply-add that
 //    saturates, which is the ReLU as well, and one that rounds.
+#include "host_constant.cuh"
 #include "image_tile.cuh"
 #include "reduce.cuh"
 
+// The layers of the tower, the last one included.
+struct LayerShape {
+  int kernel, stride, padding, in, out;
+};
+struct TowerShape {
+  LayerShape layers[7];
+};
+constexpr TowerShape TOWER = {{{3, 1, 1, 1, 32}, {3, 1, 1, 32, 32}, {3, 2, 1, 32, 64}, {3, 1, 1, 64, 64}, {3, 2, 1, 64, 128}, {3, 1, 1, 128, 128},
+                               {8, 1, 0, 128, 128}}};
+HOST_CONSTANT(describe_layers, TOWER);
+
 constexpr int PATCH_SIDE = 32, PATCH_AREA = 1024, THREADS = 128, FEATURES = 8 * 8 * 128, DIMENSION = 128;
+
+// The side of what a layer of 3 x 3, counted from 0, makes.
+constexpr int side_of(int layer) { return (layer == 0 ? PATCH_SIDE : side_of(layer - 1)) / TOWER.layers[layer].stride; }
 
 // Pixels of an image with its margin; pixel (y, x) has index (y + 1) (SIDE + 1) + x + 1.
 constexpr int image_pixels(int side) { return (side + 2) * (side + 1) + 1; }
@@ -26,8 +41,12 @@ template <class Numbers> struct Memory {
   // The image of layer 1 starts two rows behind that of layer 2, in the same memory.
   static constexpr int LAYER1 = lines(2 * (PATCH_SIDE + 1) * 32 * Numbers::BYTES);
   static constexpr int X = LAYER1 + lines(image_pixels(32) * 32 * Numbers::BYTES), Y = image_pixels(16) * 64 * Numbers::BYTES;
-  static_assert(2 * (X + Y + 1024) <= 228 * 1024, "two blocks share a multiprocessor");
+  static constexpr int BYTES = X + Y;
+  static_assert(2 * (BYTES + 1024) <= 228 * 1024, "two blocks share a multiprocessor");
 };
+HOST_CONSTANT(describe_tower_threads, THREADS);
+HOST_CONSTANT(describe_tower_bytes, Memory<Bf16Numbers>::BYTES);
+HOST_CONSTANT(describe_tower_int8_bytes, Memory<Int8Numbers>::BYTES);
 
 // A layer's sums in bf16: the bias is added. Table [128].
 struct Bf16Tower {
@@ -84,6 +103,9 @@ template <class Tower, int CHANNELS, int SIDE, int STRIDE> struct Image {
     }
   }
 };
+
+// The image that a layer, counted from 0, makes for the next one.
+template <class Tower, int NUMBER> using ImageOf = Image<Tower, TOWER.layers[NUMBER].out, side_of(NUMBER), TOWER.layers[NUMBER + 1].stride>;
 
 struct Features {
   uint4* data;
@@ -162,8 +184,9 @@ template <class Store> DEVICE void first_layer(const float* image, const float* 
   }
 }
 
-// A 3 x 3 layer: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 GROUPS channels.
-template <class Tower, int IN, int OUT, int SIDE, int STRIDE, int ROW_TILES, int GROUPS> struct Layer {
+// A 3 x 3 layer, counted from 0: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 GROUPS channels.
+template <class Tower, int NUMBER, int ROW_TILES, int GROUPS> struct Layer {
+  static constexpr int IN = TOWER.layers[NUMBER].in, OUT = TOWER.layers[NUMBER].out, STRIDE = TOWER.layers[NUMBER].stride, SIDE = side_of(NUMBER);
   typedef Strip<IN, SIDE * STRIDE, STRIDE, SIDE, 1> Tile;
   ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / (32 * GROUPS), ROW_TILES, GROUPS> product;
 
@@ -204,11 +227,11 @@ DEVICE void describe(unsigned char* shared, const unsigned char* __restrict__ pa
   constexpr int TABLE = Tower::TABLE;
   unsigned char *x = shared, *y = shared + Places::X;
   float *input = reinterpret_cast<float*>(y), *partial = input + 2048;
-  const Image<Tower, 32, 32, 1> image1{x + Places::LAYER1};
-  const Image<Tower, 32, 32, 2> image2{x};
-  const Image<Tower, 64, 16, 1> image3{y};
-  const Image<Tower, 64, 16, 2> image4{x};
-  const Image<Tower, 128, 8, 1> image5{y};
+  const ImageOf<Tower, 0> image1{x + Places::LAYER1};
+  const ImageOf<Tower, 1> image2{x};
+  const ImageOf<Tower, 2> image3{y};
+  const ImageOf<Tower, 3> image4{x};
+  const ImageOf<Tower, 4> image5{y};
   for (int patch = blockIdx.x; patch < count; patch += gridDim.x) {
     normalize(patches + (size_t)patch * PATCH_AREA, mean_image, epsilon, input, partial);
     image1.clear_margin();
@@ -217,7 +240,7 @@ DEVICE void describe(unsigned char* shared, const unsigned char* __restrict__ pa
     __syncthreads();
 
     {
-      Layer<Tower, 32, 32, 32, 1, 8, 1> layer;
+      Layer<Tower, 1, 8, 1> layer;
       PRAGMA_ROLLED
       for (int half = 0; half < 2; half++) {
         layer.multiply(image1.data, filters2, 512 * half);
@@ -229,18 +252,18 @@ DEVICE void describe(unsigned char* shared, const unsigned char* __restrict__ pa
     __syncthreads();
 
     image3.clear_margin();
-    run_layer<Layer<Tower, 32, 64, 16, 2, 4, 2>>(x, filters3, tables + 2 * TABLE, image3);
+    run_layer<Layer<Tower, 2, 4, 2>>(x, filters3, tables + 2 * TABLE, image3);
     __syncthreads();
 
     image4.clear_margin();
-    run_layer<Layer<Tower, 64, 64, 16, 1, 4, 2>>(y, filters4, tables + 3 * TABLE, image4);
+    run_layer<Layer<Tower, 3, 4, 2>>(y, filters4, tables + 3 * TABLE, image4);
     __syncthreads();
 
     image5.clear_margin();
-    run_layer<Layer<Tower, 64, 128, 8, 2, 4, 1>>(x, filters5, tables + 4 * TABLE, image5);
+    run_layer<Layer<Tower, 4, 4, 1>>(x, filters5, tables + 4 * TABLE, image5);
     __syncthreads();
 
-    run_layer<Layer<Tower, 128, 128, 8, 1, 4, 1>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
+    run_layer<Layer<Tower, 5, 4, 1>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
     __syncthreads();
   }
 }
@@ -261,6 +284,9 @@ DESCRIBE_TOWER(describe_tower_int8, Int8Tower);
 // 32 patches x 128 dimensions per block, K in stages of 64 through four buffers of cp.async. A warp computes 16 patches x 32 dimensions.
 constexpr int PROJECT_THREADS = 256, PROJECT_ROWS = 32, PROJECT_DEPTH = 64, PROJECT_STAGES = 4;
 constexpr int PROJECT_STAGE_BYTES = (PROJECT_ROWS + DIMENSION) * PROJECT_DEPTH * 2;
+HOST_CONSTANT(describe_project_threads, PROJECT_THREADS);
+HOST_CONSTANT(describe_project_rows, PROJECT_ROWS);
+HOST_CONSTANT(describe_project_bytes, PROJECT_STAGES * PROJECT_STAGE_BYTES);
 
 DEVICE int project_offset(int row, int chunk) { return row * (PROJECT_DEPTH * 2) + ((chunk ^ (row & 7)) << 4); }
 

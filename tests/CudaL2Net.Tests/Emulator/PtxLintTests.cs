@@ -104,6 +104,19 @@ public sealed partial class PtxLintTests
         }
     }
 
+    /// <summary>A block must not have more threads than its kernel is compiled for.</summary>
+    [TestCase("describe_tower", "describe_tower_threads")]
+    [TestCase("describe_tower_int8", "describe_tower_threads")]
+    [TestCase("describe_project", "describe_project_threads")]
+    public void TheThreadsThatTheHostReadsAreThoseOfTheKernel(string kernel, string constant)
+    {
+        PtxFile file = PtxFile.All.FirstOrDefault(one => one.Name == "describe") ?? throw new IgnoreException("this build has no kernels");
+        var signatures = new KernelSignatures(file.Name, Encoding.UTF8.GetBytes(file.Code));
+        Match bound = Regex.Match(file.Code, $@"\.entry\s+{kernel}\s*\([^)]*\)\s*\.maxntid\s+(\d+)");
+        Assert.That(bound.Success, "the kernel has no launch bounds");
+        Assert.That(signatures.Constant(constant), Is.EqualTo(new[] { int.Parse(bound.Groups[1].Value) }));
+    }
+
     [Test]
     public void TheLintSeesWhatIsWrong()
     {

@@ -50,6 +50,28 @@ public sealed unsafe class KernelSignaturesTests
     }
 
     [Test]
+    public void ConstantsAreRead()
+    {
+        var signatures = new KernelSignatures("sample.ptx", """
+            .visible .const .align 4 .u32 threads = 128;
+            .visible .const .align 4 .b8 shape[16] = {3, 0, 0, 0, 112, 17, 1, 0, 255, 255, 255, 255};
+            .const .align 4 .b8 unset[8];
+            .visible .entry kernel() { ret; }
+            """u8);
+        Assert.That(signatures.Constant("threads"), Is.EqualTo(new[] { 128 }));
+        Assert.That(signatures.Constant("shape"), Is.EqualTo(new[] { 3, 70_000, -1, 0 }), "zeros at the end need not stand there");
+        Assert.That(() => signatures.Constant("unset"), Throws.InvalidOperationException.With.Message.Contains("sample.ptx has no constant unset: it has shape, threads"));
+    }
+
+    [TestCase(".b8 shape[4] = {1, 2, 3, 4, 5}")]
+    [TestCase(".b8 shape[4] = {one}")]
+    public void AConstantThatIsNoNumbersIsAnError(string declaration)
+    {
+        byte[] ptx = Encoding.UTF8.GetBytes($".visible .const .align 4 {declaration};");
+        Assert.That(() => new KernelSignatures("odd.ptx", ptx), Throws.TypeOf<InvalidDataException>().With.Message.Contains(declaration));
+    }
+
+    [Test]
     public void CountAndSizesOfTheArgumentsAreCompared()
     {
         var structure = (A: 1L, B: 2f);

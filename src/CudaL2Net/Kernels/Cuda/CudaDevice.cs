@@ -288,18 +288,32 @@ internal unsafe partial class CudaDevice : Device, IKernels
             return found;
         }
 
+        LoadedFile loaded = Loaded(file);
+        found = new LoadedKernel(loaded, kernel, loaded.Signatures.Of(kernel));
+        kernels.Add((file, kernel), found);
+        return found;
+    }
+
+    /// <summary>A number that a file of kernels has for its launches: <c>HOST_CONSTANT</c>.</summary>
+    /// <exception cref="InvalidOperationException">There is none of that name.</exception>
+    private int Constant(string file, string name) => Constants(file, name)[0];
+
+    /// <summary>The numbers of a structure that a file of kernels has for the host.</summary>
+    /// <exception cref="InvalidOperationException">There is none of that name.</exception>
+    private int[] Constants(string file, string name) => Loaded(file).Signatures.Constant(name);
+
+    // A file is loaded when something of it is first needed.
+    private LoadedFile Loaded(string file)
+    {
         if (!files.TryGetValue(file, out LoadedFile? loaded))
         {
             loaded = Load(file);
             files.Add(file, loaded);
         }
 
-        found = new LoadedKernel(loaded, kernel, loaded.Signatures.Of(kernel));
-        kernels.Add((file, kernel), found);
-        return found;
+        return loaded;
     }
 
-    // A file is loaded when one of its kernels is first launched.
     private LoadedFile Load(string file)
     {
         Assembly assembly = typeof(CudaDevice).Assembly;

@@ -1,12 +1,15 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace CudaL2Net.Kernels.Cuda;
 
-/// <summary>The parameters that the kernels of one PTX file take, as their <c>.entry</c> declares them.</summary>
+/// <summary>What a PTX file says about its kernels: the parameters that they take, as their <c>.entry</c> declares them, and the constants that the file has for
+/// the host (<c>HOST_CONSTANT</c>).</summary>
 internal sealed class KernelSignatures
 {
     private readonly string file;
     private readonly Dictionary<string, int[]> parameters = [];
+    private readonly Dictionary<string, int[]> constants = [];
 
     /// <summary>Reads all declarations.</summary>
     /// <param name="file">What messages call the file.</param>
@@ -15,6 +18,7 @@ internal sealed class KernelSignatures
     public KernelSignatures(string file, ReadOnlySpan<byte> ptx)
     {
         this.file = file;
+        ReadConstants(ptx);
         ReadOnlySpan<byte> entry = ".entry "u8;
         for (int at = ptx.IndexOf(entry); at >= 0; at = ptx.IndexOf(entry))
         {
@@ -42,6 +46,14 @@ internal sealed class KernelSignatures
         ? bytes
         : throw new InvalidOperationException($"{file} has no kernel {kernel}: it has {string.Join(", ", parameters.Keys.Order(StringComparer.Ordinal))}");
 
+    /// <summary>The numbers of a constant: one, or those of a structure, field by field.</summary>
+    /// <exception cref="InvalidOperationException">The file has no constant of that name.</exception>
+    public int[] Constant(string name) => constants.TryGetValue(name, out int[]? values)
+        ? values
+        : throw new InvalidOperationException(
+            $"{file} has no constant {name}: it has {(constants.Count == 0 ? "none" : string.Join(", ", constants.Keys.Order(StringComparer.Ordinal)))}; "
+                + "library and kernels are of different builds: build both again");
+
     /// <summary>Throws if a launch does not give what the kernel takes: the driver would read past the arguments, or read them shifted.</summary>
     /// <param name="file">The kernel's file, for the message.</param>
     /// <param name="kernel">The kernel.</param>
@@ -67,6 +79,41 @@ internal sealed class KernelSignatures
 
     private static string Describe(int[] sizes) =>
         $"{sizes.Length} {(sizes.Length == 1 ? "parameter" : "parameters")} of [{string.Join(", ", sizes)}] bytes";
+
+    /// <summary>Reads <c>.const .align 4 .u32 name = 128;</c> and <c>.const .align 4 .b8 name[8] = {128, 0, 0, 0, 1};</c>, where zeros at the end may be
+    /// missing.</summary>
+    private void ReadConstants(ReadOnlySpan<byte> ptx)
+    {
+        ReadOnlySpan<byte> constant = ".const "u8;
+        for (int at = ptx.IndexOf(constant); at >= 0; at = ptx.IndexOf(constant))
+        {
+            ptx = ptx[(at + constant.Length)..];
+            int end = ptx.IndexOf((byte)';');
+            string declaration = Encoding.UTF8.GetString(end < 0 ? ptx : ptx[..end]);
+            string[] sides = declaration.Split('=');
+            string[] words = sides[0].Replace('[', ' ').Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            if (end < 0 || sides.Length != 2 || words is not [".align", _, var type, var name, ..])
+            {
+                // Without a value: no constant for the host.
+                continue;
+            }
+
+            var bytes = new byte[Bytes(sides[0])];
+            int width = Bytes(type);
+            string[] values = sides[1].Split(',', StringSplitOptions.TrimEntries);
+            for (int i = 0; i < values.Length; i++)
+            {
+                if (width > sizeof(long) || !long.TryParse(values[i].Trim('{', '}', ' '), out long value) || (i + 1) * width > bytes.Length)
+                {
+                    throw new InvalidDataException($"{file} declares a constant as '{declaration}', which is not whole numbers: build the kernels again");
+                }
+
+                BitConverter.GetBytes(value).AsSpan(0, width).CopyTo(bytes.AsSpan(i * width));
+            }
+
+            constants.Add(name, MemoryMarshal.Cast<byte, int>(bytes).ToArray());
+        }
+    }
 
     /// <summary>The bytes of one parameter: <c>.param .u64 .ptr .global .align 16 name</c>, or <c>.param .align 8 .b8 name[296]</c>.</summary>
     private int Bytes(string declaration)

@@ -11,7 +11,8 @@ internal unsafe partial class CudaDevice
     /// bf16, as a matrix product.</summary>
     internal sealed class FusedTower : ITower
     {
-        private const int Dimension = 128, Features = 8 * 8 * Dimension, ProjectRows = 32, ProjectSharedBytes = 4 * (ProjectRows + 128) * 64 * 2;
+        private const string KernelFile = "describe";
+        private const int Dimension = 128, Features = 8 * 8 * Dimension;
 
         // A sum of bytes is counted from here on, see image_tile.cuh.
         private const float SumOrigin = 12_582_912;
@@ -28,6 +29,7 @@ internal unsafe partial class CudaDevice
         private readonly Tensor<float> lastBias;
         private readonly bool bytes;
         private readonly float epsilon;
+        private readonly int towerThreads, towerBytes, projectThreads, projectRows, projectBytes;
         private Tensor<ushort>? features;
 
         /// <summary>Rounds and packs the weights.</summary>
@@ -42,7 +44,18 @@ internal unsafe partial class CudaDevice
                 throw new ArgumentException("the fused kernel computes L2-Net's tower only", nameof(network));
             }
 
+            int[] shape = [.. Shape.SelectMany(layer => (int[])[layer.Kernel, layer.Stride, layer.Padding, layer.In, layer.Out])];
+            if (!device.Constants(KernelFile, "describe_layers").SequenceEqual(shape))
+            {
+                throw new InvalidOperationException($"the kernels of {KernelFile} are for other layers than the library: build both again");
+            }
+
             this.device = device;
+            towerThreads = device.Constant(KernelFile, "describe_tower_threads");
+            towerBytes = TowerBytes(device, precision);
+            projectThreads = device.Constant(KernelFile, "describe_project_threads");
+            projectRows = device.Constant(KernelFile, "describe_project_rows");
+            projectBytes = device.Constant(KernelFile, "describe_project_bytes");
             bytes = precision == Precision.Int8;
             epsilon = network.Normalization == PatchNormalization.L2Net ? 1e-12f : 1e-7f;
             meanImage = network.Normalization == PatchNormalization.L2Net && network.MeanImage != null ? device.Upload<float>(network.MeanImage) : null;
@@ -83,14 +96,14 @@ internal unsafe partial class CudaDevice
 
         /// <summary>Whether a block may have as much shared memory: for bf16, on compute capability 8.6 and 8.9 it may not.</summary>
         public static bool HasRoom(CudaDevice device, Precision precision) =>
-            device.properties.SharedMemoryPerBlockOptin >= TowerSharedBytes(precision == Precision.Int8);
+            device.properties.SharedMemoryPerBlockOptin >= TowerBytes(device, precision);
 
         /// <inheritdoc/>
         public int BytesPerPatch => Features * sizeof(ushort);
 
         /// <inheritdoc/>
         // Two blocks per multiprocessor in either kernel: the last layer's, of 32 patches, fill the GPU, too.
-        public int Block => 2 * device.Multiprocessors * ProjectRows;
+        public int Block => 2 * device.Multiprocessors * projectRows;
 
         /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
@@ -120,9 +133,9 @@ internal unsafe partial class CudaDevice
             }
 
             string tower = bytes ? "describe_tower_int8" : "describe_tower";
-            device.Launch("describe", tower, Math.Min(count, 2 * device.Multiprocessors), 128, TowerSharedBytes(bytes), patches, meanImage, epsilon,
+            device.Launch(KernelFile, tower, Math.Min(count, 2 * device.Multiprocessors), towerThreads, towerBytes, patches, meanImage, epsilon,
                 firstFilters, filters[0], filters[1], filters[2], filters[3], filters[4], tables, features.Pointer, count);
-            device.Launch("describe", "describe_project", (count + ProjectRows - 1) / ProjectRows, 256, ProjectSharedBytes, features.Pointer,
+            device.Launch(KernelFile, "describe_project", (count + projectRows - 1) / projectRows, projectThreads, projectBytes, features.Pointer,
                 lastFilters.Pointer, lastBias, descriptors, signs, count);
         }
 
@@ -157,8 +170,9 @@ internal unsafe partial class CudaDevice
             return turned;
         }
 
-        // Memory<Numbers>::X + Y of describe.cu.
-        private static int TowerSharedBytes(bool bytes) => bytes ? 57_792 : 115_456;
+        /// <summary>Shared memory of a block.</summary>
+        private static int TowerBytes(CudaDevice device, Precision precision) =>
+            device.Constant(KernelFile, precision == Precision.Int8 ? "describe_tower_int8_bytes" : "describe_tower_bytes");
 
         /// <summary>A layer whose outputs are parts of their limits.</summary>
         private static FoldedLayer InParts(FoldedLayer layer) => layer with
