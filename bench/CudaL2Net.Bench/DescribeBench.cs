@@ -6,7 +6,6 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Kernels.Cpu;
 using CudaL2Net.Kernels.Cuda;
 using CudaL2Net.Networks;
-using CudaL2Net.Networks.Onnx;
 
 namespace CudaL2Net.Bench;
 

@@ -2,7 +2,6 @@ using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Data;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
-using CudaL2Net.Kernels.Cpu;
 using CudaL2Net.Kernels.Cuda;
 using CudaL2Net.Networks;
 using CudaL2Net.Reference;

@@ -1,7 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using CudaL2Net.Bench.Operations;
 using CudaL2Net.Kernels;
-using CudaL2Net.Networks;
 
 namespace CudaL2Net.Benchmarks.Operations;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
-using CudaL2Net.Networks.Onnx;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;

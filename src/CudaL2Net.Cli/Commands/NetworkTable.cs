@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using Spectre.Console;
 

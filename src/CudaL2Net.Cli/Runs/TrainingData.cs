@@ -1,7 +1,6 @@
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Sources;
-using CudaL2Net.Networks;
 
 namespace CudaL2Net.Cli.Runs;
 

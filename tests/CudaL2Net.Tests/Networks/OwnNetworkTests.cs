@@ -1,7 +1,6 @@
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
-using CudaL2Net.Networks.Onnx;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Training;
 

@@ -4,7 +4,6 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Tests.Training;
-using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Networks;
 
