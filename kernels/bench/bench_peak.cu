@@ -5,8 +5,8 @@
 //   bench_int8      the same in bytes, unsigned ones times signed ones of any value
 //   bench_popcount  s += popcount(x ^ y), 8 independent sums per thread
 // Launch: 256 threads per block, several blocks per multiprocessor; out [threads]: the sum of a thread's results, so that nothing can be left out.
-// Operations a thread: steps x 8 x 16 multiply-adds; a warp: steps x 8 products of 16 x 8 x 8 (tf32), 16 x 8 x 16 (bf16) or 16 x 8 x 32 (int8); a thread:
-// steps x 8 x 8 counts.
+// Operations per thread: steps x 8 x 16 multiply-adds, or steps x 8 x 8 counts. Per warp: steps x 8 products of 16 x 8 x 8 (tf32), 16 x 8 x 16 (bf16) or
+// 16 x 8 x 32 (int8).
 // mma.sync, which all kernels here use, is not all that Hopper's tensor cores can do: wgmma reaches more.
 #include "ptx_ops.cuh"
 

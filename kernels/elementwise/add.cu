@@ -1,4 +1,4 @@
-// y += x. Bound by memory: 12 bytes an addition, 16 at a time where both arrays are aligned; grid-stride.
+// y += x. Bound by memory: 12 bytes per element, 16 at a time if both arrays are aligned; grid-stride.
 #include "cuda_compat.cuh"
 
 extern "C" __global__ __launch_bounds__(256) void add(const float* __restrict__ x, float* __restrict__ y, int count) {

@@ -11,7 +11,7 @@
 // lies with m or n contiguous). Operands are rounded to nearest on their way into shared memory.
 // A loader hands out four neighbours of the contiguous index at a time: load() issues the global loads of the next depth step before half of the arithmetic of
 // this one, finish() transforms what came after it; the other half hides the other loads, so that their registers are free for more blocks per multiprocessor.
-// Two stages of shared memory, one barrier a step. On tensor cores B may instead be a matrix that is rounded
+// Two stages of shared memory, one barrier per step. On tensor cores B may instead be a matrix that is rounded
 // already (run_rounded): cp.async fetches it, without registers, RING stages ahead.
 // Shared memory is free of bank conflicts for the fragment loads: rows of 64 bytes with 16-byte chunks XORed by the row (K-contiguous), or rows padded by
 // 8 elements; Float32 keeps [k][m] with m XORed by 8 (k / 4), so that the transposing stores of K-contiguous operands do not collide either.

@@ -1,7 +1,7 @@
 // ptx: 7.1
 // For each of n queries the nearest and the second nearest of m targets, by Euclidean or by Hamming distance, never storing the n x m matrix.
 // Layouts: floats [n][d], [m][d]; bits in bytes [n][b], [m][b]; results [n][2].
-// A distance and its index make a 64-bit key that grows with both. Two keys a query lie in memory; a new key goes into the first by an atomic minimum,
+// A distance and its index make a 64-bit key that grows with both. Two keys per query lie in memory. A new key goes into the first by an atomic minimum,
 // and whichever of the two lost into the second: whatever the order, the first ends as the least of all keys and the second as the least that lost.
 // So targets can be cut into spans for different blocks, and blocks see one another's finds, yet the result is the same always; ties go to the lower index.
 //
