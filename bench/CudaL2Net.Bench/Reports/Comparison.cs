@@ -1,5 +1,5 @@
-using System.Text.Json.Serialization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using CudaL2Net.Bench.Measuring;
 
 namespace CudaL2Net.Bench.Reports;

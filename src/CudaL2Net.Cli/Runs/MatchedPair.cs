@@ -1,5 +1,5 @@
-using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Evaluation.Plots;
+using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Matching;

@@ -1,5 +1,5 @@
-using System.Text.Json.Nodes;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;

@@ -1,5 +1,5 @@
-using CudaL2Net.Imaging.Description;
 using CudaL2Net.Formats.PyTorch;
+using CudaL2Net.Imaging.Description;
 using CudaL2Net.Matching;
 using CudaL2Net.Networks.Onnx;
 using Google.Protobuf;

@@ -1,6 +1,6 @@
-using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Keypoints;
+using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Matching;
 using OpenCvSharp;
 using SkiaSharp;

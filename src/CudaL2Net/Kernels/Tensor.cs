@@ -73,10 +73,10 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
     {
         CheckHostLength(source.Length);
         fixed (T* host = source)
-        using (Device.Enter())
-        {
-            Device.CopyToDevice(Pointer, host, (nuint)Length * (nuint)sizeof(T));
-        }
+            using (Device.Enter())
+            {
+                Device.CopyToDevice(Pointer, host, (nuint)Length * (nuint)sizeof(T));
+            }
     }
 
     /// <summary>Copies to host memory, after all work queued on the device has been done.</summary>
@@ -86,10 +86,10 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
     {
         CheckHostLength(destination.Length);
         fixed (T* host = destination)
-        using (Device.Enter())
-        {
-            Device.CopyToHost(host, Pointer, (nuint)Length * (nuint)sizeof(T));
-        }
+            using (Device.Enter())
+            {
+                Device.CopyToHost(host, Pointer, (nuint)Length * (nuint)sizeof(T));
+            }
     }
 
     /// <summary>Copies a tensor of as many elements on the same device.</summary>

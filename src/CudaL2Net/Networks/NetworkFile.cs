@@ -59,8 +59,11 @@ public static class NetworkFile
     {
         try
         {
-            JsonNode? root = JsonNode.Parse(json, documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip,
-                AllowTrailingCommas = true });
+            JsonNode? root = JsonNode.Parse(json, documentOptions: new JsonDocumentOptions
+            {
+                CommentHandling = JsonCommentHandling.Skip,
+                AllowTrailingCommas = true
+            });
             Network network = FromNode(root);
             ShapedNetwork.Of(network);
             return network;

@@ -151,14 +151,14 @@ internal sealed class TrainedNetwork : IDisposable
     // Where the halves of the batch are pairs that match and pairs that do not, statistics of each half would give the answer away.
     private static LayerRecorder Training(Tape tape, Chain chain, TrainingOptions options, Tensor<StepParameters> step, int dropouts, int sides) =>
         new(tape, chain)
-    {
-        Training = true,
-        Sides = sides,
-        StatisticsMomentum = options.StatisticsMomentum,
-        Seed = options.Seed,
-        Step = step,
-        FirstDropout = dropouts,
-    };
+        {
+            Training = true,
+            Sides = sides,
+            StatisticsMomentum = options.StatisticsMomentum,
+            Seed = options.Seed,
+            Step = step,
+            FirstDropout = dropouts,
+        };
 
     private sealed record Parameter(Tensor<float> Value, Tensor<float> Gradient);
 

@@ -1,6 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using System.Text.Json;
 using CudaL2Net.Autograd;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using CudaL2Net.Bench.Measuring;
+using CudaL2Net.Bench.Operations;
 using CudaL2Net.Bench.Reports;
 using CudaL2Net.Formats;
-using CudaL2Net.Bench.Operations;
 
 namespace CudaL2Net.Tests.Bench;
 

@@ -1,6 +1,6 @@
-using CudaL2Net.Kernels;
 using System.Text;
 using System.Text.RegularExpressions;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Tests.Emulator;
 

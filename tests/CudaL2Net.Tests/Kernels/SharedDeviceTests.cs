@@ -1,8 +1,8 @@
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Autograd;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Tests.Training;
 using CudaL2Net.Training;

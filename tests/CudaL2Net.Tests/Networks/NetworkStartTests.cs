@@ -54,8 +54,11 @@ public sealed class NetworkStartTests
 
     private static IEnumerable<TestCaseData> Others()
     {
-        yield return Case("anotherWidth", Of(32, new Tower { Layers = [Layers[0] with { }, Layers[1], Layers[2], new Linear { Out = 16 },
-            new UnitVector()] }), "tower 1, layer 4 (linear to 16");
+        yield return Case("anotherWidth", Of(32, new Tower
+        {
+            Layers = [Layers[0] with { }, Layers[1], Layers[2], new Linear { Out = 16 },
+            new UnitVector()]
+        }), "tower 1, layer 4 (linear to 16");
         yield return Case("shorter", Of(32, new Tower { Layers = Layers[..3] }) with { Head = new NetworkHead { UnitVectors = false } }, "goes on with linear");
         yield return Case("longer", Of(32, new Tower { Layers = [.. Layers, new UnitVector()] }),
             "tower 1, layer 6 (unitVector): the initial model ends before");

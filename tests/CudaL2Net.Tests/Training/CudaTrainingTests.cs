@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Interop;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 using CudaL2Net.Training;
 

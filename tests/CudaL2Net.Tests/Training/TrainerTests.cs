@@ -1,8 +1,8 @@
 using System.Text.Json;
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Training;

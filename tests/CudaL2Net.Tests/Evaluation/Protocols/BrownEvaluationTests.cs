@@ -1,4 +1,3 @@
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
@@ -7,6 +6,7 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Data;
 using CudaL2Net.Tests.Imaging.Description;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Evaluation.Protocols;

@@ -1,9 +1,9 @@
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Networks;
 using OpenCvSharp;
 using OpenCvSharp.Features2D;
 

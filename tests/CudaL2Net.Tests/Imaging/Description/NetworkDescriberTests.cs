@@ -1,4 +1,3 @@
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Evaluation.Describers;
 using CudaL2Net.Formats.PyTorch;
 using CudaL2Net.Kernels;
@@ -6,6 +5,7 @@ using CudaL2Net.Matching;
 using CudaL2Net.Networks;
 using CudaL2Net.Networks.Onnx;
 using CudaL2Net.Tests.Formats.PyTorch;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 using Google.Protobuf;
 

@@ -1,5 +1,5 @@
-using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Data;
+using CudaL2Net.Imaging.Sources;
 using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging.Sources;

@@ -1,10 +1,10 @@
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
 using CudaL2Net.Kernels.Cuda;
 using CudaL2Net.Networks;
 using CudaL2Net.Numerics;
 using CudaL2Net.Tests.Interop;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Kernels.Operations;

@@ -1,6 +1,6 @@
-using CudaL2Net.Tests.Networks;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Kernels.Operations;
