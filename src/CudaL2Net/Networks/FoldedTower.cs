@@ -66,6 +66,7 @@ internal sealed class FoldedTower
         }
 
         var convolutions = new List<FoldedLayer>();
+        MapShape lastMap = Chain.Input;
         int i = 0;
         for (; i < layers.Count - 1; i++)
         {
@@ -83,6 +84,7 @@ internal sealed class FoldedTower
                     return null;
             }
 
+            lastMap = layer.Input;
             bool relu = layers[i + 1].Layer is Relu;
             convolutions.Add(new FoldedLayer(kernel, stride, padding, layer.Input.Channels, layer.Output.Channels, Weights[i][Matrix(layer.Layer)],
                 Weights[i].Find("bias") ?? new float[layer.Output.Channels], relu, limits[i]));
@@ -90,24 +92,13 @@ internal sealed class FoldedTower
         }
 
         // The plans multiply all values of the last map with one matrix.
-        return convolutions is [.., { Relu: false, Padding: 0 } last] && i == layers.Count - 1 && LastMap(convolutions, last)
+        return convolutions is [.., { Relu: false, Padding: 0 } last] && i == layers.Count - 1 && last.Kernel == lastMap.Height
             ? new FoldedNetwork(input.Normalization, meanImage, convolutions)
             : null;
     }
 
     /// <summary>The tensor that is multiplied.</summary>
     private static string Matrix(Layer layer) => layer is Linear ? "weights" : "filters";
-
-    private static bool LastMap(List<FoldedLayer> convolutions, FoldedLayer last)
-    {
-        int side = FoldedNetwork.InputSide;
-        foreach (FoldedLayer layer in convolutions.SkipLast(1))
-        {
-            side = ((side + (2 * layer.Padding) - layer.Kernel) / layer.Stride) + 1;
-        }
-
-        return last.Kernel == side;
-    }
 
     private void Fold(Layer kind, LayerWeights layer, BatchNormalization normalization, LayerWeights statistics)
     {

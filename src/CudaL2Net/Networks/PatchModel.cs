@@ -162,12 +162,7 @@ public sealed class PatchModel : IDisposable
     /// <exception cref="InvalidOperationException">The network describes patches.</exception>
     public float[] Score(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, int side)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (pairs == null)
-        {
-            throw new InvalidOperationException($"the network {Network.Name} gives descriptors, not scores of pairs: compare what Describe gives");
-        }
-
+        TapePlan scorer = RequireScores();
         int count = Count(first, side);
         if (first.Length != second.Length)
         {
@@ -175,7 +170,7 @@ public sealed class PatchModel : IDisposable
         }
 
         var scores = new float[count];
-        pairs.Score(Views(first, count, side), Views(second, count, side), count, scores);
+        scorer.Score(Views(first, count, side), Views(second, count, side), count, scores);
         return scores;
     }
 
@@ -190,12 +185,7 @@ public sealed class PatchModel : IDisposable
     public float[] Score(PatchSet patches, ReadOnlySpan<int> first, ReadOnlySpan<int> second)
     {
         ArgumentNullException.ThrowIfNull(patches);
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (pairs == null)
-        {
-            throw new InvalidOperationException($"the network {Network.Name} gives descriptors, not scores of pairs: compare what Describe gives");
-        }
-
+        TapePlan scorer = RequireScores();
         if (first.Length != second.Length)
         {
             throw new ArgumentException($"{first.Length} first patches and {second.Length} second ones make no pairs");
@@ -207,7 +197,7 @@ public sealed class PatchModel : IDisposable
         {
             int rows = Math.Min(Block, scores.Length - done);
             PatchSet a = patches.Select(first.Slice(done, rows)), b = patches.Select(second.Slice(done, rows));
-            pairs.Score(Of(a), Of(b), rows, scores.AsSpan(done, rows));
+            scorer.Score(Of(a), Of(b), rows, scores.AsSpan(done, rows));
         }
 
         return scores;
@@ -245,6 +235,13 @@ public sealed class PatchModel : IDisposable
         {
             throw new InvalidOperationException($"the network {Network.Name} scores pairs of patches and has no descriptors: use Score");
         }
+    }
+
+    private TapePlan RequireScores()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return pairs ?? throw new InvalidOperationException(
+            $"the network {Network.Name} gives descriptors, not scores of pairs: compare what Describe gives");
     }
 
     // Between unit vectors Euclidean distance puts neighbours in the order of their angles. Towers that end in unit vectors give rows of one length.

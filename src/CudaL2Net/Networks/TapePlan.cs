@@ -1,5 +1,4 @@
 using CudaL2Net.Autograd;
-using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Networks;
@@ -14,10 +13,9 @@ internal sealed class TapePlan : IDisposable
 
     private readonly Device device;
     private readonly ShapedNetwork network;
-    private readonly FoldedTower[] towers;
+    private readonly FoldedTower?[] towers;
     private readonly FoldedTower head;
     private readonly NetworkWeights weights;
-    private readonly PatchView?[] chosen;
     private readonly Dictionary<int, Recording> recordings = [];
     private bool disposed;
 
@@ -31,9 +29,8 @@ internal sealed class TapePlan : IDisposable
         this.device = device;
         this.network = network;
         this.weights = weights;
-        towers = [.. network.Towers.Select((chain, t) => FoldedTower.Of(chain, weights.Towers[t].Layers))];
+        towers = [.. network.Towers.Select((chain, t) => tower is null || tower == t ? FoldedTower.Of(chain, weights.Towers[t].Layers) : null)];
         head = FoldedTower.Of(network.Head, weights.Head);
-        chosen = [.. network.Network.Towers.Select((described, t) => tower is null || tower == t ? described.View : (PatchView?)null)];
         Width = tower is { } one ? (int)network.Towers[one].Output.Length : network.Network.ScoresPairs ? 1 : network.Dimension;
     }
 
@@ -141,13 +138,12 @@ internal sealed class TapePlan : IDisposable
             var outputs = new List<Variable>();
             for (int t = 0; t < pixels.Length; t++)
             {
-                if (plan.chosen[t] is null)
+                if (plan.towers[t] is not { } tower)
                 {
                     continue;
                 }
 
-                LayerChain chain = plan.towers[t].Chain;
-                int side = chain.Input.Height;
+                int side = tower.Chain.Input.Height;
                 pixels[t] = tape.Own(device.Allocate<byte>(rows, side, side));
                 staged[t] = new byte[rows * side * side];
                 float[]? mean = plan.weights.Towers[t].MeanImage;
@@ -158,7 +154,7 @@ internal sealed class TapePlan : IDisposable
                     x = tape.JoinChannels(x);
                 }
 
-                outputs.Add(Record(plan.towers[t], x));
+                outputs.Add(Record(tower, x));
             }
 
             Variable all = outputs.Count == 1 ? outputs[0] : outputs.Select(output => Flat(output)).Aggregate(tape.Concatenate);
