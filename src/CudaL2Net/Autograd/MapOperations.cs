@@ -37,6 +37,12 @@ public static class MapOperations
         return y;
     }
 
+    /// <summary>Records each row's values as one vector, [n][values]; a matrix stays as it is.</summary>
+    internal static Variable Flatten(this Tape tape, Variable x) => x.Shape.Length == 2 ? x : tape.Reshape(x, [x.Shape[0], x.Length / x.Shape[0]]);
+
+    /// <summary>Records the outputs of towers, flattened, one behind the other: [n][all values].</summary>
+    internal static Variable Join(this Tape tape, IEnumerable<Variable> outputs) => outputs.Select(tape.Flatten).Aggregate(tape.Concatenate);
+
     /// <summary>Records y = factor x + term per channel, without gradients: batch normalization in inference.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="x">[n][...][c].</param>

@@ -157,10 +157,10 @@ internal sealed class TapePlan : IDisposable
                 outputs.Add(Record(tower, x));
             }
 
-            Variable all = outputs.Count == 1 ? outputs[0] : outputs.Select(output => Flat(output)).Aggregate(tape.Concatenate);
+            Variable all = tape.Join(outputs);
             if (network.ScoresPairs)
             {
-                all = network.Input.Channels == 2 ? all : tape.JoinChannels(Flat(all));
+                all = network.Input.Channels == 2 ? all : tape.JoinChannels(all);
                 all = Record(plan.head, all);
             }
 
@@ -198,8 +198,6 @@ internal sealed class TapePlan : IDisposable
 
         private Variable Record(FoldedTower tower, Variable x) =>
             new LayerRecorder(tape, new FoldedStore(tower)) { BatchInvariant = true }.Record(tower.Chain, x, [], new Dictionary<int, Variable>());
-
-        private Variable Flat(Variable x) => x.Shape.Length == 2 ? x : tape.Reshape(x, [x.Shape[0], x.Length / x.Shape[0]]);
     }
 
     /// <summary>How bytes become numbers, as they are.</summary>

@@ -120,7 +120,7 @@ internal sealed class TrainedNetwork : IDisposable
             outputs[t] = unit ? tape.UnitVector(features) : features;
         }
 
-        Variable all = outputs.Length == 1 ? Flat(outputs[0]) : outputs.Select(Flat).Aggregate(tape.Concatenate);
+        Variable all = tape.Join(outputs);
         if (!Shaped.Network.ScoresPairs)
         {
             return new RecordedNetwork(all, features!, tapped, null);
@@ -128,9 +128,7 @@ internal sealed class TrainedNetwork : IDisposable
 
         Variable joined = Shaped.Network.Input.Channels == 2 ? all : tape.PairChannels(all);
         Variable scores = Training(tape, head, options, step, dropouts, sides: 1).Record(Shaped.Head, joined, [], new Dictionary<int, Variable>());
-        return new RecordedNetwork(all, features ?? all, tapped, Flat(scores));
-
-        Variable Flat(Variable x) => x.Shape.Length == 2 ? x : tape.Reshape(x, [x.Shape[0], x.Length / x.Shape[0]]);
+        return new RecordedNetwork(all, features ?? all, tapped, tape.Flatten(scores));
     }
 
     /// <summary>The weights and statistics as they are now.</summary>
