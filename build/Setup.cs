@@ -73,7 +73,7 @@ internal static class Setup
 
         if (missing.Count > 0)
         {
-            Console.Error.WriteLine($"warning: missing on this system: {string.Join(", ", missing)}; commands that read pictures will not work");
+            Console.Error.WriteLine($"warning: missing on this system: {string.Join(", ", missing)}; commands that read images will not work");
         }
 
         return missing.Count == 0;

@@ -24,7 +24,7 @@ compare() { # NAME FILE FILE TOLERANCE
         END { printf "%s: %d values, at most %g apart\n", name, NR, worst; exit bad }' || fail "$1: more than $4 apart"
 }
 
-picture() { # SHIFT
+image() { # SHIFT
     awk -v shift="$1" 'BEGIN {
         print "P2\n200 150\n255"
         for (y = 0; y < 150; y++) for (x = 0; x < 200; x++) {
@@ -35,8 +35,8 @@ picture() { # SHIFT
 }
 
 mkdir scene
-picture 0 >scene/img1.pgm
-picture 6 >scene/img2.pgm
+image 0 >scene/img1.pgm
+image 6 >scene/img2.pgm
 printf '1 0 -6\n0 1 0\n0 0 1\n' >scene/H1to2p
 
 "$tool" info | grep -q "device cuda:0" || fail "info does not name the device"

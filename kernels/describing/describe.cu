@@ -9,7 +9,7 @@
 // barrier. Four warps with all registers, not eight with half of them: 128 sums per thread (64 pixels x 64 channels per warp, or 128 x 32) need fewer reads.
 //  - Each layer reads its thread's index anew: what is derived from it would otherwise be kept, and spilled.
 //  - A layer is an implicit matrix product of an image in shared memory and packed filters (image_tile.cuh); there is no barrier but between layers.
-//  - Layer 2 writes its image over that of layer 1, two rows higher, half a picture at a time: rows still to be read are never overwritten.
+//  - Layer 2 writes its image over that of layer 1, two rows higher, half an image at a time: rows still to be read are never overwritten.
 //  - A byte is an activation in 255ths of its channel's limit, which is folded into the filters of both sides: a sum becomes a byte by a multiply-add that
 //    saturates, which is the ReLU as well, and one that rounds.
 #include "host_constant.cuh"

@@ -2,7 +2,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging;
 
-/// <summary>Reads pictures from files.</summary>
+/// <summary>Reads images from files.</summary>
 public static class ImageFile
 {
     private static readonly HashSet<string> Endings = new(StringComparer.OrdinalIgnoreCase)
@@ -13,18 +13,18 @@ public static class ImageFile
     // The exceptions below say what is wrong; OpenCV would print it once more.
     static ImageFile() => Cv2.SetLogLevel(LogLevel.SILENT);
 
-    /// <summary>Whether the file's name ends like a picture's: jpg, jpeg, png, ppm, pgm, pbm, pnm, bmp, tif, tiff or webp.</summary>
-    public static bool HasPictureName(string path) => Endings.Contains(Path.GetExtension(path));
+    /// <summary>Whether the file's name ends like an image's: jpg, jpeg, png, ppm, pgm, pbm, pnm, bmp, tif, tiff or webp.</summary>
+    public static bool HasImageName(string path) => Endings.Contains(Path.GetExtension(path));
 
-    /// <summary>Reads a picture as grey levels, turned as its EXIF orientation says.</summary>
+    /// <summary>Reads an image as grey levels, turned as its EXIF orientation says.</summary>
     /// <param name="path">The file.</param>
     /// <returns>8 bits, one channel; the caller disposes of it.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read, for instance for want of rights.</exception>
-    /// <exception cref="InvalidDataException">The file is no picture in a known format, or is cut short.</exception>
+    /// <exception cref="InvalidDataException">The file is no image in a known format, or is cut short.</exception>
     public static Mat LoadGrey(string path) => Load(path, ImreadModes.Grayscale);
 
-    /// <summary>Reads a picture in colour, turned as its EXIF orientation says.</summary>
+    /// <summary>Reads an image in colour, turned as its EXIF orientation says.</summary>
     /// <returns>8 bits, three channels in the order blue, green, red; the caller disposes of it.</returns>
     /// <inheritdoc cref="LoadGrey(string)"/>
     public static Mat LoadColour(string path) => Load(path, ImreadModes.Color);
@@ -34,31 +34,31 @@ public static class ImageFile
         byte[] bytes = ReadBytes(path);
         if (bytes.Length == 0)
         {
-            throw new InvalidDataException($"{path} is empty, not a picture");
+            throw new InvalidDataException($"{path} is empty, not an image");
         }
 
         if (IsCutShort(bytes))
         {
-            throw new InvalidDataException($"{path} is cut short: the end of the picture is missing; copy or download it again");
+            throw new InvalidDataException($"{path} is cut short: the end of the image is missing; copy or download it again");
         }
 
-        Mat picture;
+        Mat image;
         try
         {
-            picture = Cv2.ImDecode(bytes, mode);
+            image = Cv2.ImDecode(bytes, mode);
         }
         catch (Exception exception) when (exception is OpenCVException or OpenCvSharpException)
         {
-            throw new InvalidDataException($"{path} cannot be read as a picture: {exception.Message}", exception);
+            throw new InvalidDataException($"{path} cannot be read as an image: {exception.Message}", exception);
         }
 
-        if (picture.Empty())
+        if (image.Empty())
         {
-            picture.Dispose();
-            throw new InvalidDataException($"{path} is not a picture in a known format (jpg, png, ppm, pgm, bmp, tiff, webp), or it is damaged");
+            image.Dispose();
+            throw new InvalidDataException($"{path} is not an image in a known format (jpg, png, ppm, pgm, bmp, tiff, webp), or it is damaged");
         }
 
-        return picture;
+        return image;
     }
 
     private static byte[] ReadBytes(string path)
@@ -69,7 +69,7 @@ public static class ImageFile
         }
         catch (UnauthorizedAccessException exception)
         {
-            string reason = Directory.Exists(path) ? "it is a folder, not a picture" : "you have no right to read it";
+            string reason = Directory.Exists(path) ? "it is a folder, not an image" : "you have no right to read it";
             throw new IOException($"{path} cannot be read: {reason}", exception);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)

@@ -56,7 +56,7 @@ internal static class DemoCommand
 
     private sealed record DemoTraining(TrainingSummary Summary, IReadOnlyList<TrainingPoint> Course, PatchSet Patches);
 
-    private sealed record PicturePair(string First, string Second, string Caption);
+    private sealed record ImagePair(string First, string Second, string Caption);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -118,7 +118,7 @@ internal static class DemoCommand
         interrupt.Token.ThrowIfCancellationRequested();
 
         var result = new DemoResult(folder, modelPath, training.Summary, synthetic, real);
-        PicturePair shown = photographs.Count > 0 ? Pair(photographs[0], 0) : Pair(scenes.First(scene => scene.Name == "viewpoint"), 2);
+        ImagePair shown = photographs.Count > 0 ? Pair(photographs[0], 0) : Pair(scenes.First(scene => scene.Name == "viewpoint"), 2);
         WriteReport(result, training, shown, methods[^1], device);
         terminal.Result(result, console =>
         {
@@ -149,7 +149,7 @@ internal static class DemoCommand
         }
     }
 
-    private static PicturePair Pair(ImageSequence sequence, int other) =>
+    private static ImagePair Pair(ImageSequence sequence, int other) =>
         new(sequence.Reference, sequence.Others[other].Path, $"{sequence.Name}, images 1 and {sequence.Others[other].Number}");
 
     private static DemoTraining? Train(TrainingRun run, string folder, Device device, Terminal terminal, CancellationToken stop)
@@ -193,7 +193,7 @@ internal static class DemoCommand
         return new DemoTraining(summary, course, data.Training);
     }
 
-    private static void WriteReport(DemoResult result, DemoTraining training, PicturePair shown, IKeypointDescriber describer, Device device)
+    private static void WriteReport(DemoResult result, DemoTraining training, ImagePair shown, IKeypointDescriber describer, Device device)
     {
         SequenceResults main = result.Sequences ?? result.Synthetic;
         MethodCurve[] curves = [.. main.Methods.Select(method => new MethodCurve(method.Name, method.Verification))];
@@ -201,7 +201,7 @@ internal static class DemoCommand
         Write("precision-recall.png", ResultPlots.PrecisionRecall(curves));
         Write("results.png", ResultPlots.Bars(main));
         byte[] course = Write("training.png", ResultPlots.Training(training.Course));
-        byte[] patches = Write("patches.png", PatchPicture.Draw(training.Patches, points: 14, perPoint: 3));
+        byte[] patches = Write("patches.png", PatchGallery.Draw(training.Patches, points: 14, perPoint: 3));
         byte[] matches = Write("matches.png", MatchedPair.Draw(shown.First, shown.Second, shown.Caption, describer, device));
         Write(Marker, Encoding.UTF8.GetBytes(JsonText.Of(result)));
 
@@ -219,10 +219,10 @@ internal static class DemoCommand
         report.AddHeading("On procedural scenes that were not trained on");
         report.AddResults(result.Synthetic);
         report.AddHeading("Matched keypoints");
-        report.AddPicture(matches, shown.Caption + ": mutual nearest neighbours; the coloured ones agree with one geometry.", wide: true);
+        report.AddImage(matches, shown.Caption + ": mutual nearest neighbours; the coloured ones agree with one geometry.", wide: true);
         report.AddHeading("Training");
-        report.AddPicture(course, "Loss of the batches, and FPR95 on pairs of patches from scenes that were not trained on.", HtmlReport.PictureKind.Plot);
-        report.AddPicture(patches, "Training patches: each column shows one point as different images see it.", HtmlReport.PictureKind.Pixels);
+        report.AddImage(course, "Loss of the batches, and FPR95 on pairs of patches from scenes that were not trained on.", HtmlReport.ImageKind.Plot);
+        report.AddImage(patches, "Training patches: each column shows one point as different images see it.", HtmlReport.ImageKind.Pixels);
         report.Write(Path.Combine(result.Folder, "index.html"));
 
         byte[] Write(string name, byte[] content)

@@ -13,7 +13,7 @@ using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;
 
-/// <summary><c>cudal2net describe</c>: descriptors of patches, or of the keypoints of a picture.</summary>
+/// <summary><c>cudal2net describe</c>: descriptors of patches, or of the keypoints of an image.</summary>
 internal static class DescribeCommand
 {
     private static readonly Argument<string> Input = new("INPUT")
@@ -92,7 +92,7 @@ internal static class DescribeCommand
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;
         IEnumerable<PatchBlock> blocks;
-        if (PatchInput.IsPicture(input, line.GetValue(As)))
+        if (PatchInput.IsImage(input, line.GetValue(As)))
         {
             keypointFile = line.GetValue(KeypointFile) ?? Path.ChangeExtension(output, ".keypoints.csv");
             blocks = [CutKeypoints(input, keypointFile, line.GetValue(Limit), model, device.Threads)];
@@ -134,16 +134,16 @@ internal static class DescribeCommand
 
     private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, PatchModel model, int threads)
     {
-        using Mat picture = ImageFile.LoadGrey(path);
-        Keypoint[] keypoints = KeypointDetector.Detect(picture, limit);
+        using Mat image = ImageFile.LoadGrey(path);
+        Keypoint[] keypoints = KeypointDetector.Detect(image, limit);
         if (keypoints.Length == 0)
         {
-            throw new InvalidDataException($"{path}: no keypoints were found in this image of {picture.Width} x "
-                + $"{picture.Height}; it may be too small or too uniform");
+            throw new InvalidDataException($"{path}: no keypoints were found in this image of {image.Width} x "
+                + $"{image.Height}; it may be too small or too uniform");
         }
 
         WriteKeypoints(keypointFile, keypoints);
-        return new PatchBlock(PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide, threads), model.PatchSide);
+        return new PatchBlock(PatchCutter.Cut(image, keypoints, model.PatchScale, model.PatchSide, threads), model.PatchSide);
     }
 
     private static void WriteKeypoints(string path, Keypoint[] keypoints)

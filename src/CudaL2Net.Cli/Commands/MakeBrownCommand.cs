@@ -11,7 +11,7 @@ namespace CudaL2Net.Cli.Commands;
 internal static class MakeBrownCommand
 {
     // All photographs take part where there are enough of them; near-uniform points and those that were lost leave some for a second pass.
-    private const int MostViews = 17, LeastPerPicture = 8;
+    private const int MostViews = 17, LeastPerImage = 8;
 
     private static readonly Option<string> Images = new("--images")
     {
@@ -88,7 +88,7 @@ internal static class MakeBrownCommand
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
         var source = new ImageFolderSource(line.GetRequiredValue(Images));
         PairOptions usual = new() { Copies = views - 1 };
-        usual = usual with { PointsPerPicture = Math.Clamp((points + source.Files - 1) / source.Files, LeastPerPicture, usual.PointsPerPicture) };
+        usual = usual with { PointsPerPicture = Math.Clamp((points + source.Files - 1) / source.Files, LeastPerImage, usual.PointsPerPicture) };
         PairOptions options = TrainingRun.Change(usual, line.GetValue(Set) ?? []) with { Parts = PatchParts.Large };
         (PatchSet patches, SourceReport report) = terminal.WithProgress($"patches from {source.Files} photographs", share => source.Build(
             points,
@@ -118,7 +118,7 @@ internal static class MakeBrownCommand
             (patches.Count + 255) / 256,
             list,
             pairs.Length,
-            report.Pictures,
+            report.Images,
             report.DamagedPictures);
         terminal.Result(made, console => console.WriteLine(
             $"{made.Points} points, {made.Patches} patches in {made.Mosaics} mosaics, {made.Pairs} test pairs in {list}: {folder}"));

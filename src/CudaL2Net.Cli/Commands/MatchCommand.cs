@@ -13,7 +13,7 @@ using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;
 
-/// <summary><c>cudal2net match</c>: the same places in two pictures.</summary>
+/// <summary><c>cudal2net match</c>: the same places in two images.</summary>
 internal static class MatchCommand
 {
     private static readonly Argument<string> First = new("A") { Description = "The first image." };
@@ -63,7 +63,7 @@ internal static class MatchCommand
         int Verified,
         string Geometry,
         double[]? Matrix,
-        string? Picture,
+        string? Image,
         IReadOnlyList<Pair> Pairs);
 
     /// <summary>Makes the command.</summary>
@@ -97,10 +97,10 @@ internal static class MatchCommand
             throw new UsageException($"--limit {limit}: it must be at least 1");
         }
 
-        string? picture = line.GetValue(Out);
-        if (picture is not null && !picture.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+        string? image = line.GetValue(Out);
+        if (image is not null && !image.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
         {
-            throw new UsageException($"--out {picture}: the image is written as .png", $"--out {Path.ChangeExtension(picture, ".png")}");
+            throw new UsageException($"--out {image}: the image is written as .png", $"--out {Path.ChangeExtension(image, ".png")}");
         }
 
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
@@ -118,10 +118,10 @@ internal static class MatchCommand
             }
         }
 
-        if (picture is not null)
+        if (image is not null)
         {
             using Mat colourA = ImageFile.LoadColour(pathA), colourB = ImageFile.LoadColour(pathB);
-            MatchPicture.Write(picture, colourA, colourB, matches, CommonOptions.ModelName(line));
+            MatchDrawing.Write(image, colourA, colourB, matches, CommonOptions.ModelName(line));
         }
 
         var result = new Result(
@@ -133,16 +133,16 @@ internal static class MatchCommand
             matches.VerifiedCount,
             matches.Geometry.ToString().ToLowerInvariant(),
             matches.Matrix,
-            picture,
+            image,
             [.. matches.Matches.Select((match, i) =>
                 new Pair(PlaceOf(matches.FirstKeypoints[match.Query]), PlaceOf(matches.SecondKeypoints[match.Target]), match.Distance, matches.Verified[i]))]);
         terminal.Result(result, console =>
         {
             console.WriteLine($"{result.KeypointsOfA} and {result.KeypointsOfB} keypoints, {result.Matches} matches, "
                 + $"{result.Verified} of them verified ({Words(matches.Geometry)})");
-            if (picture is not null)
+            if (image is not null)
             {
-                console.WriteLine($"image: {picture}");
+                console.WriteLine($"image: {image}");
             }
         });
         return 0;

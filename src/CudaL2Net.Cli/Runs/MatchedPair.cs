@@ -9,14 +9,14 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Cli.Runs;
 
-/// <summary>Pictures of matched keypoints for reports.</summary>
+/// <summary>Images of matched keypoints for reports.</summary>
 internal static class MatchedPair
 {
     private const int MostSequences = 8, Keypoints = 1200;
 
-    /// <summary>Draws the matches of two pictures.</summary>
-    /// <param name="first">The first picture's file.</param>
-    /// <param name="second">The second picture's file.</param>
+    /// <summary>Draws the matches of two images.</summary>
+    /// <param name="first">The first image's file.</param>
+    /// <param name="second">The second image's file.</param>
     /// <param name="caption">The text above.</param>
     /// <param name="describer">The method.</param>
     /// <param name="device">Where nearest descriptors are searched.</param>
@@ -26,14 +26,14 @@ internal static class MatchedPair
         using Mat firstColour = ImageFile.LoadColour(first), secondColour = ImageFile.LoadColour(second);
         using Mat firstGrey = ImageFile.LoadGrey(first), secondGrey = ImageFile.LoadGrey(second);
         ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, ImageMatchOptions.Default with { KeypointLimit = Keypoints });
-        return MatchPicture.Draw(firstColour, secondColour, matches, caption);
+        return MatchDrawing.Draw(firstColour, secondColour, matches, caption);
     }
 
     /// <summary>One pair, 1-3 where there is one, of each of the first sequences, matched by one method.</summary>
     /// <param name="sequences">The sequences.</param>
     /// <param name="method">The method.</param>
     /// <param name="device">Where nearest descriptors are searched.</param>
-    public static IReadOnlyList<ReportPicture> OfSequences(IReadOnlyList<ImageSequence> sequences, IPatchDescriber method, Device device)
+    public static IReadOnlyList<ReportImage> OfSequences(IReadOnlyList<ImageSequence> sequences, IPatchDescriber method, Device device)
     {
         IKeypointDescriber describer = CutPatchDescriber.For((method as RecordingDescriber)?.Method ?? method, device.Threads);
         return
@@ -42,7 +42,7 @@ internal static class MatchedPair
             {
                 SequenceImage other = sequence.Others[Math.Min(1, sequence.Others.Count - 1)];
                 string caption = $"{sequence.Name}, images 1 and {other.Number}";
-                return new ReportPicture(
+                return new ReportImage(
                     $"{caption}, {method.Name}: mutual nearest neighbours of SIFT keypoints; the coloured ones agree with one geometry.",
                     Draw(sequence.Reference, other.Path, caption, describer, device));
             }),

@@ -13,10 +13,10 @@ internal sealed record PatchBlock(byte[] Pixels, int Side);
 /// <summary>Reads patches from strips, folders and arrays, a block at a time.</summary>
 internal static class PatchInput
 {
-    /// <summary>Whether an input is a picture whose keypoints are wanted, not patches.</summary>
+    /// <summary>Whether an input is an image whose keypoints are wanted, not patches.</summary>
     /// <param name="path">A file or folder.</param>
     /// <param name="kind"><c>strip</c>, <c>image</c>, or null to go by the size.</param>
-    public static bool IsPicture(string path, string? kind)
+    public static bool IsImage(string path, string? kind)
     {
         if (Directory.Exists(path) || IsArray(path))
         {
@@ -28,8 +28,8 @@ internal static class PatchInput
             return kind == "image";
         }
 
-        using Mat picture = ImageFile.LoadGrey(path);
-        return !PatchResize.Supports(picture.Width) || picture.Height % picture.Width != 0;
+        using Mat image = ImageFile.LoadGrey(path);
+        return !PatchResize.Supports(image.Width) || image.Height % image.Width != 0;
     }
 
     /// <summary>Reads all patches of a strip, a folder of strips in the order of their names, a Brown folder, or an .npy.</summary>
@@ -52,7 +52,7 @@ internal static class PatchInput
             yield break;
         }
 
-        string[] strips = [.. Directory.EnumerateFiles(path).Where(ImageFile.HasPictureName).Order(StringComparer.Ordinal)];
+        string[] strips = [.. Directory.EnumerateFiles(path).Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
         if (strips.Length == 0)
         {
             throw new InvalidDataException($"{path}: the folder has no strips of patches (png, bmp, jpg, pgm, ...) and is no "

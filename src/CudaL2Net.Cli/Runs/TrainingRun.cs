@@ -11,9 +11,9 @@ namespace CudaL2Net.Cli.Runs;
 /// <summary>What a training was started with: <c>run.json</c> in its folder, from which <c>--resume</c> goes on.</summary>
 /// <param name="Data">The source of the training patches.</param>
 /// <param name="Validation">The source of the validation patches.</param>
-/// <param name="Points">The number of points that are made of pictures or scenes.</param>
+/// <param name="Points">The number of points that are made of images or scenes.</param>
 /// <param name="Minutes">The wanted duration, or null.</param>
-/// <param name="Patches">How patches are made of pictures.</param>
+/// <param name="Patches">How patches are made of images.</param>
 /// <param name="Options">The training's settings.</param>
 /// <param name="Device">The device it runs on, as <c>cuda:0</c>, where it is resumed, too, unless another is asked for.</param>
 /// <param name="Precision">What its matrix products multiply.</param>

@@ -4,14 +4,14 @@ using CudaL2Net.Numerics;
 namespace CudaL2Net.Evaluation.Measures;
 
 /// <summary>Two regions that show the same place.</summary>
-/// <param name="First">Index of the region in the first picture.</param>
-/// <param name="Second">Index of the region in the second picture.</param>
-/// <param name="Overlap">Intersection over union in the first picture, above 0.5.</param>
+/// <param name="First">Index of the region in the first image.</param>
+/// <param name="Second">Index of the region in the second image.</param>
+/// <param name="Overlap">Intersection over union in the first image, above 0.5.</param>
 public readonly record struct RegionPair(int First, int Second, double Overlap);
 
 /// <summary>
-/// Which elliptical regions of two pictures show the same place (Mikolajczyk and Schmid, PAMI 2005): the axes of both are made 3 times as long, the second
-/// picture's regions are taken to the first by the homography's inverse, linearized at their centres, and a pair corresponds if the area of the
+/// Which elliptical regions of two images show the same place (Mikolajczyk and Schmid, PAMI 2005): the axes of both are made 3 times as long, the second
+/// image's regions are taken to the first by the homography's inverse, linearized at their centres, and a pair corresponds if the area of the
 /// intersection is more than half of that of the union.
 /// </summary>
 /// <remarks>
@@ -36,10 +36,10 @@ public sealed class RegionCorrespondences
         OneToOne = CountOneToOne(first, second, pairs);
     }
 
-    /// <summary>The number of regions of the first picture.</summary>
+    /// <summary>The number of regions of the first image.</summary>
     public int First { get; }
 
-    /// <summary>The number of regions of the second picture.</summary>
+    /// <summary>The number of regions of the second image.</summary>
     public int Second { get; }
 
     /// <summary>All pairs that correspond, by falling overlap; equal ones by the first region, then the second.</summary>
@@ -48,10 +48,10 @@ public sealed class RegionCorrespondences
     /// <summary>P: the size of the one-to-one assignment that takes pairs by falling overlap, each if both of its regions are still free.</summary>
     public int OneToOne { get; }
 
-    /// <summary>Finds the correspondences of two pictures' regions.</summary>
-    /// <param name="first">The detected regions of the first picture, not yet enlarged.</param>
-    /// <param name="second">Those of the second picture.</param>
-    /// <param name="toSecond">Takes pixels of the first picture to pixels of the second one.</param>
+    /// <summary>Finds the correspondences of two images' regions.</summary>
+    /// <param name="first">The detected regions of the first image, not yet enlarged.</param>
+    /// <param name="second">Those of the second image.</param>
+    /// <param name="toSecond">Takes pixels of the first image to pixels of the second one.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">A region is no ellipse, or the homography has no way back.</exception>
     public static RegionCorrespondences Find(IReadOnlyList<Ellipse> first, IReadOnlyList<Ellipse> second, Homography toSecond, int threads = 0)

@@ -13,12 +13,12 @@ public enum MatchingStrategy
     Threshold,
 
     /// <summary>
-    /// The pairs of <see cref="NearestNeighbour"/>, ranked by their distance over that of the first region's nearest other descriptor in the second picture.
+    /// The pairs of <see cref="NearestNeighbour"/>, ranked by their distance over that of the first region's nearest other descriptor in the second image.
     /// </summary>
     Ratio,
 }
 
-/// <summary>A score of matching the regions of two pictures.</summary>
+/// <summary>A score of matching the regions of two images.</summary>
 /// <param name="AveragePrecision">1/P times the sum of the precision at each right answer, 0 to 1; null where P is 0.</param>
 /// <param name="Positives">
 /// P: for one-to-one strategies the one-to-one assignment by overlap (or the right answers, should these be more); for <see cref="MatchingStrategy.Threshold"/>
@@ -29,7 +29,7 @@ public enum MatchingStrategy
 public sealed record RegionMatchingScore(double? AveragePrecision, int Positives, long Answers, int Right);
 
 /// <summary>
-/// Scores of descriptors on two pictures whose regions' correspondences are known (Mikolajczyk and Schmid, PAMI 2005). Ties are ranked by the first region,
+/// Scores of descriptors on two images whose regions' correspondences are known (Mikolajczyk and Schmid, PAMI 2005). Ties are ranked by the first region,
 /// then by the second. The matrix of distances is not stored.
 /// </summary>
 public sealed class RegionMatching
@@ -41,9 +41,9 @@ public sealed class RegionMatching
     private readonly Lazy<int[]> matches;
     private readonly Parallelism parallel;
 
-    /// <summary>Prepares two pictures.</summary>
-    /// <param name="first">A descriptor a region of the first picture.</param>
-    /// <param name="second">A descriptor a region of the second picture.</param>
+    /// <summary>Prepares two images.</summary>
+    /// <param name="first">A descriptor a region of the first image.</param>
+    /// <param name="second">A descriptor a region of the second image.</param>
     /// <param name="truth">The regions' correspondences.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">The sets differ in kind, or their sizes are not those of the correspondences.</exception>

@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace CudaL2Net.Evaluation.Plots;
 
-/// <summary>The font of all pictures: the first of the common sans-serif families that this machine has.</summary>
+/// <summary>The font of all images: the first of the common sans-serif families that this machine has.</summary>
 internal static class PlotFont
 {
     private static readonly string[] Preferred = ["Inter", "Segoe UI", "Helvetica Neue", "DejaVu Sans", "Liberation Sans", "Noto Sans", "Arial"];

@@ -26,7 +26,7 @@ public readonly record struct TrainingPoint(long Step, double Loss, double? Fpr9
 /// <param name="Rate">Operations a second, in units of 1e12.</param>
 public readonly record struct RooflinePoint(string Label, string Series, double Intensity, double Rate);
 
-/// <summary>Results drawn as PNG pictures.</summary>
+/// <summary>Results drawn as PNG images.</summary>
 public static class ResultPlots
 {
     private const int MostPoints = 2000;
@@ -274,7 +274,7 @@ public static class ResultPlots
         return Png(plot, 520, 440);
     }
 
-    /// <summary>Writes a picture's bytes, as a whole or not at all.</summary>
+    /// <summary>Writes an image's bytes, as a whole or not at all.</summary>
     /// <param name="path">The file.</param>
     /// <param name="png">The bytes.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>

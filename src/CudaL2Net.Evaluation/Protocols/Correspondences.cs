@@ -5,7 +5,7 @@ using CudaL2Net.Numerics;
 namespace CudaL2Net.Evaluation.Protocols;
 
 /// <summary>
-/// Which keypoints of two pictures show the same place: the reprojection error in the second picture is at most 3 pixels, and the sizes, seen through the
+/// Which keypoints of two images show the same place: the reprojection error in the second image is at most 3 pixels, and the sizes, seen through the
 /// homography, differ by a factor of at most 1.5. Orientations do not count.
 /// </summary>
 internal sealed class Correspondences
@@ -29,10 +29,10 @@ internal sealed class Correspondences
         Positives = partners.Count(found => found.Length > 0);
     }
 
-    /// <summary>Keypoints of the first picture that have a partner.</summary>
+    /// <summary>Keypoints of the first image that have a partner.</summary>
     public int Positives { get; }
 
-    /// <summary>The keypoints of the second picture that correspond to keypoint <paramref name="index"/> of the first, nearest place first.</summary>
+    /// <summary>The keypoints of the second image that correspond to keypoint <paramref name="index"/> of the first, nearest place first.</summary>
     public ReadOnlySpan<int> this[int index] => partners[index];
 
     /// <summary>Whether two keypoints correspond.</summary>

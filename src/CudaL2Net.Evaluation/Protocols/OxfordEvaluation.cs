@@ -12,7 +12,7 @@ using OpenCvSharp;
 namespace CudaL2Net.Evaluation.Protocols;
 
 /// <summary>
-/// Mikolajczyk and Schmid's evaluation of descriptors (PAMI 2005) on the Oxford sequences: elliptical regions of the first and each other picture are matched
+/// Mikolajczyk and Schmid's evaluation of descriptors (PAMI 2005) on the Oxford sequences: elliptical regions of the first and each other image are matched
 /// by the descriptors of their normalized patches; a match is right if the regions overlap by more than a half.
 /// </summary>
 public static class OxfordEvaluation
@@ -24,7 +24,7 @@ public static class OxfordEvaluation
         (MatchingStrategy.Ratio, "ratio", "the pairs of nn, ranked by their distance over the first region's smallest other distance; P as for nn"),
     ];
 
-    /// <summary>The protocol's second pictures: 2 to 6.</summary>
+    /// <summary>The protocol's second images: 2 to 6.</summary>
     public static IReadOnlyList<int> UsualImages { get; } = [2, 3, 4, 5, 6];
 
     /// <summary>Evaluates methods on the pairs (1, k) of sequences.</summary>
@@ -33,7 +33,7 @@ public static class OxfordEvaluation
     /// <param name="methods">At least one method; names must differ.</param>
     /// <param name="detector">Finds the regions; the same ones for every method.</param>
     /// <param name="magnification">How much longer the axes of the described patch are than those of the detected region; overlaps always take 3.</param>
-    /// <param name="images">The second pictures; null for <see cref="UsualImages"/>.</param>
+    /// <param name="images">The second images; null for <see cref="UsualImages"/>.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>
@@ -42,7 +42,7 @@ public static class OxfordEvaluation
     /// </returns>
     /// <exception cref="ArgumentException">There is nothing to evaluate, or two sequences or methods have one name.</exception>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, a picture or homography is missing, a picture has no regions, or no pair of a sequence has
+    /// <exception cref="InvalidDataException">A file is damaged, an image or homography is missing, an image has no regions, or no pair of a sequence has
     /// correspondences; the message names it.</exception>
     public static EvaluationRun Evaluate(
         string data,
@@ -78,7 +78,7 @@ public static class OxfordEvaluation
             if (scores.Where(score => score.Sequence == sequences[s].Name).All(score => score.ByMethod[0].All(one => one.AveragePrecision is null)))
             {
                 throw new InvalidDataException(
-                    $"{Path.GetDirectoryName(sequences[s].Reference)}: no regions correspond in any pair; are the homographies those of these pictures?");
+                    $"{Path.GetDirectoryName(sequences[s].Reference)}: no regions correspond in any pair; are the homographies those of these images?");
             }
 
             regions.Add(string.Create(CultureInfo.InvariantCulture, $"{sequences[s].Name} {counts.Average():0}"));
@@ -90,10 +90,10 @@ public static class OxfordEvaluation
             new Dictionary<string, string>
             {
                 ["detector"] = $"{detector.Name}: {detector.Settings}",
-                ["regions per picture"] = string.Join(", ", regions),
+                ["regions per image"] = string.Join(", ", regions),
                 ["patches"] = string.Create(
                     CultureInfo.InvariantCulture, $"the ellipse with axes {magnification} times as long, made a circle, in a square of the method's own size"),
-                ["overlap"] = "intersection over union above 0.5, axes 3 times as long, the second picture's ellipses linearized into the first",
+                ["overlap"] = "intersection over union above 0.5, axes 3 times as long, the second image's ellipses linearized into the first",
                 ["pairs"] = string.Join(", ", (images ?? UsualImages).Select(image => $"1-{image}")),
             },
             [.. methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, method.IsBinary))],
@@ -108,11 +108,11 @@ public static class OxfordEvaluation
     {
         if (images.Count == 0 || images.Distinct().Count() < images.Count)
         {
-            throw new ArgumentException("the second pictures must be at least one, each named once", nameof(images));
+            throw new ArgumentException("the second images must be at least one, each named once", nameof(images));
         }
 
         return [.. images.Select(image => sequence.Others.FirstOrDefault(other => other.Number == image) ?? throw new InvalidDataException(
-            $"{Path.GetDirectoryName(sequence.Reference)} has no picture {image} (img{image}.ppm, .pgm or .png): the pairs are "
+            $"{Path.GetDirectoryName(sequence.Reference)} has no image {image} (img{image}.ppm, .pgm or .png): the pairs are "
                 + string.Join(", ", images.Select(number => $"1-{number}"))))];
     }
 
@@ -123,7 +123,7 @@ public static class OxfordEvaluation
         OrientedRegion[] regions = detector.Detect(path, grey);
         if (regions.Length == 0)
         {
-            throw new InvalidDataException($"{path} has no regions by the detector {detector.Name}: the picture is too small or too uniform, or its file is empty");
+            throw new InvalidDataException($"{path} has no regions by the detector {detector.Name}: the image is too small or too uniform, or its file is empty");
         }
 
         var patches = new Dictionary<int, byte[]>();
@@ -195,6 +195,6 @@ public static class OxfordEvaluation
 
     private sealed record Described(Ellipse[] Regions, DescriptorSet[] Descriptors);
 
-    /// <summary>One pair of pictures: [method][strategy].</summary>
+    /// <summary>One pair of images: [method][strategy].</summary>
     private sealed record PairScore(string Sequence, int Image, RegionMatchingScore[][] ByMethod);
 }

@@ -11,12 +11,12 @@ using OpenCvSharp;
 namespace CudaL2Net.Evaluation.Protocols;
 
 /// <summary>
-/// Keypoint matching on image pairs with a known homography. The strongest SIFT keypoints of both pictures, the same for every method; each keypoint of
-/// the first picture takes its nearest in the second. The answer is right if the two correspond: reprojection error at most 3 pixels, scale ratio, seen
+/// Keypoint matching on image pairs with a known homography. The strongest SIFT keypoints of both images, the same for every method; each keypoint of
+/// the first image takes its nearest in the second. The answer is right if the two correspond: reprojection error at most 3 pixels, scale ratio, seen
 /// through the homography, within 1.5. Average precision ranks the answers by distance; P is the number of keypoints that have a correspondence.
 /// </summary>
 /// <param name="device">Where nearest descriptors are searched.</param>
-/// <param name="keypoints">The most keypoints taken from a picture.</param>
+/// <param name="keypoints">The most keypoints taken from an image.</param>
 /// <param name="definition">Which average precision.</param>
 public sealed class SequenceEvaluation(
     Device device, int keypoints = SequenceEvaluation.DefaultKeypoints, AveragePrecision definition = AveragePrecision.Trapezoid)
@@ -30,10 +30,10 @@ public sealed class SequenceEvaluation(
     /// <param name="sequences">At least one sequence; names must differ.</param>
     /// <param name="methods">At least one method; names must differ.</param>
     /// <param name="progress">Told after every pair how many are done, or null.</param>
-    /// <param name="cancellation">Stops between two pictures.</param>
+    /// <param name="cancellation">Stops between two images.</param>
     /// <exception cref="ArgumentException">Nothing to evaluate, or two sequences or methods have one name.</exception>
-    /// <exception cref="IOException">A picture cannot be read.</exception>
-    /// <exception cref="InvalidDataException">A picture is damaged, or no pair has a keypoint with a correspondence.</exception>
+    /// <exception cref="IOException">An image cannot be read.</exception>
+    /// <exception cref="InvalidDataException">An image is damaged, or no pair has a keypoint with a correspondence.</exception>
     /// <exception cref="OperationCanceledException">The evaluation was cancelled.</exception>
     public SequenceResults Evaluate(
         IReadOnlyList<ImageSequence> sequences,
@@ -58,7 +58,7 @@ public sealed class SequenceEvaluation(
 
         if (!tallies[0].HasVerificationPairs)
         {
-            throw new InvalidDataException("too few keypoints have a correspondence: are the homographies those of these pictures?");
+            throw new InvalidDataException("too few keypoints have a correspondence: are the homographies those of these images?");
         }
 
         string measure = $"mean average precision ({definition.ToString().ToLowerInvariant()}) of keypoint matching, pairs 1-k, SIFT keypoints, "
@@ -69,13 +69,13 @@ public sealed class SequenceEvaluation(
     private IEnumerable<SequenceImage> EvaluateSequence(ImageSequence sequence, MethodTally[] tallies, CancellationToken cancellation)
     {
         // No more than the reference and two others are in memory.
-        Lazy<DetectedPicture> next = Detect(sequence.Reference);
-        using DetectedPicture reference = next.Value;
+        Lazy<DetectedImage> next = Detect(sequence.Reference);
+        using DetectedImage reference = next.Value;
         next = Detect(sequence.Others[0].Path);
         DescriptorSet[] described = [.. tallies.Select(tally => tally.Method.Describe(reference.Grey, reference.Keypoints))];
         for (int k = 0; k < sequence.Others.Count; k++)
         {
-            using DetectedPicture picture = next.Value;
+            using DetectedImage detected = next.Value;
             SequenceImage image = sequence.Others[k];
             if (k + 1 < sequence.Others.Count)
             {
@@ -83,12 +83,12 @@ public sealed class SequenceEvaluation(
             }
 
             cancellation.ThrowIfCancellationRequested();
-            var correspondences = new Correspondences(reference.Keypoints, picture.Keypoints, image.FromReference, device.Threads);
+            var correspondences = new Correspondences(reference.Keypoints, detected.Keypoints, image.FromReference, device.Threads);
             List<(int First, int Second, bool Match)> verification =
-                DrawVerificationPairs(correspondences, reference.Keypoints.Length, picture.Keypoints.Length, image.Number);
+                DrawVerificationPairs(correspondences, reference.Keypoints.Length, detected.Keypoints.Length, image.Number);
             for (int m = 0; m < tallies.Length; m++)
             {
-                DescriptorSet target = tallies[m].Method.Describe(picture.Grey, picture.Keypoints);
+                DescriptorSet target = tallies[m].Method.Describe(detected.Grey, detected.Keypoints);
                 tallies[m].Pairs.Add(Score(sequence.Name, image.Number, described[m], target, correspondences));
                 tallies[m].Verify(described[m], target, verification);
             }
@@ -97,21 +97,21 @@ public sealed class SequenceEvaluation(
         }
     }
 
-    /// <summary>Reads a picture and finds its keypoints: where all cores may be used, while the one before it is described and matched.</summary>
-    private Lazy<DetectedPicture> Detect(string path)
+    /// <summary>Reads an image and finds its keypoints: where all cores may be used, while the one before it is described and matched.</summary>
+    private Lazy<DetectedImage> Detect(string path)
     {
         if (device.Threads < Environment.ProcessorCount || device.Threads == 1)
         {
-            return new Lazy<DetectedPicture>(Now);
+            return new Lazy<DetectedImage>(Now);
         }
 
-        Task<DetectedPicture> task = Task.Run(Now);
-        return new Lazy<DetectedPicture>(() => task.GetAwaiter().GetResult());
+        Task<DetectedImage> task = Task.Run(Now);
+        return new Lazy<DetectedImage>(() => task.GetAwaiter().GetResult());
 
-        DetectedPicture Now()
+        DetectedImage Now()
         {
             Mat grey = ImageFile.LoadGrey(path);
-            return new DetectedPicture(grey, KeypointDetector.Detect(grey, keypoints));
+            return new DetectedImage(grey, KeypointDetector.Detect(grey, keypoints));
         }
     }
 
@@ -151,7 +151,7 @@ public sealed class SequenceEvaluation(
         return pairs;
     }
 
-    private sealed class DetectedPicture(Mat grey, Keypoint[] keypoints) : IDisposable
+    private sealed class DetectedImage(Mat grey, Keypoint[] keypoints) : IDisposable
     {
         public Mat Grey => grey;
 

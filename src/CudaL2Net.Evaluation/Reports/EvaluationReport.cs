@@ -35,7 +35,7 @@ public static class EvaluationReport
         AddTables(report, run);
         AddPublished(report, run);
         AddBars(report, run);
-        AddPictures(report, run);
+        AddImages(report, run);
         AddCurves(report, run);
         AddDescriptors(report, run);
         AddGalleries(report, run);
@@ -151,13 +151,13 @@ public static class EvaluationReport
 
             foreach (int[] columns in parts.Take(MostPlots))
             {
-                report.AddPicture(
+                report.AddImage(
                     ResultPlots.Bars(
                         [.. columns.Select(column => table.Columns[column])],
                         [.. table.Rows.Select(row => (row.Method, columns.Select(column => row.Values[column] ?? 0).ToArray()))],
                         table.Title),
                     $"{table.Title}: higher is better.",
-                    HtmlReport.PictureKind.Plot,
+                    HtmlReport.ImageKind.Plot,
                     wide: true);
             }
 
@@ -168,17 +168,17 @@ public static class EvaluationReport
         }
     }
 
-    private static void AddPictures(HtmlReport report, EvaluationRun run)
+    private static void AddImages(HtmlReport report, EvaluationRun run)
     {
-        if (run.Pictures.Count == 0)
+        if (run.Images.Count == 0)
         {
             return;
         }
 
-        report.AddHeading("Matched pictures");
-        foreach (ReportPicture picture in run.Pictures)
+        report.AddHeading("Matched images");
+        foreach (ReportImage image in run.Images)
         {
-            report.AddPicture(picture.Png, picture.Caption, wide: true);
+            report.AddImage(image.Png, image.Caption, wide: true);
         }
     }
 
@@ -193,14 +193,14 @@ public static class EvaluationReport
         foreach (IGrouping<string, VerificationCurve> set in run.Curves.GroupBy(curve => curve.DataSet))
         {
             MethodCurve[] curves = [.. set.Select(curve => new MethodCurve(curve.Method, curve.Roc))];
-            report.AddPicture(
+            report.AddImage(
                 ResultPlots.Roc(curves, logarithmic: true, $"{set.Key}: ROC"),
                 $"{set.Key}: matches found over non-matches taken for matches; further up and left is better; dashed: 95%.",
-                HtmlReport.PictureKind.Plot);
-            report.AddPicture(
+                HtmlReport.ImageKind.Plot);
+            report.AddImage(
                 ResultPlots.PrecisionRecall(curves, $"{set.Key}: precision and recall"),
                 $"{set.Key}: precision over recall; further up and right is better.",
-                HtmlReport.PictureKind.Plot);
+                HtmlReport.ImageKind.Plot);
         }
 
         report.AddHeading("Distances");
@@ -208,10 +208,10 @@ public static class EvaluationReport
         foreach (VerificationCurve curve in run.Curves.Where(curve => curve.MatchDistances.Length > 0 && curve.NonMatchDistances.Length > 0))
         {
             bool bits = run.Methods.Any(method => method.Name == curve.Method && method.IsBinary);
-            report.AddPicture(
+            report.AddImage(
                 ResultPlots.Distances($"{curve.Method} on {curve.DataSet}", curve.MatchDistances, curve.NonMatchDistances, bits),
                 FormattableString.Invariant($"{curve.Method} on {curve.DataSet}: FPR95 {100 * curve.Roc.Fpr95:0.00}%."),
-                HtmlReport.PictureKind.SmallPlot);
+                HtmlReport.ImageKind.SmallPlot);
         }
     }
 
@@ -236,15 +236,15 @@ public static class EvaluationReport
             ])]);
         if (ResultPlots.Values(run.Descriptors) is { } values)
         {
-            report.AddPicture(values, "The values of the descriptors, scaled to unit length, all dimensions together (as L2-Net's figure 3 b).", HtmlReport.PictureKind.Plot);
+            report.AddImage(values, "The values of the descriptors, scaled to unit length, all dimensions together (as L2-Net's figure 3 b).", HtmlReport.ImageKind.Plot);
         }
 
-        report.AddPicture(
-            ResultPlots.BitMeans(run.Descriptors), "How many dimensions are positive how often (as L2-Net's figure 3 c).", HtmlReport.PictureKind.Plot);
+        report.AddImage(
+            ResultPlots.BitMeans(run.Descriptors), "How many dimensions are positive how often (as L2-Net's figure 3 c).", HtmlReport.ImageKind.Plot);
         foreach (DescriptorStatistics of in run.Descriptors.Where(of => of.Dimension is > 1 and <= 512))
         {
-            report.AddPicture(
-                ResultPlots.Correlation(of), $"{of.Method}: correlation of the dimensions, from -0.5 to 0.5.", HtmlReport.PictureKind.SmallPlot);
+            report.AddImage(
+                ResultPlots.Correlation(of), $"{of.Method}: correlation of the dimensions, from -0.5 to 0.5.", HtmlReport.ImageKind.SmallPlot);
         }
     }
 
@@ -265,7 +265,7 @@ public static class EvaluationReport
             {
                 if (pairs.Count > 0)
                 {
-                    report.AddPicture(PatchPicture.DrawPairs(pairs, gallery.Side), $"{gallery.Method} on {gallery.DataSet}: {what}, with their distances.");
+                    report.AddImage(PatchGallery.DrawPairs(pairs, gallery.Side), $"{gallery.Method} on {gallery.DataSet}: {what}, with their distances.");
                 }
             }
         }

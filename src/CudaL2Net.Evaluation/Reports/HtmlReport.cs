@@ -8,7 +8,7 @@ using CudaL2Net.Formats;
 namespace CudaL2Net.Evaluation.Reports;
 
 /// <summary>
-/// One self-contained HTML page: pictures are embedded, nothing is loaded from anywhere (the page's own policy forbids it), light or dark as the reader's
+/// One self-contained HTML page: images are embedded, nothing is loaded from anywhere (the page's own policy forbids it), light or dark as the reader's
 /// system asks, tables sorted by a click on a column's head.
 /// </summary>
 /// <param name="title">The page's title.</param>
@@ -87,8 +87,8 @@ public sealed class HtmlReport(string title)
     private readonly StringBuilder body = new();
     private string? figures;
 
-    /// <summary>How a picture is shown.</summary>
-    public enum PictureKind
+    /// <summary>How an image is shown.</summary>
+    public enum ImageKind
     {
         /// <summary>A photograph or the like: as it is.</summary>
         Photograph,
@@ -157,15 +157,15 @@ public sealed class HtmlReport(string title)
         Append(table.Append("</tbody>\n</table></div>\n").ToString());
     }
 
-    /// <summary>Adds a picture. Pictures that follow one another stand side by side where there is room.</summary>
+    /// <summary>Adds an image. Images that follow one another stand side by side where there is room.</summary>
     /// <param name="png">A PNG file's bytes.</param>
     /// <param name="caption">The text below it, also read to those who cannot see it.</param>
     /// <param name="kind">How it is shown.</param>
     /// <param name="wide">Whether it takes the whole width.</param>
-    public void AddPicture(byte[] png, string caption, PictureKind kind = PictureKind.Photograph, bool wide = false)
+    public void AddImage(byte[] png, string caption, ImageKind kind = ImageKind.Photograph, bool wide = false)
     {
         ArgumentNullException.ThrowIfNull(png);
-        string group = kind == PictureKind.SmallPlot ? "figures small" : "figures";
+        string group = kind == ImageKind.SmallPlot ? "figures small" : "figures";
         if (figures != group)
         {
             Append($"<div class=\"{group}\">\n");
@@ -173,7 +173,7 @@ public sealed class HtmlReport(string title)
         }
 
         string text = WebUtility.HtmlEncode(caption);
-        string style = kind switch { PictureKind.Plot or PictureKind.SmallPlot => "plot", PictureKind.Pixels => "pixels", _ => "photograph" };
+        string style = kind switch { ImageKind.Plot or ImageKind.SmallPlot => "plot", ImageKind.Pixels => "pixels", _ => "photograph" };
         body.Append($"<figure class=\"{style}{(wide ? " wide" : string.Empty)}\">");
         body.Append($"<img alt=\"{text}\" src=\"data:image/png;base64,{Convert.ToBase64String(png)}\">");
         body.Append($"<figcaption>{text}</figcaption></figure>\n");
@@ -199,9 +199,9 @@ public sealed class HtmlReport(string title)
                 ReportCell.Number(100 * method.Fpr95, "0.00'%'", method.Fpr95 == bestFpr95),
             ])]);
         MethodCurve[] curves = [.. results.Methods.Select(method => new MethodCurve(method.Name, method.Verification))];
-        AddPicture(ResultPlots.Bars(results), "Keypoint matching by sequence: mean average precision, higher is better.", PictureKind.Plot, wide: true);
-        AddPicture(ResultPlots.Roc(curves, logarithmic: true), "ROC curves of verification: further up and left is better; dashed: 95%.", PictureKind.Plot);
-        AddPicture(ResultPlots.PrecisionRecall(curves), "Precision and recall of verification: further up and right is better.", PictureKind.Plot);
+        AddImage(ResultPlots.Bars(results), "Keypoint matching by sequence: mean average precision, higher is better.", ImageKind.Plot, wide: true);
+        AddImage(ResultPlots.Roc(curves, logarithmic: true), "ROC curves of verification: further up and left is better; dashed: 95%.", ImageKind.Plot);
+        AddImage(ResultPlots.PrecisionRecall(curves), "Precision and recall of verification: further up and right is better.", ImageKind.Plot);
     }
 
     /// <summary>The page.</summary>

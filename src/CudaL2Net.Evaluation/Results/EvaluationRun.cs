@@ -30,9 +30,9 @@ public sealed record EvaluationRun(
     [JsonIgnore]
     public IReadOnlyList<PairGallery> Galleries { get; init; } = [];
 
-    /// <summary>Pictures for the report: matched keypoints, say.</summary>
+    /// <summary>Images for the report: matched keypoints, say.</summary>
     [JsonIgnore]
-    public IReadOnlyList<ReportPicture> Pictures { get; init; } = [];
+    public IReadOnlyList<ReportImage> Images { get; init; } = [];
 
     /// <summary>All scores as CSV, a line a score: <c>benchmark,table,measure,method,column,value</c>; a score that does not exist is left empty.</summary>
     public string ToCsv()

@@ -30,7 +30,7 @@ public sealed record PairGallery(
     }
 }
 
-/// <summary>A picture in a report: matched keypoints of two photographs, say.</summary>
+/// <summary>An image in a report: matched keypoints of two photographs, say.</summary>
 /// <param name="Caption">What it shows.</param>
 /// <param name="Png">A PNG file's bytes.</param>
-public sealed record ReportPicture(string Caption, byte[] Png);
+public sealed record ReportImage(string Caption, byte[] Png);

@@ -7,7 +7,7 @@ namespace CudaL2Net.Evaluation.Results;
 
 /// <summary>What an evaluation on image sequences found.</summary>
 /// <param name="Measure">What the numbers are, in words.</param>
-/// <param name="Keypoints">The most keypoints taken from a picture.</param>
+/// <param name="Keypoints">The most keypoints taken from an image.</param>
 /// <param name="Methods">The methods, in the order given.</param>
 public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyList<MethodResult> Methods)
 {
@@ -25,7 +25,7 @@ public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyLis
         return new EvaluationRun(
             "sequences",
             data,
-            new Dictionary<string, string> { ["keypoints"] = $"at most {Keypoints} a picture, the same for every method" },
+            new Dictionary<string, string> { ["keypoints"] = $"at most {Keypoints} an image, the same for every method" },
             [.. Methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, IsBinary: false))],
             [
                 new ScoreTable("mAP by sequence", Measure, true, ScoreUnit.Fraction, [.. sequences, "mean"], [.. Methods.Select(method =>
@@ -45,12 +45,12 @@ public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyLis
 /// <param name="Dimension">Values, or bits, of its descriptors.</param>
 /// <param name="Mean">Mean average precision over all pairs that have correspondences, 0 to 1.</param>
 /// <param name="Sequences">The mean over each sequence's pairs.</param>
-/// <param name="Fpr95">FPR95 of telling corresponding keypoints from random ones, over all pairs of pictures, 0 to 1.</param>
+/// <param name="Fpr95">FPR95 of telling corresponding keypoints from random ones, over all pairs of images, 0 to 1.</param>
 /// <param name="Auc">Area under the ROC curve of the same.</param>
-/// <param name="Pairs">Each pair of pictures.</param>
+/// <param name="Pairs">Each pair of images.</param>
 /// <param name="Verification">
-/// The curve of verification, not in the JSON: each keypoint of the first picture with its nearest correspondent whose orientation agrees within
-/// 30 degrees, and with a keypoint of the second picture drawn at random from those that do not correspond; the same pairs for every method.
+/// The curve of verification, not in the JSON: each keypoint of the first image with its nearest correspondent whose orientation agrees within
+/// 30 degrees, and with a keypoint of the second image drawn at random from those that do not correspond; the same pairs for every method.
 /// </param>
 public sealed record MethodResult(
     string Name,
@@ -62,14 +62,14 @@ public sealed record MethodResult(
     IReadOnlyList<PairResult> Pairs,
     [property: JsonIgnore] RocCurve Verification);
 
-/// <summary>One method on one pair of pictures.</summary>
+/// <summary>One method on one pair of images.</summary>
 /// <param name="Sequence">The sequence.</param>
-/// <param name="Image">The second picture's number; the first one is 1.</param>
+/// <param name="Image">The second image's number; the first one is 1.</param>
 /// <param name="AveragePrecision">0 to 1; null where no keypoint has a correspondence.</param>
-/// <param name="Keypoints">Keypoints of the first picture.</param>
-/// <param name="TargetKeypoints">Keypoints of the second picture.</param>
-/// <param name="Correspondences">Keypoints of the first picture that have a correspondence: P.</param>
-/// <param name="Right">Keypoints of the first picture whose nearest descriptor belongs to a correspondence.</param>
+/// <param name="Keypoints">Keypoints of the first image.</param>
+/// <param name="TargetKeypoints">Keypoints of the second image.</param>
+/// <param name="Correspondences">Keypoints of the first image that have a correspondence: P.</param>
+/// <param name="Right">Keypoints of the first image whose nearest descriptor belongs to a correspondence.</param>
 public sealed record PairResult(string Sequence, int Image, double? AveragePrecision, int Keypoints, int TargetKeypoints, int Correspondences, int Right);
 
 [JsonSerializable(typeof(SequenceResults))]

@@ -191,7 +191,7 @@ public sealed class HPatchesDataset
         ReadOnlySpan<byte> signature = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A];
         if (stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length || !header.StartsWith(signature))
         {
-            throw new InvalidDataException($"{path} is not a PNG picture. Unpack the sequence again.");
+            throw new InvalidDataException($"{path} is not a PNG image. Unpack the sequence again.");
         }
 
         uint width = BinaryPrimitives.ReadUInt32BigEndian(header[16..]), height = BinaryPrimitives.ReadUInt32BigEndian(header[20..]);

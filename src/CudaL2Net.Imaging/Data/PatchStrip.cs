@@ -4,21 +4,21 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Data;
 
-/// <summary>A picture that is a column of square grey patches (HPatches, W1BS): the side is the picture's width.</summary>
+/// <summary>An image that is a column of square grey patches (HPatches, W1BS): the side is the image's width.</summary>
 /// <param name="Side">Rows and columns of a patch: 32, 64 or 65.</param>
 /// <param name="Count">The number of patches.</param>
 /// <param name="Pixels">[count][side][side], from the top.</param>
 public sealed record PatchStrip(int Side, int Count, byte[] Pixels)
 {
     /// <summary>Reads a strip.</summary>
-    /// <param name="path">The picture; colours become grey.</param>
+    /// <param name="path">The image; colours become grey.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="InvalidDataException">The file is no picture, or not such a column.</exception>
+    /// <exception cref="InvalidDataException">The file is no image, or not such a column.</exception>
     public static PatchStrip Read(string path)
     {
-        using Mat picture = ImageFile.LoadGrey(path);
-        int side = picture.Width, height = picture.Height;
+        using Mat image = ImageFile.LoadGrey(path);
+        int side = image.Width, height = image.Height;
         if (!PatchResize.Supports(side) || height % side != 0)
         {
             throw new InvalidDataException($"{path} has {side} x {height} pixels; a strip of patches is 32, 64 or 65 wide and its height a multiple of that");
@@ -27,7 +27,7 @@ public sealed record PatchStrip(int Side, int Count, byte[] Pixels)
         byte[] pixels = new byte[side * height];
         for (int row = 0; row < height; row++)
         {
-            Marshal.Copy(picture.Ptr(row), pixels, row * side, side);
+            Marshal.Copy(image.Ptr(row), pixels, row * side, side);
         }
 
         return new PatchStrip(side, height / side, pixels);

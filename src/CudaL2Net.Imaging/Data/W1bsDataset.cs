@@ -25,7 +25,7 @@ public sealed record W1bsSubset(string Name, IReadOnlyList<W1bsPair> Pairs);
 
 /// <summary>
 /// W1BS (Mishkin et al., WxBS, BMVC 2015): folders <c>SUBSET/1</c> and <c>SUBSET/2</c> with strips of square patches <c>PAIR.bmp</c>, the same names in both.
-/// Other files there (pictures, keypoints, homographies) are not looked at.
+/// Other files there (images, keypoints, homographies) are not looked at.
 /// </summary>
 /// <param name="Folder">The folder that holds the subsets.</param>
 /// <param name="Subsets">The subsets, by name.</param>

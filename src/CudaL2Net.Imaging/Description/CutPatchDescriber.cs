@@ -18,7 +18,7 @@ public sealed class CutPatchDescriber(IPatchDescriber patches, int threads = 0) 
     /// <inheritdoc/>
     public int Dimension => patches.Dimension;
 
-    /// <summary>A method for keypoints: itself where it describes them in the picture, as SIFT does, else from patches cut around them.</summary>
+    /// <summary>A method for keypoints: itself where it describes them in the image, as SIFT does, else from patches cut around them.</summary>
     /// <param name="method">The method.</param>
     /// <param name="threads">The most threads that cut patches at once; 0 is one per core.</param>
     public static IKeypointDescriber For(IPatchDescriber method, int threads = 0) =>

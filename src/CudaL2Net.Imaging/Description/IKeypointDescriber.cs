@@ -4,7 +4,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Description;
 
-/// <summary>Describes given keypoints of a picture: SIFT, a network, or any other method that is to be matched or compared. Many threads may use one at
+/// <summary>Describes given keypoints of an image: SIFT, a network, or any other method that is to be matched or compared. Many threads may use one at
 /// once.</summary>
 public interface IKeypointDescriber
 {
@@ -15,9 +15,9 @@ public interface IKeypointDescriber
     int Dimension { get; }
 
     /// <summary>Describes keypoints.</summary>
-    /// <param name="grey">The picture: 8 bits, one channel.</param>
-    /// <param name="keypoints">n keypoints of the picture.</param>
+    /// <param name="grey">The image: 8 bits, one channel.</param>
+    /// <param name="keypoints">n keypoints of the image.</param>
     /// <returns>n descriptors in the keypoints' order.</returns>
-    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one.</exception>
+    /// <exception cref="ArgumentException">The image is not a non-empty 8-bit grey one.</exception>
     DescriptorSet Describe(Mat grey, Keypoint[] keypoints);
 }

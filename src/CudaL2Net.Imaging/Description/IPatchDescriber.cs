@@ -14,10 +14,10 @@ public interface IPatchDescriber : IPatchMethod
     /// <summary>Whether the descriptors are bits, compared by Hamming distance; else they are floats, compared by Euclidean distance.</summary>
     bool IsBinary { get; }
 
-    /// <summary>The side of patches that are best cut for this method where they are cut from pictures: 32, 64 or 65.</summary>
+    /// <summary>The side of patches that are best cut for this method where they are cut from images: 32, 64 or 65.</summary>
     int PatchSide { get; }
 
-    /// <summary>The side of a patch in the picture, in diameters of the keypoint it is cut around.</summary>
+    /// <summary>The side of a patch in the image, in diameters of the keypoint it is cut around.</summary>
     double PatchScale { get; }
 
     /// <summary>Describes patches.</summary>

@@ -8,7 +8,7 @@ using OpenCvSharp.Features2D;
 namespace CudaL2Net.Imaging.Description;
 
 /// <summary>
-/// OpenCV's SIFT descriptor (Lowe, IJCV 2004): 128 values, each a whole number from 0 to 255. Keypoints are described in the picture; a patch by an upright
+/// OpenCV's SIFT descriptor (Lowe, IJCV 2004): 128 values, each a whole number from 0 to 255. Keypoints are described in the image; a patch by an upright
 /// keypoint at its centre, whose 4 x 4 cells of 3 sigma each cover the patch: its diameter is a sixth of the side.
 /// </summary>
 /// <param name="threads">The most threads that describe patches at once; 0 is one per core.</param>
@@ -83,8 +83,8 @@ public class SiftDescriber(int threads = 0) : IKeypointDescriber, IPatchDescribe
         return DescriptorSet.FromValues(values, Dimension);
     }
 
-    // OpenCV takes the picture to sample from the keypoint's packed octave and layer. Both follow from the size, which is
-    // 2 sigma 2^(octave + (layer + x) / 3) with layer 1 to 3 and |x| at most 1/2, the first octave -1 being the doubled picture.
+    // OpenCV takes the image to sample from the keypoint's packed octave and layer. Both follow from the size, which is
+    // 2 sigma 2^(octave + (layer + x) / 3) with layer 1 to 3 and |x| at most 1/2, the first octave -1 being the doubled image.
     private static int PackedOctave(float size)
     {
         double doubled = Math.Log2(2 * Math.Max(size, FirstSigma) / (2 * FirstSigma));

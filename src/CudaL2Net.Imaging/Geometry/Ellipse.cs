@@ -1,7 +1,7 @@
 namespace CudaL2Net.Imaging.Geometry;
 
 /// <summary>
-/// An ellipse in a picture: the points p with A dx^2 + 2 B dx dy + C dy^2 &lt;= 1, where (dx, dy) = p - (X, Y). The numbers are those of a line of Oxford's
+/// An ellipse in an image: the points p with A dx^2 + 2 B dx dy + C dy^2 &lt;= 1, where (dx, dy) = p - (X, Y). The numbers are those of a line of Oxford's
 /// region files. Coordinates are pixels, y downwards, the centre of the top left pixel at (0, 0).
 /// </summary>
 /// <param name="X">Column of the centre.</param>

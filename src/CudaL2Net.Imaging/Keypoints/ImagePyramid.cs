@@ -4,7 +4,7 @@ using OpenCvSharp;
 namespace CudaL2Net.Imaging.Keypoints;
 
 /// <summary>
-/// A grey picture at full, half, quarter, ... size (OpenCV's pyrDown), in managed memory. Pixel (x, y) of level l is at (2^l x, 2^l y) of the picture.
+/// A grey image at full, half, quarter, ... size (OpenCV's pyrDown), in managed memory. Pixel (x, y) of level l is at (2^l x, 2^l y) of the image.
 /// </summary>
 internal sealed class ImagePyramid
 {
@@ -35,7 +35,7 @@ internal sealed class ImagePyramid
     /// angle.</summary>
     /// <remarks>
     /// Samples mix the two levels whose pixels are next finer and next coarser than the step, bilinear in each (trilinear mip mapping), so the blur
-    /// follows the step without jumps. Outside, the picture's border goes on.
+    /// follows the step without jumps. Outside, the image's border goes on.
     /// </remarks>
     public unsafe void Cut(in Keypoint keypoint, double step, int side, byte* patch)
     {
@@ -76,9 +76,9 @@ internal sealed class ImagePyramid
         }
     }
 
-    private static void Release(Mat level, Mat picture)
+    private static void Release(Mat level, Mat image)
     {
-        if (!ReferenceEquals(level, picture))
+        if (!ReferenceEquals(level, image))
         {
             level.Dispose();
         }

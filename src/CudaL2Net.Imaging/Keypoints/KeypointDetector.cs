@@ -8,11 +8,11 @@ public static class KeypointDetector
 {
     private const int SmallestSide = 8;
 
-    /// <summary>Finds the strongest keypoints of a picture. A place with two orientations gives two keypoints.</summary>
-    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <summary>Finds the strongest keypoints of an image. A place with two orientations gives two keypoints.</summary>
+    /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <param name="limit">The most keypoints to return.</param>
     /// <returns>Keypoints by falling response, ties by position, so that the order is always the same; empty where a side is below 8 pixels.</returns>
-    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, or the limit is below 1.</exception>
+    /// <exception cref="ArgumentException">The image is not a non-empty 8-bit grey one, or the limit is below 1.</exception>
     /// <exception cref="InvalidOperationException">OpenCV failed; the message tells how.</exception>
     public static Keypoint[] Detect(Mat grey, int limit = int.MaxValue)
     {
@@ -36,7 +36,7 @@ public static class KeypointDetector
         catch (Exception exception) when (exception is OpenCVException or OpenCvSharpException)
         {
             throw new InvalidOperationException(
-                $"OpenCV could not detect keypoints in a picture of {grey.Width} x {grey.Height}: {exception.Message}", exception);
+                $"OpenCV could not detect keypoints in an image of {grey.Width} x {grey.Height}: {exception.Message}", exception);
         }
 
         Keypoint[] keypoints = Array.ConvertAll(found, k => new Keypoint(k.Pt.X, k.Pt.Y, k.Size, k.Angle, k.Response, (sbyte)(k.Octave & 255)));

@@ -7,17 +7,17 @@ namespace CudaL2Net.Imaging.Keypoints;
 public static class PatchCutter
 {
     /// <summary>
-    /// Cuts one patch per keypoint. Its side in the picture is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
+    /// Cuts one patch per keypoint. Its side in the image is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
     /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
     /// </summary>
-    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the picture its border goes on.</remarks>
-    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the image its border goes on.</remarks>
+    /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <param name="keypoints">n keypoints.</param>
-    /// <param name="patchScale">Side of the patch in the picture divided by the keypoint's size; above 0.</param>
+    /// <param name="patchScale">Side of the patch in the image divided by the keypoint's size; above 0.</param>
     /// <param name="side">Side of the patch in its own pixels, 1 to 128; L2-Net takes 32, its centre-surround form 64.</param>
     /// <param name="patches">[n][side][side], overwritten.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
-    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not
+    /// <exception cref="ArgumentException">The image is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not
     /// agree.</exception>
     public static unsafe void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches, int threads = 0)
     {
@@ -57,7 +57,7 @@ public static class PatchCutter
         return patches;
     }
 
-    /// <summary>The distance of two samples in the picture, in pixels.</summary>
+    /// <summary>The distance of two samples in the image, in pixels.</summary>
     internal static double Step(in Keypoint keypoint, double patchScale, int side) => keypoint.Size * patchScale / side;
 
     /// <summary>The coarsest pyramid level that these patches look at.</summary>
@@ -77,7 +77,7 @@ public static class PatchCutter
         ArgumentNullException.ThrowIfNull(grey);
         if (grey.Empty() || grey.Type() != MatType.CV_8UC1)
         {
-            throw new ArgumentException($"a grey picture of 8 bits is needed, not {(grey.Empty() ? "an empty one" : grey.Type().ToString())}", nameof(grey));
+            throw new ArgumentException($"a grey image of 8 bits is needed, not {(grey.Empty() ? "an empty one" : grey.Type().ToString())}", nameof(grey));
         }
     }
 

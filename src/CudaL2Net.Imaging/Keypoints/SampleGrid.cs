@@ -1,14 +1,14 @@
 namespace CudaL2Net.Imaging.Keypoints;
 
 /// <summary>
-/// Where a patch's pixels lie in the picture: pixel (column, row) at (X + Xx c + Xy r, Y + Yx c + Yy r), c and r counted from the middle of the patch,
-/// (side - 1) / 2. Picture coordinates have pixel centres at integers.
+/// Where a patch's pixels lie in the image: pixel (column, row) at (X + Xx c + Xy r, Y + Yx c + Yy r), c and r counted from the middle of the patch,
+/// (side - 1) / 2. Image coordinates have pixel centres at integers.
 /// </summary>
 internal readonly record struct SampleGrid(float X, float Y, float Xx, float Xy, float Yx, float Yy)
 {
     /// <summary>
-    /// The largest and the smallest distance that one pixel's step covers in the picture, over all directions: the singular values; and the larger one as a
-    /// vector in the picture.
+    /// The largest and the smallest distance that one pixel's step covers in the image, over all directions: the singular values; and the larger one as a
+    /// vector in the image.
     /// </summary>
     public (double Widest, double Narrowest, float AlongX, float AlongY) Steps()
     {

@@ -12,7 +12,7 @@ internal static class GeometricVerification
     private const int Iterations = 10000;
 
     /// <summary>Verifies matches.</summary>
-    /// <param name="from">[n]: points of the first picture.</param>
+    /// <param name="from">[n]: points of the first image.</param>
     /// <param name="to">[n]: their matches in the second one.</param>
     /// <param name="tolerance">Pixels.</param>
     public static (MatchGeometry Geometry, double[]? Matrix, bool[] Verified) Verify(Point2d[] from, Point2d[] to, double tolerance)

@@ -6,7 +6,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Matching;
 
-/// <summary>Matches two pictures: SIFT keypoints, descriptors, nearest neighbours, geometric verification.</summary>
+/// <summary>Matches two images: SIFT keypoints, descriptors, nearest neighbours, geometric verification.</summary>
 /// <param name="device">Where nearest descriptors are searched.</param>
 /// <param name="describer">The descriptor.</param>
 public sealed class ImageMatcher(Device device, IKeypointDescriber describer)
@@ -17,7 +17,7 @@ public sealed class ImageMatcher(Device device, IKeypointDescriber describer)
     /// <param name="first">8 bits, one channel.</param>
     /// <param name="second">8 bits, one channel.</param>
     /// <param name="options">Limits and tests.</param>
-    /// <exception cref="ArgumentException">A picture is not a non-empty 8-bit grey one, or an option is out of range.</exception>
+    /// <exception cref="ArgumentException">An image is not a non-empty 8-bit grey one, or an option is out of range.</exception>
     public ImageMatches Match(Mat first, Mat second, ImageMatchOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);

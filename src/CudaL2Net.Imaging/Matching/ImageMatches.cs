@@ -16,14 +16,14 @@ public enum MatchGeometry
     Fundamental,
 }
 
-/// <summary>The matches of two pictures.</summary>
-/// <param name="FirstKeypoints">Keypoints of the first picture.</param>
-/// <param name="SecondKeypoints">Keypoints of the second picture.</param>
-/// <param name="Matches">Matches by rising keypoint of the first picture: <see cref="DescriptorMatch.Query"/> is of the first, Target of the second.</param>
+/// <summary>The matches of two images.</summary>
+/// <param name="FirstKeypoints">Keypoints of the first image.</param>
+/// <param name="SecondKeypoints">Keypoints of the second image.</param>
+/// <param name="Matches">Matches by rising keypoint of the first image: <see cref="DescriptorMatch.Query"/> is of the first, Target of the second.</param>
 /// <param name="Verified">For each match, whether it agrees with the geometry.</param>
 /// <param name="Geometry">The kind of geometry.</param>
 /// <param name="Matrix">
-/// [3][3], or null without a geometry: the homography from the first picture's pixels to the second's, or F with (x', y', 1) F (x, y, 1)' = 0.
+/// [3][3], or null without a geometry: the homography from the first image's pixels to the second's, or F with (x', y', 1) F (x, y, 1)' = 0.
 /// </param>
 public sealed record ImageMatches(
     Keypoint[] FirstKeypoints, Keypoint[] SecondKeypoints, DescriptorMatch[] Matches, bool[] Verified, MatchGeometry Geometry, double[]? Matrix)
@@ -32,10 +32,10 @@ public sealed record ImageMatches(
     public int VerifiedCount => Verified.Count(verified => verified);
 }
 
-/// <summary>Options of matching two pictures.</summary>
-/// <param name="KeypointLimit">The most keypoints taken from a picture.</param>
+/// <summary>Options of matching two images.</summary>
+/// <param name="KeypointLimit">The most keypoints taken from an image.</param>
 /// <param name="Match">Mutual and ratio test.</param>
-/// <param name="Tolerance">The largest error of a verified match in pixels: from the mapped point, or from the epipolar lines of both pictures.</param>
+/// <param name="Tolerance">The largest error of a verified match in pixels: from the mapped point, or from the epipolar lines of both images.</param>
 public sealed record ImageMatchOptions(int KeypointLimit, MatchOptions Match, double Tolerance = 3)
 {
     /// <summary>2,000 keypoints, mutual nearest neighbours, ratio 0.9, 3 pixels.</summary>

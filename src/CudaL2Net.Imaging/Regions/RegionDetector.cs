@@ -4,7 +4,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Regions;
 
-/// <summary>Finds elliptical regions of a picture, or reads them from a file beside it.</summary>
+/// <summary>Finds elliptical regions of an image, or reads them from a file beside it.</summary>
 public sealed class RegionDetector
 {
     private readonly Func<string, Mat, OrientedRegion[]> detect;
@@ -27,7 +27,7 @@ public sealed class RegionDetector
 
     /// <summary>A detector by its name.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
-    /// <param name="limit">For sift: the most keypoints of a picture, the strongest.</param>
+    /// <param name="limit">For sift: the most keypoints of an image, the strongest.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">There is no such detector.</exception>
     public static RegionDetector Open(string name, int limit = int.MaxValue, int threads = 0) => name switch
@@ -38,9 +38,9 @@ public sealed class RegionDetector
         _ => throw new ArgumentException($"there is no detector '{name}'; the detectors are {string.Join(", ", Names)}", nameof(name)),
     };
 
-    /// <summary>The regions of a picture, always in the same order.</summary>
-    /// <param name="path">The picture's file.</param>
-    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <summary>The regions of an image, always in the same order.</summary>
+    /// <param name="path">The image's file.</param>
+    /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <exception cref="IOException">The file of regions cannot be read.</exception>
     /// <exception cref="InvalidDataException">The file of regions is damaged; the message names it and the line.</exception>
     public OrientedRegion[] Detect(string path, Mat grey) => detect(path, grey);

@@ -17,15 +17,15 @@ public static class RegionPatches
     /// <summary>Cuts one patch a region.</summary>
     /// <remarks>
     /// The patch's border of pixels touches the enlarged ellipse's bounding parallelogram: pixel centres are half a pixel inside. Patches are sampled from
-    /// a Gaussian pyramid, with several probes a pixel where the ellipse is long, so fine texture does not alias. Outside the picture its border goes on.
+    /// a Gaussian pyramid, with several probes a pixel where the ellipse is long, so fine texture does not alias. Outside the image its border goes on.
     /// </remarks>
-    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <param name="regions">n regions.</param>
     /// <param name="magnification">How much longer the axes are made; above 0.</param>
     /// <param name="side">Side of the patch in its own pixels, 1 to 128.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <returns>[n][side][side].</returns>
-    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one, a region is no ellipse, or the numbers are out of range.</exception>
+    /// <exception cref="ArgumentException">The image is not a non-empty 8-bit grey one, a region is no ellipse, or the numbers are out of range.</exception>
     public static unsafe byte[] Cut(Mat grey, IReadOnlyList<OrientedRegion> regions, double magnification, int side, int threads = 0)
     {
         PatchCutter.CheckGrey(grey);
@@ -65,7 +65,7 @@ public static class RegionPatches
     /// histogram of 36 directions, weighted by the gradient's length and a Gaussian of a sixth of the patch's side, smoothed over three bins twice, the peak
     /// refined by a parabola (as Lowe, IJCV 2004). A flat patch has the angle 0.
     /// </summary>
-    /// <param name="grey">The picture: 8 bits, one channel.</param>
+    /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <param name="shapes">n ellipses.</param>
     /// <param name="magnification">How much longer the axes of the patch are than the ellipse's.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>

@@ -3,7 +3,7 @@ using CudaL2Net.Imaging.Geometry;
 
 namespace CudaL2Net.Imaging.Sequences;
 
-/// <summary>Pictures of one scene in a folder, with the homographies that lead from the first to each other one.</summary>
+/// <summary>Images of one scene in a folder, with the homographies that lead from the first to each other one.</summary>
 public sealed partial class ImageSequence
 {
     private ImageSequence(string name, string reference, SequenceImage[] others)
@@ -16,16 +16,16 @@ public sealed partial class ImageSequence
     /// <summary>The folder's name.</summary>
     public string Name { get; }
 
-    /// <summary>The file of the first picture.</summary>
+    /// <summary>The file of the first image.</summary>
     public string Reference { get; }
 
-    /// <summary>The other pictures, by rising number.</summary>
+    /// <summary>The other images, by rising number.</summary>
     public IReadOnlyList<SequenceImage> Others { get; }
 
     /// <summary>
     /// Opens a folder with <c>img1.ppm</c>, <c>img2.ppm</c>, <c>H1to2p</c> (Oxford) or <c>1.ppm</c>, <c>2.ppm</c>, <c>H_1_2</c> (HPatches), and so on.
     /// </summary>
-    /// <param name="folder">The folder; the pictures may end in ppm, pgm, png, jpg, jpeg or bmp.</param>
+    /// <param name="folder">The folder; the images may end in ppm, pgm, png, jpg, jpeg or bmp.</param>
     /// <exception cref="IOException">The folder does not exist or cannot be read.</exception>
     /// <exception cref="InvalidDataException">It holds no sequence, or a homography is missing or wrong; the message names the file.</exception>
     public static ImageSequence Load(string folder)
@@ -85,34 +85,34 @@ public sealed partial class ImageSequence
 
     private static SortedDictionary<int, string> Numbered(string[] files, Regex names)
     {
-        var pictures = new SortedDictionary<int, string>();
+        var images = new SortedDictionary<int, string>();
         foreach (string file in files)
         {
             Match match = names.Match(Path.GetFileName(file));
-            if (match.Success && !pictures.TryAdd(int.Parse(match.Groups["number"].ValueSpan), file))
+            if (match.Success && !images.TryAdd(int.Parse(match.Groups["number"].ValueSpan), file))
             {
-                throw new InvalidDataException($"{file} and {pictures[int.Parse(match.Groups["number"].ValueSpan)]} have the same number; remove one of them");
+                throw new InvalidDataException($"{file} and {images[int.Parse(match.Groups["number"].ValueSpan)]} have the same number; remove one of them");
             }
         }
 
-        return pictures;
+        return images;
     }
 
-    private static ImageSequence Assemble(string folder, SortedDictionary<int, string> pictures, Func<int, string> homographyName)
+    private static ImageSequence Assemble(string folder, SortedDictionary<int, string> images, Func<int, string> homographyName)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        if (!pictures.Remove(1, out string? reference))
+        if (!images.Remove(1, out string? reference))
         {
-            throw new InvalidDataException($"{folder} has {Path.GetFileName(pictures.Values.First())}, but no picture 1, to which the homographies refer");
+            throw new InvalidDataException($"{folder} has {Path.GetFileName(images.Values.First())}, but no image 1, to which the homographies refer");
         }
 
-        if (pictures.Count == 0)
+        if (images.Count == 0)
         {
-            throw new InvalidDataException($"{folder} has one picture only, {Path.GetFileName(reference)}; a sequence has at least two");
+            throw new InvalidDataException($"{folder} has one image only, {Path.GetFileName(reference)}; a sequence has at least two");
         }
 
         var others = new List<SequenceImage>();
-        foreach ((int number, string path) in pictures)
+        foreach ((int number, string path) in images)
         {
             string homography = Path.Combine(folder, homographyName(number));
             if (!File.Exists(homography))
@@ -133,8 +133,8 @@ public sealed partial class ImageSequence
     private static partial Regex HPatchesName();
 }
 
-/// <summary>A picture of a sequence other than the first.</summary>
+/// <summary>An image of a sequence other than the first.</summary>
 /// <param name="Number">Its number, from 2 on.</param>
 /// <param name="Path">Its file.</param>
-/// <param name="FromReference">Takes pixels of the first picture to pixels of this one.</param>
+/// <param name="FromReference">Takes pixels of the first image to pixels of this one.</param>
 public sealed record SequenceImage(int Number, string Path, Homography FromReference);

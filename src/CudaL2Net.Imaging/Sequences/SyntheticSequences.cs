@@ -9,7 +9,7 @@ namespace CudaL2Net.Imaging.Sequences;
 
 /// <summary>
 /// Image sequences with known homographies made from procedural scenes, so that an evaluation needs no data: viewpoint, scale and rotation, light, blur and
-/// JPEG compression, each growing from picture 2 to picture 6, always with a little noise and a small change of view.
+/// JPEG compression, each growing from image 2 to image 6, always with a little noise and a small change of view.
 /// </summary>
 public static class SyntheticSequences
 {
@@ -18,7 +18,7 @@ public static class SyntheticSequences
     /// </summary>
     public const ulong SceneSeed = 0x6576616c75617465;
 
-    // The scene is larger than the pictures, which show its middle, so that a changed view has something to show at its borders.
+    // The scene is larger than the images, which show its middle, so that a changed view has something to show at its borders.
     private const int Width = 640, Height = 480, SceneWidth = 2 * Width, SceneHeight = 2 * Height, Left = Width / 2, Top = Height / 2, Images = 6;
 
     private const int SceneAttempts = 8, EnoughKeypoints = 1000;
@@ -59,14 +59,14 @@ public static class SyntheticSequences
         uint scene = (uint)((set * Kinds.Length) + kind) * SceneAttempts;
         using Mat whole = RenderRichScene(renderer, scene);
         using var reference = new Mat(whole, new Rect(Left, Top, Width, Height));
-        WritePicture(Path.Combine(target, "img1.png"), reference);
+        WriteImage(Path.Combine(target, "img1.png"), reference);
         var draws = new PhiloxStream(SceneSeed, DrawPurpose.Evaluation, scene);
         for (int k = 2; k <= Images; k++)
         {
             double strength = (k - 1.0) / (Images - 1);
             Homography homography = View(change, strength, ref draws);
-            using Mat picture = Changed(Warped(whole, homography), change, strength, ref draws);
-            WritePicture(Path.Combine(target, $"img{k}.png"), picture);
+            using Mat image = Changed(Warped(whole, homography), change, strength, ref draws);
+            WriteImage(Path.Combine(target, $"img{k}.png"), image);
             homography.Write(Path.Combine(target, $"H1to{k}p"));
         }
 
@@ -121,7 +121,7 @@ public static class SyntheticSequences
         using Mat smooth = new(), matrix = Mat.FromPixelData(3, 3, MatType.CV_64FC1, fromScene.Elements.ToArray());
         if (scale < 0.9)
         {
-            // What a smaller picture cannot show is smoothed away first.
+            // What a smaller image cannot show is smoothed away first.
             Cv2.GaussianBlur(whole, smooth, new Size(0, 0), 0.45 * Math.Sqrt((1 / (scale * scale)) - 1));
         }
         else
@@ -134,36 +134,36 @@ public static class SyntheticSequences
         return warped;
     }
 
-    private static Mat Changed(Mat picture, Change change, double strength, ref PhiloxStream draws)
+    private static Mat Changed(Mat image, Change change, double strength, ref PhiloxStream draws)
     {
         switch (change)
         {
             case Change.Blur:
-                Cv2.GaussianBlur(picture, picture, new Size(0, 0), 0.6 + (2.4 * strength));
+                Cv2.GaussianBlur(image, image, new Size(0, 0), 0.6 + (2.4 * strength));
                 break;
             case Change.Light:
-                Relight(picture, strength, draws.Next(0, MathF.Tau));
+                Relight(image, strength, draws.Next(0, MathF.Tau));
                 break;
         }
 
-        AddNoise(picture, draws.NextUInt());
+        AddNoise(image, draws.NextUInt());
         if (change != Change.Jpeg)
         {
-            return picture;
+            return image;
         }
 
-        Cv2.ImEncode(".jpg", picture, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, (int)(40 * Math.Pow(0.12, strength))));
-        picture.Dispose();
+        Cv2.ImEncode(".jpg", image, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, (int)(40 * Math.Pow(0.12, strength))));
+        image.Dispose();
         return Cv2.ImDecode(file, ImreadModes.Grayscale);
     }
 
-    // Darker, with less contrast, and more so from one side of the picture to the other; a shadow's edge in the strong half.
-    private static unsafe void Relight(Mat picture, double strength, double direction)
+    // Darker, with less contrast, and more so from one side of the image to the other; a shadow's edge in the strong half.
+    private static unsafe void Relight(Mat image, double strength, double direction)
     {
         double gamma = 1 + (0.8 * strength), cos = Math.Cos(direction), sin = Math.Sin(direction);
         for (int y = 0; y < Height; y++)
         {
-            byte* row = (byte*)picture.Ptr(y);
+            byte* row = (byte*)image.Ptr(y);
             for (int x = 0; x < Width; x++)
             {
                 double along = (((x - (Width / 2.0)) * cos) + ((y - (Height / 2.0)) * sin)) / Width;
@@ -174,13 +174,13 @@ public static class SyntheticSequences
         }
     }
 
-    private static unsafe void AddNoise(Mat picture, ulong seed)
+    private static unsafe void AddNoise(Mat image, ulong seed)
     {
         const float Deviation = 1.5f;
         var draws = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
         for (int y = 0; y < Height; y++)
         {
-            byte* row = (byte*)picture.Ptr(y);
+            byte* row = (byte*)image.Ptr(y);
             for (int x = 0; x < Width; x++)
             {
                 row[x] = (byte)Math.Clamp(row[x] + (Deviation * draws.NextGaussian()) + 0.5f, 0, 255);
@@ -188,9 +188,9 @@ public static class SyntheticSequences
         }
     }
 
-    private static void WritePicture(string path, Mat picture)
+    private static void WriteImage(string path, Mat image)
     {
-        Cv2.ImEncode(".png", picture, out byte[] file);
+        Cv2.ImEncode(".png", image, out byte[] file);
         AtomicFile.Write(path, stream => stream.Write(file));
     }
 }

@@ -7,32 +7,32 @@ using OpenCvSharp;
 namespace CudaL2Net.Imaging.Sources;
 
 /// <summary>Your own photographs, found in a folder and the folders in it: `images:DIR`.</summary>
-public sealed class ImageFolderSource : PictureSource
+public sealed class ImageFolderSource : ImageSource
 {
     private readonly string folder;
     private readonly string[] files;
 
-    /// <summary>Lists the pictures of a folder.</summary>
+    /// <summary>Lists the images of a folder.</summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="IOException">The folder cannot be read.</exception>
-    /// <exception cref="InvalidDataException">It holds no file with a picture's name.</exception>
+    /// <exception cref="InvalidDataException">It holds no file with an image's name.</exception>
     public ImageFolderSource(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         this.folder = folder;
         if (!Directory.Exists(folder))
         {
-            throw new DirectoryNotFoundException(File.Exists(folder) ? $"{folder} is a file, not a folder of pictures" : $"the folder {folder} does not exist");
+            throw new DirectoryNotFoundException(File.Exists(folder) ? $"{folder} is a file, not a folder of images" : $"the folder {folder} does not exist");
         }
 
-        files = [.. List(folder).Where(ImageFile.HasPictureName).Order(StringComparer.Ordinal)];
+        files = [.. List(folder).Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
         if (files.Length == 0)
         {
-            throw new InvalidDataException($"the folder {folder} holds no pictures (jpg, png, ppm, pgm, bmp, tiff, webp), nor do the folders in it");
+            throw new InvalidDataException($"the folder {folder} holds no images (jpg, png, ppm, pgm, bmp, tiff, webp), nor do the folders in it");
         }
     }
 
-    /// <summary>The number of files with a picture's name.</summary>
+    /// <summary>The number of files with an image's name.</summary>
     public int Files => files.Length;
 
     /// <inheritdoc/>
@@ -58,17 +58,17 @@ public sealed class ImageFolderSource : PictureSource
     /// <inheritdoc/>
     protected override Mat Load(int index, PairOptions options)
     {
-        Mat picture = ImageFile.LoadGrey(files[index]);
-        double shrink = (double)options.LongestSide / Math.Max(picture.Width, picture.Height);
+        Mat image = ImageFile.LoadGrey(files[index]);
+        double shrink = (double)options.LongestSide / Math.Max(image.Width, image.Height);
         if (shrink >= 1)
         {
-            return picture;
+            return image;
         }
 
-        using (picture)
+        using (image)
         {
             Mat reduced = new();
-            Cv2.Resize(picture, reduced, new Size(Math.Max(1, picture.Width * shrink), Math.Max(1, picture.Height * shrink)), 0, 0, InterpolationFlags.Area);
+            Cv2.Resize(image, reduced, new Size(Math.Max(1, image.Width * shrink), Math.Max(1, image.Height * shrink)), 0, 0, InterpolationFlags.Area);
             return reduced;
         }
     }
@@ -89,8 +89,8 @@ public sealed class ImageFolderSource : PictureSource
 
     /// <inheritdoc/>
     protected override string Barren(int damaged) => damaged == files.Length
-        ? $"none of the {files.Length} files in {folder} could be read as a picture"
-        : $"no keypoints were found in the pictures of {folder} ({files.Length - damaged} could be read)";
+        ? $"none of the {files.Length} files in {folder} could be read as an image"
+        : $"no keypoints were found in the images of {folder} ({files.Length - damaged} could be read)";
 
     private static IEnumerable<string> List(string folder)
     {

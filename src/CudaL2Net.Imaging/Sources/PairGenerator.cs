@@ -5,18 +5,18 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;
 
-/// <summary>The points of one picture with their patches.</summary>
+/// <summary>The points of one image with their patches.</summary>
 /// <param name="Pixels">[patches][32][32].</param>
 /// <param name="Centres">[patches][32][32], or null where <see cref="PairOptions.Parts"/> does not ask for them.</param>
-/// <param name="PatchesPerPoint">For each point, how many patches it has, 2 or more; they follow one another, the picture's own first.</param>
+/// <param name="PatchesPerPoint">For each point, how many patches it has, 2 or more; they follow one another, the image's own first.</param>
 /// <param name="FlatPoints">Points skipped because a patch was near-uniform.</param>
 /// <param name="LostPoints">Points skipped because they lie outside of all copies.</param>
 /// <param name="Detected">Patches of copies whose keypoint the detector found again.</param>
 /// <param name="Large">[patches][64][64]: the patches before they were reduced, or null where <see cref="PairOptions.Parts"/> does not ask for them.</param>
-public sealed record PicturePoints(
+public sealed record ImagePoints(
     byte[] Pixels, byte[]? Centres, int[] PatchesPerPoint, int FlatPoints, int LostPoints, int Detected, byte[]? Large = null);
 
-/// <summary>Makes patches that show the same places from one picture, without labels. Thread-safe; every draw is a function of seed, picture and
+/// <summary>Makes patches that show the same places from one image, without labels. Thread-safe; every draw is a function of seed, image and
 /// point.</summary>
 public sealed class PairGenerator
 {
@@ -41,25 +41,25 @@ public sealed class PairGenerator
     }
 
     /// <summary>Makes the patches of up to <see cref="PairOptions.PointsPerPicture"/> points.</summary>
-    /// <param name="picture">8 bits, one channel.</param>
+    /// <param name="image">8 bits, one channel.</param>
     /// <param name="seed">The seed of all draws.</param>
-    /// <param name="index">Tells pictures apart: another index gives other warps and other lighting.</param>
-    /// <param name="pass">0 for the first points of the picture, 1 for the next; passes share no point.</param>
-    /// <exception cref="ArgumentException">The picture is not a non-empty 8-bit grey one.</exception>
-    public PicturePoints Generate(Mat picture, ulong seed, uint index, int pass = 0)
+    /// <param name="index">Tells images apart: another index gives other warps and other lighting.</param>
+    /// <param name="pass">0 for the first points of the image, 1 for the next; passes share no point.</param>
+    /// <exception cref="ArgumentException">The image is not a non-empty 8-bit grey one.</exception>
+    public ImagePoints Generate(Mat image, ulong seed, uint index, int pass = 0)
     {
-        Keypoint[] chosen = Choose(KeypointDetector.Detect(picture), picture.Width, picture.Height, seed, index, pass);
+        Keypoint[] chosen = Choose(KeypointDetector.Detect(image), image.Width, image.Height, seed, index, pass);
         int rows = options.Copies + 1;
         byte[][] cuts = new byte[rows][];
         bool[][] seen = new bool[rows][];
-        cuts[0] = Cut(picture, chosen);
+        cuts[0] = Cut(image, chosen);
         seen[0] = Array.ConvertAll(chosen, _ => true);
         int detected = 0;
         for (int copy = 1; copy < rows; copy++)
         {
             PhiloxStream draws = new(Mix(seed, (ulong)pass + 1, (ulong)copy), DrawPurpose.Pair, index);
-            Warp warp = Warp.Draw(ref draws, options, picture.Width, picture.Height);
-            using Mat warped = warp.Apply(picture);
+            Warp warp = Warp.Draw(ref draws, options, image.Width, image.Height);
+            using Mat warped = warp.Apply(image);
             using Mat relit = relighting.Apply(warped, ref draws);
             Keypoint[] found = draws.NextSingle() < options.DetectProbability ? KeypointDetector.Detect(relit) : [];
             Keypoint[] frames = new Keypoint[chosen.Length];
@@ -138,7 +138,7 @@ public sealed class PairGenerator
         return keypoint with { X = (float)(keypoint.X - (distance * Math.Sin(radians))), Y = (float)(keypoint.Y + (distance * Math.Cos(radians))) };
     }
 
-    /// <summary>Whether the picture holds most of the patch: the disc of 0.6 of its half side.</summary>
+    /// <summary>Whether the image holds most of the patch: the disc of 0.6 of its half side.</summary>
     private bool Inside(in Keypoint keypoint, int width, int height)
     {
         double reach = 0.3 * options.PatchScale * keypoint.Size;
@@ -175,9 +175,9 @@ public sealed class PairGenerator
         };
     }
 
-    private unsafe byte[] Cut(Mat picture, Keypoint[] keypoints)
+    private unsafe byte[] Cut(Mat image, Keypoint[] keypoints)
     {
-        ImagePyramid pyramid = new(picture, PatchCutter.HighestLevel(keypoints, options.PatchScale, side));
+        ImagePyramid pyramid = new(image, PatchCutter.HighestLevel(keypoints, options.PatchScale, side));
         byte[] patches = new byte[keypoints.Length * side * side];
         fixed (byte* target = patches)
         {
@@ -190,7 +190,7 @@ public sealed class PairGenerator
         return patches;
     }
 
-    private PicturePoints Collect(byte[][] cuts, bool[][] seen, int points, int detected)
+    private ImagePoints Collect(byte[][] cuts, bool[][] seen, int points, int detected)
     {
         List<int> patchesPerPoint = [];
         byte[] pixels = new byte[cuts.Length * points * PatchSet.Area];
@@ -247,7 +247,7 @@ public sealed class PairGenerator
             Array.Resize(ref large, count * PatchSet.LargeArea);
         }
 
-        return new PicturePoints(pixels, centres, [.. patchesPerPoint], flat, lost, detected, large);
+        return new ImagePoints(pixels, centres, [.. patchesPerPoint], flat, lost, detected, large);
     }
 
     private static double Deviation(ReadOnlySpan<byte> patch)

@@ -4,12 +4,12 @@ using CudaL2Net.Data;
 namespace CudaL2Net.Imaging.Sources;
 
 /// <summary>
-/// How patches of one place are made from one picture: keypoints are found, and each is cut from the picture and from copies that are warped, re-lit,
+/// How patches of one place are made from one image: keypoints are found, and each is cut from the image and from copies that are warped, re-lit,
 /// blurred and noisy, with the errors that a detector makes.
 /// </summary>
 public sealed record PairOptions
 {
-    /// <summary>Side of a patch in the picture divided by the keypoint's size (a diameter). 10 was clearly better than 6 for SIFT keypoints.</summary>
+    /// <summary>Side of a patch in the image divided by the keypoint's size (a diameter). 10 was clearly better than 6 for SIFT keypoints.</summary>
     public double PatchScale { get; init; } = 10;
 
     /// <summary>
@@ -19,10 +19,10 @@ public sealed record PairOptions
     [JsonIgnore]
     public PatchParts Parts { get; init; }
 
-    /// <summary>Changed copies of each picture, 1 or more; a point has up to one patch more.</summary>
+    /// <summary>Changed copies of each image, 1 or more; a point has up to one patch more.</summary>
     public int Copies { get; init; } = 2;
 
-    /// <summary>The most points taken from a picture at a time.</summary>
+    /// <summary>The most points taken from an image at a time.</summary>
     public int PointsPerPicture { get; init; } = 400;
 
     /// <summary>Larger photographs are reduced to this many pixels on their longer side.</summary>
@@ -37,7 +37,7 @@ public sealed record PairOptions
     /// <summary>The strongest tilt: one axis is shortened by a factor between 1 and this.</summary>
     public double Tilt { get; init; } = 1.7;
 
-    /// <summary>The strongest perspective: the change of depth from the picture's centre to its side.</summary>
+    /// <summary>The strongest perspective: the change of depth from the image's centre to its side.</summary>
     public double Perspective { get; init; } = 0.15;
 
     /// <summary>The probability of a rotation by any angle; otherwise it lies within <see cref="SmallRotation"/>.</summary>
@@ -64,7 +64,7 @@ public sealed record PairOptions
     /// <summary>The probability of an S-shaped tone curve (or its inverse) on top of the exponent.</summary>
     public double ToneCurveProbability { get; init; } = 0.3;
 
-    /// <summary>The probability that the light changes over the picture: a slope, soft patches of light, and cast shadows with more or less sharp
+    /// <summary>The probability that the light changes over the image: a slope, soft patches of light, and cast shadows with more or less sharp
     /// edges.</summary>
     public double LocalLightProbability { get; init; } = 0.4;
 

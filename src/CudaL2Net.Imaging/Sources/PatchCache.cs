@@ -14,7 +14,7 @@ public sealed class PatchCache(string? folder)
 {
     private const uint Version = 1;
     private const int KeyBytes = 32;
-    private const int HasCentres = 1, HasPictures = 2, HasLarge = 4;
+    private const int HasCentres = 1, HasImages = 2, HasLarge = 4;
     private const int HeaderBytes = 8 + 4 + KeyBytes + 4 + 4 + 4;
     private const long LargestTotal = 8L << 30;
 
@@ -141,7 +141,7 @@ public sealed class PatchCache(string? folder)
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(8), Version);
         key.CopyTo(header, 12);
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(12 + KeyBytes), patches.Count);
-        int parts = (patches.Centres is null ? 0 : HasCentres) | (patches.PictureIds is null ? 0 : HasPictures) | (patches.Large is null ? 0 : HasLarge);
+        int parts = (patches.Centres is null ? 0 : HasCentres) | (patches.ImageIds is null ? 0 : HasImages) | (patches.Large is null ? 0 : HasLarge);
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(16 + KeyBytes), parts);
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(20 + KeyBytes), report.Length);
 
@@ -155,7 +155,7 @@ public sealed class PatchCache(string? folder)
         Put(header);
         Put(report);
         Put(MemoryMarshal.AsBytes(patches.PointIds.AsSpan()));
-        Put(MemoryMarshal.AsBytes(patches.PictureIds.AsSpan()));
+        Put(MemoryMarshal.AsBytes(patches.ImageIds.AsSpan()));
         Put(patches.Pixels);
         Put(patches.Centres);
         Put(patches.Large);
@@ -180,11 +180,11 @@ public sealed class PatchCache(string? folder)
         int count = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12 + KeyBytes));
         int parts = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(16 + KeyBytes));
         int reportBytes = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(20 + KeyBytes));
-        Require((parts & ~(HasCentres | HasPictures | HasLarge)) == 0, $"its parts {parts} are not known");
-        bool hasCentres = (parts & HasCentres) != 0, hasPictures = (parts & HasPictures) != 0, hasLarge = (parts & HasLarge) != 0;
+        Require((parts & ~(HasCentres | HasImages | HasLarge)) == 0, $"its parts {parts} are not known");
+        bool hasCentres = (parts & HasCentres) != 0, hasImages = (parts & HasImages) != 0, hasLarge = (parts & HasLarge) != 0;
 
         // The length is checked before memory is laid out for what the counts promise.
-        long patchBytes = ((hasCentres ? 2L : 1L) * PatchSet.Area) + (hasLarge ? PatchSet.LargeArea : 0), idBytes = hasPictures ? 8 : 4;
+        long patchBytes = ((hasCentres ? 2L : 1L) * PatchSet.Area) + (hasLarge ? PatchSet.LargeArea : 0), idBytes = hasImages ? 8 : 4;
         Require(count >= 0 && (long)count * (hasLarge ? PatchSet.LargeArea : PatchSet.Area) <= Array.MaxLength && reportBytes >= 0, "its counts are out of range");
         long expected = HeaderBytes + reportBytes + (count * (patchBytes + idBytes)) + SHA256.HashSizeInBytes;
         Require(stream.Length == expected, $"it has {stream.Length} bytes, not {expected}");
@@ -193,10 +193,10 @@ public sealed class PatchCache(string? folder)
         byte[]? centres = hasCentres ? new byte[pixels.Length] : null;
         byte[]? large = hasLarge ? new byte[count * PatchSet.LargeArea] : null;
         int[] pointIds = new int[count];
-        int[]? pictureIds = hasPictures ? new int[count] : null;
+        int[]? imageIds = hasImages ? new int[count] : null;
         Take(report);
         Take(MemoryMarshal.AsBytes(pointIds.AsSpan()));
-        Take(MemoryMarshal.AsBytes(pictureIds.AsSpan()));
+        Take(MemoryMarshal.AsBytes(imageIds.AsSpan()));
         Take(pixels);
         Take(centres);
         Take(large);
@@ -206,7 +206,7 @@ public sealed class PatchCache(string? folder)
         try
         {
             SourceReport kept = JsonSerializer.Deserialize<SourceReport>(report) ?? new SourceReport();
-            return new SourceResult(new PatchSet(pixels, pointIds, centres, pictureIds, large), kept with { FromCache = true });
+            return new SourceResult(new PatchSet(pixels, pointIds, centres, imageIds, large), kept with { FromCache = true });
         }
         catch (JsonException exception)
         {

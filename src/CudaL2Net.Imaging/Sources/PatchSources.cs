@@ -17,7 +17,7 @@ public static class PatchSources
     /// <param name="source"><c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c> or <c>hpatches:DIR</c>.</param>
     /// <param name="points">Points to make of scenes and photographs; the labelled sets are loaded whole.</param>
     /// <param name="seed">The seed of scenes and pairs.</param>
-    /// <param name="options">How patches are made of pictures; of labelled sets only <see cref="PairOptions.Parts"/> counts.</param>
+    /// <param name="options">How patches are made of images; of labelled sets only <see cref="PairOptions.Parts"/> counts.</param>
     /// <param name="cache">Where made patches are kept; null for <see cref="PatchCache.Default"/>.</param>
     /// <param name="progress">Told the points made so far and the points asked for.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
@@ -48,11 +48,11 @@ public static class PatchSources
             _ => throw new ArgumentException($"'{source}' is no training data; give {Forms}", nameof(source)),
         };
 
-        SourceResult Make(PictureSource pictures)
+        SourceResult Make(ImageSource images)
         {
             options.Validate();
-            string description = $"generator {GeneratorVersion}; {pictures.Identity}; points {points}; seed {seed}; {options}";
-            return (cache ?? PatchCache.Default).GetOrBuild(description, () => pictures.Build(points, options, seed, progress, threads, cancellation));
+            string description = $"generator {GeneratorVersion}; {images.Identity}; points {points}; seed {seed}; {options}";
+            return (cache ?? PatchCache.Default).GetOrBuild(description, () => images.Build(points, options, seed, progress, threads, cancellation));
         }
     }
 

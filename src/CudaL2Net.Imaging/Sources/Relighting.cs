@@ -3,7 +3,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;
 
-/// <summary>Changes a picture as another hour, camera and file would: local light, blur, tone, noise, compression.</summary>
+/// <summary>Changes an image as another hour, camera and file would: local light, blur, tone, noise, compression.</summary>
 internal sealed class Relighting
 {
     private const int TableSize = 1 << 18;
@@ -24,34 +24,34 @@ internal sealed class Relighting
         }
     }
 
-    /// <summary>Returns the changed picture; <paramref name="picture"/> may be overwritten or returned.</summary>
-    public Mat Apply(Mat picture, ref PhiloxStream draws)
+    /// <summary>Returns the changed image; <paramref name="image"/> may be overwritten or returned.</summary>
+    public Mat Apply(Mat image, ref PhiloxStream draws)
     {
         if (draws.NextSingle() < options.LocalLightProbability)
         {
-            ApplyLocalLight(picture, ref draws);
+            ApplyLocalLight(image, ref draws);
         }
 
         if (draws.NextSingle() < options.BlurProbability)
         {
             double sigma = draws.Next(0.3f, (float)options.BlurSigma);
-            Cv2.GaussianBlur(picture, picture, new Size(0, 0), sigma);
+            Cv2.GaussianBlur(image, image, new Size(0, 0), sigma);
         }
 
-        ApplyToneAndNoise(picture, ref draws);
+        ApplyToneAndNoise(image, ref draws);
         if (draws.NextSingle() >= options.JpegProbability)
         {
-            return picture;
+            return image;
         }
 
         int quality = 15 + draws.Next(76);
-        Cv2.ImEncode(".jpg", picture, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, quality));
+        Cv2.ImEncode(".jpg", image, out byte[] file, new ImageEncodingParam(ImwriteFlags.JpegQuality, quality));
         return Cv2.ImDecode(file, ImreadModes.Grayscale);
     }
 
-    private static unsafe void ApplyLocalLight(Mat picture, ref PhiloxStream draws)
+    private static unsafe void ApplyLocalLight(Mat image, ref PhiloxStream draws)
     {
-        int width = picture.Width, height = picture.Height;
+        int width = image.Width, height = image.Height;
 
         // A smooth field of factors: a slope and soft patches of light.
         float slope = draws.Next(0f, 0.9f), patches = draws.Next(0f, 0.35f), angle = draws.Next(0, MathF.Tau);
@@ -86,7 +86,7 @@ internal sealed class Relighting
 
         for (int y = 0; y < height; y++)
         {
-            byte* row = (byte*)picture.Ptr(y), shade = (byte*)shadow.Ptr(y);
+            byte* row = (byte*)image.Ptr(y), shade = (byte*)shadow.Ptr(y);
             float* light = (float*)field.Ptr(y);
             for (int x = 0; x < width; x++)
             {
@@ -95,7 +95,7 @@ internal sealed class Relighting
         }
     }
 
-    private unsafe void ApplyToneAndNoise(Mat picture, ref PhiloxStream draws)
+    private unsafe void ApplyToneAndNoise(Mat image, ref PhiloxStream draws)
     {
         double gamma = Math.Pow(options.Gamma, draws.Next(-1f, 1f));
         double contrast = draws.Next((float)options.LeastContrast, (float)options.GreatestContrast), middle = draws.Next(0.35f, 0.65f);
@@ -109,10 +109,10 @@ internal sealed class Relighting
             tone[i] = (float)(255 * (middle + (contrast * (value - 0.5)))) + 0.5f;
         }
 
-        int width = picture.Width, height = picture.Height;
+        int width = image.Width, height = image.Height;
         for (int y = 0; y < height; y++)
         {
-            byte* row = (byte*)picture.Ptr(y);
+            byte* row = (byte*)image.Ptr(y);
             int place = draws.Next(TableSize);
             for (int x = 0; x < width; x++)
             {

@@ -3,7 +3,7 @@ using CudaL2Net.Data;
 namespace CudaL2Net.Imaging.Sources;
 
 /// <summary>Training patches and how they came about.</summary>
-/// <param name="Patches">The patches, points and pictures in ascending order.</param>
+/// <param name="Patches">The patches, points and images in ascending order.</param>
 /// <param name="Report">What was used and what was skipped.</param>
 public sealed record SourceResult(PatchSet Patches, SourceReport Report);
 
@@ -13,10 +13,10 @@ public sealed record SourceReport
     /// <summary>The points of the set.</summary>
     public int Points { get; init; }
 
-    /// <summary>Pictures that points were taken from; a picture counts each time it was gone through.</summary>
-    public int Pictures { get; init; }
+    /// <summary>Images that points were taken from; an image counts each time it was gone through.</summary>
+    public int Images { get; init; }
 
-    /// <summary>Files that could not be read as pictures.</summary>
+    /// <summary>Files that could not be read as images.</summary>
     public int DamagedPictures { get; init; }
 
     /// <summary>Points skipped because a patch was near-uniform; of labelled sets the patches skipped.</summary>
@@ -31,6 +31,6 @@ public sealed record SourceReport
     /// <summary>Whether the patches came from the cache.</summary>
     public bool FromCache { get; init; }
 
-    /// <summary>Sentences for the user: damaged pictures by name, fewer points than asked for, a cache that could not be used.</summary>
+    /// <summary>Sentences for the user: damaged images by name, fewer points than asked for, a cache that could not be used.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

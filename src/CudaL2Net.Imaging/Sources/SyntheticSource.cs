@@ -9,7 +9,7 @@ namespace CudaL2Net.Imaging.Sources;
 /// <param name="height">Rows of a scene.</param>
 /// <param name="threads">The most threads that prepare the scenes; 0 is one per core.</param>
 /// <exception cref="ArgumentException">The size is out of range.</exception>
-public sealed class SyntheticSource(ulong sceneSeed, int width = 640, int height = 480, int threads = 0) : PictureSource
+public sealed class SyntheticSource(ulong sceneSeed, int width = 640, int height = 480, int threads = 0) : ImageSource
 {
     private readonly SceneRenderer renderer = new(sceneSeed, width, height, threads);
 

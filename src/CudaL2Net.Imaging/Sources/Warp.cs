@@ -4,7 +4,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;
 
-/// <summary>A homography from a picture to its warped copy, and the copy's size. Pixel centres are at integers.</summary>
+/// <summary>A homography from an image to its warped copy, and the copy's size. Pixel centres are at integers.</summary>
 internal sealed class Warp
 {
     // Row by row; x' = (m0 x + m1 y + m2) / (m6 x + m7 y + m8).
@@ -16,7 +16,7 @@ internal sealed class Warp
 
     public int Height { get; }
 
-    /// <summary>Draws a rotation, scale, tilt and perspective about the picture's centre; the copy shows the whole picture, within bounds.</summary>
+    /// <summary>Draws a rotation, scale, tilt and perspective about the image's centre; the copy shows the whole image, within bounds.</summary>
     public static Warp Draw(ref PhiloxStream draws, PairOptions options, int width, int height)
     {
         double scale = Math.Pow(options.Scale, draws.Next(-1f, 1f));
@@ -57,20 +57,20 @@ internal sealed class Warp
         return new Warp(m, newWidth, newHeight);
     }
 
-    /// <summary>The warped copy. Beyond the picture its mirror image goes on; where it shrinks it is smoothed first.</summary>
-    public Mat Apply(Mat picture)
+    /// <summary>The warped copy. Beyond the image its mirror image goes on; where it shrinks it is smoothed first.</summary>
+    public Mat Apply(Mat image)
     {
-        double shrink = SmallestScale((picture.Width - 1) * 0.5, (picture.Height - 1) * 0.5);
+        double shrink = SmallestScale((image.Width - 1) * 0.5, (image.Height - 1) * 0.5);
         using Mat smooth = new();
         bool reduced = shrink < 0.8;
         if (reduced)
         {
-            Cv2.GaussianBlur(picture, smooth, new Size(0, 0), 0.4 * Math.Sqrt((1 / (shrink * shrink)) - 1));
+            Cv2.GaussianBlur(image, smooth, new Size(0, 0), 0.4 * Math.Sqrt((1 / (shrink * shrink)) - 1));
         }
 
         Mat copy = new();
         using Mat transform = Mat.FromPixelData(3, 3, MatType.CV_64FC1, matrix);
-        Cv2.WarpPerspective(reduced ? smooth : picture, copy, transform, new Size(Width, Height), InterpolationFlags.Linear, BorderTypes.Reflect101);
+        Cv2.WarpPerspective(reduced ? smooth : image, copy, transform, new Size(Width, Height), InterpolationFlags.Linear, BorderTypes.Reflect101);
         return copy;
     }
 

@@ -19,10 +19,10 @@ public sealed class PatchSet
     /// <param name="pixels">[count][32][32].</param>
     /// <param name="pointIds">[count]: patches with the same id show the same point.</param>
     /// <param name="centres">[count][32][32], or null: the central part at the original scale (half of the side), for centre-surround networks.</param>
-    /// <param name="pictureIds">[count], or null where unknown: the picture in which each patch's point was found.</param>
+    /// <param name="imageIds">[count], or null where unknown: the image in which each patch's point was found.</param>
     /// <param name="large">[count][64][64], or null: the whole patches with twice the pixels per side, for networks that take 64 x 64.</param>
     /// <exception cref="ArgumentException">The sizes do not agree.</exception>
-    public PatchSet(byte[] pixels, int[] pointIds, byte[]? centres = null, int[]? pictureIds = null, byte[]? large = null)
+    public PatchSet(byte[] pixels, int[] pointIds, byte[]? centres = null, int[]? imageIds = null, byte[]? large = null)
     {
         ArgumentNullException.ThrowIfNull(pixels);
         ArgumentNullException.ThrowIfNull(pointIds);
@@ -36,9 +36,9 @@ public sealed class PatchSet
             throw new ArgumentException($"{pointIds.Length} patches need {pixels.Length} bytes of centres, not {centres.Length}");
         }
 
-        if (pictureIds is not null && pictureIds.Length != pointIds.Length)
+        if (imageIds is not null && imageIds.Length != pointIds.Length)
         {
-            throw new ArgumentException($"{pointIds.Length} patches need as many picture ids, not {pictureIds.Length}");
+            throw new ArgumentException($"{pointIds.Length} patches need as many image ids, not {imageIds.Length}");
         }
 
         if (large is not null && large.LongLength != (long)pointIds.Length * LargeArea)
@@ -49,7 +49,7 @@ public sealed class PatchSet
         Pixels = pixels;
         PointIds = pointIds;
         Centres = centres;
-        PictureIds = pictureIds;
+        ImageIds = imageIds;
         Large = large;
     }
 
@@ -65,8 +65,8 @@ public sealed class PatchSet
     /// <summary>[count][64][64]: the whole patches with twice the pixels per side, or null.</summary>
     public byte[]? Large { get; }
 
-    /// <summary>[count], or null: the picture of each patch's point. Points of one picture follow one another.</summary>
-    public int[]? PictureIds { get; }
+    /// <summary>[count], or null: the image of each patch's point. Points of one image follow one another.</summary>
+    public int[]? ImageIds { get; }
 
     /// <summary>The number of patches.</summary>
     public int Count => PointIds.Length;
@@ -102,20 +102,20 @@ public sealed class PatchSet
         byte[]? centres = Centres == null ? null : new byte[indices.Length * Area];
         byte[]? large = Large == null ? null : new byte[indices.Length * LargeArea];
         var ids = new int[indices.Length];
-        int[]? pictures = PictureIds == null ? null : new int[indices.Length];
+        int[]? images = ImageIds == null ? null : new int[indices.Length];
         for (int i = 0; i < indices.Length; i++)
         {
             this[indices[i]].CopyTo(pixels.AsSpan(i * Area));
             Centres?.AsSpan(indices[i] * Area, Area).CopyTo(centres.AsSpan(i * Area));
             Large?.AsSpan(indices[i] * LargeArea, LargeArea).CopyTo(large.AsSpan(i * LargeArea));
             ids[i] = PointIds[indices[i]];
-            if (pictures != null)
+            if (images != null)
             {
-                pictures[i] = PictureIds![indices[i]];
+                images[i] = ImageIds![indices[i]];
             }
         }
 
-        return new PatchSet(pixels, ids, centres, pictures, large);
+        return new PatchSet(pixels, ids, centres, images, large);
     }
 
     private static ArgumentException Lacks(string what) =>

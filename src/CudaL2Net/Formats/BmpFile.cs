@@ -108,7 +108,7 @@ internal static class BmpFile
     {
         if (width < 1 || pixels.IsEmpty || pixels.Length % width != 0)
         {
-            throw new ArgumentException($"{pixels.Length} pixels are no picture of {width} columns");
+            throw new ArgumentException($"{pixels.Length} pixels are no image of {width} columns");
         }
 
         const int Colours = 256, InfoHeaderBytes = 40;

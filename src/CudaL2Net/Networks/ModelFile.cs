@@ -10,7 +10,7 @@ namespace CudaL2Net.Networks;
 /// </summary>
 /// <param name="Network">The network.</param>
 /// <param name="Weights">Its weights.</param>
-/// <param name="PatchScale">The patch's side in a picture, in diameters of the keypoint it was cut at.</param>
+/// <param name="PatchScale">The patch's side in an image, in diameters of the keypoint it was cut at.</param>
 /// <param name="Metadata">All of the file's metadata.</param>
 public sealed record ModelFile(Network Network, NetworkWeights Weights, double PatchScale, IReadOnlyDictionary<string, string> Metadata)
 {

@@ -48,7 +48,7 @@ public sealed class PatchModel : IDisposable
     /// <summary>The side of patches that are best cut for this network: 32 or 64.</summary>
     public int PatchSide => Network.Input.Side;
 
-    /// <summary>The patch's side in a picture, in diameters of the keypoint it is cut at.</summary>
+    /// <summary>The patch's side in an image, in diameters of the keypoint it is cut at.</summary>
     public double PatchScale => File.PatchScale;
 
     /// <summary>What the model file says about itself: preset, training data, steps.</summary>

@@ -18,7 +18,7 @@ public sealed record TrainerSetup
     /// <summary>What is minimized in place of the options' loss; null: the options' loss. A checkpoint does not hold it: resume with the same one.</summary>
     public Objective? Objective { get; init; }
 
-    /// <summary>The side of the data's patches in their pictures, in diameters of their keypoints; stored in the model.</summary>
+    /// <summary>The side of the data's patches in their images, in diameters of their keypoints; stored in the model.</summary>
     public double PatchScale { get; init; } = 10;
 
     /// <summary>What the data is, for people; stored in the model.</summary>

@@ -27,7 +27,7 @@ public sealed class BenchCommandTests
             "--plot", folder["k.png"]);
         JsonNode report = JsonNode.Parse(run.Output)!;
         JsonArray rows = report["rows"]!.AsArray();
-        using Mat picture = Cv2.ImRead(folder["k.png"]);
+        using Mat image = Cv2.ImRead(folder["k.png"]);
         Assert.Multiple(() =>
         {
             Assert.That((string)report["kind"]!, Is.EqualTo("kernels"));
@@ -44,7 +44,7 @@ public sealed class BenchCommandTests
             }
 
             Assert.That(BenchReport.Read(folder["k.json"]).Rows, Has.Count.EqualTo(rows.Count));
-            Assert.That(picture.Width, Is.GreaterThan(1000));
+            Assert.That(image.Width, Is.GreaterThan(1000));
         });
     }
 

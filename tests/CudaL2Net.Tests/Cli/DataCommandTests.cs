@@ -11,14 +11,14 @@ public sealed class DataCommandTests
     private TemporaryFolder folder = null!;
 
     [SetUp]
-    public void WritePictures()
+    public void WriteImages()
     {
         folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["photos"]);
         for (int i = 0; i < 3; i++)
         {
-            using Mat picture = TestPictures.Speckle(240, 200, (ulong)i);
-            Cv2.ImWrite(folder[$"photos/{i}.png"], picture);
+            using Mat image = TestImages.Speckle(240, 200, (ulong)i);
+            Cv2.ImWrite(folder[$"photos/{i}.png"], image);
         }
     }
 
@@ -37,7 +37,7 @@ public sealed class DataCommandTests
         Assert.That(set.PointIds.ToArray().GroupBy(id => id).Select(group => group.Count()), Is.All.InRange(2, 4));
         Assert.That(set.ReadPairs((string)made["pairList"]!), Has.Length.EqualTo(50));
 
-        // The same pictures, made in memory, reduced: what training on `images:` sees.
+        // The same images, made in memory, reduced: what training on `images:` sees.
         SourceResult small = new ImageFolderSource(folder["photos"]).Build(110, new PairOptions { Copies = 3, Parts = PatchParts.Centres, PointsPerPicture = 37 }, 3);
         PatchSet loaded = set.Load(PatchParts.Centres);
         Assert.That(loaded.Pixels, Is.EqualTo(small.Patches.Pixels));
@@ -85,6 +85,6 @@ public sealed class DataCommandTests
         CommandLine.Run("data", "make-brown", "--images", folder["nowhere"], "--out", folder["photos"]).Explains(1, folder["photos"], "not empty");
 
     [Test]
-    public void AFolderWithoutPicturesIsExplained() =>
+    public void AFolderWithoutImagesIsExplained() =>
         CommandLine.Run("data", "make-brown", "--images", folder["nowhere"], "--out", folder["set"]).Explains(1, folder["nowhere"], "does not exist");
 }

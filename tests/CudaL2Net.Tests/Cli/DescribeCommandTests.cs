@@ -44,11 +44,11 @@ public sealed class DescribeCommandTests : ModelCommandTests
     }
 
     [Test]
-    public void PictureGivesADescriptorForEachKeypointWrittenBeside()
+    public void ImageGivesADescriptorForEachKeypointWrittenBeside()
     {
-        using (Mat picture = Noise(120, 160))
+        using (Mat image = Noise(120, 160))
         {
-            Cv2.ImWrite(folder["photo.png"], picture);
+            Cv2.ImWrite(folder["photo.png"], image);
         }
 
         CommandLine run = CommandLine.MustRun("describe", folder["photo.png"], "--model", model, "--out", folder["photo.npy"], "--limit", "50", "--json");
@@ -73,8 +73,8 @@ public sealed class DescribeCommandTests : ModelCommandTests
     [Test]
     public void TextNamedPngIsExplained()
     {
-        File.WriteAllText(folder["text.png"], "This is no picture.");
-        Run("text.png").Explains(1, folder["text.png"], "not a picture");
+        File.WriteAllText(folder["text.png"], "This is no image.");
+        Run("text.png").Explains(1, folder["text.png"], "not an image");
     }
 
     [Test]

@@ -172,7 +172,7 @@ public sealed class EvaluateCommandTests : ModelCommandTests
         Assert.That(run.Output, Does.Contain("nn, mAP").And.Contain("threshold, mAP").And.Contain("ratio, mAP").And.Not.Contain("by pair"));
     }
 
-    [TestCase(1, "has no picture 3", "--images", "2,3")]
+    [TestCase(1, "has no image 3", "--images", "2,3")]
     [TestCase(1, "img1.png.haraff", "--images", "2", "--detector", "haraff")]
     [TestCase(2, "--images x", "--images", "x")]
     [TestCase(2, "--images 2,2", "--images", "2,2")]

@@ -108,8 +108,8 @@ public sealed class NetworkCommandTests
         CommandLine.MustRun("train", "--out", folder["parts"], "--resume");
         Assert.That(File.ReadAllBytes(folder["parts/model.safetensors"]), Is.EqualTo(File.ReadAllBytes(folder["whole/model.safetensors"])));
 
-        WritePicture("picture.png");
-        CommandLine.MustRun("describe", folder["picture.png"], "--model", folder["whole"], "--out", folder["d.npy"], "--device", "cpu");
+        WriteImage("image.png");
+        CommandLine.MustRun("describe", folder["image.png"], "--model", folder["whole"], "--out", folder["d.npy"], "--device", "cpu");
         Assert.That(NpyFile.Read(folder["d.npy"]).Shape[1], Is.EqualTo(128));
         CommandLine.MustRun("export", "--model", folder["whole"], "--format", "onnx", "--out", folder["m.onnx"]);
         using Device cpu = Device.Open("cpu");
@@ -146,7 +146,7 @@ public sealed class NetworkCommandTests
     public void WhatNeedsDescriptorsRefusesAPairNetwork()
     {
         string model = WritePairModel();
-        WritePicture("a.png");
+        WriteImage("a.png");
         TestSequences.WriteSequence(folder["discs"]);
         W1bsFolder.Write(folder["w1bs"], "A");
         BrownFolder.Write(folder["noise"], 60);
@@ -169,10 +169,10 @@ public sealed class NetworkCommandTests
         CommandLine.MustRun("export", "--model", model, "--format", "onnx", "--out", folder["m.onnx"]);
     }
 
-    private void WritePicture(string name)
+    private void WriteImage(string name)
     {
-        using Mat picture = TestPictures.Speckle(200, 160, 3);
-        Cv2.ImWrite(folder[name], picture);
+        using Mat image = TestImages.Speckle(200, 160, 3);
+        Cv2.ImWrite(folder[name], image);
     }
 
     private string WritePairModel()

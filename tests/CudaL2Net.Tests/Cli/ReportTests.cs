@@ -105,7 +105,7 @@ public sealed class ReportTests : ModelCommandTests
     }
 
     [Test]
-    public void ThePageOfSequencesHasBarsAndMatchedPictures()
+    public void ThePageOfSequencesHasBarsAndMatchedImages()
     {
         TestSequences.WriteSequence(folder["discs"]);
         CommandLine.MustRun(

@@ -178,13 +178,13 @@ public sealed class TrainCommandTests
         CommandLine.Run([.. Short("run"), "--preset", "hardnet200k"]).Explains(2, "unknown preset 'hardnet200k'", "did you mean 'hardnet-200k'?");
 
     [Test]
-    public void UnknownSourceIsExplained() => CommandLine.Run("train", "--data", "picture", "--out", folder["run"]).Explains(1, "'picture'", "images:DIR");
+    public void UnknownSourceIsExplained() => CommandLine.Run("train", "--data", "image", "--out", folder["run"]).Explains(1, "'image'", "images:DIR");
 
     [Test]
     public void EmptyImageFolderIsExplained()
     {
         Directory.CreateDirectory(folder["empty"]);
-        CommandLine.Run("train", "--data", $"images:{folder["empty"]}", "--out", folder["run"]).Explains(1, folder["empty"], "no pictures");
+        CommandLine.Run("train", "--data", $"images:{folder["empty"]}", "--out", folder["run"]).Explains(1, folder["empty"], "no images");
     }
 
     [Test]

@@ -36,11 +36,11 @@ public sealed class PatchSetTests
     {
         PatchSet set = Noise(4), chosen = set.Select([2, 0, 2]);
         Assert.That(chosen.PointIds, Is.EqualTo(new[] { 2, 0, 2 }));
-        Assert.That(chosen.PictureIds, Is.EqualTo(new[] { 12, 10, 12 }));
+        Assert.That(chosen.ImageIds, Is.EqualTo(new[] { 12, 10, 12 }));
         Assert.That(chosen.Pixels, Is.EqualTo(Rows(set.Pixels, 1024)));
         Assert.That(chosen.Centres, Is.EqualTo(Rows(set.Centres!, 1024)));
         Assert.That(chosen.Large, Is.EqualTo(Rows(set.Large!, 4096)));
-        Assert.That(new PatchSet(set.Pixels, set.PointIds).Select([1]) is { Centres: null, Large: null, PictureIds: null }, Is.True);
+        Assert.That(new PatchSet(set.Pixels, set.PointIds).Select([1]) is { Centres: null, Large: null, ImageIds: null }, Is.True);
 
         static byte[] Rows(byte[] all, int area) => [.. all[(2 * area)..(3 * area)], .. all[..area], .. all[(2 * area)..(3 * area)]];
     }
@@ -51,7 +51,7 @@ public sealed class PatchSetTests
         Assert.That(() => new PatchSet(new byte[1024], [0, 1]), Throws.ArgumentException.With.Message.Contains("2048"));
         Assert.That(() => new PatchSet(new byte[1024], [0], new byte[1023]), Throws.ArgumentException.With.Message.Contains("1023"));
         Assert.That(() => new PatchSet(new byte[1024], [0], large: new byte[1024]), Throws.ArgumentException.With.Message.Contains("4096"));
-        Assert.That(() => new PatchSet(new byte[1024], [0], pictureIds: [0, 1]), Throws.ArgumentException.With.Message.Contains("picture"));
+        Assert.That(() => new PatchSet(new byte[1024], [0], imageIds: [0, 1]), Throws.ArgumentException.With.Message.Contains("image"));
     }
 
     [Test]

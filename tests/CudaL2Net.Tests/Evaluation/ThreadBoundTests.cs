@@ -35,11 +35,11 @@ public sealed class ThreadBoundTests
         ["counts of floats"] = threads => NearerTargets.Count(Floats, Floats, new double[300], 1, new int[300], new int[300], [[300]], threads),
         ["counts of bits"] = threads => NearerTargets.Count(Bits, Bits, new double[300], 1, new int[300], new int[300], [[300]], threads),
         ["one-to-one matching"] = threads => OneToOneMatching.Match(300, 300, (row, into) => new SquaredDistances(Floats, Floats).Row(row, into), threads),
-        ["cut keypoints"] = threads => WithPicture(picture => PatchCutter.Cut(picture, Points, 6, 32, threads)),
-        ["describe cut keypoints"] = threads => WithPicture(picture => new CutPatchDescriber(new RawDescriber(), threads).Describe(picture, Points)),
-        ["cut regions"] = threads => WithPicture(
-            picture => RegionPatches.Cut(picture, RegionPatches.Orient(picture, Circles, threads: threads), 3, 32, threads)),
-        ["detect regions"] = threads => WithPicture(picture => RegionDetector.Open("mser", threads: threads).Detect("", picture)),
+        ["cut keypoints"] = threads => WithImage(image => PatchCutter.Cut(image, Points, 6, 32, threads)),
+        ["describe cut keypoints"] = threads => WithImage(image => new CutPatchDescriber(new RawDescriber(), threads).Describe(image, Points)),
+        ["cut regions"] = threads => WithImage(
+            image => RegionPatches.Cut(image, RegionPatches.Orient(image, Circles, threads: threads), 3, 32, threads)),
+        ["detect regions"] = threads => WithImage(image => RegionDetector.Open("mser", threads: threads).Detect("", image)),
         ["SIFT of patches"] = threads => new SiftDescriber(threads).Describe(BrownPixels(), 64),
         ["RootSIFT of patches"] = threads => new RootSiftDescriber(threads).Describe(BrownPixels(), 64),
         ["scenes"] = threads => new SceneRenderer(1, 64, 64, threads).Render(0).Dispose(),
@@ -105,10 +105,10 @@ public sealed class ThreadBoundTests
         return listener.Seen;
     }
 
-    private static void WithPicture(Action<Mat> work)
+    private static void WithImage(Action<Mat> work)
     {
-        using Mat picture = TestSequences.Discs(400, 300, 1);
-        work(picture);
+        using Mat image = TestSequences.Discs(400, 300, 1);
+        work(image);
     }
 
     private static byte[] BrownPixels() => [.. Enumerable.Range(0, 20 * 64 * 64).Select(i => (byte)(i * 31 / 7))];

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace CudaL2Net.Tests.Formats;
 
-/// <summary>Writes grey pictures as Windows bitmaps.</summary>
+/// <summary>Writes grey images as Windows bitmaps.</summary>
 internal static class Bmp
 {
     public static byte[] Encode(int width, int height, byte[] pixels, int bits, bool topDown)

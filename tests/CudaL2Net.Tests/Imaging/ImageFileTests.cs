@@ -19,26 +19,26 @@ public sealed class ImageFileTests
     [TestCase("a.jpg")]
     public void ReadsWhatWasWritten(string name)
     {
-        using Mat picture = TestPictures.Render(60, 40, TestPictures.Waves);
+        using Mat image = TestImages.Render(60, 40, TestImages.Waves);
         string path = Path.Combine(folder, name);
-        Cv2.ImWrite(path, picture);
+        Cv2.ImWrite(path, image);
         using Mat read = ImageFile.LoadGrey(path);
         Assert.That((read.Width, read.Height, read.Channels()), Is.EqualTo((60, 40, 1)));
-        Assert.That(Cv2.Norm(picture, read, NormTypes.INF), Is.LessThan(name == "a.jpg" ? 8 : 1));
+        Assert.That(Cv2.Norm(image, read, NormTypes.INF), Is.LessThan(name == "a.jpg" ? 8 : 1));
         using Mat colour = ImageFile.LoadColour(path);
         Assert.That(colour.Channels(), Is.EqualTo(3));
-        Assert.That(ImageFile.HasPictureName(path.ToUpperInvariant()), Is.True);
+        Assert.That(ImageFile.HasImageName(path.ToUpperInvariant()), Is.True);
     }
 
     [TestCase(".png")]
     [TestCase(".jpg")]
     [TestCase(".pgm")]
     [TestCase(".bmp")]
-    public void ACutPictureIsNamed(string ending)
+    public void ACutImageIsNamed(string ending)
     {
-        using Mat picture = TestPictures.Speckle(120, 100, 1);
+        using Mat image = TestImages.Speckle(120, 100, 1);
         string path = Path.Combine(folder, "cut" + ending);
-        Cv2.ImWrite(path, picture);
+        Cv2.ImWrite(path, image);
         byte[] bytes = File.ReadAllBytes(path);
         File.WriteAllBytes(path, bytes[..(bytes.Length / 2)]);
         Assert.That(() => ImageFile.LoadGrey(path), Throws.TypeOf<InvalidDataException>().With.Message.Contains(path));
@@ -48,8 +48,8 @@ public sealed class ImageFileTests
     public void TextAndEmptyAndMissingAndFolderAreNamed()
     {
         string text = Path.Combine(folder, "text.png");
-        File.WriteAllText(text, "this is no picture\n");
-        Assert.That(() => ImageFile.LoadGrey(text), Throws.TypeOf<InvalidDataException>().With.Message.Contains("text.png is not a picture"));
+        File.WriteAllText(text, "this is no image\n");
+        Assert.That(() => ImageFile.LoadGrey(text), Throws.TypeOf<InvalidDataException>().With.Message.Contains("text.png is not an image"));
         string empty = Path.Combine(folder, "empty.jpg");
         File.WriteAllBytes(empty, []);
         Assert.That(() => ImageFile.LoadGrey(empty), Throws.TypeOf<InvalidDataException>().With.Message.Contains("empty"));

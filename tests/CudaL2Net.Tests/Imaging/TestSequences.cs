@@ -4,7 +4,7 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging;
 
-/// <summary>Small textured pictures and sequences of them.</summary>
+/// <summary>Small textured images and sequences of them.</summary>
 internal static class TestSequences
 {
     /// <summary>A turn by 12 degrees with a change of scale and a little perspective.</summary>
@@ -14,29 +14,29 @@ internal static class TestSequences
     public static Mat Discs(int width, int height, uint number)
     {
         var random = new PhiloxStream(11, DrawPurpose.Evaluation, number);
-        var picture = new Mat(height, width, MatType.CV_8UC1, new Scalar(128));
+        var image = new Mat(height, width, MatType.CV_8UC1, new Scalar(128));
         for (int i = 0; i < width * height / 250; i++)
         {
             var centre = new Point(random.Next(width), random.Next(height));
             Cv2.Ellipse(
-                picture, centre, new Size(2 + random.Next(12), 2 + random.Next(12)), random.Next(180), 0, 360, new Scalar(20 + random.Next(220)), -1,
+                image, centre, new Size(2 + random.Next(12), 2 + random.Next(12)), random.Next(180), 0, 360, new Scalar(20 + random.Next(220)), -1,
                 LineTypes.AntiAlias);
         }
 
-        Cv2.GaussianBlur(picture, picture, new Size(0, 0), 0.8);
-        return picture;
+        Cv2.GaussianBlur(image, image, new Size(0, 0), 0.8);
+        return image;
     }
 
-    /// <summary>The picture as the homography takes it to its new place.</summary>
-    public static Mat Warped(Mat picture, Homography homography)
+    /// <summary>The image as the homography takes it to its new place.</summary>
+    public static Mat Warped(Mat image, Homography homography)
     {
         using Mat matrix = Mat.FromPixelData(3, 3, MatType.CV_64FC1, homography.Elements.ToArray());
         var warped = new Mat();
-        Cv2.WarpPerspective(picture, warped, matrix, picture.Size(), InterpolationFlags.Linear, BorderTypes.Constant, new Scalar(128));
+        Cv2.WarpPerspective(image, warped, matrix, image.Size(), InterpolationFlags.Linear, BorderTypes.Constant, new Scalar(128));
         return warped;
     }
 
-    /// <summary>Writes a sequence of a picture and its warped copy in Oxford's names.</summary>
+    /// <summary>Writes a sequence of an image and its warped copy in Oxford's names.</summary>
     public static void WriteSequence(string folder, uint number = 1, int images = 2)
     {
         Directory.CreateDirectory(folder);

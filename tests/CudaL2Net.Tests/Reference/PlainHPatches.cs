@@ -87,8 +87,8 @@ internal sealed class PlainHPatches(string folder, string split, string[] sequen
     {
         if (!descriptors.TryGetValue((sequence, strip), out float[][]? rows))
         {
-            using Mat picture = Cv2.ImRead(Path.Combine(folder, sequence, strip + ".png"), ImreadModes.Grayscale);
-            picture.GetArray(out byte[] pixels);
+            using Mat image = Cv2.ImRead(Path.Combine(folder, sequence, strip + ".png"), ImreadModes.Grayscale);
+            image.GetArray(out byte[] pixels);
             rows = PlainScores.Rows(method.Describe(pixels, 65));
             descriptors.Add((sequence, strip), rows);
         }

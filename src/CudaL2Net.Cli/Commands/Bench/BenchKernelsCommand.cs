@@ -81,8 +81,8 @@ internal static class BenchKernelsCommand
         }
         if (plot is not null)
         {
-            byte[] picture = Draw(report);
-            AtomicFile.Write(plot, stream => stream.Write(picture));
+            byte[] image = Draw(report);
+            AtomicFile.Write(plot, stream => stream.Write(image));
         }
 
         BenchOutput.Write(terminal, line, report);

@@ -83,7 +83,7 @@ internal static class EvaluateOxfordCommand
             string.Join(", ", folders), sequences, describers, detector, magnification, images, report, device.Threads));
         if (RunOutput.WantsReport(line))
         {
-            run = run with { Pictures = MatchedPair.OfSequences(sequences, describers[^1], device) };
+            run = run with { Images = MatchedPair.OfSequences(sequences, describers[^1], device) };
         }
 
         RunOutput.Write(terminal, line, run, methods);

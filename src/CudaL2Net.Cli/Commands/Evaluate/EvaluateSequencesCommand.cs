@@ -109,7 +109,7 @@ internal static class EvaluateSequencesCommand
         {
             IReadOnlyList<DescriptorStatistics> statistics = methods.Statistics();
             RunOutput.WriteReport(
-                terminal, line, run with { Descriptors = statistics, Pictures = MatchedPair.OfSequences(sequences, describers[^1], device) });
+                terminal, line, run with { Descriptors = statistics, Images = MatchedPair.OfSequences(sequences, describers[^1], device) });
         }
 
         return 0;

@@ -144,10 +144,10 @@ internal sealed record ReproducedTable(
             // On other data than the paper's, bars side by side would invite a comparison that does not hold.
             bool comparable = DataNote is null && drawn.All(row => row.PublishedMean is not null);
             bars = comparable ? [.. bars, ("published", [.. drawn.Select(row => row.PublishedMean!.Value)])] : bars;
-            report.AddPicture(
+            report.AddImage(
                 ResultPlots.Bars([.. drawn.Select(row => row.Method)], bars, "Mean FPR95", "FPR95 in %"),
                 "The means of the columns: lower is better.",
-                HtmlReport.PictureKind.Plot,
+                HtmlReport.ImageKind.Plot,
                 wide: true);
         }
 

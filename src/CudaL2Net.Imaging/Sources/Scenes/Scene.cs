@@ -324,10 +324,10 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
             curve[i] = 255 * MathF.Pow(i / 1024f, exponent);
         }
 
-        Mat picture = new(height, width, MatType.CV_8UC1);
+        Mat image = new(height, width, MatType.CV_8UC1);
         for (int y = 0; y < height; y++)
         {
-            byte* row = (byte*)picture.Ptr(y);
+            byte* row = (byte*)image.Ptr(y);
             for (int x = 0; x < width; x++)
             {
                 float value = canvas[(y * width) + x] * gain * (1 + (lx * (x - (width * 0.5f))) + (ly * (y - (height * 0.5f))));
@@ -336,12 +336,12 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
         }
 
         double sigma = draws.Next(0.35f, 0.9f);
-        Cv2.GaussianBlur(picture, picture, new Size(0, 0), sigma);
+        Cv2.GaussianBlur(image, image, new Size(0, 0), sigma);
         if (grain > 0.3f)
         {
             for (int y = 0; y < height; y++)
             {
-                byte* row = (byte*)picture.Ptr(y);
+                byte* row = (byte*)image.Ptr(y);
                 for (int x = 0; x < width; x++)
                 {
                     row[x] = (byte)Math.Clamp(row[x] + (grain * noise.Sample(0, x + offset, y)) + 0.5f, 0, 255);
@@ -349,6 +349,6 @@ internal sealed class Scene(PhiloxStream draws, NoiseTiles noise, int width, int
             }
         }
 
-        return picture;
+        return image;
     }
 }

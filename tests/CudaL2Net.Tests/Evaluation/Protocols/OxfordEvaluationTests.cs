@@ -133,7 +133,7 @@ public sealed class OxfordEvaluationTests
         var sift = RegionDetector.Open("sift", 50);
         Assert.That(
             () => OxfordEvaluation.Evaluate("x", sequences, methods, sift),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains("discs has no picture 3").And.Message.Contains("1-6"));
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("discs has no image 3").And.Message.Contains("1-6"));
         Assert.That(
             () => OxfordEvaluation.Evaluate("x", sequences, methods, RegionDetector.Open("haraff"), images: [2]),
             Throws.TypeOf<FileNotFoundException>().With.Message.Contains("img1.png.haraff"));
@@ -145,7 +145,7 @@ public sealed class OxfordEvaluationTests
         Assert.That(
             () => OxfordEvaluation.Evaluate("x", sequences, methods, RegionDetector.Open("haraff"), images: [2]),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("img1.png has no regions"));
-        File.WriteAllText(Path.Combine(folder["discs"], "img2.png"), "no picture");
+        File.WriteAllText(Path.Combine(folder["discs"], "img2.png"), "no image");
         Assert.That(
             () => OxfordEvaluation.Evaluate("x", sequences, methods, sift, images: [2]), Throws.TypeOf<InvalidDataException>().With.Message.Contains("img2.png"));
         new Homography(1, 0, 5000, 0, 1, 0, 0, 0, 1).Write(Path.Combine(folder["discs"], "H1to2p"));

@@ -113,11 +113,11 @@ public sealed class SequenceEvaluationTests
     }
 
     [Test]
-    public void DamagedPictureIsNamed()
+    public void DamagedImageIsNamed()
     {
         string sequence = Path.Combine(folder, "discs");
         TestSequences.WriteSequence(sequence);
-        File.WriteAllText(Path.Combine(sequence, "img2.png"), "no picture");
+        File.WriteAllText(Path.Combine(sequence, "img2.png"), "no image");
         Assert.That(
             () => new SequenceEvaluation(device).Evaluate(ImageSequence.LoadAll([folder]), [new SiftDescriber()]),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("img2.png"));
@@ -145,7 +145,7 @@ public sealed class SequenceEvaluationTests
         Assert.That(() => new SequenceEvaluation(device).Evaluate([], [new SiftDescriber()]), Throws.ArgumentException);
     }
 
-    // Measured with another program (Python) on pairs 1-2, 1-4 and 1-6. It measures the 3 pixels in the first picture, which matters on bark, whose scale
+    // Measured with another program (Python) on pairs 1-2, 1-4 and 1-6. It measures the 3 pixels in the first image, which matters on bark, whose scale
     // changes up to fourfold: .43 there, .72 here, .42 here if measured there. So bark is left out.
     [Test]
     [Category("Data")]
@@ -175,7 +175,7 @@ public sealed class SequenceEvaluationTests
         }
     }
 
-    /// <summary>Describes a keypoint by where it is in the second picture and how large: the right answer.</summary>
+    /// <summary>Describes a keypoint by where it is in the second image and how large: the right answer.</summary>
     private sealed class Place(Homography toSecond) : IKeypointDescriber
     {
         private bool first = true;

@@ -25,11 +25,11 @@ public sealed class HtmlReportTests
         var report = new HtmlReport("<b> & \"title\"");
         report.AddSummary("a < b");
         report.AddHeading("h & m");
-        report.AddPicture([1, 2, 3], "a \"picture\"");
-        report.AddPicture([4], "another", HtmlReport.PictureKind.Plot, wide: true);
+        report.AddImage([1, 2, 3], "a \"image\"");
+        report.AddImage([4], "another", HtmlReport.ImageKind.Plot, wide: true);
         report.AddTable("numbers", ["name", "value"], [["<x>", ReportCell.Number(0.5, "0.00", strong: true)], ["y", ReportCell.Number(2, "0.00")]]);
         report.AddText("after");
-        report.AddPicture([5], "last");
+        report.AddImage([5], "last");
 
         XElement main = ReportPage.MainOf(report.ToHtml());
         Assert.That(main.Element("h1")!.Value, Is.EqualTo("<b> & \"title\""));
@@ -45,7 +45,7 @@ public sealed class HtmlReportTests
     public void NothingIsLoadedFromElsewhere()
     {
         var report = new HtmlReport("title");
-        report.AddPicture([1], "picture");
+        report.AddImage([1], "image");
         ReportPage.IsSelfContained(report.ToHtml());
     }
 

@@ -67,7 +67,7 @@ internal static class HPatchesFolder
 
     public static void WriteStrip(string path, byte[] pixels, int side = 65)
     {
-        using Mat picture = Mat.FromPixelData(pixels.Length / side, side, MatType.CV_8UC1, pixels);
-        Assert.That(Cv2.ImWrite(path, picture), Is.True);
+        using Mat image = Mat.FromPixelData(pixels.Length / side, side, MatType.CV_8UC1, pixels);
+        Assert.That(Cv2.ImWrite(path, image), Is.True);
     }
 }

@@ -31,8 +31,8 @@ internal static class W1bsFolder
 
     private static byte[] Patches(int seed)
     {
-        using OpenCvSharp.Mat picture = TestPictures.Speckle(Side, Side * Rows, (ulong)seed);
-        Assert.That(picture.GetArray(out byte[] pixels), Is.True);
+        using OpenCvSharp.Mat image = TestImages.Speckle(Side, Side * Rows, (ulong)seed);
+        Assert.That(image.GetArray(out byte[] pixels), Is.True);
         return pixels;
     }
 }

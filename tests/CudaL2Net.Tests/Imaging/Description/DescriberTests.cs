@@ -14,14 +14,14 @@ public sealed class DescriberTests
     [Test]
     public void SiftAtGivenKeypointsEqualsDetectionAndDescriptionInOne()
     {
-        using Mat picture = TestSequences.Discs(320, 240, 3);
+        using Mat image = TestSequences.Discs(320, 240, 3);
         using SIFT sift = SIFT.Create();
         using var wanted = new Mat();
-        sift.DetectAndCompute(picture, null, out KeyPoint[] points, wanted);
+        sift.DetectAndCompute(image, null, out KeyPoint[] points, wanted);
         Keypoint[] keypoints = Array.ConvertAll(points, p => new Keypoint(p.Pt.X, p.Pt.Y, p.Size, p.Angle, p.Response, 0));
         Assert.That(keypoints.Select(k => k.Size).Max() / keypoints.Select(k => k.Size).Min(), Is.GreaterThan(8), "several octaves");
 
-        DescriptorSet found = new SiftDescriber().Describe(picture, keypoints);
+        DescriptorSet found = new SiftDescriber().Describe(image, keypoints);
         Assert.That(wanted.GetArray(out float[] expected), Is.True);
         Assert.That(found.Values, Is.EqualTo(expected));
     }
@@ -29,10 +29,10 @@ public sealed class DescriberTests
     [Test]
     public void RootSiftIsTheRootOfTheShareInTheSum()
     {
-        using Mat picture = TestSequences.Discs(160, 120, 4);
-        Keypoint[] keypoints = KeypointDetector.Detect(picture, 20);
-        float[] sift = new SiftDescriber().Describe(picture, keypoints).Values!;
-        DescriptorSet root = new RootSiftDescriber().Describe(picture, keypoints);
+        using Mat image = TestSequences.Discs(160, 120, 4);
+        Keypoint[] keypoints = KeypointDetector.Detect(image, 20);
+        float[] sift = new SiftDescriber().Describe(image, keypoints).Values!;
+        DescriptorSet root = new RootSiftDescriber().Describe(image, keypoints);
         Assert.That(root.Count, Is.EqualTo(keypoints.Length).And.GreaterThan(0));
         for (int i = 0; i < root.Count; i++)
         {
@@ -47,23 +47,23 @@ public sealed class DescriberTests
     {
         using Device device = Device.Open("cpu");
         using PatchModel model = PatchModel.CreateRandom(TestNetworks.Of(centreSurround), 5, device);
-        using Mat picture = TestSequences.Discs(160, 120, 4);
-        Keypoint[] keypoints = KeypointDetector.Detect(picture, 10);
-        byte[] patches = PatchCutter.Cut(picture, keypoints, model.PatchScale, model.PatchSide);
+        using Mat image = TestSequences.Discs(160, 120, 4);
+        Keypoint[] keypoints = KeypointDetector.Detect(image, 10);
+        byte[] patches = PatchCutter.Cut(image, keypoints, model.PatchScale, model.PatchSide);
 
-        DescriptorSet values = new CutPatchDescriber(new ModelDescriber("network", model)).Describe(picture, keypoints);
+        DescriptorSet values = new CutPatchDescriber(new ModelDescriber("network", model)).Describe(image, keypoints);
         Assert.That(values.Values, Is.EqualTo(model.Describe(patches, model.PatchSide)));
         Assert.That((values.Count, values.Dimension), Is.EqualTo((keypoints.Length, centreSurround ? 256 : 128)));
 
-        DescriptorSet bits = new CutPatchDescriber(new ModelDescriber("bits", model, binary: true)).Describe(picture, keypoints);
+        DescriptorSet bits = new CutPatchDescriber(new ModelDescriber("bits", model, binary: true)).Describe(image, keypoints);
         Assert.That(bits.Bits, Is.EqualTo(PatchModel.Binarize(values.Values)));
     }
 
     [Test]
     public void NoKeypointsGiveNoDescriptors()
     {
-        using Mat picture = TestSequences.Discs(64, 64, 4);
-        Assert.That(new SiftDescriber().Describe(picture, []).Count, Is.Zero);
-        Assert.That(new RootSiftDescriber().Describe(picture, []).Count, Is.Zero);
+        using Mat image = TestSequences.Discs(64, 64, 4);
+        Assert.That(new SiftDescriber().Describe(image, []).Count, Is.Zero);
+        Assert.That(new RootSiftDescriber().Describe(image, []).Count, Is.Zero);
     }
 }

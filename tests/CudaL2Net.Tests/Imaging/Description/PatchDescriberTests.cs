@@ -31,14 +31,14 @@ public sealed class PatchDescriberTests
     [Test]
     public void SiftOfAPatchIsThatOfAKeypointAtItsCentre([Values(32, 64, 65)] int side)
     {
-        using Mat picture = TestSequences.Discs(side, side * 4, 3);
-        picture.GetArray(out byte[] patches);
+        using Mat image = TestSequences.Discs(side, side * 4, 3);
+        image.GetArray(out byte[] patches);
         DescriptorSet found = new SiftDescriber().Describe(patches, side);
         DescriptorSet root = new RootSiftDescriber().Describe(patches, side);
         Assert.That((found.Count, root.Count), Is.EqualTo((4, 4)));
         for (int i = 0; i < 4; i++)
         {
-            using var patch = new Mat(picture, new Rect(0, i * side, side, side));
+            using var patch = new Mat(image, new Rect(0, i * side, side, side));
             using Mat alone = patch.Clone();
             DescriptorSet one = new SiftDescriber().Describe(alone, [new((side - 1) / 2f, (side - 1) / 2f, side / 6f, 0, 0, 0)]);
             Assert.That(found.Values!.Skip(128 * i).Take(128), Is.EqualTo(one.Values));

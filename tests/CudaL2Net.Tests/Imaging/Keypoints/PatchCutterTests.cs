@@ -9,8 +9,8 @@ public sealed class PatchCutterTests
     public void AnUnturnedPatchAtFullSizeCopiesPixelsAroundThePixelCentre()
     {
         // Side 5, 5 pixels wide: sample distance 1, the keypoint's pixel is the middle one.
-        using Mat picture = TestPictures.Render(20, 20, (x, y) => (10 * y) + x);
-        byte[] patch = PatchCutter.Cut(picture, [new Keypoint(9, 7, 1, 0, 1, 0)], 5, 5);
+        using Mat image = TestImages.Render(20, 20, (x, y) => (10 * y) + x);
+        byte[] patch = PatchCutter.Cut(image, [new Keypoint(9, 7, 1, 0, 1, 0)], 5, 5);
         for (int y = 0; y < 5; y++)
         {
             for (int x = 0; x < 5; x++)
@@ -23,8 +23,8 @@ public sealed class PatchCutterTests
     [Test]
     public void AnEvenPatchLiesHalfAPixelAroundTheKeypoint()
     {
-        using Mat picture = TestPictures.Render(20, 20, (x, y) => (10 * y) + x);
-        byte[] patch = PatchCutter.Cut(picture, [new Keypoint(9.5f, 7.5f, 2, 0, 1, 0)], 2, 4);
+        using Mat image = TestImages.Render(20, 20, (x, y) => (10 * y) + x);
+        byte[] patch = PatchCutter.Cut(image, [new Keypoint(9.5f, 7.5f, 2, 0, 1, 0)], 2, 4);
         Assert.That(patch[0], Is.EqualTo((10 * 6) + 8));
         Assert.That(patch[^1], Is.EqualTo((10 * 9) + 11));
     }
@@ -32,9 +32,9 @@ public sealed class PatchCutterTests
     [Test]
     public void AngleTurnsThePatchClockwiseWithYDown()
     {
-        // At 90 degrees the patch's x axis points down the picture, and its y axis to the left.
-        using Mat picture = TestPictures.Render(20, 20, (x, y) => (10 * y) + x);
-        byte[] patch = PatchCutter.Cut(picture, [new Keypoint(9, 7, 1, 90, 1, 0)], 5, 5);
+        // At 90 degrees the patch's x axis points down the image, and its y axis to the left.
+        using Mat image = TestImages.Render(20, 20, (x, y) => (10 * y) + x);
+        byte[] patch = PatchCutter.Cut(image, [new Keypoint(9, 7, 1, 90, 1, 0)], 5, 5);
         for (int y = 0; y < 5; y++)
         {
             for (int x = 0; x < 5; x++)
@@ -47,16 +47,16 @@ public sealed class PatchCutterTests
     [TestCase(1.0, 30)]
     [TestCase(0.6, -75)]
     [TestCase(1.7, 140)]
-    public void PatchesOfATurnedAndScaledPictureAgree(double scale, double degrees)
+    public void PatchesOfATurnedAndScaledImageAgree(double scale, double degrees)
     {
         double radians = degrees * Math.PI / 180, cos = Math.Cos(radians), sin = Math.Sin(radians);
-        using Mat first = TestPictures.Render(400, 400, TestPictures.Waves);
+        using Mat first = TestImages.Render(400, 400, TestImages.Waves);
 
-        // Point q of the second picture shows point p of the first: q - 200 = scale R (p - 200).
-        using Mat second = TestPictures.Render(400, 400, (x, y) =>
+        // Point q of the second image shows point p of the first: q - 200 = scale R (p - 200).
+        using Mat second = TestImages.Render(400, 400, (x, y) =>
         {
             double dx = (x - 200) / scale, dy = (y - 200) / scale;
-            return TestPictures.Waves(200 + (cos * dx) + (sin * dy), 200 - (sin * dx) + (cos * dy));
+            return TestImages.Waves(200 + (cos * dx) + (sin * dy), 200 - (sin * dx) + (cos * dy));
         });
         foreach (float size in new[] { 3f, 6.5f, 13f })
         {
@@ -73,17 +73,17 @@ public sealed class PatchCutterTests
     [Test]
     public void FineTextureDoesNotAliasWhenReduced()
     {
-        using Mat stripes = TestPictures.Render(300, 300, (x, _) => x % 2 == 0 ? 0 : 255);
+        using Mat stripes = TestImages.Render(300, 300, (x, _) => x % 2 == 0 ? 0 : 255);
         byte[] patch = PatchCutter.Cut(stripes, [new Keypoint(150, 150, 20, 17, 1, 0)], 8, 32);
         Assert.That(patch.Max() - patch.Min(), Is.LessThan(12));
         Assert.That(patch.Average(p => p), Is.EqualTo(127.5).Within(3));
     }
 
     [Test]
-    public void OutsideThePictureItsBorderGoesOn()
+    public void OutsideTheImageItsBorderGoesOn()
     {
-        using Mat picture = TestPictures.Render(30, 30, (x, _) => x == 0 ? 77 : 200);
-        byte[] patch = PatchCutter.Cut(picture, [new Keypoint(0, 15, 3.2f, 0, 1, 0)], 10, 32);
+        using Mat image = TestImages.Render(30, 30, (x, _) => x == 0 ? 77 : 200);
+        byte[] patch = PatchCutter.Cut(image, [new Keypoint(0, 15, 3.2f, 0, 1, 0)], 10, 32);
         Assert.That(patch[15 * 32], Is.EqualTo(77));
         Assert.That(patch[(15 * 32) + 31], Is.EqualTo(200));
     }
@@ -91,14 +91,14 @@ public sealed class PatchCutterTests
     [Test]
     public void WrongSizesAndKeypointsAreRefused()
     {
-        using Mat picture = TestPictures.Render(30, 30, (x, y) => x + y);
+        using Mat image = TestImages.Render(30, 30, (x, y) => x + y);
         using Mat colour = new(30, 30, MatType.CV_8UC3);
         Keypoint good = new(15, 15, 2, 0, 1, 0);
-        Assert.That(() => PatchCutter.Cut(picture, [good], 10, 32, new byte[7]), Throws.ArgumentException.With.Message.Contains("1024"));
+        Assert.That(() => PatchCutter.Cut(image, [good], 10, 32, new byte[7]), Throws.ArgumentException.With.Message.Contains("1024"));
         Assert.That(() => PatchCutter.Cut(colour, [good], 10, 32), Throws.ArgumentException.With.Message.Contains("grey"));
-        Assert.That(() => PatchCutter.Cut(picture, [good with { Size = 0 }], 10, 32), Throws.ArgumentException.With.Message.Contains("keypoint 0"));
-        Assert.That(() => PatchCutter.Cut(picture, [good with { X = float.NaN }], 10, 32), Throws.ArgumentException);
-        Assert.That(() => PatchCutter.Cut(picture, [good], 10, 0), Throws.ArgumentException);
-        Assert.That(() => PatchCutter.Cut(picture, [good], double.NaN, 32), Throws.ArgumentException);
+        Assert.That(() => PatchCutter.Cut(image, [good with { Size = 0 }], 10, 32), Throws.ArgumentException.With.Message.Contains("keypoint 0"));
+        Assert.That(() => PatchCutter.Cut(image, [good with { X = float.NaN }], 10, 32), Throws.ArgumentException);
+        Assert.That(() => PatchCutter.Cut(image, [good], 10, 0), Throws.ArgumentException);
+        Assert.That(() => PatchCutter.Cut(image, [good], double.NaN, 32), Throws.ArgumentException);
     }
 }

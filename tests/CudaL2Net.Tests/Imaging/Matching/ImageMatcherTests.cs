@@ -19,7 +19,7 @@ public sealed class ImageMatcherTests
     public void CloseDevice() => device.Dispose();
 
     [Test]
-    public void FindsTheWarpBetweenTwoPictures()
+    public void FindsTheWarpBetweenTwoImages()
     {
         using Mat first = TestSequences.Discs(320, 240, 1), second = TestSequences.Warped(first, TestSequences.Warp);
         ImageMatches matches = new ImageMatcher(device, new RootSiftDescriber()).Match(first, second, ImageMatchOptions.Default);
@@ -35,21 +35,21 @@ public sealed class ImageMatcherTests
     }
 
     [Test]
-    public void EmptyPictureHasNoMatches()
+    public void EmptyImageHasNoMatches()
     {
         using Mat first = TestSequences.Discs(160, 120, 1), second = new(120, 160, MatType.CV_8UC1, new Scalar(90));
         ImageMatches matches = new ImageMatcher(device, new SiftDescriber()).Match(first, second, ImageMatchOptions.Default);
         Assert.That((matches.Matches.Length, matches.VerifiedCount, matches.Geometry), Is.EqualTo((0, 0, MatchGeometry.None)));
-        Assert.That(MatchPicture.Draw(first, second, matches), Has.Length.GreaterThan(1000));
+        Assert.That(MatchDrawing.Draw(first, second, matches), Has.Length.GreaterThan(1000));
     }
 
     [Test]
-    public void PictureShowsVerifiedMatchesInColourAndOthersInGrey()
+    public void ImageShowsVerifiedMatchesInColourAndOthersInGrey()
     {
         using Mat blank = new(200, 300, MatType.CV_8UC1, new Scalar(0));
         Keypoint[] keypoints = [new(150, 50, 8, 0, 1, 0), new(150, 150, 8, 0, 1, 0)];
         DescriptorMatch[] matches = [new(0, 0, 0.1f, 1), new(1, 1, 0.1f, 1)];
-        byte[] png = MatchPicture.Draw(blank, blank, new ImageMatches(keypoints, keypoints, matches, [true, false], MatchGeometry.Homography, null), "test");
+        byte[] png = MatchDrawing.Draw(blank, blank, new ImageMatches(keypoints, keypoints, matches, [true, false], MatchGeometry.Homography, null), "test");
         using Mat drawn = Cv2.ImDecode(png, ImreadModes.Color);
         Assert.That(drawn.Width, Is.GreaterThan(600));
 

@@ -15,16 +15,16 @@ public sealed class RegionPatchesTests
     [TestCase(9)]
     public void ADiscIsCutLikeAKeypoint(double radius)
     {
-        using Mat picture = TestPictures.Speckle(160, 140, 4);
-        byte[] keypoint = PatchCutter.Cut(picture, [new Keypoint(70.3f, 65.8f, (float)radius, 33, 1, 0)], 6, 32);
-        byte[] region = RegionPatches.Cut(picture, [new OrientedRegion(Ellipse.Circle(70.3f, 65.8f, radius), 33)], 3, 32);
+        using Mat image = TestImages.Speckle(160, 140, 4);
+        byte[] keypoint = PatchCutter.Cut(image, [new Keypoint(70.3f, 65.8f, (float)radius, 33, 1, 0)], 6, 32);
+        byte[] region = RegionPatches.Cut(image, [new OrientedRegion(Ellipse.Circle(70.3f, 65.8f, radius), 33)], 3, 32);
         Assert.That(region.Zip(keypoint, (a, b) => Math.Abs(a - b)).Max(), Is.LessThanOrEqualTo(1));
     }
 
     [Test]
-    public void PatchesOfAnAffinelyWarpedPictureAgree()
+    public void PatchesOfAnAffinelyWarpedImageAgree()
     {
-        using Mat first = TestPictures.Render(200, 180, TestPictures.Waves), second = Warped();
+        using Mat first = TestImages.Render(200, 180, TestImages.Waves), second = Warped();
         Ellipse a = EllipseTests.Turned(104, 86, 7, 4, 25), b = a.Warped(Map);
         byte[] patchA = RegionPatches.Cut(first, [new OrientedRegion(a, 40)], 3, 32);
         byte[] patchB = RegionPatches.Cut(second, [new OrientedRegion(b, TurnOf(a, b, 40))], 3, 32);
@@ -33,9 +33,9 @@ public sealed class RegionPatchesTests
     }
 
     [Test]
-    public void OrientationsTurnWithThePicture()
+    public void OrientationsTurnWithTheImage()
     {
-        using Mat first = TestPictures.Render(200, 180, TestPictures.Waves), second = Warped();
+        using Mat first = TestImages.Render(200, 180, TestImages.Waves), second = Warped();
         Ellipse[] shapes = [EllipseTests.Turned(104, 86, 7, 4, 25), Ellipse.Circle(92, 95, 5), EllipseTests.Turned(110, 99, 5, 3, -70)];
         OrientedRegion[] a = RegionPatches.Orient(first, shapes), b = RegionPatches.Orient(second, [.. shapes.Select(shape => shape.Warped(Map))]);
         for (int i = 0; i < shapes.Length; i++)
@@ -51,7 +51,7 @@ public sealed class RegionPatchesTests
     public void OrientationIsTheGradientsDirectionWithYDown(double degrees)
     {
         double cos = Math.Cos(degrees * Math.PI / 180), sin = Math.Sin(degrees * Math.PI / 180);
-        using Mat slope = TestPictures.Render(100, 100, (x, y) => 128 + (3.5 * (((x - 50) * cos) + ((y - 50) * sin))));
+        using Mat slope = TestImages.Render(100, 100, (x, y) => 128 + (3.5 * (((x - 50) * cos) + ((y - 50) * sin))));
         double angle = RegionPatches.Orient(slope, [Ellipse.Circle(50, 50, 8)]).Single().Angle;
         Assert.That(Math.IEEERemainder(angle - degrees, 360), Is.Zero.Within(1.5));
     }
@@ -59,7 +59,7 @@ public sealed class RegionPatchesTests
     [Test]
     public void AFlatPatchHasTheAngleZero()
     {
-        using Mat flat = TestPictures.Render(50, 50, (_, _) => 90);
+        using Mat flat = TestImages.Render(50, 50, (_, _) => 90);
         Assert.That(RegionPatches.Orient(flat, [Ellipse.Circle(25, 25, 4)]).Single().Angle, Is.Zero);
     }
 
@@ -67,10 +67,10 @@ public sealed class RegionPatchesTests
     [Test]
     public void LongRegionsDoNotAlias()
     {
-        using Mat stripes = TestPictures.Render(600, 100, (x, _) => x % 2 == 0 ? 0 : 255);
+        using Mat stripes = TestImages.Render(600, 100, (x, _) => x % 2 == 0 ? 0 : 255);
         byte[] patch = RegionPatches.Cut(stripes, [new OrientedRegion(EllipseTests.Turned(300, 50, 64, 8, 0), 0)], 3, 32);
         Assert.That(patch.Max() - patch.Min(), Is.LessThan(20));
-        using Mat rows = TestPictures.Render(600, 100, (_, y) => y % 24 < 12 ? 0 : 255);
+        using Mat rows = TestImages.Render(600, 100, (_, y) => y % 24 < 12 ? 0 : 255);
         byte[] kept = RegionPatches.Cut(rows, [new OrientedRegion(EllipseTests.Turned(300, 50, 64, 8, 0), 0)], 3, 32);
         Assert.That(kept.Max() - kept.Min(), Is.GreaterThan(200), "the narrow direction stays sharp");
     }
@@ -78,22 +78,22 @@ public sealed class RegionPatchesTests
     [Test]
     public void WrongNumbersAreRefused()
     {
-        using Mat picture = TestPictures.Render(30, 30, (x, y) => x + y);
+        using Mat image = TestImages.Render(30, 30, (x, y) => x + y);
         OrientedRegion good = new(Ellipse.Circle(15, 15, 3), 0);
-        Assert.That(RegionPatches.Cut(picture, [], 3, 32), Is.Empty);
-        Assert.That(() => RegionPatches.Cut(picture, [good with { Angle = double.NaN }], 3, 32), Throws.ArgumentException.With.Message.Contains("angle"));
-        Assert.That(() => RegionPatches.Cut(picture, [new OrientedRegion(new Ellipse(1, 1, 1, 2, 1), 0)], 3, 32), Throws.ArgumentException);
-        Assert.That(() => RegionPatches.Cut(picture, [good], 0, 32), Throws.ArgumentException.With.Message.Contains("magnification"));
-        Assert.That(() => RegionPatches.Cut(picture, [good], 3, 0), Throws.ArgumentException.With.Message.Contains("side"));
+        Assert.That(RegionPatches.Cut(image, [], 3, 32), Is.Empty);
+        Assert.That(() => RegionPatches.Cut(image, [good with { Angle = double.NaN }], 3, 32), Throws.ArgumentException.With.Message.Contains("angle"));
+        Assert.That(() => RegionPatches.Cut(image, [new OrientedRegion(new Ellipse(1, 1, 1, 2, 1), 0)], 3, 32), Throws.ArgumentException);
+        Assert.That(() => RegionPatches.Cut(image, [good], 0, 32), Throws.ArgumentException.With.Message.Contains("magnification"));
+        Assert.That(() => RegionPatches.Cut(image, [good], 3, 0), Throws.ArgumentException.With.Message.Contains("side"));
     }
 
     private static Mat Warped()
     {
         Homography back = Map.Inverse();
-        return TestPictures.Render(200, 180, (x, y) =>
+        return TestImages.Render(200, 180, (x, y) =>
         {
             (double u, double v) = back.Map(x, y);
-            return TestPictures.Waves(u, v);
+            return TestImages.Waves(u, v);
         });
     }
 

@@ -59,10 +59,10 @@ public sealed class ImageSequenceTests
         Touch("holiday.jpg");
         Refuses("none of its 1 files");
         Touch("img2.png");
-        Refuses("no picture 1");
+        Refuses("no image 1");
         File.Delete(Path.Combine(folder, "img2.png"));
         Touch("img1.png");
-        Refuses("one picture only");
+        Refuses("one image only");
         Touch("img2.png");
         Refuses("H1to2p");
         File.WriteAllText(Path.Combine(folder, "H1to2p"), "1 0 0\n0 1\n0 0 1\n");

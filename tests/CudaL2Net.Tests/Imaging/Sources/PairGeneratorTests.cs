@@ -21,7 +21,7 @@ public sealed class PairGeneratorTests
     public void MatchingPatchesCorrelateAndOthersDoNot()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints made = new PairGenerator(Gentle).Generate(scene, 1, 0);
+        ImagePoints made = new PairGenerator(Gentle).Generate(scene, 1, 0);
         Assert.That(made.PatchesPerPoint, Has.Length.GreaterThan(60));
         List<double> matching = [], others = [];
         int first = 0;
@@ -41,8 +41,8 @@ public sealed class PairGeneratorTests
     public void TheSameSeedGivesTheSameBytesAndAnotherDoesNot()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(1);
-        PicturePoints first = new PairGenerator(Gentle).Generate(scene, 1, 5), again = new PairGenerator(Gentle).Generate(scene, 1, 5);
-        PicturePoints other = new PairGenerator(Gentle).Generate(scene, 2, 5);
+        ImagePoints first = new PairGenerator(Gentle).Generate(scene, 1, 5), again = new PairGenerator(Gentle).Generate(scene, 1, 5);
+        ImagePoints other = new PairGenerator(Gentle).Generate(scene, 2, 5);
         Assert.That(again.Pixels, Is.EqualTo(first.Pixels));
         Assert.That(again.PatchesPerPoint, Is.EqualTo(first.PatchesPerPoint));
         Assert.That(other.Pixels, Is.Not.EqualTo(first.Pixels));
@@ -73,8 +73,8 @@ public sealed class PairGeneratorTests
     {
         // Faint speckle has keypoints where it is enlarged, but hardly any contrast.
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints all = new PairGenerator(Gentle with { LeastDeviation = 0 }).Generate(scene, 1, 0);
-        PicturePoints few = new PairGenerator(Gentle with { LeastDeviation = 25 }).Generate(scene, 1, 0);
+        ImagePoints all = new PairGenerator(Gentle with { LeastDeviation = 0 }).Generate(scene, 1, 0);
+        ImagePoints few = new PairGenerator(Gentle with { LeastDeviation = 25 }).Generate(scene, 1, 0);
         Assert.That(all.FlatPoints, Is.Zero);
         Assert.That(few.FlatPoints, Is.GreaterThan(0));
         Assert.That(few.PatchesPerPoint.Length + few.FlatPoints + few.LostPoints, Is.EqualTo(all.PatchesPerPoint.Length + all.LostPoints));
@@ -84,7 +84,7 @@ public sealed class PairGeneratorTests
     public void CentresAreTheMiddleAtTwiceTheScale()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints made = new PairGenerator(Gentle with { Parts = PatchParts.Centres }).Generate(scene, 1, 0);
+        ImagePoints made = new PairGenerator(Gentle with { Parts = PatchParts.Centres }).Generate(scene, 1, 0);
         Assert.That(made.Centres, Has.Length.EqualTo(made.Pixels.Length));
 
         // The centre, reduced by 2, is the central 16 x 16 of the whole patch.
@@ -108,7 +108,7 @@ public sealed class PairGeneratorTests
     public void LargePatchesReduceToThePixelsAndHoldTheCentres()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints made = new PairGenerator(Gentle with { Parts = PatchParts.Centres | PatchParts.Large }).Generate(scene, 1, 0);
+        ImagePoints made = new PairGenerator(Gentle with { Parts = PatchParts.Centres | PatchParts.Large }).Generate(scene, 1, 0);
         byte[] centres = new byte[made.Pixels.Length];
         PatchResize.CropCentre(made.Large, 64, centres);
         Assert.That(made.PatchesPerPoint, Is.Not.Empty);
@@ -120,8 +120,8 @@ public sealed class PairGeneratorTests
     public void SlidTwinsFollowTheirPoints()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints plain = new PairGenerator(Gentle with { PointsPerPicture = 10_000 }).Generate(scene, 1, 0);
-        PicturePoints twins = new PairGenerator(Gentle with { PointsPerPicture = 10_000, SlidTwins = 1 }).Generate(scene, 1, 0);
+        ImagePoints plain = new PairGenerator(Gentle with { PointsPerPicture = 10_000 }).Generate(scene, 1, 0);
+        ImagePoints twins = new PairGenerator(Gentle with { PointsPerPicture = 10_000, SlidTwins = 1 }).Generate(scene, 1, 0);
         Assert.That(twins.PatchesPerPoint.Length, Is.GreaterThan(1.5 * plain.PatchesPerPoint.Length));
     }
 
@@ -129,8 +129,8 @@ public sealed class PairGeneratorTests
     public void TheDetectorsOwnKeypointsAreTakenWhereFoundAgain()
     {
         using Mat scene = new SceneRenderer(3, 320, 240).Render(0);
-        PicturePoints none = new PairGenerator(Gentle with { DetectProbability = 0 }).Generate(scene, 1, 0);
-        PicturePoints always = new PairGenerator(Gentle with { DetectProbability = 1 }).Generate(scene, 1, 0);
+        ImagePoints none = new PairGenerator(Gentle with { DetectProbability = 0 }).Generate(scene, 1, 0);
+        ImagePoints always = new PairGenerator(Gentle with { DetectProbability = 1 }).Generate(scene, 1, 0);
         Assert.That(none.Detected, Is.Zero);
         Assert.That(always.Detected, Is.GreaterThan(20));
     }

@@ -26,7 +26,7 @@ public sealed class PatchCacheTests
         Assert.That(second.Patches.Pixels, Is.EqualTo(first.Patches.Pixels));
         Assert.That(second.Patches.Centres, Is.EqualTo(first.Patches.Centres));
         Assert.That(second.Patches.PointIds, Is.EqualTo(first.Patches.PointIds));
-        Assert.That(second.Patches.PictureIds, Is.EqualTo(first.Patches.PictureIds));
+        Assert.That(second.Patches.ImageIds, Is.EqualTo(first.Patches.ImageIds));
         Assert.That(first.Report.FromCache, Is.False);
         Assert.That(second.Report.FromCache, Is.True);
         Assert.That(second.Report.FlatPoints, Is.EqualTo(first.Report.FlatPoints));
@@ -36,7 +36,7 @@ public sealed class PatchCacheTests
     }
 
     [Test]
-    public void EveryPartIsKept([Values] PatchParts parts, [Values] bool pictures)
+    public void EveryPartIsKept([Values] PatchParts parts, [Values] bool images)
     {
         PatchSet set = Made.Value.Patches;
         byte[] large = new byte[set.Count * PatchSet.LargeArea];
@@ -47,7 +47,7 @@ public sealed class PatchCacheTests
                 set.Pixels,
                 set.PointIds,
                 parts.HasFlag(PatchParts.Centres) ? set.Centres : null,
-                pictures ? set.PictureIds : null,
+                images ? set.ImageIds : null,
                 parts.HasFlag(PatchParts.Large) ? large : null),
         };
         PatchCache cache = new(folder);
@@ -58,7 +58,7 @@ public sealed class PatchCacheTests
         Assert.That(kept.Patches.Pixels, Is.EqualTo(set.Pixels));
         Assert.That(kept.Patches.Centres, Is.EqualTo(made.Patches.Centres));
         Assert.That(kept.Patches.Large, Is.EqualTo(made.Patches.Large));
-        Assert.That(kept.Patches.PictureIds, Is.EqualTo(made.Patches.PictureIds));
+        Assert.That(kept.Patches.ImageIds, Is.EqualTo(made.Patches.ImageIds));
     }
 
     [TestCase(0, 1)]
@@ -120,23 +120,23 @@ public sealed class PatchCacheTests
     public void SourcesAreOpenedByName()
     {
         PatchCache cache = new(Path.Combine(folder, "cache"));
-        string pictures = Path.Combine(folder, "pictures");
-        Directory.CreateDirectory(pictures);
-        using Mat picture = TestPictures.Speckle(160, 120, 1);
-        Cv2.ImWrite(Path.Combine(pictures, "a.png"), picture);
+        string images = Path.Combine(folder, "images");
+        Directory.CreateDirectory(images);
+        using Mat image = TestImages.Speckle(160, 120, 1);
+        Cv2.ImWrite(Path.Combine(images, "a.png"), image);
 
-        SourceResult first = PatchSources.Open("images:" + pictures, 15, 1, Small, cache);
+        SourceResult first = PatchSources.Open("images:" + images, 15, 1, Small, cache);
         Assert.That(first.Report.Points, Is.EqualTo(15));
-        Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small, cache).Report.FromCache, Is.True);
-        Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small with { Noise = 3 }, cache).Report.FromCache, Is.False);
-        SourceResult large = PatchSources.Open("images:" + pictures, 15, 1, Small with { Parts = PatchParts.Large }, cache);
+        Assert.That(PatchSources.Open("images:" + images, 15, 1, Small, cache).Report.FromCache, Is.True);
+        Assert.That(PatchSources.Open("images:" + images, 15, 1, Small with { Noise = 3 }, cache).Report.FromCache, Is.False);
+        SourceResult large = PatchSources.Open("images:" + images, 15, 1, Small with { Parts = PatchParts.Large }, cache);
         Assert.That(large.Report.FromCache, Is.False);
         Assert.That(PatchResize.Reduce(large.Patches.Large, 64), Is.EqualTo(large.Patches.Pixels));
         Assert.That(large.Patches.Centres, Is.Null);
-        Assert.That(PatchSources.Open("images:" + pictures, 15, 2, Small, cache).Report.FromCache, Is.False);
-        Assert.That(PatchSources.Open("images:" + pictures, 14, 1, Small, cache).Report.FromCache, Is.False);
-        Cv2.ImWrite(Path.Combine(pictures, "b.png"), picture);
-        Assert.That(PatchSources.Open("images:" + pictures, 15, 1, Small, cache).Report.FromCache, Is.False);
+        Assert.That(PatchSources.Open("images:" + images, 15, 2, Small, cache).Report.FromCache, Is.False);
+        Assert.That(PatchSources.Open("images:" + images, 14, 1, Small, cache).Report.FromCache, Is.False);
+        Cv2.ImWrite(Path.Combine(images, "b.png"), image);
+        Assert.That(PatchSources.Open("images:" + images, 15, 1, Small, cache).Report.FromCache, Is.False);
         Assert.That(PatchSources.Open("synthetic", 10, 1, Small, cache).Report.Points, Is.EqualTo(10));
     }
 

@@ -8,15 +8,15 @@ namespace CudaL2Net.Tests.Imaging.Sources;
 public sealed class WarpTests
 {
     [Test]
-    public void ProjectedPointsShowTheSameGreyInTheWarpedPicture()
+    public void ProjectedPointsShowTheSameGreyInTheWarpedImage()
     {
-        using Mat picture = TestPictures.Render(300, 200, TestPictures.Waves);
+        using Mat image = TestImages.Render(300, 200, TestImages.Waves);
         PairOptions options = new();
         for (uint i = 0; i < 20; i++)
         {
             PhiloxStream draws = new(5, DrawPurpose.Pair, i);
             Warp warp = Warp.Draw(ref draws, options, 300, 200);
-            using Mat copy = warp.Apply(picture);
+            using Mat copy = warp.Apply(image);
             Assert.That((copy.Width, copy.Height), Is.EqualTo((warp.Width, warp.Height)));
             for (int k = 0; k < 20; k++)
             {
@@ -25,7 +25,7 @@ public sealed class WarpTests
                 {
                     byte[] seen = PatchCutter.Cut(copy, [there with { Size = 1, Angle = 0 }], 1, 1);
                     Keypoint back = Invert(warp, there);
-                    Assert.That(seen[0], Is.EqualTo(TestPictures.Waves(back.X, back.Y)).Within(8), $"warp {i}, point {k}");
+                    Assert.That(seen[0], Is.EqualTo(TestImages.Waves(back.X, back.Y)).Within(8), $"warp {i}, point {k}");
                 }
             }
         }
@@ -49,7 +49,7 @@ public sealed class WarpTests
     [Test]
     public void OnlyARotationTurnsTheOrientationByItsAngle()
     {
-        // No scale, no tilt: the picture's x axis, projected, gives the rotation.
+        // No scale, no tilt: the image's x axis, projected, gives the rotation.
         PhiloxStream draws = new(11, DrawPurpose.Pair, 0);
         Warp warp = Warp.Draw(ref draws, new PairOptions { Perspective = 0, Tilt = 1, Scale = 1 }, 200, 200);
         Keypoint at = warp.Project(new Keypoint(90, 90, 4, 25, 1, 0)), along = warp.Project(new Keypoint(95, 90, 4, 25, 1, 0));

@@ -3,8 +3,8 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Tests.Imaging;
 
-/// <summary>Small pictures that tests compute.</summary>
-internal static class TestPictures
+/// <summary>Small images that tests compute.</summary>
+internal static class TestImages
 {
     /// <summary>A smooth sum of waves, defined at every real (x, y), so that any warp of it can be rendered without resampling.</summary>
     public static double Waves(double x, double y) =>
@@ -12,17 +12,17 @@ internal static class TestPictures
 
     public static unsafe Mat Render(int width, int height, Func<double, double, double> value)
     {
-        Mat picture = new(height, width, MatType.CV_8UC1);
+        Mat image = new(height, width, MatType.CV_8UC1);
         for (int y = 0; y < height; y++)
         {
-            byte* row = (byte*)picture.Ptr(y);
+            byte* row = (byte*)image.Ptr(y);
             for (int x = 0; x < width; x++)
             {
                 row[x] = (byte)Math.Clamp(Math.Round(value(x, y)), 0, 255);
             }
         }
 
-        return picture;
+        return image;
     }
 
     /// <summary>Blurred noise with many keypoints.</summary>

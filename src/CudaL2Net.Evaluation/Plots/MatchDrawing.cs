@@ -8,20 +8,20 @@ using SkiaSharp;
 namespace CudaL2Net.Evaluation.Plots;
 
 /// <summary>
-/// Two pictures side by side with their matches: verified ones as coloured lines between rings as large as the keypoints, the colour from place to place;
+/// Two images side by side with their matches: verified ones as coloured lines between rings as large as the keypoints, the colour from place to place;
 /// the others as thin grey lines beneath.
 /// </summary>
-public static class MatchPicture
+public static class MatchDrawing
 {
     private const int Gap = 12, Header = 44;
     private const float LargestSide = 900;
 
-    /// <summary>Draws the picture.</summary>
-    /// <param name="first">The first picture, 8 bits, one or three channels (blue, green, red).</param>
-    /// <param name="second">The second picture, likewise.</param>
+    /// <summary>Draws the image.</summary>
+    /// <param name="first">The first image, 8 bits, one or three channels (blue, green, red).</param>
+    /// <param name="second">The second image, likewise.</param>
     /// <param name="matches">Their matches.</param>
-    /// <param name="caption">The text above the first picture; null for none. Counts are added.</param>
-    /// <returns>A PNG file's bytes. Pictures larger than 900 pixels are shown reduced.</returns>
+    /// <param name="caption">The text above the first image; null for none. Counts are added.</param>
+    /// <returns>A PNG file's bytes. Images larger than 900 pixels are shown reduced.</returns>
     public static byte[] Draw(Mat first, Mat second, ImageMatches matches, string? caption = null)
     {
         ArgumentNullException.ThrowIfNull(first);
@@ -45,12 +45,12 @@ public static class MatchPicture
         return png.ToArray();
     }
 
-    /// <summary>Draws the picture into a PNG file.</summary>
+    /// <summary>Draws the image into a PNG file.</summary>
     /// <param name="path">The file, written as a whole or not at all.</param>
-    /// <param name="first">The first picture, 8 bits, one or three channels (blue, green, red).</param>
-    /// <param name="second">The second picture, likewise.</param>
+    /// <param name="first">The first image, 8 bits, one or three channels (blue, green, red).</param>
+    /// <param name="second">The second image, likewise.</param>
     /// <param name="matches">Their matches.</param>
-    /// <param name="caption">The text above the first picture; null for none. Counts are added.</param>
+    /// <param name="caption">The text above the first image; null for none. Counts are added.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Mat first, Mat second, ImageMatches matches, string? caption = null)
     {
@@ -58,14 +58,14 @@ public static class MatchPicture
         AtomicFile.Write(path, stream => stream.Write(png));
     }
 
-    private static void DrawPhotograph(SKCanvas canvas, Mat picture, SKRect place)
+    private static void DrawPhotograph(SKCanvas canvas, Mat image, SKRect place)
     {
         using var colour = new Mat();
-        Cv2.CvtColor(picture, colour, picture.Channels() == 1 ? ColorConversionCodes.GRAY2BGRA : ColorConversionCodes.BGR2BGRA);
+        Cv2.CvtColor(image, colour, image.Channels() == 1 ? ColorConversionCodes.GRAY2BGRA : ColorConversionCodes.BGR2BGRA);
         using var bitmap = new SKBitmap();
         bitmap.InstallPixels(new SKImageInfo(colour.Width, colour.Height, SKColorType.Bgra8888, SKAlphaType.Opaque), colour.Data, (int)colour.Step());
-        using SKImage image = SKImage.FromBitmap(bitmap);
-        canvas.DrawImage(image, place, new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
+        using SKImage drawn = SKImage.FromBitmap(bitmap);
+        canvas.DrawImage(drawn, place, new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
 
         // A little darker, so that the lines stand out.
         using var shade = new SKPaint { Color = new SKColor(0, 0, 0, 60) };
@@ -76,7 +76,7 @@ public static class MatchPicture
     {
         using var line = new SKPaint { IsAntialias = true, Style = SKPaintStyle.Stroke, StrokeWidth = verified ? 1.2f : 0.7f };
 
-        // Many lines are drawn fainter, so that the pictures beneath them can still be seen; the rings' colours tell what belongs together.
+        // Many lines are drawn fainter, so that the images beneath them can still be seen; the rings' colours tell what belongs together.
         var faint = (byte)(110 * Math.Min(1f, 150f / Math.Max(1, matches.VerifiedCount)));
         for (int i = 0; i < matches.Matches.Length; i++)
         {
@@ -101,8 +101,8 @@ public static class MatchPicture
     }
 
     // Neighbours have like colours, so that a line that goes astray is seen: hue from left to right, lightness from top to bottom.
-    private static SKColor PlaceColour(SKPoint point, SKRect picture) =>
-        SKColor.FromHsl(40 + (250 * (point.X - picture.Left) / picture.Width), 95, 68 - (16 * (point.Y - picture.Top) / picture.Height));
+    private static SKColor PlaceColour(SKPoint point, SKRect image) =>
+        SKColor.FromHsl(40 + (250 * (point.X - image.Left) / image.Width), 95, 68 - (16 * (point.Y - image.Top) / image.Height));
 
     private static void DrawHeader(SKCanvas canvas, ImageMatches matches, string? caption)
     {

@@ -4,26 +4,26 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;
 
-/// <summary>Pictures by number, and the patches of their keypoints.</summary>
-public abstract class PictureSource
+/// <summary>Images by number, and the patches of their keypoints.</summary>
+public abstract class ImageSource
 {
     private const int NamedWarnings = 10;
 
-    /// <summary>What the pictures are: two sources with the same identity and seed give the same patches. Part of the cache's key.</summary>
+    /// <summary>What the images are: two sources with the same identity and seed give the same patches. Part of the cache's key.</summary>
     public abstract string Identity { get; }
 
-    /// <summary>How many pictures there are; null where they never end.</summary>
+    /// <summary>How many images there are; null where they never end.</summary>
     protected abstract int? Count { get; }
 
     /// <summary>Makes a set of patches. The same arguments give the same bytes, whatever the number of threads.</summary>
-    /// <param name="points">The number of points asked for; fewer, with a warning, where the pictures do not hold as many.</param>
+    /// <param name="points">The number of points asked for; fewer, with a warning, where the images do not hold as many.</param>
     /// <param name="options">How patches are made.</param>
     /// <param name="seed">The seed of all draws.</param>
     /// <param name="progress">Told the points made so far and the points asked for.</param>
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="ArgumentException">An option is out of range, or the set would pass 2 GiB.</exception>
-    /// <exception cref="InvalidDataException">No picture could be read, or none has a point.</exception>
+    /// <exception cref="InvalidDataException">No image could be read, or none has a point.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
     public SourceResult Build(
         int points, PairOptions options, ulong seed, IProgress<(int Done, int Total)>? progress = null, int threads = 0,
@@ -41,7 +41,7 @@ public abstract class PictureSource
         Collector collector = new(points, options.Parts);
         threads = threads > 0 ? threads : Environment.ProcessorCount;
 
-        // Each worker has a picture of its own, so OpenCV's threads would only add to them.
+        // Each worker has an image of its own, so OpenCV's threads would only add to them.
         int openCvThreads = Cv2.GetNumThreads();
         Cv2.SetNumThreads(1);
         try
@@ -56,12 +56,12 @@ public abstract class PictureSource
         return collector.Finish(this);
     }
 
-    /// <summary>Loads picture <paramref name="index"/>: 8 bits, one channel.</summary>
-    /// <exception cref="IOException">The picture cannot be read; it is skipped and counted.</exception>
-    /// <exception cref="InvalidDataException">The picture is damaged; it is skipped and counted.</exception>
+    /// <summary>Loads image <paramref name="index"/>: 8 bits, one channel.</summary>
+    /// <exception cref="IOException">The image cannot be read; it is skipped and counted.</exception>
+    /// <exception cref="InvalidDataException">The image is damaged; it is skipped and counted.</exception>
     protected abstract Mat Load(int index, PairOptions options);
 
-    /// <summary>The order in which pictures are gone through.</summary>
+    /// <summary>The order in which images are gone through.</summary>
     protected abstract int[]? Order(ulong seed);
 
     /// <summary>Why there are no points at all.</summary>
@@ -75,30 +75,30 @@ public abstract class PictureSource
         TaskScheduler scheduler = new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, threads).ConcurrentScheduler;
         int[]? order = Order(seed);
         ConcurrentDictionary<int, string> damaged = [];
-        Queue<Task<(int Picture, PicturePoints? Points, string? Damage)>> underway = [];
+        Queue<Task<(int Image, ImagePoints? Points, string? Damage)>> underway = [];
         int next = 0;
 
-        (int, PicturePoints?, string?) Make(int turn)
+        (int, ImagePoints?, string?) Make(int turn)
         {
             enough.Token.ThrowIfCancellationRequested();
-            int picture = order is null ? turn : order[turn % order.Length], pass = order is null ? 0 : turn / order.Length;
-            if (damaged.TryGetValue(picture, out string? known))
+            int image = order is null ? turn : order[turn % order.Length], pass = order is null ? 0 : turn / order.Length;
+            if (damaged.TryGetValue(image, out string? known))
             {
-                return (picture, null, known);
+                return (image, null, known);
             }
 
             try
             {
-                using Mat grey = Load(picture, options);
-                return (picture, generator.Generate(grey, seed, (uint)picture, pass), null);
+                using Mat grey = Load(image, options);
+                return (image, generator.Generate(grey, seed, (uint)image, pass), null);
             }
             catch (Exception exception) when (exception is IOException or InvalidDataException)
             {
-                return (picture, null, damaged[picture] = exception.Message);
+                return (image, null, damaged[image] = exception.Message);
             }
         }
 
-        // Results are taken in the pictures' order, so the threads' pace does not show in them.
+        // Results are taken in the images' order, so the threads' pace does not show in them.
         int barren = 0;
         try
         {
@@ -110,9 +110,9 @@ public abstract class PictureSource
                     underway.Enqueue(Task.Factory.StartNew(() => Make(turn), enough.Token, TaskCreationOptions.None, scheduler));
                 }
 
-                (int picture, PicturePoints? made, string? damage) = underway.Dequeue().GetAwaiter().GetResult();
+                (int image, ImagePoints? made, string? damage) = underway.Dequeue().GetAwaiter().GetResult();
                 barren = made is { PatchesPerPoint.Length: > 0 } ? 0 : barren + 1;
-                collector.Add(picture, made, damage);
+                collector.Add(image, made, damage);
                 progress?.Report((collector.Points, collector.Wanted));
             }
         }
@@ -127,10 +127,10 @@ public abstract class PictureSource
         }
     }
 
-    /// <summary>Puts the pictures' points together.</summary>
+    /// <summary>Puts the images' points together.</summary>
     private sealed class Collector(int wanted, PatchParts kept)
     {
-        private readonly List<(int Picture, PicturePoints Points)> parts = [];
+        private readonly List<(int Image, ImagePoints Points)> parts = [];
         private readonly List<string> warnings = [];
         private readonly HashSet<int> damaged = [];
 
@@ -140,57 +140,57 @@ public abstract class PictureSource
 
         public bool IsFull => Points >= Wanted;
 
-        public void Add(int picture, PicturePoints? made, string? damage)
+        public void Add(int image, ImagePoints? made, string? damage)
         {
-            if (damage is not null && damaged.Add(picture) && damaged.Count <= NamedWarnings)
+            if (damage is not null && damaged.Add(image) && damaged.Count <= NamedWarnings)
             {
                 warnings.Add("skipped: " + damage);
             }
 
             if (made is not null)
             {
-                parts.Add((picture, made));
+                parts.Add((image, made));
                 Points = Math.Min(Points + made.PatchesPerPoint.Length, Wanted);
             }
         }
 
-        public SourceResult Finish(PictureSource source)
+        public SourceResult Finish(ImageSource source)
         {
             int count = Count(source);
             byte[] pixels = new byte[count * PatchSet.Area];
             byte[]? centres = kept.HasFlag(PatchParts.Centres) ? new byte[pixels.Length] : null;
             byte[]? large = kept.HasFlag(PatchParts.Large) ? new byte[count * PatchSet.LargeArea] : null;
-            int[] pointIds = new int[count], pictureIds = new int[count];
+            int[] pointIds = new int[count], imageIds = new int[count];
             Walk((part, from, to, patches, point) =>
             {
                 parts[part].Points.Pixels.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(pixels.AsSpan(to * PatchSet.Area));
                 parts[part].Points.Centres?.AsSpan(from * PatchSet.Area, patches * PatchSet.Area).CopyTo(centres.AsSpan(to * PatchSet.Area));
                 parts[part].Points.Large?.AsSpan(from * PatchSet.LargeArea, patches * PatchSet.LargeArea).CopyTo(large.AsSpan(to * PatchSet.LargeArea));
                 pointIds.AsSpan(to, patches).Fill(point);
-                pictureIds.AsSpan(to, patches).Fill(parts[part].Picture);
+                imageIds.AsSpan(to, patches).Fill(parts[part].Image);
             });
-            return new SourceResult(new PatchSet(pixels, pointIds, centres, pictureIds, large), Report());
+            return new SourceResult(new PatchSet(pixels, pointIds, centres, imageIds, large), Report());
         }
 
-        private int Count(PictureSource source) =>
+        private int Count(ImageSource source) =>
             Points > 0 ? Walk((_, _, _, _, _) => { }) : throw new InvalidDataException(source.Barren(damaged.Count));
 
         private SourceReport Report()
         {
             if (damaged.Count > NamedWarnings)
             {
-                warnings.Add($"skipped: {damaged.Count - NamedWarnings} more damaged pictures");
+                warnings.Add($"skipped: {damaged.Count - NamedWarnings} more damaged images");
             }
 
             if (!IsFull)
             {
-                warnings.Add($"the pictures hold {Points} points, not the {Wanted} asked for; add pictures for more");
+                warnings.Add($"the images hold {Points} points, not the {Wanted} asked for; add images for more");
             }
 
             return new SourceReport
             {
                 Points = Points,
-                Pictures = parts.Count(p => p.Points.PatchesPerPoint.Length > 0),
+                Images = parts.Count(p => p.Points.PatchesPerPoint.Length > 0),
                 DamagedPictures = damaged.Count,
                 FlatPoints = parts.Sum(p => (long)p.Points.FlatPoints),
                 LostPoints = parts.Sum(p => (long)p.Points.LostPoints),

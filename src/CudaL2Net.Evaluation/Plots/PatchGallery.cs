@@ -4,8 +4,8 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Evaluation.Plots;
 
-/// <summary>Example patches as a picture.</summary>
-public static class PatchPicture
+/// <summary>Example patches as an image.</summary>
+public static class PatchGallery
 {
     private const int Gap = 4, PointGap = 12, Zoom = 2;
 
@@ -29,18 +29,18 @@ public static class PatchPicture
         int columns = Math.Min(points, all.Length), side = PatchSet.Side * Zoom;
         int[][] shown = [.. Enumerable.Range(0, columns).Select(column => all[(int)((long)column * all.Length / columns)])];
         int rows = shown.Max(point => point.Length);
-        using var picture = new Mat((rows * (side + Gap)) + (2 * PointGap) - Gap, (columns * (side + PointGap)) + PointGap, MatType.CV_8UC1, new Scalar(32));
+        using var image = new Mat((rows * (side + Gap)) + (2 * PointGap) - Gap, (columns * (side + PointGap)) + PointGap, MatType.CV_8UC1, new Scalar(32));
         for (int column = 0; column < columns; column++)
         {
             for (int row = 0; row < shown[column].Length; row++)
             {
                 using Mat patch = Mat.FromPixelData(PatchSet.Side, PatchSet.Side, MatType.CV_8UC1, patches[shown[column][row]].ToArray());
-                using var place = new Mat(picture, new Rect(PointGap + (column * (side + PointGap)), PointGap + (row * (side + Gap)), side, side));
+                using var place = new Mat(image, new Rect(PointGap + (column * (side + PointGap)), PointGap + (row * (side + Gap)), side, side));
                 Cv2.Resize(patch, place, place.Size(), 0, 0, InterpolationFlags.Nearest);
             }
         }
 
-        Cv2.ImEncode(".png", picture, out byte[] png);
+        Cv2.ImEncode(".png", image, out byte[] png);
         return png;
     }
 
@@ -62,23 +62,23 @@ public static class PatchPicture
         const int LabelHeight = 18;
         int shown = side * Math.Max(1, (int)Math.Round(64.0 / side)), columns = Math.Min(perRow, pairs.Count), rows = (pairs.Count + columns - 1) / columns;
         int cellWidth = (2 * shown) + Gap + PointGap, cellHeight = shown + LabelHeight + PointGap;
-        using var picture = new Mat((rows * cellHeight) + PointGap, (columns * cellWidth) + PointGap, MatType.CV_8UC1, new Scalar(32));
+        using var image = new Mat((rows * cellHeight) + PointGap, (columns * cellWidth) + PointGap, MatType.CV_8UC1, new Scalar(32));
         for (int i = 0; i < pairs.Count; i++)
         {
             int x = PointGap + (i % columns * cellWidth), y = PointGap + (i / columns * cellHeight);
             Place(pairs[i].First, x, y);
             Place(pairs[i].Second, x + shown + Gap, y);
             string label = pairs[i].Distance.ToString("0.###", System.Globalization.CultureInfo.InvariantCulture);
-            Cv2.PutText(picture, label, new Point(x, y + shown + 14), HersheyFonts.HersheySimplex, 0.42, new Scalar(225), 1, LineTypes.AntiAlias);
+            Cv2.PutText(image, label, new Point(x, y + shown + 14), HersheyFonts.HersheySimplex, 0.42, new Scalar(225), 1, LineTypes.AntiAlias);
         }
 
-        Cv2.ImEncode(".png", picture, out byte[] png);
+        Cv2.ImEncode(".png", image, out byte[] png);
         return png;
 
         void Place(byte[] pixels, int x, int y)
         {
             using Mat patch = Mat.FromPixelData(side, side, MatType.CV_8UC1, pixels);
-            using var place = new Mat(picture, new Rect(x, y, shown, shown));
+            using var place = new Mat(image, new Rect(x, y, shown, shown));
             Cv2.Resize(patch, place, place.Size(), 0, 0, InterpolationFlags.Nearest);
         }
     }
