@@ -1,16 +1,16 @@
 namespace CudaL2Net.Build;
 
-/// <summary>What continuous integration checks besides the tests: analyzers, documentation of public members, formatting.</summary>
+/// <summary>What continuous integration checks besides the tests: analyzers, documentation of public members, packages, formatting.</summary>
 internal static class Lint
 {
-    /// <summary>Builds everything with analyzers and documentation, and checks the formatting; returns the exit code.</summary>
+    /// <summary>Builds everything with analyzers and documentation, checks the notices and the formatting; returns the exit code.</summary>
     public static int Check()
     {
         Processes.Must(
             "dotnet", ["build", "CudaL2Net.sln", "-c", "Release", "-v", "quiet", "--nologo", "-clp:ErrorsOnly", "-p:Lint=true"],
             "lint: the analyzers found something");
         Console.WriteLine("lint: no warnings");
-        return Format();
+        return Math.Max(Licences.Check(), Format());
     }
 
     /// <summary>Checks the formatting; returns the exit code.</summary>

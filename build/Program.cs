@@ -23,6 +23,7 @@ internal static class Program
                          `sanitize FILE` runs launches that the emulator recorded
           kernels        compile the CUDA kernels to PTX: artifacts/kernels                   (part of build)
           emulator       compile them with the emulated CUDA driver: artifacts/emulator       (part of build, on x86-64 Linux)
+          licences       list the licences of the packages in the tool, and write THIRD-PARTY-NOTICES.md
           publish-tests  put the tests into artifacts/tests as a program that needs no .NET: for a machine with a GPU
           clean          remove everything that was built
 
@@ -79,6 +80,8 @@ internal static class Program
                 Setup.Install(emulator: true);
                 Kernels.Compile();
                 return Lint.Check();
+            case "licences":
+                return Licences.List();
             case "format":
                 return Lint.Format();
             case "sanitize":

@@ -42,7 +42,9 @@ internal static class Solution
     {
         string output = Folders.In("artifacts", "tests");
         string system = OperatingSystem.IsWindows() ? "win-x64" : "linux-x64";
-        Processes.Must("dotnet", ["publish", Folders.Tests, .. Options, "-r", system, "--self-contained", "-o", output], "publishing the tests failed");
+        // With what the program itself needs, the packages are others than those of packages.lock.json.
+        Processes.Must(
+            "dotnet", ["publish", Folders.Tests, .. Options, "-r", system, "--self-contained", "-p:LockedSystem=false", "-o", output], "publishing the tests failed");
         if (File.Exists(Folders.Emulated))
         {
             File.Copy(Folders.Emulated, Path.Combine(output, Path.GetFileName(Folders.Emulated)), overwrite: true);
@@ -56,8 +58,11 @@ internal static class Solution
         OnceFor(name, sources, () => Processes.Must("dotnet", ["build", project, .. Options, .. NoRestore(project)], "the build failed"), others);
 
     private static void Publish(bool built) =>
-        OnceFor("tool", ["src", "bench"], () => Processes.Must(
-            "dotnet", ["publish", Cli, .. Options, .. built ? ["--no-build"] : NoRestore(Cli), "-o", Folders.Tool], "publishing the tool failed"));
+        OnceFor("tool", ["src", "bench"], () =>
+        {
+            Processes.Must("dotnet", ["publish", Cli, .. Options, .. built ? ["--no-build"] : NoRestore(Cli), "-o", Folders.Tool], "publishing the tool failed");
+            Licences.Publish();
+        });
 
     // Does the work unless it was done since anything changed.
     private static void OnceFor(string name, string[] sources, Action work, params string[] others)
