@@ -232,7 +232,7 @@ part_compilers() {
     done
 }
 
-# Commands that read pictures, beside the CPU: where OpenCV was carried along and finds its libraries.
+# Commands that read images, beside the CPU: where OpenCV was carried along and finds its libraries.
 part_commands() {
     if [ ! -f "$tests/libOpenCvSharpExtern.so" ] || ldd "$tests/libOpenCvSharpExtern.so" | grep -q 'not found'; then
         missing+=("OpenCV does not load here")

@@ -75,12 +75,12 @@ def write_brown(patches, folder):
         large = np.zeros((across, across, 64, 64), np.uint8)
         block = patches[mosaic : mosaic + across * across].repeat(2, 1).repeat(2, 2)
         large.reshape(-1, 64, 64)[: len(block)] = block
-        picture = large.transpose(0, 2, 1, 3).reshape(size, size)
+        image = large.transpose(0, 2, 1, 3).reshape(size, size)
         header = struct.pack("<2sIHHI", b"BM", 14 + 40 + 1024 + size * size, 0, 0, 14 + 40 + 1024)
         header += struct.pack("<IiiHHIIiiII", 40, size, size, 1, 8, 0, size * size, 2835, 2835, 256, 0)
         palette = b"".join(bytes([grey, grey, grey, 0]) for grey in range(256))
         with open(os.path.join(folder, f"patches{mosaic // (across * across):04}.bmp"), "wb") as file:
-            file.write(header + palette + picture[::-1].tobytes())
+            file.write(header + palette + image[::-1].tobytes())
     with open(os.path.join(folder, "info.txt"), "w") as file:
         file.writelines(f"{patch // 2} 0\n" for patch in range(len(patches)))
 

@@ -42,14 +42,14 @@ class PairBatchNorm(nn.BatchNorm2d):
     def forward(self, x):
         if not self.training:
             return super().forward(x)
-        sides = x.unflatten(0, (2, -1)).float()  # [2][p][channels][rows][columns]
-        variance, mean = torch.var_mean(sides, dim=(1, 3, 4), unbiased=False, keepdim=True)
-        count = sides[0, :, 0].numel()
+        halves = x.unflatten(0, (2, -1)).float()  # [2][p][channels][rows][columns]
+        variance, mean = torch.var_mean(halves, dim=(1, 3, 4), unbiased=False, keepdim=True)
+        count = halves[0, :, 0].numel()
         with torch.no_grad():
             for side in range(2):
                 self.running_mean.lerp_(mean[side].flatten(), self.momentum)
                 self.running_var.lerp_(variance[side].flatten() * (count / (count - 1)), self.momentum)
-        y = ((sides - mean) * torch.rsqrt(variance + self.eps)).flatten(0, 1)
+        y = ((halves - mean) * torch.rsqrt(variance + self.eps)).flatten(0, 1)
         if self.affine:
             y = y * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
         return y.to(x.dtype)

@@ -24,7 +24,7 @@ PATCHES = {"cpu": 8192, "cuda": 131072}
 class Variant:
     name: str
     channels_last: bool = True
-    one_pass: bool = False  # both sides in one forward pass, with batch normalization that keeps them apart
+    one_pass: bool = False  # both halves in one forward pass, with batch normalization that keeps them apart
     compiled: bool = False  # torch.compile of forward and backward, and of the update
     captured: bool = False  # the whole step as one CUDA graph
     takes_long: bool = False

@@ -6,7 +6,7 @@
 //   conv2d_image_data_*       g of the layer before = conv(dy, turned filters); sum(m) and sum(m xhat) of that layer per block
 //   conv2d_image_first, _first_filter    the same for the layer with one input channel, on FMA units: bound by its 64 KB per patch
 //   conv2d_image_pack         filters [out][9][in] as mma fragments, for the forward and the backward pass
-// Names end in the input's side, input channels and output channels. A block takes a run of units (strips of images, see image_tile.cuh) of one side of the
+// Names end in the input's side, input channels and output channels. A block takes a run of units (strips of images, see image_tile.cuh) of one half of the
 // batch. cp.async brings a unit in while the one before is multiplied, in place in its swizzled lines; each thread then normalizes what it brought itself, once
 // for all nine taps. The only barriers are before and after the products. A warp computes 64 x 64 sums: 16 ldmatrix and filter loads feed 64 mma.sync.
 // With 32 input channels products take less of the time. There a warp computes 64 x 32 sums (32 x 32 backward with stride 2), with twice as many warps.
@@ -26,13 +26,13 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
     const Waiting parked(tables.data + 2 * IN);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
-    const unsigned short* x = g.x + (size_t)units.side * g.images * SIDE * SIDE * IN;
+    const unsigned short* x = g.x + (size_t)units.half * g.images * SIDE * SIDE * IN;
     for (int s = 0; s < g.stages; s++) {
       Tile::template clear_margins<THREADS>(shared + s * Tile::BYTES);
       if (units.first + s < units.last) Tile::template fetch<THREADS>(shared + s * Tile::BYTES, x, units.first + s, g.images);
       cp_async_commit();
     }
-    normalization_tables<IN, THREADS>(g.input, units.side, 0, tables);
+    normalization_tables<IN, THREADS>(g.input, units.half, 0, tables);
     __syncthreads();
     float count = 0.f;
     int stage = 0;
@@ -50,7 +50,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
       // A warp's 64 pixels belong to one image, which is there or not.
       if (Tile::first_image(unit) + Product::first_pixel() / Tile::OUT_PIXELS < g.images) {
         PRAGMA_UNROLL
-        for (int group = 0; group < GROUPS; group++) store(g, units.side, unit, group, product, parked, count);
+        for (int group = 0; group < GROUPS; group++) store(g, units.half, unit, group, product, parked, count);
         count += 8.f;
       }
       stage = stage + 1 == g.stages ? 0 : stage + 1;
@@ -66,10 +66,10 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
     write_moments<OUT, ROW_WARPS>(parts, g.tiles);
   }
 
-  static MEMBER void store(const ImageConvolution& g, int side, int unit, int group, const Product& product, const Waiting& parked, float count) {
+  static MEMBER void store(const ImageConvolution& g, int half, int unit, int group, const Product& product, const Waiting& parked, float count) {
     const int channel = Product::output() + 32 * group;
     const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
-    unsigned short* y = g.result + ((size_t)side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE + Tile::out_pixel(unit, Product::pixel())) * OUT + channel;
+    unsigned short* y = g.result + ((size_t)half * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE + Tile::out_pixel(unit, Product::pixel())) * OUT + channel;
     Eight mean = eight_of(0.f), squares = mean;
     PRAGMA_UNROLL
     for (int k = 0; k < 8; k++) {
@@ -112,7 +112,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
     const Waiting parked(shared + g.stages * Tile::BYTES);
     parked.clear();
     const Units units(g, (g.images + IMAGES - 1) / IMAGES * Tile::STRIPS);
-    const unsigned short* dy = g.finished + (size_t)units.side * g.images * OUT_SIDE * OUT_SIDE * OUT;
+    const unsigned short* dy = g.finished + (size_t)units.half * g.images * OUT_SIDE * OUT_SIDE * OUT;
     for (int s = 0; s < g.stages; s++) {
       Tile::template clear_margins<THREADS>(shared + s * Tile::BYTES);
       if (units.first + s < units.last) Tile::template fetch<THREADS>(shared + s * Tile::BYTES, dy, units.first + s, g.images);
@@ -129,13 +129,13 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
         Product product;
         product.multiply(tile, g.filters, AllTaps<Tile::PITCH>{}, corner);
         PRAGMA_UNROLL
-        for (int group = 0; group < GROUPS; group++) store(g, units.side, unit, 0, 0, group, product, parked);
+        for (int group = 0; group < GROUPS; group++) store(g, units.half, unit, 0, 0, group, product, parked);
       } else {
         PRAGMA_ROLLED
         for (int k = 0; k < 4; k++) {
           Product product;
           product.multiply(tile, g.filters, ClassTaps<Tile::PITCH>{k >> 1, k & 1}, corner);
-          store(g, units.side, unit, k >> 1, k & 1, 0, product, parked);
+          store(g, units.half, unit, k >> 1, k & 1, 0, product, parked);
         }
       }
       __syncthreads();
@@ -147,16 +147,16 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
     if (g.tiles != nullptr) write_sums(parked, shared, g.tiles);
   }
 
-  static MEMBER void store(const ImageConvolution& g, int side, int unit, int row, int column, int group, const Product& product, const Waiting& parked) {
+  static MEMBER void store(const ImageConvolution& g, int half, int unit, int row, int column, int group, const Product& product, const Waiting& parked) {
     static_assert(WARP_ROWS % OUT_SIDE == 0, "a warp takes whole rows of dy");
     const int pixel = Product::pixel(), image = Tile::first_image(unit) + pixel / Tile::OUT_PIXELS, channel = Product::output() + 32 * group;
     if (image >= g.images) return;
     const int y = (Tile::first_row(unit) + pixel % Tile::OUT_PIXELS / OUT_SIDE) * STRIDE + row, x = pixel % OUT_SIDE * STRIDE + column;
-    const size_t base = (size_t)side * g.images * SIDE * SIDE * IN;
+    const size_t base = (size_t)half * g.images * SIDE * SIDE * IN;
     const int begin = ((image * SIDE + y) * SIDE + x) * IN + channel;
     const bool gather = g.tiles != nullptr;
     Normalization n = g.input;
-    n.use_side(side);
+    n.use_half(half);
     const float least = least_of(n.relu);
     // Four rows at a time: their loads are under way together.
     PRAGMA_UNROLL
@@ -171,13 +171,13 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
       }
       if (!gather) continue;
       PRAGMA_UNROLL
-      for (int half = 0; half < 2; half++) {
-        const int c = channel + 4 * half;
+      for (int part = 0; part < 2; part++) {
+        const int c = channel + 4 * part;
         const Four mean = four(ldg_f4(n.mean + c)), inverse = four(ldg_f4(n.inverseDeviation + c));
         const Four scale = channels_of<true>(n.scale, c, 0, 1.f), shift = channels_of<true>(n.shift, c, 0, 0.f);
         PRAGMA_UNROLL
         for (int i = 0; i < 4; i++) {
-          const int j = 4 * half + i;
+          const int j = 4 * part + i;
           const float factor = inverse.v[i] * scale.v[i];
           float sum = 0.f, products = 0.f;
           PRAGMA_UNROLL
@@ -289,7 +289,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
   const Eight bias = g.bias ? eight(g.bias + channel) : eight_of(0.f);
   EightMoments moments = {0.f, eight_of(0.f), eight_of(0.f)};
   for (int unit = units.first; unit < units.last; unit++) {
-    const size_t n = (size_t)units.side * g.images + unit;
+    const size_t n = (size_t)units.half * g.images + unit;
     __syncthreads();
     load_patch(g.patches + n * 1024, image);
     __syncthreads();
@@ -337,7 +337,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
   const Units units(g, g.images);
   const int channel = threadIdx.x % 4 * 8, slot = threadIdx.x / 4, lane = threadIdx.x % 32;
   const ChannelTables<FIRST_OUT> tables{numbers};
-  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.side, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables);
+  gradient_tables<FIRST_OUT, FIRST_THREADS>(g, units.half, 1.f / ((float)g.images * 1024), FIRST_OUT, 0, tables);
   __syncthreads();
   const Eight k = tables.eight(0, channel), q = tables.eight(1, channel), u = tables.eight(2, channel), v = tables.eight(3, channel);
   const float least = least_of(g.output.relu);
@@ -345,7 +345,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
   PRAGMA_UNROLL
   for (int tap = 0; tap < 9; tap++) own[tap] = eight_of(0.f);
   for (int unit = units.first; unit < units.last; unit++) {
-    const size_t n = (size_t)units.side * g.images + unit;
+    const size_t n = (size_t)units.half * g.images + unit;
     __syncthreads();
     load_patch(g.patches + n * 1024, image);
     __syncthreads();

@@ -44,23 +44,23 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_filter_sum(const float*
 }
 KERNEL(conv2d_filter_sum);
 
-// One channel of one side a thread.
+// One channel of one half per thread.
 DEVICE void fill_tables(const Convolution& g, int thread, int threads) {
   if (g.input.present() && g.inputTable != nullptr) {             // backward-data has the normalization for its epilogue only
-    for (int i = thread; i < g.sides * g.inChannels; i += threads) {
-      const int side = i / g.inChannels, c = i - side * g.inChannels;
-      float* to = g.inputTable + side * InputSource::COEFFICIENTS * g.inChannels + c;
+    for (int i = thread; i < g.halves * g.inChannels; i += threads) {
+      const int half = i / g.inChannels, c = i - half * g.inChannels;
+      float* to = g.inputTable + half * InputSource::COEFFICIENTS * g.inChannels + c;
       to[0] = g.input.mean[i];
       to[g.inChannels] = g.input.inverseDeviation[i] * channel_of(g.input.scale, c, 1.f);
       to[2 * g.inChannels] = channel_of(g.input.shift, c, 0.f);
     }
   }
   if (g.output.present()) {
-    const float share = 1.f / ((float)g.side_images() * g.outHeight * g.outWidth);
-    for (int i = thread; i < g.sides * g.outChannels; i += threads) {
-      const int side = i / g.outChannels, c = i - side * g.outChannels;
-      const float *sums = g.sums + side * 2 * g.outChannels + c, inverse = g.output.inverseDeviation[i], factor = inverse * channel_of(g.output.scale, c, 1.f);
-      float* to = g.outputTable + side * GradientSource::COEFFICIENTS * g.outChannels + c;
+    const float share = 1.f / ((float)g.half_items() * g.outHeight * g.outWidth);
+    for (int i = thread; i < g.halves * g.outChannels; i += threads) {
+      const int half = i / g.outChannels, c = i - half * g.outChannels;
+      const float *sums = g.sums + half * 2 * g.outChannels + c, inverse = g.output.inverseDeviation[i], factor = inverse * channel_of(g.output.scale, c, 1.f);
+      float* to = g.outputTable + half * GradientSource::COEFFICIENTS * g.outChannels + c;
       to[0] = g.output.mean[i];
       to[g.outChannels] = factor;
       to[2 * g.outChannels] = channel_of(g.output.shift, c, 0.f);
@@ -126,14 +126,14 @@ KERNEL(conv2d_round_backward);
 
 constexpr int SMALL = 16, WARPS = 16;                                  // filter elements per output channel, at most; pixels at a time
 
-// 32 output channels (y), part (z) of a side.
+// 32 output channels (y), part (z) of a half.
 extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Convolution g) {
   __shared__ float sums[WARPS][SMALL + 1][32];
   __shared__ int dh[SMALL], dw[SMALL], channel[SMALL];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, o = blockIdx.y * 32 + lane;
-  const int side = blockIdx.z / g.partsOfSide, part = blockIdx.z - side * g.partsOfSide;
-  const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.side_images() * g.outHeight * g.outWidth;
-  const int begin = side * pixels + part * g.partDepth, end = min((side + 1) * pixels, begin + g.partDepth);
+  const int half = blockIdx.z / g.partsOfHalf, part = blockIdx.z - half * g.partsOfHalf;
+  const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.half_items() * g.outHeight * g.outWidth;
+  const int begin = half * pixels + part * g.partDepth, end = min((half + 1) * pixels, begin + g.partDepth);
   if (threadIdx.x < SMALL) {
     const int tap = threadIdx.x / g.inChannels;
     channel[threadIdx.x] = threadIdx.x - tap * g.inChannels;
@@ -141,8 +141,8 @@ extern "C" __global__ __launch_bounds__(512) void conv2d_small_filter(const Conv
     dw[threadIdx.x] = tap % g.kernelWidth - g.padding;
   }
   __syncthreads();
-  const InputSource input = input_source(g, side);
-  const GradientSource source = gradient_source(g, side);
+  const InputSource input = input_source(g, half);
+  const GradientSource source = gradient_source(g, half);
   GradientSource::Coefficients of = {};
   if (!source.plain()) coefficient_of(source, of, 0, min(o, g.outChannels - 1));
   float own[SMALL], bias = 0.f;

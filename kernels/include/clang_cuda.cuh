@@ -143,7 +143,7 @@ DEVICE __nv_bfloat162 __floats2bfloat162_rn(float lo, float hi) {
 DEVICE float __half2float(__half h) { return (float)__builtin_bit_cast(_Float16, h.x); }
 DEVICE __half __float2half(float f) { return __half{__builtin_bit_cast(unsigned short, (_Float16)f)}; }
 DEVICE __half2 __floats2half2_rn(float lo, float hi) { return __half2{__float2half(lo), __float2half(hi)}; }
-#include "bfloat16_pairs.cuh"
+#include "bf16_pairs.cuh"
 
 // ---- the block ----
 // clang has __syncthreads itself.

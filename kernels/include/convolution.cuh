@@ -7,7 +7,7 @@
 // stride-1 convolution without wasted products. Where there is one output pixel, every input pixel is a class of its own (one tap each).
 // Fused: x may be stored unnormalized (applied after the load, padding stays zero); dy may be given as the gradient of the normalized output, and is finished
 // after the load from it, y and two sums per channel; the forward epilogue leaves mean and squares of its tile, that of backward-data the sums for the layer
-// before. A block never spans both sides of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
+// before. A block never spans both halves of the batch. Backward-filter and a forward pass with few tiles cut the depth into parts, summed in order later.
 // Tiles are 128 x 32, 64 or 128 with 128, 128 and 256 threads: 64 sums per thread (32 in the first). Registers are kept at 128 to 168, so that a multiprocessor
 // holds three or four blocks of 128 threads or two of 256: half a stage's loads are under way at a time, the places of a tile's pixels and the coefficients of
 // backward-filter lie in shared memory, and so do (in memory, made before by conv2d_parts.cu) the coefficients of the other two, folded.
@@ -30,11 +30,11 @@ DEVICE void store_columns(float* to, const Four& v, int columns) {       // colu
 template <Precision P, int N, bool WHOLE> DEVICE void convolution_forward(const Convolution& g) {
   typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, true, true> Gemm;
   DYN_SHARED(unsigned char, shared);
-  const int side = blockIdx.x / g.tilesOfSide, tile = blockIdx.x - side * g.tilesOfSide, n0 = blockIdx.y * N;
-  const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, count = g.side_images() * g.outHeight * g.outWidth;
+  const int half = blockIdx.x / g.tilesOfHalf, tile = blockIdx.x - half * g.tilesOfHalf, n0 = blockIdx.y * N;
+  const int depth = g.kernelHeight * g.kernelWidth * g.inChannels, count = g.half_items() * g.outHeight * g.outWidth;
   const int begin = blockIdx.z * g.partDepth, end = min(depth, begin + g.partDepth);
-  PixelRows<Gemm::A_VECTORS, WHOLE, InputSource> a = {input_source(g, side),
-      PixelGrid{g.outHeight, g.outWidth, g.stride, -g.padding, -g.padding, side * g.side_images(), tile * Gemm::ROWS, count},
+  PixelRows<Gemm::A_VECTORS, WHOLE, InputSource> a = {input_source(g, half),
+      PixelGrid{g.outHeight, g.outWidth, g.stride, -g.padding, -g.padding, half * g.half_items(), tile * Gemm::ROWS, count},
       g.height, g.width, g.inChannels, g.kernelWidth, 1, depth, g.byIn, reinterpret_cast<int2*>(shared + Gemm::SHARED_BYTES)};
   a.fill();
   __syncthreads();
@@ -48,7 +48,7 @@ template <Precision P, int N, bool WHOLE> DEVICE void convolution_forward(const 
 
   const int column = n0 + Gemm::column(), columns = g.outChannels - column;
   const bool parts = gridDim.z > 1, statistics = g.tiles != nullptr && !parts;
-  float* y = g.result + ((long long)(parts ? blockIdx.z * g.sides : 0) + side) * count * g.outChannels + column;
+  float* y = g.result + ((long long)(parts ? blockIdx.z * g.halves : 0) + half) * count * g.outChannels + column;
   const Four bias = channels_of<false>(parts ? nullptr : g.bias, column, g.outChannels, 0.f);
   float seen = 0.f;
   Four mean = four(zero4()), squares = mean;
@@ -113,16 +113,16 @@ template <Precision P, int N, bool WHOLE> DEVICE void convolution_forward(const 
 template <Precision P, int N, bool WHOLE> DEVICE void convolution_backward_data(const Convolution& g) {
   typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, true, P != Float32> Gemm;
   DYN_SHARED(unsigned char, shared);
-  const int side = blockIdx.x / g.tilesOfSide, tile = blockIdx.x - side * g.tilesOfSide, n0 = blockIdx.y * N;
+  const int half = blockIdx.x / g.tilesOfHalf, tile = blockIdx.x - half * g.tilesOfHalf, n0 = blockIdx.y * N;
   const int ph = blockIdx.z / g.classColumns, pw = blockIdx.z - ph * g.classColumns;               // the class: rows ph + i classRows, columns likewise
   const int rows = (g.height - ph + g.classRows - 1) / g.classRows, columns = (g.width - pw + g.classColumns - 1) / g.classColumns;
   const int kh = (ph + g.padding) % g.classRows, kw = (pw + g.padding) % g.classColumns;          // its first tap
   const int tapRows = max(0, (g.kernelHeight - kh + g.classRows - 1) / g.classRows);
   const int tapColumns = max(0, (g.kernelWidth - kw + g.classColumns - 1) / g.classColumns);
-  const int depth = tapRows * tapColumns * g.outChannels, count = g.side_images() * rows * columns;
-  const PixelGrid grid = {rows, columns, 1, (ph + g.padding - kh) / g.classRows, (pw + g.padding - kw) / g.classColumns, side * g.side_images(),
+  const int depth = tapRows * tapColumns * g.outChannels, count = g.half_items() * rows * columns;
+  const PixelGrid grid = {rows, columns, 1, (ph + g.padding - kh) / g.classRows, (pw + g.padding - kw) / g.classColumns, half * g.half_items(),
                           tile * Gemm::ROWS, count};
-  PixelRows<Gemm::A_VECTORS, WHOLE, GradientSource> a = {gradient_source(g, side), grid, g.outHeight, g.outWidth, g.outChannels, max(1, tapColumns), -1, depth,
+  PixelRows<Gemm::A_VECTORS, WHOLE, GradientSource> a = {gradient_source(g, half), grid, g.outHeight, g.outWidth, g.outChannels, max(1, tapColumns), -1, depth,
                                                          g.byOut, reinterpret_cast<int2*>(shared + Gemm::SHARED_BYTES)};
   a.fill();
   __syncthreads();
@@ -137,9 +137,9 @@ template <Precision P, int N, bool WHOLE> DEVICE void convolution_backward_data(
 
   const int column = n0 + Gemm::column(), left = g.inChannels - column;
   const bool gather = g.tiles != nullptr;
-  const InputSource source = input_source(g, side);
+  const InputSource source = input_source(g, half);
   Normalization of = g.input;
-  of.use_side(side);
+  of.use_half(half);
   const Four mean = channels_of<false>(gather ? of.mean : nullptr, column, g.inChannels, 0.f);
   const Four inverse = channels_of<false>(gather ? of.inverseDeviation : nullptr, column, g.inChannels, 0.f);
   const Four scale = channels_of<false>(of.scale, column, g.inChannels, 1.f), shift = channels_of<false>(of.shift, column, g.inChannels, 0.f);
@@ -149,7 +149,7 @@ template <Precision P, int N, bool WHOLE> DEVICE void convolution_backward_data(
     for (int i = 0; i < Gemm::ROW_COUNT; i++) {
       const int r = tile * Gemm::ROWS + row + i * Gemm::ROW_STEP;
       if (r >= count) continue;
-      int pixel = side * count + r;                                      // all pixels in one class: they lie in order
+      int pixel = half * count + r;                                      // all pixels in one class: they lie in order
       if (gridDim.z > 1) {
         int image = 0, h = 0, w = 0;
         grid.at(row + i * Gemm::ROW_STEP, image, h, w);
@@ -187,7 +187,7 @@ template <Precision P, int N, bool WHOLE> DEVICE void convolution_backward_data(
     all.x += to[i * N + threadIdx.x].x;
     all.y += to[i * N + threadIdx.x].y;
   }
-  float* tiles = g.tiles + (((long long)side * gridDim.z + blockIdx.z) * g.tilesOfSide + tile) * 2 * g.inChannels + c;
+  float* tiles = g.tiles + (((long long)half * gridDim.z + blockIdx.z) * g.tilesOfHalf + tile) * 2 * g.inChannels + c;
   tiles[0] = all.x;
   tiles[g.inChannels] = all.y;
 }
@@ -195,14 +195,14 @@ template <Precision P, int N, bool WHOLE> DEVICE void convolution_backward_data(
 template <Precision P, int N, bool WHOLE> DEVICE void convolution_backward_filter(const Convolution& g) {
   typedef BlockGemm<P, 128, N, N == 32 ? 32 : 64, 32, false, false> Gemm;
   DYN_SHARED(unsigned char, shared);
-  const int side = blockIdx.z / g.partsOfSide, part = blockIdx.z - side * g.partsOfSide, n0 = blockIdx.y * N, m0 = blockIdx.x * Gemm::ROWS;
-  const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.side_images() * g.outHeight * g.outWidth;
-  const int begin = side * pixels + part * g.partDepth, end = min((side + 1) * pixels, begin + g.partDepth);
+  const int half = blockIdx.z / g.partsOfHalf, part = blockIdx.z - half * g.partsOfHalf, n0 = blockIdx.y * N, m0 = blockIdx.x * Gemm::ROWS;
+  const int rows = g.kernelHeight * g.kernelWidth * g.inChannels, pixels = g.half_items() * g.outHeight * g.outWidth;
+  const int begin = half * pixels + part * g.partDepth, end = min((half + 1) * pixels, begin + g.partDepth);
   float* rowTable = reinterpret_cast<float*>(shared + Gemm::SHARED_BYTES);
   float* columnTable = rowTable + LineCoefficients<InputSource, Gemm::ROWS>::BYTES / 4;
-  TapRows<Gemm::A_VECTORS, Gemm::ROWS, WHOLE> a = {input_source(g, side), rowTable, g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding,
+  TapRows<Gemm::A_VECTORS, Gemm::ROWS, WHOLE> a = {input_source(g, half), rowTable, g.height, g.width, g.inChannels, g.kernelWidth, g.stride, g.padding,
                                                    rows, m0, end, g.byIn, g.byOutWidth, g.byOutPixels};
-  GradientColumns<Gemm::B_VECTORS, N, WHOLE> b = {gradient_source(g, side), columnTable, g.outChannels, n0, end};
+  GradientColumns<Gemm::B_VECTORS, N, WHOLE> b = {gradient_source(g, half), columnTable, g.outChannels, n0, end};
   a.fill();
   b.fill();
   __syncthreads();

@@ -5,22 +5,22 @@
 
 struct Convolution {
   int batch, height, width, inChannels, outChannels, kernelHeight, kernelWidth, stride, padding, outHeight, outWidth;
-  int sides, tilesOfSide;              // row tiles of a side (forward, backward-data)
+  int halves, tilesOfHalf;             // row tiles of a half (forward, backward-data)
   int partDepth;                       // k of one part of the depth (forward), pixels of one (backward-filter)
-  int partsOfSide;                     // backward-filter
+  int partsOfHalf;                     // backward-filter
   int classRows, classColumns;         // backward-data: strides that make the classes
   int relu;                            // forward: whether y is max(0, .), for inference
   Divider byIn, byOut, byOutWidth, byOutPixels;
   const float *x, *filters, *bias, *y; // y: the unnormalized output, read by fused backward passes
-  const float *gradient, *sums;        // of the (normalized) output; sums [sides][2][out]
+  const float *gradient, *sums;        // of the (normalized) output; sums [halves][2][out]
   float* result;                       // y, dx or parts
-  float* tiles;                        // [sides][tiles][2][c] of the epilogue, or the bias's parts; null where not wanted
+  float* tiles;                        // [halves][tiles][2][c] of the epilogue, or the bias's parts; null where not wanted
   Normalization input, output;
-  float *inputTable, *outputTable;     // [sides][coefficient][channels] of the normalizations that are there: InputSource, GradientSource
+  float *inputTable, *outputTable;     // [halves][coefficient][channels] of the normalizations that are there: InputSource, GradientSource
   // Tensor cores, forward and backward-data: the filters, rounded, k contiguous: [class][roundedRows][roundedPitch bytes], see conv2d_parts.cu.
   const unsigned char* rounded;
   int roundedRows, roundedPitch;
-  MEMBER int side_images() const { return batch / sides; }
+  MEMBER int half_items() const { return batch / halves; }
 };
 
 // n / divisor for n < 2^20, by the divisor's reciprocal.
@@ -32,7 +32,7 @@ struct InputSource {
   struct Raw { Four x; };
   static constexpr int COEFFICIENTS = 3;
   struct Coefficients { Four mean, factor, shift; };
-  const float *x, *table;                                              // table: of this side, null where x is multiplied as it is
+  const float *x, *table;                                              // table: of this half, null where x is multiplied as it is
   int channels;
   float floor;                                                         // of the ReLU, or -infinity
   MEMBER void load4(Raw& r, int at) const { r.x = four(ldg_f4(x + (unsigned)at)); }
@@ -79,20 +79,20 @@ template <class Source> DEVICE void coefficient_of(const Source& source, typenam
   for (int i = 0; i < Source::COEFFICIENTS; i++) reinterpret_cast<Four*>(&k)[i].v[j] = __ldg(source.table + (unsigned)(i * source.channels + c));
 }
 DEVICE float relu_floor(const Normalization& n) { return n.relu ? 0.f : __uint_as_float(0xff800000u); }
-DEVICE InputSource input_source(const Convolution& g, int side) {
-  const float* table = g.input.present() ? g.inputTable + side * InputSource::COEFFICIENTS * g.inChannels : nullptr;
+DEVICE InputSource input_source(const Convolution& g, int half) {
+  const float* table = g.input.present() ? g.inputTable + half * InputSource::COEFFICIENTS * g.inChannels : nullptr;
   return InputSource{g.x, table, g.inChannels, relu_floor(g.input)};
 }
-DEVICE GradientSource gradient_source(const Convolution& g, int side) {
+DEVICE GradientSource gradient_source(const Convolution& g, int half) {
   const bool fused = g.output.present();
-  const float* table = fused ? g.outputTable + side * GradientSource::COEFFICIENTS * g.outChannels : nullptr;
+  const float* table = fused ? g.outputTable + half * GradientSource::COEFFICIENTS * g.outChannels : nullptr;
   return GradientSource{g.gradient, fused ? g.y : g.gradient, table, g.outChannels, relu_floor(g.output)};
 }
 
 // Pixels i of a grid in each image: row r is image r / (rows columns), grid place (r / columns) % rows, r % columns; it looks at (place step + offset).
 struct PixelGrid {
   int rows, columns, step, offsetRow, offsetColumn;
-  int image, first, count;                                             // first image of the side, first row of the tile, rows of the side
+  int image, first, count;                                             // first image of the half, first row of the tile, rows of the half
   MEMBER bool at(int r, int& n, int& i, int& j) const {
     r += first;
     if (r >= count) return false;

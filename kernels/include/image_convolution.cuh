@@ -4,10 +4,10 @@
 #include "image_tile.cuh"
 
 struct ImageConvolution {
-  int images, blocksOfSide, unitsOfBlock, stages;                // of a side; stages of shared memory, 1 or 2
+  int images, blocksOfHalf, unitsOfBlock, stages;                // of a half; stages of shared memory, 1 or 2
   const unsigned short *x, *y, *gradient;                        // x: not normalized yet; what backward-data gathers its sums of
   const uint4* filters;
-  const float *bias, *sums, *patches;                            // bias may be null; sums [sides][2][out]; patches: the first layer's input
+  const float *bias, *sums, *patches;                            // bias may be null; sums [halves][2][out]; patches: the first layer's input
   unsigned short *result, *finished;                             // y or g; dy, written by the filter kernel, read by the data kernel
   float *tiles, *parts;                                          // [block][2][channels]; [block][9 in][out]
   Normalization input, output;
@@ -15,10 +15,10 @@ struct ImageConvolution {
 
 // The units of this block.
 struct Units {
-  int side, first, last;
+  int half, first, last;
   MEMBER Units(const ImageConvolution& g, int units) {
-    side = blockIdx.x / g.blocksOfSide;
-    first = (blockIdx.x - side * g.blocksOfSide) * g.unitsOfBlock;
+    half = blockIdx.x / g.blocksOfHalf;
+    first = (blockIdx.x - half * g.blocksOfHalf) * g.unitsOfBlock;
     last = min(units, first + g.unitsOfBlock);
   }
 };
@@ -30,8 +30,8 @@ DEVICE void wait_for_unit(int stages) {
 }
 
 // Factor and term, x factor + term being the normalization, of channels from c0 on.
-template <int CHANNELS, int THREADS> DEVICE void normalization_tables(Normalization n, int side, int c0, ChannelTables<CHANNELS> tables) {
-  n.use_side(side);
+template <int CHANNELS, int THREADS> DEVICE void normalization_tables(Normalization n, int half, int c0, ChannelTables<CHANNELS> tables) {
+  n.use_half(half);
   for (int c = threadIdx.x; c < CHANNELS; c += THREADS) {
     const float a = n.inverseDeviation[c0 + c] * channel_of(n.scale, c0 + c, 1.f);
     tables.at(0, c) = a;

@@ -4,10 +4,10 @@
 
 // dy = k m + u y + v with m = g where k y + q is positive (all of g without ReLU): tables of k, q, u, v.
 template <int CHANNELS, int THREADS>
-DEVICE void gradient_tables(const ImageConvolution& g, int side, float share, int channels, int c0, ChannelTables<CHANNELS> tables) {
+DEVICE void gradient_tables(const ImageConvolution& g, int half, float share, int channels, int c0, ChannelTables<CHANNELS> tables) {
   Normalization n = g.output;
-  n.use_side(side);
-  const float* sums = g.sums + side * 2 * channels;
+  n.use_half(half);
+  const float* sums = g.sums + half * 2 * channels;
   for (int i = threadIdx.x; i < CHANNELS; i += THREADS) {
     const int c = c0 + i;
     const float inverse = n.inverseDeviation[c], a = inverse * channel_of(n.scale, c, 1.f), product = share * sums[channels + c];
@@ -43,8 +43,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   }
 
   static MEMBER void fetch(const ImageConvolution& g, const Units& units, int unit, int c0, int n0, unsigned char* stage) {
-    Tile::template fetch<THREADS>(stage, g.x + (size_t)units.side * g.images * SIDE * SIDE * IN, unit, g.images, IN, c0);
-    const size_t base = (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
+    Tile::template fetch<THREADS>(stage, g.x + (size_t)units.half * g.images * SIDE * SIDE * IN, unit, g.images, IN, c0);
+    const size_t base = (size_t)units.half * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
     each_gradient(unit, g.images, n0, [&](int at, int element) {
       const size_t from = base + (element < 0 ? 0 : element);
       cp_async16(stage + Tile::BYTES + at, g.gradient + from, element >= 0);
@@ -58,7 +58,7 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
     const int c = threadIdx.x % CHUNKS * 8;
     const Eight k = tables.eight(0, c), q = tables.eight(1, c), u = tables.eight(2, c), v = tables.eight(3, c);
     const float least = least_of(g.output.relu);
-    unsigned short* finished = g.finished + (size_t)units.side * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
+    unsigned short* finished = g.finished + (size_t)units.half * g.images * Tile::OUT_SIDE * Tile::OUT_SIDE * OUT;
     each_gradient(unit, g.images, n0, [&](int at, int element) {
       if (element < 0) return;                                   // zero as it is
       unsigned char* place = stage + Tile::BYTES + at;
@@ -83,8 +83,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
       if (units.first + s < units.last) fetch(g, units, units.first + s, c0, n0, shared + s * STAGE);
       cp_async_commit();
     }
-    normalization_tables<CHANNELS, THREADS>(g.input, units.side, c0, input);
-    gradient_tables<OUTPUTS, THREADS>(g, units.side, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, output);
+    normalization_tables<CHANNELS, THREADS>(g.input, units.half, c0, input);
+    gradient_tables<OUTPUTS, THREADS>(g, units.half, 1.f / ((float)g.images * Tile::OUT_SIDE * Tile::OUT_SIDE), OUT, n0, output);
     __syncthreads();
 
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, row = warp % 3, quarter = warp / 3;

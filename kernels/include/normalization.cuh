@@ -7,10 +7,10 @@ struct Normalization {
   const float *mean, *inverseDeviation, *scale, *shift;
   int relu, channels;
   MEMBER bool present() const { return mean != nullptr; }
-  MEMBER void use_side(int side) {
+  MEMBER void use_half(int half) {
     if (!present()) return;
-    mean += side * channels;
-    inverseDeviation += side * channels;
+    mean += half * channels;
+    inverseDeviation += half * channels;
   }
 };
 

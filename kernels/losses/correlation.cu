@@ -1,11 +1,11 @@
-// L2-Net's E2 = 1/2 sum over the sides and i != j of r_ij^2, equations 6 and 7; R = Y' Y / p for features y of [p][q] that batch normalization has just
+// L2-Net's E2 = 1/2 sum over the halves and i != j of r_ij^2, equations 6 and 7; R = Y' Y / p for features y of [p][q] that batch normalization has just
 // normalized, or in full: yhat, with each dimension's mean removed and its deviation divided out, in place of y (a constant dimension counts 0).
 // dy = (2 / p) yhat R, the diagonal of R set to 0; in full then through the normalization: (dyhat - mean dyhat - yhat mean(dyhat yhat)) / deviation.
 // Both products are row_products'; here are a pass over R, one block per row, and two over the features, one block for 32 dimensions, eight threads each.
-// Bound by memory: 12 p q bytes for each of those two, beside 4 p q^2 operations per side of the products.
+// Bound by memory: 12 p q bytes for each of those two, beside 4 p q^2 operations per half of the products.
 #include "reduce.cuh"
 
-// yhat of side blockIdx.y. Everything is relative to the first row, so that a constant dimension's deviation is exactly 0.
+// yhat of half blockIdx.y. Everything is relative to the first row, so that a constant dimension's deviation is exactly 0.
 extern "C" __global__ __launch_bounds__(256) void correlation_normalize(
     const float* __restrict__ y, float* __restrict__ normalized, float* __restrict__ deviations, int pairs, int width) {
   __shared__ float shared[8][32];
@@ -32,7 +32,7 @@ extern "C" __global__ __launch_bounds__(256) void correlation_normalize(
 }
 KERNEL(correlation_normalize);
 
-// One row of Y' Y of side blockIdx.y: its ranges added, its term of the loss, and, with the diagonal 0 and times factor, into matrix.
+// One row of Y' Y of half blockIdx.y: its ranges added, its term of the loss, and, with the diagonal 0 and times factor, into matrix.
 extern "C" __global__ __launch_bounds__(256) void correlation_terms(
     const float* __restrict__ products, int ranges, float factor, float* __restrict__ matrix, float* __restrict__ terms, int pairs, int width) {
   __shared__ float partial[32];

@@ -8,7 +8,7 @@
 // p^2 q operations of the products.
 #include "reduce.cuh"
 
-// The matrix from its products' ranges, and each row's maximum of z and sum of e^(z - maximum). squares: of 2p rows, side 1 first, for distances; else null.
+// The matrix from its products' ranges, and each row's maximum of z and sum of e^(z - maximum). squares: of 2p rows, half 1 first, for distances; else null.
 // The first range may be the matrix itself.
 extern "C" __global__ __launch_bounds__(256) void pair_scores(
     const float* products, int ranges, const float* __restrict__ squares, const float* __restrict__ y, int width, float factor,
@@ -114,7 +114,7 @@ extern "C" __global__ __launch_bounds__(256) void row_squares(const float* __res
 }
 KERNEL(row_squares);
 
-// From sum_j h_ij y_j to sum_j h_ij (y_i - y_j); the pair's own large term is taken from the differences. slope_sums: of columns (side 1), then of rows.
+// From sum_j h_ij y_j to sum_j h_ij (y_i - y_j); the pair's own large term is taken from the differences. slope_sums: of columns (half 1), then of rows.
 extern "C" __global__ __launch_bounds__(256) void distance_gradient(
     const float* __restrict__ y, const float* __restrict__ diagonal, const float* __restrict__ slope_sums, float* __restrict__ dy, int pairs, int width) {
   const size_t count = (size_t)pairs * width;

@@ -90,7 +90,7 @@ extern "C" __global__ __launch_bounds__(256) void pair_gradient(
     const float* __restrict__ far_slopes, float* __restrict__ dy, int pairs, int width) {
   const int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
   if (row >= 2 * pairs) return;
-  const int side = row >= pairs, own = row - side * pairs;
+  const int half = row >= pairs, own = row - half * pairs;
   for (int column = lane; column - lane < width; column += 128) {
     float mine[4], sum[4];
     PRAGMA_UNROLL
@@ -108,13 +108,13 @@ extern "C" __global__ __launch_bounds__(256) void pair_gradient(
         sum[k] = fmaf(slope, angular ? theirs : mine[k] - theirs, sum[k]);
       }
     };
-    if (near_slopes) add(near_slopes[own], side ? own : pairs + own);
+    if (near_slopes) add(near_slopes[own], half ? own : pairs + own);
     for (int first = 0; first < pairs; first += 32) {
       const int pair = first + lane;
-      unsigned found = __ballot_sync(0xffffffffu, pair < pairs && negative_pair[2 * pair + side] == row);
+      unsigned found = __ballot_sync(0xffffffffu, pair < pairs && negative_pair[2 * pair + half] == row);
       for (; found; found &= found - 1) {
         const int next = first + __ffs((int)found) - 1;
-        add(far_slopes[next], negative_pair[2 * next + 1 - side]);
+        add(far_slopes[next], negative_pair[2 * next + 1 - half]);
       }
     }
     PRAGMA_UNROLL

@@ -4,14 +4,14 @@ namespace CudaL2Net.Reference;
 
 internal static partial class Plain
 {
-    /// <summary>max(0, (x - mean) inverse), or without the maximum; mean and inverse are [sides][c].</summary>
-    public static double[] Normalized(double[] x, double[] mean, double[] inverse, int sides, bool relu)
+    /// <summary>max(0, (x - mean) inverse), or without the maximum; mean and inverse are [halves][c].</summary>
+    public static double[] Normalized(double[] x, double[] mean, double[] inverse, int halves, bool relu)
     {
-        int channels = mean.Length / sides;
+        int channels = mean.Length / halves;
         var y = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            int at = (i / (x.Length / sides) * channels) + (i % channels);
+            int at = (i / (x.Length / halves) * channels) + (i % channels);
             double value = (x[i] - mean[at]) * inverse[at];
             y[i] = relu ? Math.Max(0, value) : value;
         }
@@ -19,16 +19,16 @@ internal static partial class Plain
         return y;
     }
 
-    /// <summary>[sides][2][c]: the sums of m and of m xhat, m the gradient where the normalized value is positive.</summary>
-    public static double[] NormalizationSums(double[] x, double[] mean, double[] inverse, int sides, bool relu, double[] gradient)
+    /// <summary>[halves][2][c]: the sums of m and of m xhat, m the gradient where the normalized value is positive.</summary>
+    public static double[] NormalizationSums(double[] x, double[] mean, double[] inverse, int halves, bool relu, double[] gradient)
     {
-        int channels = mean.Length / sides;
+        int channels = mean.Length / halves;
         var sums = new double[2 * mean.Length];
-        double[] normalized = Normalized(x, mean, inverse, sides, relu: false);
+        double[] normalized = Normalized(x, mean, inverse, halves, relu: false);
         for (int i = 0; i < x.Length; i++)
         {
             double m = relu && normalized[i] <= 0 ? 0 : gradient[i];
-            int at = (i / (x.Length / sides) * 2 * channels) + (i % channels);
+            int at = (i / (x.Length / halves) * 2 * channels) + (i % channels);
             sums[at] += m;
             sums[at + channels] += m * normalized[i];
         }
@@ -37,17 +37,17 @@ internal static partial class Plain
     }
 
     /// <summary>The gradient of the normalization's input: inverse (m - sum(m) / n - xhat sum(m xhat) / n).</summary>
-    public static double[] NormalizationGradient(double[] x, double[] mean, double[] inverse, int sides, bool relu, double[] gradient)
+    public static double[] NormalizationGradient(double[] x, double[] mean, double[] inverse, int halves, bool relu, double[] gradient)
     {
-        int channels = mean.Length / sides;
-        double count = x.Length / sides / channels;
-        double[] sums = NormalizationSums(x, mean, inverse, sides, relu, gradient), normalized = Normalized(x, mean, inverse, sides, relu: false);
+        int channels = mean.Length / halves;
+        double count = x.Length / halves / channels;
+        double[] sums = NormalizationSums(x, mean, inverse, halves, relu, gradient), normalized = Normalized(x, mean, inverse, halves, relu: false);
         var dx = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            int side = i / (x.Length / sides), c = i % channels, at = (side * 2 * channels) + c;
+            int half = i / (x.Length / halves), c = i % channels, at = (half * 2 * channels) + c;
             double m = relu && normalized[i] <= 0 ? 0 : gradient[i];
-            dx[i] = inverse[(side * channels) + c] * (m - (sums[at] / count) - (normalized[i] * sums[at + channels] / count));
+            dx[i] = inverse[(half * channels) + c] * (m - (sums[at] / count) - (normalized[i] * sums[at + channels] / count));
         }
 
         return dx;

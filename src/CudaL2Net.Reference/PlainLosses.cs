@@ -124,9 +124,9 @@ internal static partial class Plain
     {
         int width = y.Length / (2 * pairs);
         double total = 0;
-        for (int side = 0; side < (options.FirstSideOnly ? 1 : 2); side++)
+        for (int half = 0; half < (options.FirstHalfOnly ? 1 : 2); half++)
         {
-            (double[] normalized, _) = CorrelationInput(options, y, pairs, width, side);
+            (double[] normalized, _) = CorrelationInput(options, y, pairs, width, half);
             foreach (double r in CorrelationMatrix(normalized, pairs, width))
             {
                 total += 0.5 * r * r;
@@ -140,9 +140,9 @@ internal static partial class Plain
     {
         int width = y.Length / (2 * pairs);
         var dy = new double[y.Length];
-        for (int side = 0; side < (options.FirstSideOnly ? 1 : 2); side++)
+        for (int half = 0; half < (options.FirstHalfOnly ? 1 : 2); half++)
         {
-            (double[] normalized, double[] deviation) = CorrelationInput(options, y, pairs, width, side);
+            (double[] normalized, double[] deviation) = CorrelationInput(options, y, pairs, width, half);
             double[,] r = CorrelationMatrix(normalized, pairs, width);
             for (int i = 0; i < width; i++)
             {
@@ -164,7 +164,7 @@ internal static partial class Plain
                 for (int row = 0; row < pairs; row++)
                 {
                     double through = deviation[i] == 0 ? 0 : (slope[row] - mean - (along * normalized[(row * width) + i])) / deviation[i];
-                    dy[(((side * pairs) + row) * width) + i] = options.Exact ? through : slope[row];
+                    dy[(((half * pairs) + row) * width) + i] = options.Exact ? through : slope[row];
                 }
             }
         }
@@ -264,9 +264,9 @@ internal static partial class Plain
         return (row + Math.Max(0, channel - before), row + Math.Min(options.Channels - 1, channel + after));
     }
 
-    private static (double[] Normalized, double[] Deviation) CorrelationInput(CorrelationOptions options, double[] y, int pairs, int width, int side)
+    private static (double[] Normalized, double[] Deviation) CorrelationInput(CorrelationOptions options, double[] y, int pairs, int width, int half)
     {
-        double[] values = y[(side * pairs * width)..((side + 1) * pairs * width)];
+        double[] values = y[(half * pairs * width)..((half + 1) * pairs * width)];
         var deviation = new double[width];
         for (int k = 0; k < width && options.Exact; k++)
         {

@@ -12,8 +12,8 @@ namespace CudaL2Net.Bench.Operations;
 /// </summary>
 internal static class FusedOperations
 {
-    private const int Sides = 2;
-    private static readonly BatchNormOptions Options = new(Sides, 1e-5f, 0.1f, true);
+    private const int Halves = 2;
+    private static readonly BatchNormOptions Options = new(Halves, 1e-5f, 0.1f, true);
 
     /// <summary>All passes of all layers, and the passes of the normalizations that are not fused.</summary>
     /// <param name="precision">The device's precision.</param>
@@ -90,7 +90,7 @@ internal static class FusedOperations
         Activation? input = normalizedInput ? Activation.Random(set, g.Batch, g.Height, g.Width, g.InChannels, relu: true) : null;
         Tensor<float> x = input?.X ?? set.Gaussian(g.Batch, g.Height, g.Width, g.InChannels);
         Tensor<float> filters = set.Filters(g), y = set.Empty<float>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
-        Tensor<float> mean = set.Empty<float>(Sides, g.OutChannels), inverse = set.Empty<float>(Sides, g.OutChannels);
+        Tensor<float> mean = set.Empty<float>(Halves, g.OutChannels), inverse = set.Empty<float>(Halves, g.OutChannels);
         Tensor<float> runningMean = set.Empty<float>(g.OutChannels), runningVariance = set.Empty<float>(g.OutChannels);
         IFusedKernels kernels = Kernels(set);
         BatchNormOptions options = Options with { Relu = relu };
@@ -155,18 +155,18 @@ internal static class FusedOperations
         public static Activation Random(TensorSet set, int patches, int height, int width, int channels, bool relu)
         {
             Tensor<float> x = set.Gaussian(patches, height, width, channels);
-            Tensor<float> mean = set.Around(0, 0.1f, Sides, channels), inverse = set.Around(1, 0.1f, Sides, channels);
-            var normalization = new Normalization(Sides, relu, mean, inverse, null, null);
-            return new Activation(x, normalization, new NormalizedActivation(x, normalization, set.Empty<float>(Sides, 2, channels)));
+            Tensor<float> mean = set.Around(0, 0.1f, Halves, channels), inverse = set.Around(1, 0.1f, Halves, channels);
+            var normalization = new Normalization(Halves, relu, mean, inverse, null, null);
+            return new Activation(x, normalization, new NormalizedActivation(x, normalization, set.Empty<float>(Halves, 2, channels)));
         }
 
-        public double[] Normalized() => Plain.Normalized(Doubles(X), Mean(), Inverse(), Sides, Normalization.Relu);
+        public double[] Normalized() => Plain.Normalized(Doubles(X), Mean(), Inverse(), Halves, Normalization.Relu);
 
         public double[] InputGradient(Tensor<float> gradient) =>
-            Plain.NormalizationGradient(Doubles(X), Mean(), Inverse(), Sides, Normalization.Relu, Doubles(gradient));
+            Plain.NormalizationGradient(Doubles(X), Mean(), Inverse(), Halves, Normalization.Relu, Doubles(gradient));
 
         public double[] GradientSums(Tensor<float> gradient) =>
-            Plain.NormalizationSums(Doubles(X), Mean(), Inverse(), Sides, Normalization.Relu, Doubles(gradient));
+            Plain.NormalizationSums(Doubles(X), Mean(), Inverse(), Halves, Normalization.Relu, Doubles(gradient));
 
         private double[] Mean() => Doubles(Normalization.Mean);
 

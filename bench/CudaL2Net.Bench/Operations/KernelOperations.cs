@@ -35,10 +35,10 @@ internal static class KernelOperations
         return
         [
             .. fused ? FusedOperations.All(device.Precision) : [],
-            .. device.ImageKernels is { } images ? ImageOperations.All(images) : [],
+            .. device.StoredKernels is { } images ? StoredOperations.All(images) : [],
             .. Convolutions(Peaks.For(device.Precision)),
             .. Normalizations(),
-            .. device is CudaDevice { Precision: Precision.Bf16 } stored ? ImageOperations.Passes(stored) : [],
+            .. device is CudaDevice { Precision: Precision.Bf16 } stored ? StoredOperations.Passes(stored) : [],
             .. Elementwise(),
             .. LayerOperations.All(Peaks.For(device.Precision)),
             .. Losses(),
@@ -209,7 +209,7 @@ internal static class KernelOperations
             return ValueAndGradient(set, descriptors, (loss, gradient) => set.Device.Kernels.DistanceSoftmax(1, descriptors, loss, gradient),
                 y => Plain.DistanceSoftmax(y, pairs)).Beside(set.Vendor?.Products(set, OfGradient(pairs, Dimension)));
         });
-        var correlation = new CorrelationOptions(FirstSideOnly: false, Exact: false);
+        var correlation = new CorrelationOptions(FirstHalfOnly: false, Exact: false);
         yield return OnPairs("correlation (E2)", Dimension, pairs => Work.OfDimensions(pairs, Dimension), (set, pairs) =>
         {
             Tensor<float> features = set.Gaussian(2 * pairs, Dimension);
@@ -265,7 +265,7 @@ internal static class KernelOperations
                     y => Plain.GlobalOrthogonal(y, pairs, negativePair.ToArray()));
             });
 
-        // The matrix, and both sides' gradients.
+        // The matrix, and both halves' gradients.
         static (int Rows, int Columns, int Depth)[] OfGradient(int pairs, int width) => [(pairs, pairs, width), (pairs, width, pairs), (pairs, width, pairs)];
 
         static (Tensor<float> Descriptors, Tensor<float> Positive, Tensor<float> Negative, Tensor<int> NegativePair) Mined(TensorSet set, int pairs)

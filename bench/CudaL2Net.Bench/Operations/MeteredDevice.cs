@@ -13,13 +13,13 @@ internal sealed unsafe class MeteredDevice : Device
         : base(device.Threads)
     {
         this.device = device;
-        bool fused = (device.FusedKernels ?? device.ImageKernels) is not null;
+        bool fused = (device.FusedKernels ?? device.StoredKernels) is not null;
         Kernels = fused ? DispatchProxy.Create<IEveryKernel, Meter>() : DispatchProxy.Create<IKernels, Meter>();
         Times = ((Meter)Kernels).Watch(device);
     }
 
     /// <summary>What all interfaces offer.</summary>
-    internal interface IEveryKernel : IKernels, IImageKernels;
+    internal interface IEveryKernel : IKernels, IStoredKernels;
 
     /// <inheritdoc/>
     public override string Name => device.Name;
@@ -35,7 +35,7 @@ internal sealed unsafe class MeteredDevice : Device
 
     internal override IFusedKernels? FusedKernels => device.FusedKernels == null ? null : (IFusedKernels)Kernels;
 
-    internal override IImageKernels? ImageKernels => device.ImageKernels == null ? null : (IImageKernels)Kernels;
+    internal override IStoredKernels? StoredKernels => device.StoredKernels == null ? null : (IStoredKernels)Kernels;
 
     /// <summary>Of each operation the seconds and, for convolutions, the floating-point operations since the last clear.</summary>
     public Dictionary<string, (double Seconds, long Operations)> Times { get; }
@@ -86,7 +86,7 @@ internal sealed unsafe class MeteredDevice : Device
             {
                 name += $", {g.KernelHeight}x{g.KernelWidth} {g.InChannels}-{g.OutChannels} on {g.Height}x{g.Width}";
                 // A backward pass may compute both gradients.
-                bool both = name.StartsWith(nameof(IImageKernels.Conv2dBackward) + ",", StringComparison.Ordinal) && args is [.., Tensor<ushort>, bool];
+                bool both = name.StartsWith(nameof(IStoredKernels.Conv2dBackward) + ",", StringComparison.Ordinal) && args is [.., Tensor<ushort>, bool];
                 operations = targetMethod.Name.StartsWith("Conv2d", StringComparison.Ordinal) ? (both ? 4 : 2) * g.MultiplyAdds : 0;
             }
 

@@ -51,7 +51,7 @@ internal sealed class TensorSet(Device device) : IDisposable
     public Tensor<float> Filters(in Conv2dGeometry g) => Gaussian(g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels);
 
     /// <summary>Draws as by <see cref="Gaussian"/>, cut off to bf16.</summary>
-    public Tensor<ushort> Bfloat16(params ReadOnlySpan<int> shape)
+    public Tensor<ushort> Bf16(params ReadOnlySpan<int> shape)
     {
         Tensor<ushort> tensor = Empty<ushort>(shape);
         float[] values = Pool.Value[at..(at + Math.Min(tensor.Length, PoolLength / 2))];

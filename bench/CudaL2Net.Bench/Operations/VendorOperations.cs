@@ -74,12 +74,12 @@ internal sealed unsafe class VendorOperations(CudaDevice device) : IDisposable
     public VendorRun BatchNorm(TensorSet set, BatchNormOptions options, Tensor<float> x, bool backward)
     {
         int channels = x.Shape[^1];
-        (Tensor<float> mean, Tensor<float> inverse) = (set.Empty<float>(options.Sides, channels), set.Empty<float>(options.Sides, channels));
+        (Tensor<float> mean, Tensor<float> inverse) = (set.Empty<float>(options.Halves, channels), set.Empty<float>(options.Halves, channels));
         (Tensor<float> runningMean, Tensor<float> runningVariance) = (set.Empty<float>(channels), set.Empty<float>(channels));
         Tensor<float> y = set.Empty<float>(x.Shape);
         var norms = new VendorBatchNorms(libraries);
         Action forward = () => norms.Forward(options, x, null, null, mean, inverse, runningMean, runningVariance, y);
-        Func<string> name = () => $"cuDNN {CudaDnn.GetVersion()}: a call a side, ReLU by itself";
+        Func<string> name = () => $"cuDNN {CudaDnn.GetVersion()}: one call per half, ReLU by itself";
         if (!backward)
         {
             return new VendorRun(forward, name);
@@ -103,7 +103,7 @@ internal sealed unsafe class VendorOperations(CudaDevice device) : IDisposable
 
     // Random numbers of the device's precision.
     private nint Random(TensorSet set, int length) =>
-        device.Precision == Precision.Bf16 ? (nint)set.Bfloat16(length).Pointer : Address(set.Gaussian(length));
+        device.Precision == Precision.Bf16 ? (nint)set.Bf16(length).Pointer : Address(set.Gaussian(length));
 
     private static nint Address(Tensor<float> tensor) => (nint)tensor.Pointer;
 }

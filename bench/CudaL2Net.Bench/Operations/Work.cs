@@ -74,12 +74,12 @@ internal readonly record struct Work(long Bytes, long Operations, Arithmetic Ari
         Arithmetic.Float32,
         products > 1 ? "reads and writes [2p][q]; 3 products of 2 p p q" : "reads [2p][q]; 2 p p q");
 
-    /// <summary>The correlations of q dimensions over both sides, and their gradient.</summary>
+    /// <summary>The correlations of q dimensions over both halves, and their gradient.</summary>
     public static Work OfDimensions(int pairs, int width) => new(
         FloatBytes * 4L * pairs * width,
         8L * pairs * width * width,
         Arithmetic.Float32,
-        "reads and writes [2p][q]; on both sides 2 products of 2 p q q");
+        "reads and writes [2p][q]; on both halves 2 products of 2 p q q");
 
     /// <summary>The nearest and second nearest of m targets for each of n queries.</summary>
     public static Work NearestEuclidean(int queries, int targets, int width, Arithmetic arithmetic) => new(

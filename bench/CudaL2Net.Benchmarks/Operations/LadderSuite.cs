@@ -104,7 +104,7 @@ public unsafe class LadderSuite : OperationSuite
             offsets[row] = row * paddedColumns * g.InChannels;
         }
 
-        var images = new ImageReader { X = x, Rows = g.Height, Columns = g.Width, Channels = g.InChannels, Count = g.Batch, ImagesPerSide = g.Batch };
+        var images = new ActivationReader { X = x, Rows = g.Height, Columns = g.Width, Channels = g.InChannels, Count = g.Batch, ItemsPerHalf = g.Batch };
         var padded = new float[paddedRows * paddedColumns * g.InChannels];
         fixed (float* panel = panels, image = padded)
         {

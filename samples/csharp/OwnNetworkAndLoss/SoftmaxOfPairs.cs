@@ -12,7 +12,7 @@ internal sealed class SoftmaxOfPairs(float sharpness) : Objective
 
     protected override void RecordTerms(Tape tape, ObjectiveInputs inputs)
     {
-        Variable first = tape.FirstSide(inputs.Descriptors), second = tape.SecondSide(inputs.Descriptors);
+        Variable first = tape.FirstHalf(inputs.Descriptors), second = tape.SecondHalf(inputs.Descriptors);
         Variable all = tape.Affine(tape.InnerProducts(first, second), sharpness);
         Variable right = tape.Affine(tape.RowDots(first, second), sharpness);
         tape.Loss(Terms[0], tape.Subtract(tape.Log(tape.RowSums(tape.Exp(all))), right));

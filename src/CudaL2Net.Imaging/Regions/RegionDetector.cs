@@ -58,7 +58,7 @@ public sealed class RegionDetector
 
     private static RegionDetector OfFiles(string ending, int threads) => new(
         ending,
-        $"regions from files PICTURE.{ending}; the dominant orientation of the gradient",
+        $"regions from files IMAGE.{ending}; the dominant orientation of the gradient",
         (path, grey) =>
         {
             string[] places = [$"{path}.{ending}", Path.ChangeExtension(path, ending)];

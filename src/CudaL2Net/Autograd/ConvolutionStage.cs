@@ -13,7 +13,7 @@ public static class ConvolutionStage
     /// </summary>
     /// <returns>[n][oh][ow][out].</returns>
     /// <exception cref="ArgumentException">An argument is of another tape, device or shape, the filter does not fit, an option is out of range, or the batch
-    /// does not divide into sides.</exception>
+    /// does not divide into halves.</exception>
     public static Variable ConvolutionBatchNorm(this Tape tape, Variable x, Variable filters, Variable? bias, int stride, int padding,
         BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
@@ -21,28 +21,28 @@ public static class ConvolutionStage
         Require.BatchNorm(tape, geometry.Batch, geometry.OutChannels, options, scale, shift, runningMean, runningVariance);
         bool readable = geometry.InChannels == 1
             ? !x.NeedsGradient
-            : x is { Stored: { } rounded, RoundedGradient: null } && rounded.Normalization.Sides == options.Sides;
-        IImageKernels? images = readable && filters.NeedsGradient && tape.Device.ImageKernels is { } offered && offered.TakesImages(geometry) ? offered : null;
+            : x is { Stored: { } rounded, RoundedGradient: null } && rounded.Normalization.Halves == options.Halves;
+        IStoredKernels? images = readable && filters.NeedsGradient && tape.Device.StoredKernels is { } offered && offered.TakesStored(geometry) ? offered : null;
         IFusedKernels? kernels = images ?? tape.Device.FusedKernels;
         if (kernels == null)
         {
             return tape.BatchNorm(tape.Conv2d(x, filters, bias, stride, padding), options, scale, shift, runningMean, runningVariance);
         }
 
-        Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
-        Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Sides, geometry.OutChannels));
-        Tensor<float> sums = tape.Own(tape.Device.Allocate<float>(options.Sides, 2, geometry.OutChannels));
-        var normalization = new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale?.Value, shift?.Value);
+        Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Halves, geometry.OutChannels));
+        Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Halves, geometry.OutChannels));
+        Tensor<float> sums = tape.Own(tape.Device.Allocate<float>(options.Halves, 2, geometry.OutChannels));
+        var normalization = new Normalization(options.Halves, options.Relu, mean, inverseDeviation, scale?.Value, shift?.Value);
         if (images != null)
         {
-            return tape.ImageStage(images, geometry, x, filters, bias, options, scale, shift, runningMean, runningVariance, normalization, sums);
+            return tape.StoredStage(images, geometry, x, filters, bias, options, scale, shift, runningMean, runningVariance, normalization, sums);
         }
 
         Tensor<float> y = tape.Own(tape.Device.Allocate<float>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
         var output = new NormalizedActivation(y, normalization, sums);
 
-        // A normalized input is read as it is stored, if it has as many sides.
-        NormalizedActivation? input = x.Deferred?.Normalization.Sides == options.Sides ? x.Deferred : null;
+        // A normalized input is read as it is stored, if it has as many halves.
+        NormalizedActivation? input = x.Deferred?.Normalization.Halves == options.Halves ? x.Deferred : null;
         Tensor<float> stored = input?.X ?? x.Value, bank = filters.Value;
         Tensor<float>? biasValue = bias?.Value;
         Tensor<float>? dx = x.ClaimIfNeeded(), dBias = bias?.ClaimIfNeeded(), dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();
@@ -82,12 +82,12 @@ public static class ConvolutionStage
     }
 
     /// <summary>The same on kernels that keep activations as bf16.</summary>
-    private static Variable ImageStage(this Tape tape, IImageKernels kernels, Conv2dGeometry geometry, Variable x, Variable filters, Variable? bias,
+    private static Variable StoredStage(this Tape tape, IStoredKernels kernels, Conv2dGeometry geometry, Variable x, Variable filters, Variable? bias,
         BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean, Tensor<float> runningVariance, Normalization normalization,
         Tensor<float> sums)
     {
         Tensor<ushort> y = tape.Own(tape.Device.Allocate<ushort>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
-        var output = new Bfloat16Activation(y, normalization, sums);
+        var output = new Bf16Activation(y, normalization, sums);
         Variable result = tape.Deferred(output, needsGradient: true);
         Tensor<float> bank = filters.Value, dFilters = filters.ClaimGradient();
         Tensor<float>? biasValue = bias?.Value, dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();

@@ -148,10 +148,10 @@ internal static class Require
     public static void BatchNorm(Tape tape, int rows, int channels, BatchNormOptions options, Variable? scale, Variable? shift,
         Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        Within(options.Sides, 1, 2);
-        if (rows % options.Sides != 0)
+        Within(options.Halves, 1, 2);
+        if (rows % options.Halves != 0)
         {
-            throw new ArgumentException($"a batch of {rows} does not divide into {options.Sides} sides", nameof(options));
+            throw new ArgumentException($"a batch of {rows} does not divide into {options.Halves} halves", nameof(options));
         }
 
         Positive(options.Epsilon);

@@ -114,8 +114,8 @@ public sealed class Tape(Device device) : IDisposable
     /// <summary>A normalized activation that its readers compute, see <see cref="IFusedKernels"/>.</summary>
     internal Variable Deferred(NormalizedActivation activation, bool needsGradient) => new(this, activation, needsGradient);
 
-    /// <summary>A normalized activation stored as bf16, see <see cref="IImageKernels"/>.</summary>
-    internal Variable Deferred(Bfloat16Activation activation, bool needsGradient) => new(this, activation, needsGradient);
+    /// <summary>A normalized activation stored as bf16, see <see cref="IStoredKernels"/>.</summary>
+    internal Variable Deferred(Bf16Activation activation, bool needsGradient) => new(this, activation, needsGradient);
 
     /// <summary>Records that a normalized activation is written out after all; it must have been recorded before.</summary>
     internal Tensor<float> Materialize(NormalizedActivation activation)
@@ -125,9 +125,9 @@ public sealed class Tape(Device device) : IDisposable
     }
 
     /// <inheritdoc cref="Materialize(NormalizedActivation)"/>
-    internal Tensor<float> Materialize(Bfloat16Activation activation)
+    internal Tensor<float> Materialize(Bf16Activation activation)
     {
-        IImageKernels kernels = Device.ImageKernels!;
+        IStoredKernels kernels = Device.StoredKernels!;
         return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
     }
 

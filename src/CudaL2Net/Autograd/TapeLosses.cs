@@ -50,7 +50,7 @@ public static class TapeLosses
     /// anchors.</summary>
     /// <param name="tape">The tape.</param>
     /// <param name="features">[2p][q] (or [2p][1][1][q]), after the last batch normalization and before the unit vector.</param>
-    /// <param name="options">The sides and the form.</param>
+    /// <param name="options">The halves and the form.</param>
     /// <param name="weight">Its factor.</param>
     /// <exception cref="ArgumentException">The features are of another tape or an odd number of rows, or the weight is not finite.</exception>
     public static void Correlation(this Tape tape, Variable features, CorrelationOptions options, float weight = 1)

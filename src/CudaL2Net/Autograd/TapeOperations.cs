@@ -72,11 +72,11 @@ public static partial class TapeOperations
         return y;
     }
 
-    /// <summary>Records batch normalization with batch statistics per side, then ReLU if the options say so. Scale and shift, [c], may be null for 1 and 0.
-    /// The running statistics, [c], are moved once per side in every forward pass.</summary>
+    /// <summary>Records batch normalization with batch statistics per half, then ReLU if the options say so. Scale and shift, [c], may be null for 1 and 0.
+    /// The running statistics, [c], are moved once per half in every forward pass.</summary>
     /// <returns>Like <paramref name="x"/>.</returns>
     /// <exception cref="ArgumentException">An argument is of another tape, device or shape, an option is out of range, or the batch does not divide into
-    /// sides.</exception>
+    /// halves.</exception>
     public static Variable BatchNorm(this Tape tape, Variable x, BatchNormOptions options, Variable? scale, Variable? shift, Tensor<float> runningMean,
         Tensor<float> runningVariance)
     {
@@ -88,8 +88,8 @@ public static partial class TapeOperations
         Tensor<float>? scaleValue = scale?.Value, shiftValue = shift?.Value;
         Tensor<float>? dx = x.ClaimIfNeeded(), dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();
         Variable y = tape.Result(x.Shape, (dx ?? dScale ?? dShift) != null, dx);
-        Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Sides, channels));
-        Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Sides, channels));
+        Tensor<float> mean = tape.Own(tape.Device.Allocate<float>(options.Halves, channels));
+        Tensor<float> inverseDeviation = tape.Own(tape.Device.Allocate<float>(options.Halves, channels));
         tape.Record(
             y,
             () => kernels.BatchNormForward(options, input, scaleValue, shiftValue, mean, inverseDeviation, runningMean, runningVariance, y.Value),

@@ -54,11 +54,11 @@ public static class TapeRows
     /// <param name="x">[2p][...].</param>
     /// <returns>[p][...].</returns>
     /// <exception cref="ArgumentException">The number of rows is odd, or the variable is of another tape.</exception>
-    public static Variable FirstSide(this Tape tape, Variable x) => Rows(tape, x, 0, Pairs(tape, x));
+    public static Variable FirstHalf(this Tape tape, Variable x) => Rows(tape, x, 0, Pairs(tape, x));
 
     /// <summary>Records the second patches' rows of a batch of pairs: the second half.</summary>
-    /// <inheritdoc cref="FirstSide"/>
-    public static Variable SecondSide(this Tape tape, Variable x) => Rows(tape, x, Pairs(tape, x), Pairs(tape, x));
+    /// <inheritdoc cref="FirstHalf"/>
+    public static Variable SecondHalf(this Tape tape, Variable x) => Rows(tape, x, Pairs(tape, x), Pairs(tape, x));
 
     /// <summary>Records the sum of each row.</summary>
     /// <param name="tape">The tape.</param>

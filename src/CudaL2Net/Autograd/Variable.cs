@@ -28,7 +28,7 @@ public sealed class Variable
         NeedsGradient = needsGradient;
     }
 
-    internal Variable(Tape tape, Bfloat16Activation stored, bool needsGradient)
+    internal Variable(Tape tape, Bf16Activation stored, bool needsGradient)
     {
         Tape = tape;
         Stored = stored;
@@ -68,7 +68,7 @@ public sealed class Variable
     internal NormalizedActivation? Deferred { get; }
 
     /// <summary>The same, where it is stored as bf16; null for others.</summary>
-    internal Bfloat16Activation? Stored { get; }
+    internal Bf16Activation? Stored { get; }
 
     /// <summary>The part of the gradient that comes as bf16, from the one reader that takes <see cref="Stored"/> as it is; null where there is none.</summary>
     internal Tensor<ushort>? RoundedGradient { get; private set; }

@@ -56,7 +56,7 @@ public abstract unsafe class Device : IDisposable
     internal virtual IFusedKernels? FusedKernels => null;
 
     /// <summary>The convolutions that keep activations as bf16, where the device offers them.</summary>
-    internal virtual IImageKernels? ImageKernels => null;
+    internal virtual IStoredKernels? StoredKernels => null;
 
     /// <summary>Whether this stands in for another kind of device, for tests.</summary>
     internal virtual bool Emulated => false;

@@ -2,7 +2,7 @@ namespace CudaL2Net.Kernels;
 
 /// <summary>
 /// The operations that a device offers. Activations are NHWC; filters are [out][kh][kw][in]; a batch of p pairs has 2p rows: the p first patches, then
-/// the p second ones ("sides"). Outputs are overwritten unless the text says that they are added to. No operation allocates, waits for the
+/// the p second ones ("halves"). Outputs are overwritten unless the text says that they are added to. No operation allocates, waits for the
 /// host or depends on host memory, so that a recorded sequence can be replayed; what changes from step to step comes in <see cref="StepParameters"/>.
 /// The same inputs give the same bits on the same device.
 /// </summary>
@@ -38,16 +38,16 @@ internal interface IKernels
     void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Tensor<float> dy, Tensor<float> dFilters, Tensor<float>? dBias);
 
     /// <summary>
-    /// Batch normalization with the statistics of each side apart, then optionally ReLU:
-    /// y = max(0, scale (x - mean_s) / sqrt(var_s + epsilon) + shift). The running statistics are moved once for each side, in order, by
+    /// Batch normalization with the statistics of each half apart, then optionally ReLU:
+    /// y = max(0, scale (x - mean_s) / sqrt(var_s + epsilon) + shift). The running statistics are moved once for each half, in order, by
     /// running += momentum (batch - running), with the unbiased variance.
     /// </summary>
-    /// <param name="options">Sides, epsilon, momentum, ReLU.</param>
-    /// <param name="x">[n][...][c]; the first n / sides rows are side 1.</param>
+    /// <param name="options">Halves, epsilon, momentum, ReLU.</param>
+    /// <param name="x">[n][...][c]; the first n / halves rows are the first half.</param>
     /// <param name="scale">[c], or null for 1.</param>
     /// <param name="shift">[c], or null for 0.</param>
-    /// <param name="mean">[sides][c], written.</param>
-    /// <param name="inverseDeviation">[sides][c], written: 1 / sqrt(var + epsilon).</param>
+    /// <param name="mean">[halves][c], written.</param>
+    /// <param name="inverseDeviation">[halves][c], written: 1 / sqrt(var + epsilon).</param>
     /// <param name="runningMean">[c], updated.</param>
     /// <param name="runningVariance">[c], updated.</param>
     /// <param name="y">Like <paramref name="x"/>; may not be the same memory.</param>
@@ -242,10 +242,10 @@ internal interface IKernels
     void DistanceSoftmax(float weight, Tensor<float> descriptors, Tensor<float> loss, Tensor<float> gradient);
 
     /// <summary>
-    /// L2-Net's E2: 1/2 sum over both sides and i != j of r_ij^2, R the q x q correlation matrix of the dimensions over a side's p rows.
+    /// L2-Net's E2: 1/2 sum over both halves and i != j of r_ij^2, R the q x q correlation matrix of the dimensions over a half's p rows.
     /// Writes weight times the value and weight times the gradient.
     /// </summary>
-    /// <param name="options">Which sides and which form of R.</param>
+    /// <param name="options">Which halves and which form of R.</param>
     /// <param name="weight">Factor on value and gradient.</param>
     /// <param name="features">[2p][q], after the last batch normalization.</param>
     /// <param name="loss">[1].</param>
@@ -272,7 +272,7 @@ internal interface IKernels
     /// <param name="descriptors">[2p][q].</param>
     /// <param name="positive">[p]: distance of pair i.</param>
     /// <param name="negative">[p]: distance of its hardest negative; infinity where there is none.</param>
-    /// <param name="negativePair">[p][2]: the hardest negative's row of <paramref name="descriptors"/> on side 1 (0 to p - 1) and on side 2 (p to 2p - 1);
+    /// <param name="negativePair">[p][2]: the hardest negative's row of <paramref name="descriptors"/> in the first half (0 to p - 1), then in the second one;
     /// -1 where there is none.</param>
     void HardestNegative(in HardestNegativeOptions options, Tensor<float> descriptors, Tensor<float> positive, Tensor<float> negative,
         Tensor<int> negativePair);

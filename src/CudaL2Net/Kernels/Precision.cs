@@ -13,7 +13,7 @@ public enum Precision
     Tf32,
 
     /// <summary>bfloat16 on tensor cores: 8 significant bits, float32's range. The activations of L2-Net's convolutions but the last, and the gradients of these
-    /// activations, are kept in memory as bfloat16, too (<see cref="Kernels.IImageKernels"/>).</summary>
+    /// activations, are kept in memory as bfloat16, too (<see cref="Kernels.IStoredKernels"/>).</summary>
     Bf16,
 
     /// <summary>

@@ -33,8 +33,8 @@ internal sealed class LayerRecorder(Tape tape, ILayerStore store)
     /// <summary>Whether a patch's numbers may not depend on how many patches there are; for inference.</summary>
     public bool BatchInvariant { get; init; }
 
-    /// <summary>Sides of the batch that have statistics of their own.</summary>
-    public int Sides { get; init; } = 2;
+    /// <summary>Halves of the batch that have statistics of their own.</summary>
+    public int Halves { get; init; } = 2;
 
     /// <summary>Weight of a batch in the running statistics.</summary>
     public float StatisticsMomentum { get; init; } = 0.1f;

@@ -5,7 +5,7 @@ using CudaL2Net.Numerics;
 namespace CudaL2Net.Networks;
 
 /// <summary>
-/// A network ready to use: grey patches in, descriptors or bit strings out; or, for networks that score pairs, patches of both sides in and scores out.
+/// A network ready to use: grey patches in, descriptors or bit strings out; or, for networks that score pairs, both patches of each pair in and scores out.
 /// </summary>
 /// <remarks>
 /// Many threads may describe with one network, and with several networks of one device, at once; each gets what it would get alone. They take turns, block by

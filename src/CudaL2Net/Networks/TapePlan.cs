@@ -120,17 +120,17 @@ internal sealed class TapePlan : IDisposable
         private readonly Variable result;
         private readonly float[] values;
         private readonly int size;
-        private readonly int sides;
+        private readonly int halves;
 
         public Recording(TapePlan plan, int size)
         {
             this.plan = plan;
             this.size = size;
             Network network = plan.network.Network;
-            sides = network.ScoresPairs ? 2 : 1;
+            halves = network.ScoresPairs ? 2 : 1;
             Device device = plan.device;
             tape = new Tape(device);
-            int rows = sides * size;
+            int rows = halves * size;
             indices = tape.Own(device.Upload<int>([.. Enumerable.Range(0, rows)]));
             step = tape.Own(device.Allocate<StepParameters>(1));
             pixels = new Tensor<byte>?[network.Towers.Count];
@@ -171,11 +171,11 @@ internal sealed class TapePlan : IDisposable
         /// <summary>Takes rows of the one tower's view.</summary>
         public void Load(ReadOnlySpan<byte> view, int first, int rows) => Load(Array.FindIndex(pixels, tensor => tensor != null), 0, view, first, rows);
 
-        /// <summary>Takes rows of a tower's view of one side's patches.</summary>
-        public void Load(int tower, int side, ReadOnlySpan<byte> view, int first, int rows)
+        /// <summary>Takes rows of a tower's view of one half's patches.</summary>
+        public void Load(int tower, int half, ReadOnlySpan<byte> view, int first, int rows)
         {
-            int area = staged[tower].Length / (sides * size);
-            view.Slice(first * area, rows * area).CopyTo(staged[tower].AsSpan(side * size * area));
+            int area = staged[tower].Length / (halves * size);
+            view.Slice(first * area, rows * area).CopyTo(staged[tower].AsSpan(half * size * area));
         }
 
         /// <summary>Computes what was loaded.</summary>

@@ -127,7 +127,7 @@ internal sealed class TrainedNetwork : IDisposable
         }
 
         Variable joined = Shaped.Network.Input.Channels == 2 ? all : tape.PairChannels(all);
-        Variable scores = Training(tape, head, options, step, dropouts, sides: 1).Record(Shaped.Head, joined, [], new Dictionary<int, Variable>());
+        Variable scores = Training(tape, head, options, step, dropouts, halves: 1).Record(Shaped.Head, joined, [], new Dictionary<int, Variable>());
         return new RecordedNetwork(all, features ?? all, tapped, tape.Flatten(scores));
     }
 
@@ -147,11 +147,11 @@ internal sealed class TrainedNetwork : IDisposable
     }
 
     // Where the halves of the batch are pairs that match and pairs that do not, statistics of each half would give the answer away.
-    private static LayerRecorder Training(Tape tape, Chain chain, TrainingOptions options, Tensor<StepParameters> step, int dropouts, int sides) =>
+    private static LayerRecorder Training(Tape tape, Chain chain, TrainingOptions options, Tensor<StepParameters> step, int dropouts, int halves) =>
         new(tape, chain)
         {
             Training = true,
-            Sides = sides,
+            Halves = halves,
             StatisticsMomentum = options.StatisticsMomentum,
             Seed = options.Seed,
             Step = step,

@@ -89,7 +89,7 @@ public sealed class FrozenInputTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void StagesOfDifferentSidesFollowEachOther()
+    public void StagesOfDifferentHalvesFollowEachOther()
     {
         float[] x = Samples.Gaussian(1, Rows * 16 * 4), bank = Samples.Gaussian(2, 4 * 36), dy = Samples.Gaussian(3, Rows * 16 * 4);
         float[][] Run(bool fused) => RunOnDevice(opened =>
@@ -98,9 +98,9 @@ public sealed class FrozenInputTests(string device) : OperationTests(device)
             using Tensor<float> images = opened.Upload<float>(x, Rows, 4, 4, 4), filters = opened.Upload<float>(bank, 4, 3, 3, 4);
             using Tensor<float> mean = opened.Allocate<float>(4), variance = opened.Allocate<float>(4);
             Variable y = tape.Parameter(images), shared = tape.Parameter(filters);
-            foreach (int sides in new[] { 2, 1 })
+            foreach (int halves in new[] { 2, 1 })
             {
-                BatchNormOptions options = Statistics with { Sides = sides };
+                BatchNormOptions options = Statistics with { Halves = halves };
                 y = fused
                     ? tape.ConvolutionBatchNorm(y, shared, null, 1, 1, options, null, null, mean, variance)
                     : tape.BatchNorm(tape.Conv2d(y, shared, null, 1, 1), options, null, null, mean, variance);

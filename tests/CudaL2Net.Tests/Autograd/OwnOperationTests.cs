@@ -49,8 +49,8 @@ public sealed class OwnOperationTests(string device) : OperationTests(device)
         (x, y) => [.. Plain.InnerProducts(x, y, Width).Zip(Plain.InnerProducts(x, x, Width), (a, b) => a * b)]);
 
     [Test]
-    public void BothSidesOfABatchOfPairs() => Check(
-        (tape, x, y) => tape.RowDots(tape.FirstSide(x), tape.SecondSide(tape.Add(x, y))),
+    public void BothHalvesOfABatchOfPairs() => Check(
+        (tape, x, y) => tape.RowDots(tape.FirstHalf(x), tape.SecondHalf(tape.Add(x, y))),
         (x, y) => Plain.RowDots(x[..(3 * Width)], [.. x.Zip(y, (a, b) => a + b).Skip(3 * Width)], 3));
 
     [Test]
@@ -162,7 +162,7 @@ public sealed class OwnOperationTests(string device) : OperationTests(device)
             Assert.That(() => tape.Exp(foreign), Throws.ArgumentException.With.Message.Contains("another tape"));
             Assert.That(() => tape.Rows(x, 2, 2), Throws.InstanceOf<ArgumentOutOfRangeException>());
             Assert.That(() => tape.Rows(x, 1, int.MaxValue), Throws.InstanceOf<ArgumentOutOfRangeException>());
-            Assert.That(() => tape.FirstSide(x), Throws.ArgumentException.With.Message.Contains("even number of rows"));
+            Assert.That(() => tape.FirstHalf(x), Throws.ArgumentException.With.Message.Contains("even number of rows"));
             Assert.That(() => tape.RowDots(x, y), Throws.ArgumentException);
             Assert.That(() => tape.InnerProducts(x, y), Throws.ArgumentException.With.Message.Contains("[3][2]"));
             Assert.That(() => tape.ScaleRows(y, x), Throws.ArgumentException.With.Message.Contains("12 factors"));

@@ -61,7 +61,7 @@ public sealed class SafetensorsFileTests
     }
 
     [Test]
-    public void ReadsBfloat16AndAForeignOrderOfTensorsAndKeys()
+    public void ReadsBf16AndAForeignOrderOfTensorsAndKeys()
     {
         const string Header = """{"b":{"data_offsets":[4,5],"shape":[],"dtype":"I8"},"a":{"shape":[2,1],"dtype":"BF16","data_offsets":[0,4]},"""
             + "\"__metadata__\":{\"format\":\"pt\"}}   ";

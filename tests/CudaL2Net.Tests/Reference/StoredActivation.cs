@@ -5,34 +5,34 @@ using static CudaL2Net.Tests.Reference.Closeness;
 namespace CudaL2Net.Tests.Reference;
 
 /// <summary>A normalized activation with made-up statistics: what is tested is what its readers do with them.</summary>
-internal sealed record StoredActivation(ulong Seed, int Batch, int Sides, int Side, int Channels, bool Learned, bool Relu)
+internal sealed record StoredActivation(ulong Seed, int Batch, int Halves, int Side, int Channels, bool Learned, bool Relu)
 {
     // Launches are queued: what they read is kept until the test has ended.
     private static readonly List<object> Kept = [];
 
     private readonly double[] x = RoundedSamples(Seed, Batch * Side * Side * Channels);
-    private readonly float[] mean = Samples.Gaussian(Seed + 1, Sides * Channels);
-    private readonly float[] inverse = Array.ConvertAll(Samples.Gaussian(Seed + 2, Sides * Channels), v => 0.5f + Math.Abs(v));
+    private readonly float[] mean = Samples.Gaussian(Seed + 1, Halves * Channels);
+    private readonly float[] inverse = Array.ConvertAll(Samples.Gaussian(Seed + 2, Halves * Channels), v => 0.5f + Math.Abs(v));
     private readonly float[]? scale = Learned ? Samples.Gaussian(Seed + 3, Channels) : null;
     private readonly float[]? shift = Learned ? Samples.Gaussian(Seed + 4, Channels) : null;
 
     public int Length => x.Length;
 
-    public Bfloat16Activation Upload(CudaDevice device, double[] sums) => new(
-        Upload<ushort>(device, Array.ConvertAll(x, Bfloat16), Batch, Side, Side, Channels),
-        new Normalization(Sides, Relu, Upload<float>(device, mean, Sides, Channels), Upload<float>(device, inverse, Sides, Channels),
+    public Bf16Activation Upload(CudaDevice device, double[] sums) => new(
+        Upload<ushort>(device, Array.ConvertAll(x, Bf16), Batch, Side, Side, Channels),
+        new Normalization(Halves, Relu, Upload<float>(device, mean, Halves, Channels), Upload<float>(device, inverse, Halves, Channels),
             scale == null ? null : Upload<float>(device, scale), shift == null ? null : Upload<float>(device, shift)),
-        Upload<float>(device, Array.ConvertAll(sums, v => (float)v), Sides, 2, Channels));
+        Upload<float>(device, Array.ConvertAll(sums, v => (float)v), Halves, 2, Channels));
 
     public double[] Normalized() => [.. Enumerable.Range(0, x.Length).Select(i => Relu ? Math.Max(0, Value(i)) : Value(i))];
 
-    /// <summary>sum(m), sum(m xhat) of each side.</summary>
+    /// <summary>sum(m), sum(m xhat) of each half.</summary>
     public double[] Sums(double[] gradient)
     {
-        var sums = new double[Sides * 2 * Channels];
+        var sums = new double[Halves * 2 * Channels];
         for (int i = 0; i < x.Length; i++)
         {
-            int at = (SideOf(i) * 2 * Channels) + (i % Channels);
+            int at = (HalfOf(i) * 2 * Channels) + (i % Channels);
             sums[at] += Masked(gradient, i);
             sums[at + Channels] += Masked(gradient, i) * XHat(i);
         }
@@ -42,20 +42,20 @@ internal sealed record StoredActivation(ulong Seed, int Batch, int Sides, int Si
 
     public double[] Finished(double[] gradient, double[] sums)
     {
-        double count = x.Length / Sides / Channels;
+        double count = x.Length / Halves / Channels;
         return [.. Enumerable.Range(0, x.Length).Select(i =>
         {
-            int c = i % Channels, at = (SideOf(i) * 2 * Channels) + c;
-            return (scale?[c] ?? 1) * inverse[(SideOf(i) * Channels) + c]
+            int c = i % Channels, at = (HalfOf(i) * 2 * Channels) + c;
+            return (scale?[c] ?? 1) * inverse[(HalfOf(i) * Channels) + c]
                 * (Masked(gradient, i) - (sums[at] / count) - (XHat(i) * sums[at + Channels] / count));
         })];
     }
 
-    private int SideOf(int i) => i / (x.Length / Sides);
+    private int HalfOf(int i) => i / (x.Length / Halves);
 
     private double XHat(int i)
     {
-        int at = (SideOf(i) * Channels) + (i % Channels);
+        int at = (HalfOf(i) * Channels) + (i % Channels);
         return (x[i] - mean[at]) * inverse[at];
     }
 
@@ -84,9 +84,9 @@ internal sealed record StoredActivation(ulong Seed, int Batch, int Sides, int Si
         return tensor;
     }
 
-    public static ushort Bfloat16(double value) => CudaDevice.FusedTower.RoundToBfloat16((float)value);
+    public static ushort Bf16(double value) => CudaDevice.FusedTower.RoundToBf16((float)value);
 
-    public static double Rounded(double value) => Widened(Bfloat16(value));
+    public static double Rounded(double value) => Widened(Bf16(value));
 
     public static double Widened(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
@@ -94,7 +94,7 @@ internal sealed record StoredActivation(ulong Seed, int Batch, int Sides, int Si
 
     public static float[] Widen(Tensor<ushort> values) => Array.ConvertAll(values.ToArray(), bits => (float)Widened(bits));
 
-    public static Tensor<ushort> Bits(CudaDevice device, double[] values) => Upload<ushort>(device, Array.ConvertAll(values, Bfloat16));
+    public static Tensor<ushort> Bits(CudaDevice device, double[] values) => Upload<ushort>(device, Array.ConvertAll(values, Bf16));
 
     /// <summary>Compares the statistics of a batch, and the running ones that began at 0.</summary>
     public static void AssertStatistics(BatchNormOptions options, double[] y, int channels, Tensor<float> mean, Tensor<float> inverse, Tensor<float> runningMean,
@@ -104,8 +104,8 @@ internal sealed record StoredActivation(ulong Seed, int Batch, int Sides, int Si
         Plain.BatchNorm(options, y, channels, null, null, expectedRunningMean, expectedRunningVariance);
         AssertClose(runningMean.ToArray(), expectedRunningMean, tolerance);
         AssertClose(runningVariance.ToArray(), expectedRunningVariance, tolerance);
-        double[] expectedMean = new double[options.Sides * channels], expectedInverse = new double[options.Sides * channels];
-        int rows = y.Length / channels / options.Sides;
+        double[] expectedMean = new double[options.Halves * channels], expectedInverse = new double[options.Halves * channels];
+        int rows = y.Length / channels / options.Halves;
         for (int i = 0; i < expectedMean.Length; i++)
         {
             double[] column = [.. Enumerable.Range(0, rows).Select(row => y[(((i / channels * rows) + row) * channels) + (i % channels)])];

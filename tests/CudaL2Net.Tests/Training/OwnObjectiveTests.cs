@@ -66,7 +66,7 @@ public sealed class OwnObjectiveTests
         {
             apart.Record(tape, inputs);
             Variable map = inputs.Maps[layer];
-            tape.Loss("together", tape.RowDots(tape.FirstSide(inputs.Descriptors), tape.SecondSide(inputs.Descriptors)), -weight);
+            tape.Loss("together", tape.RowDots(tape.FirstHalf(inputs.Descriptors), tape.SecondHalf(inputs.Descriptors)), -weight);
             tape.Loss("map", tape.Multiply(map, map), 0.01f);
         }
     }

@@ -93,13 +93,13 @@ struct __align__(2) __half {
 struct __align__(4) __half2 {
     __half x, y;
 };
-static inline float __bfloat162float(__nv_bfloat16 b) { return emu::from_bfloat16(b.x); }
-static inline __nv_bfloat16 __float2bfloat16(float f) { return __nv_bfloat16{emu::to_bfloat16(f)}; }
+static inline float __bfloat162float(__nv_bfloat16 b) { return emu::from_bf16(b.x); }
+static inline __nv_bfloat16 __float2bfloat16(float f) { return __nv_bfloat16{emu::to_bf16(f)}; }
 static inline __nv_bfloat162 __floats2bfloat162_rn(float lo, float hi) { return __nv_bfloat162{__float2bfloat16(lo), __float2bfloat16(hi)}; }
 static inline float __half2float(__half h) { return (float)__builtin_bit_cast(_Float16, h.x); }
 static inline __half __float2half(float f) { return __half{__builtin_bit_cast(unsigned short, (_Float16)f)}; }
 static inline __half2 __floats2half2_rn(float lo, float hi) { return __half2{__float2half(lo), __float2half(hi)}; }
-#include "bfloat16_pairs.cuh"
+#include "bf16_pairs.cuh"
 
 // ---- the block ---- (told apart by the line of the call, not by its return address: compilers clone calls)
 static inline void __syncthreads(int line = __builtin_LINE()) { emu::barrier(line); }

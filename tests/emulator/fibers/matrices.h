@@ -75,7 +75,7 @@ inline int of_bits(uint32_t a, uint32_t b) { return __builtin_popcount(a & b); }
 inline void multiply_fragments(Product product, Fragments& f) {
     switch (product) {
         case Product::Bf16:
-            return matrices::multiply_16bit(f, from_bfloat16);
+            return matrices::multiply_16bit(f, from_bf16);
         case Product::F16:
             return matrices::multiply_16bit(f, matrices::from_f16);
         case Product::Tf32:

@@ -7,8 +7,8 @@ namespace emu {
 constexpr uint32_t Unwritten = 0x7fbadbadu;
 
 // bfloat16: rounded to nearest, ties to the even one; NaN becomes the canonical one, as the PTX ISA has it.
-inline float from_bfloat16(uint32_t bits) { return __builtin_bit_cast(float, bits << 16); }
-inline uint16_t to_bfloat16(float value) {
+inline float from_bf16(uint32_t bits) { return __builtin_bit_cast(float, bits << 16); }
+inline uint16_t to_bf16(float value) {
     uint32_t bits = __builtin_bit_cast(uint32_t, value);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fff;
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);

@@ -65,9 +65,9 @@ void Operations::conversions() {
     add("cvt.rmi.s32.f32", "44",
         [](Warp& w, const Instruction& i) { map1<int32_t, float>(w, i, [](float a) { return to_integer<int32_t>(std::floor(a)); }); });
     add("cvt.rna.tf32.f32", "44", [](Warp& w, const Instruction& i) { map1<uint32_t, float>(w, i, to_tf32); });
-    add("cvt.rn.bf16.f32", "44", [](Warp& w, const Instruction& i) { map1<uint16_t, float>(w, i, to_bfloat16); });
+    add("cvt.rn.bf16.f32", "44", [](Warp& w, const Instruction& i) { map1<uint16_t, float>(w, i, to_bf16); });
     add("cvt.rn.bf16x2.f32", "444", [](Warp& w, const Instruction& i) {
-        map2<uint32_t, float, float>(w, i, [](float high, float low) { return (uint32_t)to_bfloat16(high) << 16 | to_bfloat16(low); });
+        map2<uint32_t, float, float>(w, i, [](float high, float low) { return (uint32_t)to_bf16(high) << 16 | to_bf16(low); });
     });
     // To 2 ulp and better here; what a GPU gives is within the ISA's bounds of that.
     add("ex2.approx.ftz.f32", "44", [](Warp& w, const Instruction& i) { map1<float, float>(w, i, [](float a) { return std::exp2(a); }); });

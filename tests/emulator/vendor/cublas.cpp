@@ -37,7 +37,7 @@ struct Matrix {
     double at(int batch, int row, int column, bool tf32) const {
         if (transposed) std::swap(row, column);
         size_t i = (size_t)(batch * stride + (long long)column * pitch + row);
-        if (type == BFloat16) return from_bfloat16(((const uint16_t*)data)[i]);
+        if (type == BFloat16) return from_bf16(((const uint16_t*)data)[i]);
         float value = ((const float*)data)[i];
         return tf32 ? from_tf32(to_tf32(value)) : value;
     }

@@ -58,7 +58,7 @@ int queue(const Object* handle, const char* call, const std::vector<Operand>& op
 std::vector<double> load(const Object& shape, const void* data, bool tf32) {
     std::vector<double> values(shape.length());
     for (size_t i = 0; i < values.size(); i++) {
-        float value = shape.type == BFloat16 ? from_bfloat16(((const uint16_t*)data)[i]) : ((const float*)data)[i];
+        float value = shape.type == BFloat16 ? from_bf16(((const uint16_t*)data)[i]) : ((const float*)data)[i];
         values[i] = tf32 ? from_tf32(to_tf32(value)) : value;
     }
     return values;
@@ -66,10 +66,10 @@ std::vector<double> load(const Object& shape, const void* data, bool tf32) {
 void store(const Object& shape, void* data, const std::vector<double>& values, float alpha, float beta) {
     for (size_t i = 0; i < values.size(); i++) {
         bool narrow = shape.type == BFloat16;
-        double before = beta == 0 ? 0 : narrow ? from_bfloat16(((uint16_t*)data)[i]) : ((float*)data)[i];
+        double before = beta == 0 ? 0 : narrow ? from_bf16(((uint16_t*)data)[i]) : ((float*)data)[i];
         float value = (float)(alpha * values[i] + beta * before);
         if (narrow)
-            ((uint16_t*)data)[i] = to_bfloat16(value);
+            ((uint16_t*)data)[i] = to_bf16(value);
         else
             ((float*)data)[i] = value;
     }

@@ -61,7 +61,7 @@ public sealed class HardestTripletObjective : Objective
         tape.HardestTriplet(inputs.Descriptors, new TripletOptions(Form, Metric, Margin, Scale), NearDuplicate, Orthogonal);
         if (Correlation != 0)
         {
-            tape.Correlation(inputs.Features, new CorrelationOptions(FirstSideOnly: true, ExactCorrelation), Correlation);
+            tape.Correlation(inputs.Features, new CorrelationOptions(FirstHalfOnly: true, ExactCorrelation), Correlation);
         }
     }
 }

@@ -72,7 +72,7 @@ public sealed class L2NetObjective : Objective
 
         if (Compactness)
         {
-            tape.Correlation(inputs.Features, new CorrelationOptions(FirstSideOnly: false, ExactCorrelation), weight);
+            tape.Correlation(inputs.Features, new CorrelationOptions(FirstHalfOnly: false, ExactCorrelation), weight);
         }
 
         foreach (int layer in layers)

@@ -65,7 +65,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
 
     internal override IFusedKernels? FusedKernels => this;
 
-    internal override IImageKernels? ImageKernels => this;
+    internal override IStoredKernels? StoredKernels => this;
 
     /// <summary>Where its work is queued.</summary>
     internal CudaStream Stream => stream;

@@ -34,7 +34,7 @@ public sealed record BatchNormalization(float Epsilon = 1e-5f, bool Learned = fa
     }
 
     /// <summary>The kernel's options in training.</summary>
-    internal BatchNormOptions Options(LayerRecorder recorder, bool relu) => new(recorder.Sides, Epsilon, recorder.StatisticsMomentum, relu);
+    internal BatchNormOptions Options(LayerRecorder recorder, bool relu) => new(recorder.Halves, Epsilon, recorder.StatisticsMomentum, relu);
 
     internal override Variable Record(LayerRecorder recorder, Variable x) => recorder.Training
         ? recorder.Tape.BatchNorm(x, Options(recorder, relu: false), recorder.OptionalParameter("scale"), recorder.OptionalParameter("shift"),

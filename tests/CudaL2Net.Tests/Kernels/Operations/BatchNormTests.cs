@@ -11,10 +11,10 @@ public sealed class BatchNormTests(string device) : OperationTests(device)
 {
     [Test]
     public void MatchesTheReference(
-        [Values(2, 3, 33, 1300)] int rowsOfASide, [Values(1, 5, 32, 33, 130)] int channels, [Values(1, 2)] int sides, [Values] bool learned, [Values] bool relu)
+        [Values(2, 3, 33, 1300)] int rowsOfAHalf, [Values(1, 5, 32, 33, 130)] int channels, [Values(1, 2)] int halves, [Values] bool learned, [Values] bool relu)
     {
-        var options = new BatchNormOptions(sides, 1e-5f, 0.1f, relu);
-        float[] x = Array.ConvertAll(Samples.Gaussian(1, sides * rowsOfASide * channels), v => (3 * v) + 1), dy = Samples.Gaussian(2, x.Length);
+        var options = new BatchNormOptions(halves, 1e-5f, 0.1f, relu);
+        float[] x = Array.ConvertAll(Samples.Gaussian(1, halves * rowsOfAHalf * channels), v => (3 * v) + 1), dy = Samples.Gaussian(2, x.Length);
         float[] scale = Samples.Gaussian(3, channels), shift = Samples.Gaussian(4, channels);
         float[] runningMean = Samples.Gaussian(5, channels), runningVariance = Array.ConvertAll(Samples.Gaussian(6, channels), v => v * v);
         float[][] result = Run(options, x, channels, learned ? scale : null, learned ? shift : null, runningMean, runningVariance, dy);
@@ -27,7 +27,7 @@ public sealed class BatchNormTests(string device) : OperationTests(device)
         (double[] dx, double[] dScale, double[] dShift) = Plain.BatchNormGradient(options, wide, channels, wideScale, wideShift, Samples.Widen(dy));
 
         // With two rows x-hat is 1 or -1 whatever x is: the terms of dx, of size 1 / deviation, cancel.
-        double scaleOfTerms = rowsOfASide == 2 ? 100 : dx.Max(Math.Abs);
+        double scaleOfTerms = rowsOfAHalf == 2 ? 100 : dx.Max(Math.Abs);
         for (int i = 0; i < dx.Length; i++)
         {
             Assert.That((double)result[3][i], Is.EqualTo(dx[i]).Within(1e-5 * scaleOfTerms), $"element {i}");
@@ -41,10 +41,10 @@ public sealed class BatchNormTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void TheReferenceGradientsAreTheFiniteDifferences([Values(1, 2)] int sides, [Values] bool learned, [Values] bool relu)
+    public void TheReferenceGradientsAreTheFiniteDifferences([Values(1, 2)] int halves, [Values] bool learned, [Values] bool relu)
     {
-        var options = new BatchNormOptions(sides, 1e-3f, 0.1f, relu);
-        double[] x = Samples.Widen(Samples.Gaussian(1, sides * 6 * 3)), dy = Samples.Widen(Samples.Gaussian(2, x.Length));
+        var options = new BatchNormOptions(halves, 1e-3f, 0.1f, relu);
+        double[] x = Samples.Widen(Samples.Gaussian(1, halves * 6 * 3)), dy = Samples.Widen(Samples.Gaussian(2, x.Length));
         double[]? scale = learned ? [0.5, -1.5, 2] : null, shift = learned ? [0.3, 0.1, -0.2] : null;
         (double[] dx, double[] dScale, double[] dShift) = Plain.BatchNormGradient(options, x, 3, scale, shift, dy);
         double Loss(double[] input, double[]? factor, double[]? offset) =>
@@ -60,7 +60,7 @@ public sealed class BatchNormTests(string device) : OperationTests(device)
     [Test]
     public void WorkedOutByHand()
     {
-        // Side 1: 1, 3: mean 2, variance 1 (unbiased 2); side 2: 10, 14: mean 12, variance 4 (unbiased 8). epsilon 0: y = -1, 1, -1, 1.
+        // First half: 1, 3: mean 2, variance 1 (unbiased 2); second half: 10, 14: mean 12, variance 4 (unbiased 8). epsilon 0: y = -1, 1, -1, 1.
         // Running mean from 0, momentum 0.5: 1, then 1 + 0.5 (12 - 1) = 6.5; variance from 1: 1.5, then 1.5 + 0.5 (8 - 1.5) = 4.75.
         float[][] result = Run(new BatchNormOptions(2, 0, 0.5f, false), [1, 3, 10, 14], 1, null, null, [0], [1], [0, 0, 0, 0]);
         AssertClose(result[0], [-1, 1, -1, 1], 1e-6);
@@ -105,7 +105,7 @@ public sealed class BatchNormTests(string device) : OperationTests(device)
             using Tensor<float> input = device.Upload<float>(x, x.Length / channels, channels);
             using Tensor<float> outputGradient = device.Upload<float>(dy, x.Length / channels, channels);
             using Tensor<float>? factor = scale == null ? null : device.Upload<float>(scale), offset = shift == null ? null : device.Upload<float>(shift);
-            using Tensor<float> mean = device.Allocate<float>(options.Sides, channels), inverse = device.Allocate<float>(options.Sides, channels);
+            using Tensor<float> mean = device.Allocate<float>(options.Halves, channels), inverse = device.Allocate<float>(options.Halves, channels);
             Tensor<float> movingMean = device.Upload<float>(runningMean), movingVariance = device.Upload<float>(runningVariance);
             Tensor<float> y = device.Upload<float>(dy, input.Shape), dx = device.Upload<float>(dy, input.Shape);
             Tensor<float> dScale = device.Upload<float>(runningMean), dShift = device.Upload<float>(runningMean);

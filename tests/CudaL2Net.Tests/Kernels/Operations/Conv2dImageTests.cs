@@ -20,7 +20,7 @@ public sealed class Conv2dImageTests(KernelSet set)
 {
     private const double Tolerance = 5e-3;
 
-    // Batch, sides, then the input's side, channels and stride.
+    // Batch, halves, then the input's side, channels and stride.
     private static readonly object[] Shapes =
     [
         new object[] { 3, 1, 32, 32, 32, 1 },
@@ -48,19 +48,19 @@ public sealed class Conv2dImageTests(KernelSet set)
     }
 
     [TestCaseSource(nameof(Shapes))]
-    public void ForwardMatchesTheReference(int batch, int sides, int side, int inChannels, int outChannels, int stride)
+    public void ForwardMatchesTheReference(int batch, int halves, int side, int inChannels, int outChannels, int stride)
     {
         // One stage of shared memory and two; more units a block than stages and fewer.
         foreach (int shared in new[] { 1, 1 << 20 })
         {
-            var layer = new Layer(batch, sides, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
+            var layer = new Layer(batch, halves, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
             using CudaDevice device = Open(shared);
             Conv2dGeometry g = layer.Geometry;
             Tensor<ushort> y = Allocate<ushort>(device, batch, g.OutHeight, g.OutWidth, outChannels);
-            Tensor<float> mean = Allocate<float>(device, sides, outChannels), inverse = Allocate<float>(device, sides, outChannels);
+            Tensor<float> mean = Allocate<float>(device, halves, outChannels), inverse = Allocate<float>(device, halves, outChannels);
             Tensor<float> runningMean = Allocate<float>(device, outChannels), runningVariance = Allocate<float>(device, outChannels);
             float[] bias = Samples.Gaussian(9, outChannels);
-            var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
+            var options = new BatchNormOptions(halves, 1e-3f, 0.1f, Relu: true);
             Kernels(device).Conv2dForward(g, layer.Input(device), layer.Pack(device), Upload<float>(device, bias), y, options, mean, inverse, runningMean,
                 runningVariance);
 
@@ -73,16 +73,16 @@ public sealed class Conv2dImageTests(KernelSet set)
     }
 
     [TestCaseSource(nameof(Shapes))]
-    public void BackwardMatchesTheReference(int batch, int sides, int side, int inChannels, int outChannels, int stride)
+    public void BackwardMatchesTheReference(int batch, int halves, int side, int inChannels, int outChannels, int stride)
     {
         foreach (int shared in new[] { 1, 1 << 20 })
         {
-            var layer = new Layer(batch, sides, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
+            var layer = new Layer(batch, halves, side, inChannels, outChannels, stride, Learned: shared > 1, Relu: true);
             Conv2dGeometry g = layer.Geometry;
-            var output = new StoredActivation(20, batch, sides, g.OutHeight, outChannels, Learned: shared > 1, Relu: shared > 1);
+            var output = new StoredActivation(20, batch, halves, g.OutHeight, outChannels, Learned: shared > 1, Relu: shared > 1);
             double[] gradient = RoundedSamples(30, output.Length);
             using CudaDevice device = Open(shared);
-            Bfloat16Activation input = layer.Input(device);
+            Bf16Activation input = layer.Input(device);
             Tensor<float> dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
             Tensor<ushort> dInput = Allocate<ushort>(device, batch, side, side, inChannels);
             Tensor<ushort> packed = layer.Pack(device);
@@ -112,14 +112,14 @@ public sealed class Conv2dImageTests(KernelSet set)
 
     [TestCase(3, 1, 5, 8, 24, 2)]
     [TestCase(2, 2, 7, 24, 16, 1)]
-    public void OtherShapesAreTheVendorsOnly(int batch, int sides, int side, int inChannels, int outChannels, int stride)
+    public void OtherShapesAreTheVendorsOnly(int batch, int halves, int side, int inChannels, int outChannels, int stride)
     {
         using CudaDevice device = Open(0);
-        Assert.That(Kernels(device).TakesImages(new Conv2dGeometry(batch, side, side, inChannels, outChannels, 3, 3, stride, 1)), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(device).TakesStored(new Conv2dGeometry(batch, side, side, inChannels, outChannels, 3, 3, stride, 1)), Is.EqualTo(IsVendor));
         if (IsVendor)
         {
-            ForwardMatchesTheReference(batch, sides, side, inChannels, outChannels, stride);
-            BackwardMatchesTheReference(batch, sides, side, inChannels, outChannels, stride);
+            ForwardMatchesTheReference(batch, halves, side, inChannels, outChannels, stride);
+            BackwardMatchesTheReference(batch, halves, side, inChannels, outChannels, stride);
         }
     }
 
@@ -137,9 +137,9 @@ public sealed class Conv2dImageTests(KernelSet set)
 
         using CudaDevice device = Open(0);
         Tensor<float> dFilters = Allocate<float>(device, 128, 3, 3, 128);
-        Bfloat16Activation uploaded = output.Upload(device, new double[2 * 2 * 128]);
+        Bf16Activation uploaded = output.Upload(device, new double[2 * 2 * 128]);
         Tensor<float> full = Upload<float>(device, Array.ConvertAll(other, value => (float)value));
-        Bfloat16Activation input = layer.Input(device);
+        Bf16Activation input = layer.Input(device);
         Tensor<ushort> packed = layer.Pack(device);
         Forward(device, layer.Geometry, input, packed);
         Kernels(device).Conv2dBackward(layer.Geometry, input, packed, uploaded,
@@ -151,15 +151,15 @@ public sealed class Conv2dImageTests(KernelSet set)
 
     [TestCase(1, 1)]
     [TestCase(14, 2)]
-    public void PatchesAreReadByTheFirstLayer(int batch, int sides)
+    public void PatchesAreReadByTheFirstLayer(int batch, int halves)
     {
         var g = new Conv2dGeometry(batch, 32, 32, 1, 32, 3, 3, 1, 1);
         float[] patches = Samples.Gaussian(1, batch * 1024), filters = Samples.Gaussian(2, 32 * 9), bias = Samples.Gaussian(3, 32);
         using CudaDevice device = Open(0);
         Tensor<ushort> y = Allocate<ushort>(device, batch, 32, 32, 32);
-        Tensor<float> mean = Allocate<float>(device, sides, 32), inverse = Allocate<float>(device, sides, 32);
+        Tensor<float> mean = Allocate<float>(device, halves, 32), inverse = Allocate<float>(device, halves, 32);
         Tensor<float> runningMean = Allocate<float>(device, 32), runningVariance = Allocate<float>(device, 32);
-        var options = new BatchNormOptions(sides, 1e-3f, 0.1f, Relu: true);
+        var options = new BatchNormOptions(halves, 1e-3f, 0.1f, Relu: true);
         Tensor<float> uploaded = Upload<float>(device, patches);
         Kernels(device).Conv2dForward(g, uploaded, Upload<float>(device, filters), Upload<float>(device, bias), y, options, mean, inverse, runningMean,
             runningVariance);
@@ -167,7 +167,7 @@ public sealed class Conv2dImageTests(KernelSet set)
         AssertClose(Widen(y), expected, IsVendor ? 2 * Tolerance : Tolerance);
         AssertStatistics(options, IsVendor ? Samples.Widen(Widen(y)) : expected, 32, mean, inverse, runningMean, runningVariance, 1e-5);
 
-        var output = new StoredActivation(20, batch, sides, 32, 32, Learned: true, Relu: true);
+        var output = new StoredActivation(20, batch, halves, 32, 32, Learned: true, Relu: true);
         double[] gradient = RoundedSamples(30, output.Length), sums = output.Sums(gradient);
         Tensor<float> dFilters = Allocate<float>(device, 32, 3, 3, 1);
         Kernels(device).Conv2dBackward(g, uploaded, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters);
@@ -177,7 +177,7 @@ public sealed class Conv2dImageTests(KernelSet set)
 
     /// <summary>The stages of a tape choose these kernels where they can, and read them by others where they must.</summary>
     [Test]
-    public void StagesKeepActivationsAsBfloat16()
+    public void StagesKeepActivationsAsBf16()
     {
         using Device device = Open(0);
         using var tape = new Tape(device);
@@ -235,7 +235,7 @@ public sealed class Conv2dImageTests(KernelSet set)
             Tensor<ushort> y = Allocate<ushort>(device, 2, g.OutHeight, g.OutWidth, outChannels), dInput = Allocate<ushort>(device, 2, side, side, inChannels);
             Tensor<float> mean = Allocate<float>(device, 2, outChannels), inverse = Allocate<float>(device, 2, outChannels);
             Tensor<float> running = Allocate<float>(device, outChannels), dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
-            Bfloat16Activation input = layer.Input(device);
+            Bf16Activation input = layer.Input(device);
             Tensor<ushort> packed = layer.Pack(device);
             Kernels(device).Conv2dForward(g, input, packed, null, y, new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true), mean, inverse, running, running);
             Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null),
@@ -249,13 +249,13 @@ public sealed class Conv2dImageTests(KernelSet set)
     {
         using CudaDevice tf32 = Open(0, Precision.Tf32), bf16 = Open(0);
         var g = new Conv2dGeometry(2, 16, 16, 64, 64, 3, 3, 1, 1);
-        Assert.That(Kernels(tf32).TakesImages(g), Is.False);
-        Assert.That(Kernels(bf16).TakesImages(g), Is.True);
-        Assert.That(Kernels(bf16).TakesImages(g with { Padding = 0 }), Is.EqualTo(IsVendor));
-        Assert.That(Kernels(bf16).TakesImages(g with { Stride = 2 }), Is.EqualTo(IsVendor));
-        Assert.That(Kernels(bf16).TakesImages(g with { InChannels = 1 }), Is.EqualTo(IsVendor));
-        Assert.That(Kernels(bf16).TakesImages(g with { InChannels = 12 }), Is.False);
-        Assert.That(Kernels(bf16).TakesImages(g with { OutChannels = 12 }), Is.False);
+        Assert.That(Kernels(tf32).TakesStored(g), Is.False);
+        Assert.That(Kernels(bf16).TakesStored(g), Is.True);
+        Assert.That(Kernels(bf16).TakesStored(g with { Padding = 0 }), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(bf16).TakesStored(g with { Stride = 2 }), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(bf16).TakesStored(g with { InChannels = 1 }), Is.EqualTo(IsVendor));
+        Assert.That(Kernels(bf16).TakesStored(g with { InChannels = 12 }), Is.False);
+        Assert.That(Kernels(bf16).TakesStored(g with { OutChannels = 12 }), Is.False);
     }
 
     /// <summary>Lets go of the tensors of a test.</summary>
@@ -270,26 +270,26 @@ public sealed class Conv2dImageTests(KernelSet set)
     }
 
     // The vendor's backward pass reads what the forward pass has normalized.
-    private static void Forward(CudaDevice device, Conv2dGeometry g, Bfloat16Activation input, Tensor<ushort> packed)
+    private static void Forward(CudaDevice device, Conv2dGeometry g, Bf16Activation input, Tensor<ushort> packed)
     {
         Tensor<float> statistics = Allocate<float>(device, 4, 2, g.OutChannels);
         Kernels(device).Conv2dForward(g, input, packed, null, Allocate<ushort>(device, g.Batch, g.OutHeight, g.OutWidth, g.OutChannels),
-            new BatchNormOptions(input.Normalization.Sides, 1e-3f, 0.1f, Relu: true), statistics.View(0, input.Normalization.Sides, g.OutChannels),
-            statistics.View(2 * g.OutChannels, input.Normalization.Sides, g.OutChannels), statistics.View(4 * g.OutChannels, g.OutChannels),
+            new BatchNormOptions(input.Normalization.Halves, 1e-3f, 0.1f, Relu: true), statistics.View(0, input.Normalization.Halves, g.OutChannels),
+            statistics.View(2 * g.OutChannels, input.Normalization.Halves, g.OutChannels), statistics.View(4 * g.OutChannels, g.OutChannels),
             statistics.View(6 * g.OutChannels, g.OutChannels));
     }
 
-    private static IImageKernels Kernels(CudaDevice device) => device.ImageKernels!;
+    private static IStoredKernels Kernels(CudaDevice device) => device.StoredKernels!;
 
-    private sealed record Layer(int Batch, int Sides, int Side, int InChannels, int OutChannels, int Stride, bool Learned, bool Relu)
+    private sealed record Layer(int Batch, int Halves, int Side, int InChannels, int OutChannels, int Stride, bool Learned, bool Relu)
     {
         private readonly float[] filters = Samples.Gaussian(7, OutChannels * 9 * InChannels);
 
         public Conv2dGeometry Geometry => new(Batch, Side, Side, InChannels, OutChannels, 3, 3, Stride, 1);
 
-        public StoredActivation Stored { get; } = new(10, Batch, Sides, Side, InChannels, Learned, Relu);
+        public StoredActivation Stored { get; } = new(10, Batch, Halves, Side, InChannels, Learned, Relu);
 
-        public Bfloat16Activation Input(CudaDevice device) => Stored.Upload(device, new double[Sides * 2 * InChannels]);
+        public Bf16Activation Input(CudaDevice device) => Stored.Upload(device, new double[Halves * 2 * InChannels]);
 
         public double[] Normalized() => Array.ConvertAll(Stored.Normalized(), Rounded);
 

@@ -12,7 +12,7 @@ public sealed class ConvolutionStageTests(string device) : OperationTests(device
 {
     private readonly string device = device;
 
-    // Batch, sides, side of the image, channels, kernel, stride and padding of the second stage (the first: 3 x 3, stride 1, padding 1).
+    // Batch, halves, side of the image, channels, kernel, stride and padding of the second stage (the first: 3 x 3, stride 1, padding 1).
     private static readonly object[] Shapes =
     [
         new object[] { 3, 1, 7, new[] { 1, 5, 33 }, 3, 2, 1 },
@@ -26,19 +26,19 @@ public sealed class ConvolutionStageTests(string device) : OperationTests(device
     ];
 
     [TestCaseSource(nameof(Shapes))]
-    public void MatchesTheReferencesComposed(int batch, int sides, int side, int[] channels, int kernel, int stride, int padding)
+    public void MatchesTheReferencesComposed(int batch, int halves, int side, int[] channels, int kernel, int stride, int padding)
     {
         foreach (bool learned in new[] { false, true })
         {
-            Check(new Stages(batch, sides, side, channels, kernel, stride, padding, Relu: true, learned, Tapped: false), Precision.Float32);
+            Check(new Stages(batch, halves, side, channels, kernel, stride, padding, Relu: true, learned, Tapped: false), Precision.Float32);
         }
     }
 
     [TestCase(1, true)]
     [TestCase(2, false)]
     [TestCase(2, true)]
-    public void AnActivationMayHaveSeveralReaders(int sides, bool relu) =>
-        Check(new Stages(6, sides, 6, [4, 32, 8], 3, 2, 1, relu, Learned: true, Tapped: true), Precision.Float32);
+    public void AnActivationMayHaveSeveralReaders(int halves, bool relu) =>
+        Check(new Stages(6, halves, 6, [4, 32, 8], 3, 2, 1, relu, Learned: true, Tapped: true), Precision.Float32);
 
     [Test]
     public void MoreRowsThanATile() => Check(new Stages(4, 2, 20, [1, 32, 32], 3, 1, 1, Relu: true, Learned: false, Tapped: false), Precision.Float32);
@@ -111,11 +111,11 @@ public sealed class ConvolutionStageTests(string device) : OperationTests(device
     private sealed record Expected(double[] Output, double[] Tap, double[][] RunningMean, double[][] RunningVariance, double[] Dx, double[][] DFilters,
         double[][] DScale, double[][] DShift, double BiasMagnitude);
 
-    private sealed record Stages(int Batch, int Sides, int Side, int[] Channels, int Kernel, int Stride, int Padding, bool Relu, bool Learned, bool Tapped)
+    private sealed record Stages(int Batch, int Halves, int Side, int[] Channels, int Kernel, int Stride, int Padding, bool Relu, bool Learned, bool Tapped)
     {
         private readonly Conv2dGeometry first = new(Batch, Side, Side, Channels[0], Channels[1], 3, 3, 1, 1);
         private readonly Conv2dGeometry second = new(Batch, Side, Side, Channels[1], Channels[2], Kernel, Kernel, Stride, Padding);
-        private readonly BatchNormOptions options = new(Sides, 1e-3f, 0.1f, Relu);
+        private readonly BatchNormOptions options = new(Halves, 1e-3f, 0.1f, Relu);
 
         private float[] X => Samples.Gaussian(1, Batch * Side * Side * Channels[0]);
 

@@ -10,9 +10,9 @@ namespace CudaL2Net.Tests.Kernels.Operations;
 public sealed class CorrelationTests(string device) : OperationTests(device)
 {
     [Test]
-    public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values(1, 5, 33, 128)] int width, [Values] bool firstSideOnly, [Values] bool exact)
+    public void MatchesTheReference([Values(1, 2, 3, 33, 130)] int pairs, [Values(1, 5, 33, 128)] int width, [Values] bool firstHalfOnly, [Values] bool exact)
     {
-        var options = new CorrelationOptions(firstSideOnly, exact);
+        var options = new CorrelationOptions(firstHalfOnly, exact);
         float[] y = Samples.Gaussian(3, 2 * pairs * width);
         double value = Plain.Correlation(options, Samples.Widen(y), pairs);
         double[] gradient = Plain.CorrelationGradient(options, Samples.Widen(y), pairs);
@@ -32,9 +32,9 @@ public sealed class CorrelationTests(string device) : OperationTests(device)
     }
 
     [Test]
-    public void TheReferenceGradientIsTheFiniteDifference([Values] bool firstSideOnly, [Values] bool exact)
+    public void TheReferenceGradientIsTheFiniteDifference([Values] bool firstHalfOnly, [Values] bool exact)
     {
-        var options = new CorrelationOptions(firstSideOnly, exact);
+        var options = new CorrelationOptions(firstHalfOnly, exact);
         double[] y = Samples.Widen(Samples.Gaussian(5, 2 * 6 * 4));
         FiniteDifferences.Check(v => Plain.Correlation(options, v, 6), y, Plain.CorrelationGradient(options, y, 6));
     }
@@ -42,8 +42,8 @@ public sealed class CorrelationTests(string device) : OperationTests(device)
     [Test]
     public void WorkedOutByHand([Values] bool exact)
     {
-        // Two dimensions over four patches, mean 0 and variance 1 as batch normalization leaves them. Side 1:
-        // (1, 1), (1, -1), (-1, -1), (-1, 1): r = (1 - 1 + 1 - 1) / 4 = 0. Side 2: (1, 1), (1, 1), (-1, -1), (-1, -1): r = 1, and r_12 = r_21:
+        // Two dimensions over four patches, mean 0 and variance 1 as batch normalization leaves them. First half:
+        // (1, 1), (1, -1), (-1, -1), (-1, 1): r = (1 - 1 + 1 - 1) / 4 = 0. Second half: (1, 1), (1, 1), (-1, -1), (-1, -1): r = 1, and r_12 = r_21:
         // E2 = 1/2 (1 + 1) = 1.
         // Both forms agree on such features.
         (float value, _) = Run(new CorrelationOptions(false, exact), [1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, 1, -1, -1, -1, -1], 4, 1);

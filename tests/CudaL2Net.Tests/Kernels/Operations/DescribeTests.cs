@@ -247,7 +247,7 @@ public sealed class DescribeTests
     private static double[] ToBytes(double[] x) => Array.ConvertAll(x, value => Math.Round(255 * Math.Clamp(value, 0, 1)));
 
     private static double Round(double value) =>
-        BitConverter.UInt32BitsToSingle((uint)CudaDevice.FusedTower.RoundToBfloat16((float)value) << 16);
+        BitConverter.UInt32BitsToSingle((uint)CudaDevice.FusedTower.RoundToBf16((float)value) << 16);
 
     private static byte[] Bytes(int count)
     {

@@ -17,7 +17,7 @@ public sealed class GatherPatchesTests(string device) : OperationTests(device)
         [Values] bool withMean) => Check(64, pairs, new GatherOptions(normalization, augmentation, 78, 128, 160), withMean);
 
     [Test]
-    public void EverySymmetryTurnsPatchesOfBothSides([Values(32, 64)] int side)
+    public void EverySymmetryTurnsPatchesOfBothHalves([Values(32, 64)] int side)
     {
         // One step after the other, until a pair was turned by each of the eight.
         var options = new GatherOptions(PatchNormalization.Fixed, PatchAugmentation.Dihedral, 5);

@@ -85,8 +85,8 @@ internal sealed class TapeArguments(Tape tape, Tape other, Random random) : IDis
         [nameof(TapeArithmetic.Log)] = a => [a.Variable(a.Size(), a.Size())],
         [nameof(TapeArithmetic.SquareRoot)] = a => [a.Variable(a.Size(), a.Size())],
         [nameof(TapeRows.Rows)] = a => [a.Variable(a.Size(), a.Size()), 0, 1],
-        [nameof(TapeRows.FirstSide)] = a => [a.Pairs()],
-        [nameof(TapeRows.SecondSide)] = a => [a.Pairs()],
+        [nameof(TapeRows.FirstHalf)] = a => [a.Pairs()],
+        [nameof(TapeRows.SecondHalf)] = a => [a.Pairs()],
         [nameof(TapeRows.RowSums)] = a => [a.Variable(a.Size(), a.Size())],
         [nameof(TapeRows.RowDots)] = a => a.TwoAlike(),
         [nameof(TapeRows.InnerProducts)] = a =>

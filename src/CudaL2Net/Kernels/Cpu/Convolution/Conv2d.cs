@@ -54,22 +54,22 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
-    private static ImageReader Images(in Conv2dGeometry g, float* x, int sides) =>
-        new() { X = x, Rows = g.Height, Columns = g.Width, Channels = g.InChannels, Count = g.Batch, ImagesPerSide = g.Batch / sides };
+    private static ActivationReader Images(in Conv2dGeometry g, float* x, int halves) =>
+        new() { X = x, Rows = g.Height, Columns = g.Width, Channels = g.InChannels, Count = g.Batch, ItemsPerHalf = g.Batch / halves };
 
-    private static ImageReader OutputImages(in Conv2dGeometry g, float* y, int sides) =>
-        new() { X = y, Rows = g.OutHeight, Columns = g.OutWidth, Channels = g.OutChannels, Count = g.Batch, ImagesPerSide = g.Batch / sides };
+    private static ActivationReader OutputImages(in Conv2dGeometry g, float* y, int halves) =>
+        new() { X = y, Rows = g.OutHeight, Columns = g.OutWidth, Channels = g.OutChannels, Count = g.Batch, ItemsPerHalf = g.Batch / halves };
 
-    /// <summary>Images that a job goes through at a time, all of one side.</summary>
-    private static int ImagesOfJob(in Conv2dGeometry g, in ImageReader images, int outChannels)
+    /// <summary>Images that a job goes through at a time, all of one half.</summary>
+    private static int ImagesOfJob(in Conv2dGeometry g, in ActivationReader images, int outChannels)
     {
         nint length = ((nint)g.Height * g.Width * g.InChannels) + ((nint)g.OutHeight * g.OutWidth * g.OutChannels);
         int most = FitsWinograd(g, images.Channels, outChannels) ? WinogradPass.ImagesAtOnce(g.Height) : ConvolutionPass.ImagesAtOnce(length);
-        return Math.Min(most, images.ImagesPerSide);
+        return Math.Min(most, images.ItemsPerHalf);
     }
 
     /// <summary>The convolution of images; sums are taken of blocks of <see cref="ImagesOfJob"/> images. A product takes plain images and no sums.</summary>
-    private void Forward(in Conv2dGeometry g, in ImageReader images, Tensor<float> filters, Tensor<float>? bias, float* y, in BlockSums sums)
+    private void Forward(in Conv2dGeometry g, in ActivationReader images, Tensor<float> filters, Tensor<float>? bias, float* y, in BlockSums sums)
     {
         int taps = g.KernelHeight * g.KernelWidth;
         float* panels = Scratch(PanelScratch, ConvolutionPass.PanelLength(taps, g.InChannels,
@@ -110,11 +110,11 @@ internal sealed unsafe partial class CpuDevice
             Padded = g.Padding == 0 && images.Coefficients == null ? null : Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
             Pass = ForwardPass(g, paddedColumns, offsets, panels, paddedBias, false, g.OutChannels, (nint)g.OutWidth * g.OutChannels),
         };
-        pool.For(images.Sides * images.GroupsOfSide(group), job);
+        pool.For(images.Halves * images.GroupsOfHalf(group), job);
     }
 
     /// <summary>The gradient of the convolution's input from that of its output; as <see cref="Forward"/>.</summary>
-    private void BackwardData(in Conv2dGeometry g, in ImageReader gradients, Tensor<float> filters, float* dx, in BlockSums sums)
+    private void BackwardData(in Conv2dGeometry g, in ActivationReader gradients, Tensor<float> filters, float* dx, in BlockSums sums)
     {
         int taps = g.KernelHeight * g.KernelWidth;
         if (IsProduct(g))
@@ -200,7 +200,7 @@ internal sealed unsafe partial class CpuDevice
             Padded = Scratch(ImageScratch, (nuint)(imageLength * group) * (nuint)pool.Threads),
             Passes = passes,
         };
-        pool.For(gradients.Sides * gradients.GroupsOfSide(group), job);
+        pool.For(gradients.Halves * gradients.GroupsOfHalf(group), job);
     }
 
     /// <summary>The forward sweep over an image with its margin, writing pixels that lie <paramref name="targetPixelStride"/> floats apart.</summary>
@@ -304,7 +304,7 @@ internal sealed unsafe partial class CpuDevice
     private struct ForwardJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
-        public ImageReader Images;
+        public ActivationReader Images;
         public BlockSums Sums;
         public int Group;
         public float* Y, Padded;
@@ -313,8 +313,8 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            (int side, int first, int count) = Images.Group(index, Group);
-            float* source = Images.X + (first * Images.ImageLength);
+            (int half, int first, int count) = Images.Group(index, Group);
+            float* source = Images.X + (first * Images.ItemLength);
             if (Padded != null)
             {
                 source = Padded + (worker * Group * PaddedLength);
@@ -328,14 +328,14 @@ internal sealed unsafe partial class CpuDevice
             int pixels = Geometry.OutHeight * Geometry.OutWidth;
             nint firstPixel = (nint)first * pixels;
             Pass.Run(count, source, PaddedLength, Y + (firstPixel * Geometry.OutChannels), (nint)pixels * Geometry.OutChannels);
-            Sums.Gather(index, side, Y, firstPixel, count * pixels);
+            Sums.Gather(index, half, Y, firstPixel, count * pixels);
         }
     }
 
     private struct BackwardDataJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
-        public ImageReader Gradients;
+        public ActivationReader Gradients;
         public BlockSums Sums;
         public int Margin, PaddedRows, PaddedColumns, Group;
         public float* Dx, Padded;
@@ -343,7 +343,7 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            (int side, int first, int count) = Gradients.Group(index, Group);
+            (int half, int first, int count) = Gradients.Group(index, Group);
             int pixels = Geometry.Height * Geometry.Width;
             nint paddedLength = (nint)PaddedRows * PaddedColumns * Geometry.OutChannels, firstPixel = (nint)first * pixels;
             float* padded = Padded + (worker * Group * paddedLength);
@@ -360,7 +360,7 @@ internal sealed unsafe partial class CpuDevice
                     (nint)pixels * Geometry.InChannels);
             }
 
-            Sums.Gather(index, side, Dx, firstPixel, count * pixels);
+            Sums.Gather(index, half, Dx, firstPixel, count * pixels);
         }
     }
 }

@@ -21,7 +21,7 @@ internal sealed unsafe partial class CpuDevice
     private static int GradientChannels => Vector512.IsHardwareAccelerated ? 64 : 32;
 
     /// <summary>The gradient of the filters from input and gradient of the output. A product takes plain images.</summary>
-    private void BackwardFilter(in Conv2dGeometry g, in ImageReader images, in ImageReader gradients, Tensor<float> dFilters)
+    private void BackwardFilter(in Conv2dGeometry g, in ActivationReader images, in ActivationReader gradients, Tensor<float> dFilters)
     {
         int taps = g.KernelHeight * g.KernelWidth;
         nint partLength = (nint)taps * g.InChannels * g.OutChannels;
@@ -65,7 +65,7 @@ internal sealed unsafe partial class CpuDevice
                 Images = images,
                 Gradients = gradients,
                 PackedLength = packedLength,
-                Packed = Scratch(ImageScratch, (nuint)((packedLength + gradients.ImageLength) * group) * (nuint)pool.Threads),
+                Packed = Scratch(ImageScratch, (nuint)((packedLength + gradients.ItemLength) * group) * (nuint)pool.Threads),
                 Sums = sums,
             });
         }
@@ -86,7 +86,7 @@ internal sealed unsafe partial class CpuDevice
     private struct BackwardFilterJob : IParallelJob
     {
         public Conv2dGeometry Geometry;
-        public ImageReader Images, Gradients;
+        public ActivationReader Images, Gradients;
         public int Parts, Ranges, Group;
         public float* Packed, Sums;
         public nint PackedLength;
@@ -103,7 +103,7 @@ internal sealed unsafe partial class CpuDevice
                 new Span<float>(sums + (tap * rowLength), channels * Geometry.OutChannels).Clear();
             }
 
-            float* packed = Packed + (worker * (PackedLength + Gradients.ImageLength) * Group), finished = packed + (PackedLength * Group);
+            float* packed = Packed + (worker * (PackedLength + Gradients.ItemLength) * Group), finished = packed + (PackedLength * Group);
             int end = (int)((long)Geometry.Batch * (part + 1) / Parts);
             for (int n = (int)((long)Geometry.Batch * part / Parts); n < end; n += Group)
             {

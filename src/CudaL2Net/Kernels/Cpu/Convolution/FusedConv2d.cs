@@ -11,7 +11,7 @@ internal sealed unsafe partial class CpuDevice
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
         Conv2dGeometry g = Collapse(geometry);
-        ImageReader images = Read(geometry, x, input, options.Sides);
+        ActivationReader images = Read(geometry, x, input, options.Halves);
         if (IsProduct(g))
         {
             Forward(g, WrittenOut(g, images, ProductInputScratch), filters, bias, y.Pointer, default);
@@ -21,16 +21,16 @@ internal sealed unsafe partial class CpuDevice
 
         int blockImages = ImagesOfJob(g, images, g.OutChannels);
         int pixels = g.OutHeight * g.OutWidth;
-        BlockSums sums = Sums(options.Sides * images.GroupsOfSide(blockImages), g.OutChannels);
+        BlockSums sums = Sums(options.Halves * images.GroupsOfHalf(blockImages), g.OutChannels);
         Forward(g, images, filters, bias, y.Pointer, sums);
-        FinishStatistics(sums, images.ImagesPerSide * pixels, blockImages * pixels, options, mean, inverseDeviation, runningMean, runningVariance);
+        FinishStatistics(sums, images.ItemsPerHalf * pixels, blockImages * pixels, options, mean, inverseDeviation, runningMean, runningVariance);
     }
 
     public void Conv2dBackwardFilter(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, NormalizedActivation output, Tensor<float> gradient,
         Tensor<float> dFilters, Tensor<float>? dBias)
     {
         Conv2dGeometry g = Collapse(geometry);
-        ImageReader images = Read(geometry, x, input, output.Normalization.Sides), gradients = ReadGradient(geometry, output, gradient);
+        ActivationReader images = Read(geometry, x, input, output.Normalization.Halves), gradients = ReadGradient(geometry, output, gradient);
         if (IsProduct(g))
         {
             images = WrittenOut(g, images, ProductInputScratch);
@@ -47,7 +47,7 @@ internal sealed unsafe partial class CpuDevice
         NormalizedActivation? input)
     {
         Conv2dGeometry g = Collapse(geometry);
-        ImageReader gradients = ReadGradient(geometry, output, gradient);
+        ActivationReader gradients = ReadGradient(geometry, output, gradient);
         if (IsProduct(g))
         {
             BackwardData(g, WrittenOut(g, gradients, ProductGradientScratch), filters, dInput.Pointer, default);
@@ -60,11 +60,11 @@ internal sealed unsafe partial class CpuDevice
         }
 
         BlockSums sums = default;
-        int blocks = gradients.GroupsOfSide(ImagesOfJob(g, gradients, g.InChannels));
+        int blocks = gradients.GroupsOfHalf(ImagesOfJob(g, gradients, g.InChannels));
         if (input != null)
         {
-            sums = Sums(gradients.Sides * blocks, g.InChannels);
-            sums.Activation = Read(geometry, input.X, input.Normalization, gradients.Sides);
+            sums = Sums(gradients.Halves * blocks, g.InChannels);
+            sums.Activation = Read(geometry, input.X, input.Normalization, gradients.Halves);
         }
 
         BackwardData(g, gradients, filters, dInput.Pointer, sums);
@@ -74,37 +74,37 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
-    private ImageReader Read(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, int sides)
+    private ActivationReader Read(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, int halves)
     {
-        ImageReader images = Images(geometry, x.Pointer, sides);
+        ActivationReader images = Images(geometry, x.Pointer, halves);
         return input == null ? images : Normalized(images, input, InputCoefficientScratch);
     }
 
-    private ImageReader ReadGradient(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient)
+    private ActivationReader ReadGradient(in Conv2dGeometry geometry, NormalizedActivation output, Tensor<float> gradient)
     {
         Normalization normalization = output.Normalization;
-        ImageReader normalized = Normalized(OutputImages(geometry, output.X.Pointer, normalization.Sides), normalization, OutputCoefficientScratch);
+        ActivationReader normalized = Normalized(OutputImages(geometry, output.X.Pointer, normalization.Halves), normalization, OutputCoefficientScratch);
         return BeforeNormalization(normalized, normalization.InverseDeviation, output.Sums.Pointer, gradient.Pointer);
     }
 
     /// <summary>The same images as they would be read, plain.</summary>
-    private ImageReader WrittenOut(in Conv2dGeometry collapsed, in ImageReader images, int slot)
+    private ActivationReader WrittenOut(in Conv2dGeometry collapsed, in ActivationReader images, int slot)
     {
         float* x = images.X;
         if (images.Coefficients != null)
         {
-            x = Scratch(slot, (nuint)images.Count * (nuint)images.ImageLength);
+            x = Scratch(slot, (nuint)images.Count * (nuint)images.ItemLength);
             ReadAll(images, x);
         }
 
-        return new ImageReader
+        return new ActivationReader
         {
             X = x,
             Rows = 1,
             Columns = collapsed.Height * collapsed.Width,
-            Channels = (int)images.ImageLength / (collapsed.Height * collapsed.Width),
+            Channels = (int)images.ItemLength / (collapsed.Height * collapsed.Width),
             Count = images.Count,
-            ImagesPerSide = images.ImagesPerSide,
+            ItemsPerHalf = images.ItemsPerHalf,
         };
     }
 }

@@ -21,7 +21,7 @@ internal sealed unsafe partial class CpuDevice
             Transformed = transformed,
         });
 
-    private void Winograd(in ImageReader images, int outChannels, float* panels, float* bias, bool turned, float* target, in BlockSums sums)
+    private void Winograd(in ActivationReader images, int outChannels, float* panels, float* bias, bool turned, float* target, in BlockSums sums)
     {
         int side = images.Rows, inChannels = images.Channels;
         float* filters = Scratch(WinogradFilterScratch, WinogradPass.FilterLength(inChannels, outChannels));
@@ -35,10 +35,10 @@ internal sealed unsafe partial class CpuDevice
             Filters = filters,
             Bias = bias,
         };
-        int group = Math.Min(WinogradPass.ImagesAtOnce(side), images.ImagesPerSide);
+        int group = Math.Min(WinogradPass.ImagesAtOnce(side), images.ItemsPerHalf);
         nint paddedLength = (nint)(side + 2) * (side + 2) * inChannels;
         nuint scratchLength = ((nuint)(group * paddedLength) + pass.ScratchLength(group) + 15) & ~(nuint)15;
-        pool.For(images.Sides * images.GroupsOfSide(group), new WinogradJob
+        pool.For(images.Halves * images.GroupsOfHalf(group), new WinogradJob
         {
             Pass = pass,
             Images = images,
@@ -52,7 +52,7 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>The filter gradient as [tap][in][out].</summary>
-    private void WinogradFilterGradient(in ImageReader images, in ImageReader gradients, float* gradient)
+    private void WinogradFilterGradient(in ActivationReader images, in ActivationReader gradients, float* gradient)
     {
         int side = images.Rows, inChannels = images.Channels, channels = WinogradChannels(inChannels), ranges = inChannels / channels;
         int parts = Math.Clamp(WinogradPieces / ranges, 1, images.Count);
@@ -66,7 +66,7 @@ internal sealed unsafe partial class CpuDevice
         };
         int group = Math.Clamp(WinogradGradient.TilesAtOnce / pass.TilesOfImage, 1, images.Count);
         nint partLength = WinogradPass.Points * pass.PointStride, packedLength = (nint)(side + 2) * (side + 2) * channels;
-        nuint scratchLength = ((nuint)(group * (packedLength + gradients.ImageLength)) + pass.ScratchLength + 15) & ~(nuint)15;
+        nuint scratchLength = ((nuint)(group * (packedLength + gradients.ItemLength)) + pass.ScratchLength + 15) & ~(nuint)15;
         float* sums = Scratch(WinogradFilterScratch, (nuint)partLength * (nuint)parts);
         pool.For(parts * ranges, new WinogradGradientJob
         {
@@ -110,11 +110,11 @@ internal sealed unsafe partial class CpuDevice
         }
     }
 
-    /// <summary>A group of images of one side.</summary>
+    /// <summary>A group of images of one half.</summary>
     private struct WinogradJob : IParallelJob
     {
         public WinogradPass Pass;
-        public ImageReader Images;
+        public ActivationReader Images;
         public BlockSums Sums;
         public int Group;
         public float* Target, Scratch;
@@ -122,7 +122,7 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            (int side, int first, int count) = Images.Group(index, Group);
+            (int half, int first, int count) = Images.Group(index, Group);
             int length = Pass.Side, pixels = length * length;
             float* padded = Scratch + (worker * ScratchLength);
             for (int i = 0; i < count; i++)
@@ -132,7 +132,7 @@ internal sealed unsafe partial class CpuDevice
 
             nint firstPixel = (nint)first * pixels;
             Pass.Run(count, padded, PaddedLength, Target + (firstPixel * Pass.OutChannels), (nint)pixels * Pass.OutChannels, padded + (Group * PaddedLength));
-            Sums.Gather(index, side, Target, firstPixel, count * pixels);
+            Sums.Gather(index, half, Target, firstPixel, count * pixels);
         }
     }
 
@@ -140,7 +140,7 @@ internal sealed unsafe partial class CpuDevice
     private struct WinogradGradientJob : IParallelJob
     {
         public WinogradGradient Pass;
-        public ImageReader Images, Gradients;
+        public ActivationReader Images, Gradients;
         public int Parts, Ranges, Group;
         public float* Sums, Scratch;
         public nint PartLength, PackedLength, ScratchLength;
@@ -164,7 +164,7 @@ internal sealed unsafe partial class CpuDevice
                     Images.Read(n + i, first, channels, 1, padded, padded, packed + (i * PackedLength));
                 }
 
-                Pass.Add(count, packed, Gradients.Whole(n, count, finished), sums, finished + (Group * Gradients.ImageLength));
+                Pass.Add(count, packed, Gradients.Whole(n, count, finished), sums, finished + (Group * Gradients.ItemLength));
             }
         }
     }

@@ -57,7 +57,7 @@ internal unsafe struct WinogradPass
     /// <summary>Tiles of an image.</summary>
     public readonly int Tiles => Side / TileSide * (Side / TileSide);
 
-    /// <summary>Images of a side to gather for whole register tiles, and for filters that are used more than once.</summary>
+    /// <summary>Images of a half to gather for whole register tiles, and for filters that are used more than once.</summary>
     public static int ImagesAtOnce(int side)
     {
         int least = 4 * RegisterTile.Rows * (Vector512.IsHardwareAccelerated ? 1 : 2), tiles = side / TileSide * (side / TileSide);

@@ -1,31 +1,31 @@
 namespace CudaL2Net.Kernels.Cpu;
 
-// L2-Net's E2 = 1/2 sum over the sides and i != j of r_ij^2, equations 6 and 7; R = Y' Y / p for features y of [p][q] that batch normalization has just
+// L2-Net's E2 = 1/2 sum over the halves and i != j of r_ij^2, equations 6 and 7; R = Y' Y / p for features y of [p][q] that batch normalization has just
 // normalized, or in full with each dimension's mean removed and its deviation divided out (yhat in place of y; a constant dimension counts 0).
 // dy = (2 / p) yhat R, the diagonal of R set to 0; in full then through the normalization: (dyhat - mean dyhat - yhat mean(dyhat yhat)) / deviation.
-// Two q x q x p products per side; the rest is O(p q).
+// Two q x q x p products per half; the rest is O(p q).
 internal sealed unsafe partial class CpuDevice
 {
     public void Correlation(in CorrelationOptions options, float weight, Tensor<float> features, Tensor<float> loss, Tensor<float> gradient)
     {
         (int pairs, int width) = PairShape(features);
         double total = 0;
-        for (int side = 0; side < 2; side++)
+        for (int half = 0; half < 2; half++)
         {
-            long offset = (long)side * pairs * width;
-            if (side == 1 && options.FirstSideOnly)
+            long offset = (long)half * pairs * width;
+            if (half == 1 && options.FirstHalfOnly)
             {
                 new Span<float>(gradient.Pointer + offset, pairs * width).Clear();
                 break;
             }
 
-            total += SideCorrelation(options.Exact, weight, pairs, width, features.Pointer + offset, gradient.Pointer + offset);
+            total += HalfCorrelation(options.Exact, weight, pairs, width, features.Pointer + offset, gradient.Pointer + offset);
         }
 
         *loss.Pointer = (float)(weight * total);
     }
 
-    private double SideCorrelation(bool exact, float weight, int pairs, int width, float* y, float* dy)
+    private double HalfCorrelation(bool exact, float weight, int pairs, int width, float* y, float* dy)
     {
         float* correlation = Scratch(2, (nuint)width * (nuint)width);
         float* normalized = y;

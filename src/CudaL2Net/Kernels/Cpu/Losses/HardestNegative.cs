@@ -2,7 +2,7 @@ namespace CudaL2Net.Kernels.Cpu;
 
 // neg_i = the smaller of min_j d(y1_i, y2_j) and min_j d(y1_j, y2_i), j != i, without near-duplicates; d is HardNet's
 // sqrt(|a - b|^2 + 1e-6) + 1e-8 or 2 (1 - a.b). The p x p matrix is never stored: the rows are one scan over tiles of inner products, the columns a second
-// one with the sides exchanged (4 p^2 q operations
+// one with the halves exchanged (4 p^2 q operations
 // in all, a trifle beside the network's). A squared distance of |a|^2 + |b|^2 - 2 a.b loses its digits near 0, so candidates that near are measured again
 // from the differences, and so are all distances that are written.
 internal sealed unsafe partial class CpuDevice
@@ -22,14 +22,14 @@ internal sealed unsafe partial class CpuDevice
         float* best = Scratch(3, 4 * (nuint)pairs);
         int* bestIndex = (int*)(best + (2 * pairs));
         bool euclidean = options.Distance == DescriptorDistance.Euclidean;
-        for (int side = 0; side < 2; side++)
+        for (int half = 0; half < 2; half++)
         {
-            float* rows = y + ((long)side * pairs * width);
-            PackPanels(new MatrixOperand(rows, width, 1), pairs, width, panels + ((long)side * padded * width), InnerProducts.ColumnTile);
+            float* rows = y + ((long)half * pairs * width);
+            PackPanels(new MatrixOperand(rows, width, 1), pairs, width, panels + ((long)half * padded * width), InnerProducts.ColumnTile);
             for (int row = 0; row < padded; row++)
             {
                 float* a = rows + ((long)row * width);
-                squares[(side * padded) + row] = row >= pairs ? float.PositiveInfinity : euclidean ? Vectors.Dot(a, a, width) : 2;
+                squares[(half * padded) + row] = row >= pairs ? float.PositiveInfinity : euclidean ? Vectors.Dot(a, a, width) : 2;
             }
         }
 
@@ -85,24 +85,24 @@ internal sealed unsafe partial class CpuDevice
 
         public readonly void Run(int index, int worker)
         {
-            int side = index / Blocks, other = 1 - side, firstRow = (index % Blocks) * ProductScan.BlockRows;
+            int half = index / Blocks, other = 1 - half, firstRow = (index % Blocks) * ProductScan.BlockRows;
             int count = Math.Min(ProductScan.BlockRows, Pairs - firstRow);
             var visitor = new MiningVisitor
             {
                 Options = Options,
-                Rows = Descriptors + (((long)side * Pairs) + firstRow) * Width,
+                Rows = Descriptors + (((long)half * Pairs) + firstRow) * Width,
                 Columns = Descriptors + ((long)other * Pairs * Width),
                 FirstRow = firstRow,
                 ColumnCount = Pairs,
                 Width = Width,
-                RowSquares = Squares + (side * Padded) + firstRow,
+                RowSquares = Squares + (half * Padded) + firstRow,
                 ColumnSquares = Squares + (other * Padded),
-                Best = Best + (side * Pairs) + firstRow,
-                BestIndex = BestIndex + (side * Pairs) + firstRow,
+                Best = Best + (half * Pairs) + firstRow,
+                BestIndex = BestIndex + (half * Pairs) + firstRow,
             };
             new Span<float>(visitor.Best, count).Fill(float.PositiveInfinity);
             new Span<int>(visitor.BestIndex, count).Fill(-1);
-            var rows = new MatrixOperand(Descriptors + ((long)side * Pairs * Width), Width, 1);
+            var rows = new MatrixOperand(Descriptors + ((long)half * Pairs * Width), Width, 1);
             float* panels = Panels + ((long)other * Padded * Width);
             float* packed = Packed + ((long)worker * ProductScan.BlockRows * Width);
             ProductScan.Run(rows, firstRow, count, panels, visitor.ColumnSquares, Pairs, Width, packed, ref visitor);

@@ -1,7 +1,7 @@
 namespace CudaL2Net.Kernels.Cpu;
 
 /// <summary>
-/// Batch normalization with the statistics of each side of the batch: mean and squares about the mean per block of rows, the blocks combined in double
+/// Batch normalization with the statistics of each half of the batch: mean and squares about the mean per block of rows, the blocks combined in double
 /// precision by Chan's formula. A tensor's rows take the place of images of one pixel.
 /// </summary>
 internal sealed unsafe partial class CpuDevice
@@ -13,38 +13,38 @@ internal sealed unsafe partial class CpuDevice
         Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
     {
         Statistics(x, options, mean, inverseDeviation, runningMean, runningVariance);
-        ReadAll(Normalized(Pixels(x, options.Sides), options.Relu, mean, inverseDeviation, scale, shift, InputCoefficientScratch), y.Pointer);
+        ReadAll(Normalized(Pixels(x, options.Halves), options.Relu, mean, inverseDeviation, scale, shift, InputCoefficientScratch), y.Pointer);
     }
 
     public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
         Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
     {
-        float* sums = Scratch(GradientSumScratch, (nuint)(2 * options.Sides * x.Shape[^1]));
-        ImageReader rows = Normalized(Pixels(x, options.Sides), options.Relu, mean, inverseDeviation, scale, shift, OutputCoefficientScratch);
+        float* sums = Scratch(GradientSumScratch, (nuint)(2 * options.Halves * x.Shape[^1]));
+        ActivationReader rows = Normalized(Pixels(x, options.Halves), options.Relu, mean, inverseDeviation, scale, shift, OutputCoefficientScratch);
         GradientSums(rows, inverseDeviation, dy.Pointer, sums);
-        AffineGradient(options.Sides, rows.Channels, sums, dScale, dShift);
+        AffineGradient(options.Halves, rows.Channels, sums, dScale, dShift);
         ReadAll(BeforeNormalization(rows, inverseDeviation, sums, dy.Pointer), dx.Pointer);
     }
 
     public void Normalize(Tensor<float> x, Normalization normalization, Tensor<float> y) =>
-        ReadAll(Normalized(Pixels(x, normalization.Sides), normalization, InputCoefficientScratch), y.Pointer);
+        ReadAll(Normalized(Pixels(x, normalization.Halves), normalization, InputCoefficientScratch), y.Pointer);
 
     public void NormalizationSums(NormalizedActivation activation, Tensor<float> gradient) =>
-        GradientSums(Normalized(Pixels(activation.X, activation.Normalization.Sides), activation.Normalization, InputCoefficientScratch),
+        GradientSums(Normalized(Pixels(activation.X, activation.Normalization.Halves), activation.Normalization, InputCoefficientScratch),
             activation.Normalization.InverseDeviation, gradient.Pointer, activation.Sums.Pointer);
 
     public void NormalizationAffineGradient(Normalization normalization, Tensor<float> sums, Tensor<float>? dScale, Tensor<float>? dShift) =>
-        AffineGradient(normalization.Sides, normalization.Mean.Shape[^1], sums.Pointer, dScale, dShift);
+        AffineGradient(normalization.Halves, normalization.Mean.Shape[^1], sums.Pointer, dScale, dShift);
 
-    private static void AffineGradient(int sides, int channels, float* sums, Tensor<float>? dScale, Tensor<float>? dShift)
+    private static void AffineGradient(int halves, int channels, float* sums, Tensor<float>? dScale, Tensor<float>? dShift)
     {
         for (int c = 0; c < channels; c++)
         {
             float sum = 0, product = 0;
-            for (int side = 0; side < sides; side++)
+            for (int half = 0; half < halves; half++)
             {
-                sum += sums[(2 * side * channels) + c];
-                product += sums[(((2 * side) + 1) * channels) + c];
+                sum += sums[(2 * half * channels) + c];
+                product += sums[(((2 * half) + 1) * channels) + c];
             }
 
             if (dShift != null)
@@ -60,31 +60,31 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>A tensor's rows as images of one pixel.</summary>
-    private static ImageReader Pixels(Tensor<float> x, int sides)
+    private static ActivationReader Pixels(Tensor<float> x, int halves)
     {
         int channels = x.Shape[^1], rows = x.Length / channels;
-        return new ImageReader { X = x.Pointer, Rows = 1, Columns = 1, Channels = channels, Count = rows, ImagesPerSide = rows / sides };
+        return new ActivationReader { X = x.Pointer, Rows = 1, Columns = 1, Channels = channels, Count = rows, ItemsPerHalf = rows / halves };
     }
 
     /// <summary>The same images, normalized as they are read.</summary>
-    private ImageReader Normalized(in ImageReader images, Normalization n, int slot) =>
+    private ActivationReader Normalized(in ActivationReader images, Normalization n, int slot) =>
         Normalized(images, n.Relu, n.Mean, n.InverseDeviation, n.Scale, n.Shift, slot);
 
-    private ImageReader Normalized(ImageReader images, bool relu, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float>? scale,
+    private ActivationReader Normalized(ActivationReader images, bool relu, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float>? scale,
         Tensor<float>? shift, int slot)
     {
         int channels = images.Channels;
         images.Relu = relu;
-        images.Coefficients = Scratch(slot, (nuint)(images.Sides * ImageReader.Kinds * channels));
-        for (int side = 0; side < images.Sides; side++)
+        images.Coefficients = Scratch(slot, (nuint)(images.Halves * ActivationReader.Kinds * channels));
+        for (int half = 0; half < images.Halves; half++)
         {
-            float* to = images.Coefficients + ((nint)side * ImageReader.Kinds * channels);
+            float* to = images.Coefficients + ((nint)half * ActivationReader.Kinds * channels);
             for (int c = 0; c < channels; c++)
             {
-                int at = (side * channels) + c;
+                int at = (half * channels) + c;
                 to[c] = mean.Pointer[at];
-                to[(ImageReader.Factor * channels) + c] = scale == null ? inverseDeviation.Pointer[at] : inverseDeviation.Pointer[at] * scale.Pointer[c];
-                to[(ImageReader.Shift * channels) + c] = shift == null ? 0 : shift.Pointer[c];
+                to[(ActivationReader.Factor * channels) + c] = scale == null ? inverseDeviation.Pointer[at] : inverseDeviation.Pointer[at] * scale.Pointer[c];
+                to[(ActivationReader.Shift * channels) + c] = shift == null ? 0 : shift.Pointer[c];
             }
         }
 
@@ -92,19 +92,19 @@ internal sealed unsafe partial class CpuDevice
     }
 
     /// <summary>The gradient before the normalization of images from the one behind it: dx = factor (m - sum(m) / n - xhat sum(m xhat) / n).</summary>
-    private static ImageReader BeforeNormalization(ImageReader normalized, Tensor<float> inverseDeviation, float* sums, float* gradient)
+    private static ActivationReader BeforeNormalization(ActivationReader normalized, Tensor<float> inverseDeviation, float* sums, float* gradient)
     {
         int channels = normalized.Channels;
-        double count = (double)normalized.ImagesPerSide * normalized.Rows * normalized.Columns;
+        double count = (double)normalized.ItemsPerHalf * normalized.Rows * normalized.Columns;
         normalized.Gradient = gradient;
-        for (int side = 0; side < normalized.Sides; side++)
+        for (int half = 0; half < normalized.Halves; half++)
         {
-            float* to = normalized.Coefficients + ((nint)side * ImageReader.Kinds * channels);
+            float* to = normalized.Coefficients + ((nint)half * ActivationReader.Kinds * channels);
             for (int c = 0; c < channels; c++)
             {
-                float factor = to[(ImageReader.Factor * channels) + c], inverse = inverseDeviation.Pointer[(side * channels) + c];
-                to[(ImageReader.Slope * channels) + c] = (float)(-factor * inverse * (sums[(((2 * side) + 1) * channels) + c] / count));
-                to[(ImageReader.Offset * channels) + c] = (float)(-factor * (sums[(2 * side * channels) + c] / count));
+                float factor = to[(ActivationReader.Factor * channels) + c], inverse = inverseDeviation.Pointer[(half * channels) + c];
+                to[(ActivationReader.Slope * channels) + c] = (float)(-factor * inverse * (sums[(((2 * half) + 1) * channels) + c] / count));
+                to[(ActivationReader.Offset * channels) + c] = (float)(-factor * (sums[(2 * half * channels) + c] / count));
             }
         }
 
@@ -114,33 +114,33 @@ internal sealed unsafe partial class CpuDevice
     private static int BlockRows(int channels) => Math.Max(1, BlockLength / channels);
 
     /// <summary>Writes all images out.</summary>
-    private void ReadAll(in ImageReader images, float* to)
+    private void ReadAll(in ActivationReader images, float* to)
     {
-        ImageReader rows = images.Pixels;
+        ActivationReader rows = images.Pixels;
         int block = BlockRows(rows.Channels);
-        pool.For(rows.Sides * rows.GroupsOfSide(block), new ReadJob { Rows = rows, Block = block, To = to });
+        pool.For(rows.Halves * rows.GroupsOfHalf(block), new ReadJob { Rows = rows, Block = block, To = to });
     }
 
-    /// <summary>Mean and deviation of each side, and the running ones.</summary>
+    /// <summary>Mean and deviation of each half, and the running ones.</summary>
     private void Statistics(Tensor<float> x, in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean,
         Tensor<float> runningVariance)
     {
-        ImageReader rows = Pixels(x, options.Sides);
-        int block = BlockRows(rows.Channels), blocks = options.Sides * rows.GroupsOfSide(block);
+        ActivationReader rows = Pixels(x, options.Halves);
+        int block = BlockRows(rows.Channels), blocks = options.Halves * rows.GroupsOfHalf(block);
         BlockSums sums = Sums(blocks, rows.Channels);
         pool.For(blocks, new SumJob { Sums = sums, Rows = rows, Block = block, Pixels = x.Pointer });
-        FinishStatistics(sums, rows.ImagesPerSide, block, options, mean, inverseDeviation, runningMean, runningVariance);
+        FinishStatistics(sums, rows.ItemsPerHalf, block, options, mean, inverseDeviation, runningMean, runningVariance);
     }
 
     private BlockSums Sums(int blocks, int channels) => new() { Partial = Scratch(StatisticsScratch, (nuint)2 * (nuint)blocks * (nuint)channels), Channels = channels };
 
-    /// <summary>The two sums of the gradient of normalized rows, [sides][2][channels].</summary>
-    private void GradientSums(in ImageReader rows, Tensor<float> inverseDeviation, float* gradient, float* sums)
+    /// <summary>The two sums of the gradient of normalized rows, [halves][2][channels].</summary>
+    private void GradientSums(in ActivationReader rows, Tensor<float> inverseDeviation, float* gradient, float* sums)
     {
-        int block = BlockRows(rows.Channels), blocks = rows.GroupsOfSide(block);
-        BlockSums partial = Sums(rows.Sides * blocks, rows.Channels);
+        int block = BlockRows(rows.Channels), blocks = rows.GroupsOfHalf(block);
+        BlockSums partial = Sums(rows.Halves * blocks, rows.Channels);
         partial.Activation = rows;
-        pool.For(rows.Sides * blocks, new SumJob { Sums = partial, Rows = rows, Block = block, Pixels = gradient });
+        pool.For(rows.Halves * blocks, new SumJob { Sums = partial, Rows = rows, Block = block, Pixels = gradient });
         FinishGradientSums(partial, blocks, inverseDeviation, sums);
     }
 
@@ -148,74 +148,74 @@ internal sealed unsafe partial class CpuDevice
         Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
         int channels = sums.Channels, blocks = (rows + blockRows - 1) / blockRows;
-        for (int side = 0; side < options.Sides; side++)
+        for (int half = 0; half < options.Halves; half++)
         {
             for (int c = 0; c < channels; c++)
             {
-                double count = 0, sideMean = 0, squares = 0;
+                double count = 0, halfMean = 0, squares = 0;
                 for (int block = 0; block < blocks; block++)
                 {
-                    float* moments = sums.Partial + ((nint)2 * ((side * blocks) + block) * channels);
-                    double added = Math.Min(blockRows, rows - (block * blockRows)), delta = moments[c] - sideMean, total = count + added;
+                    float* moments = sums.Partial + ((nint)2 * ((half * blocks) + block) * channels);
+                    double added = Math.Min(blockRows, rows - (block * blockRows)), delta = moments[c] - halfMean, total = count + added;
                     squares += moments[channels + c] + (delta * delta * count * added / total);
-                    sideMean += delta * added / total;
+                    halfMean += delta * added / total;
                     count = total;
                 }
 
-                mean.Pointer[(side * channels) + c] = (float)sideMean;
-                inverseDeviation.Pointer[(side * channels) + c] = (float)(1 / Math.Sqrt((squares / rows) + options.Epsilon));
-                runningMean.Pointer[c] += options.Momentum * ((float)sideMean - runningMean.Pointer[c]);
+                mean.Pointer[(half * channels) + c] = (float)halfMean;
+                inverseDeviation.Pointer[(half * channels) + c] = (float)(1 / Math.Sqrt((squares / rows) + options.Epsilon));
+                runningMean.Pointer[c] += options.Momentum * ((float)halfMean - runningMean.Pointer[c]);
                 runningVariance.Pointer[c] += options.Momentum * ((float)(squares / Math.Max(1, rows - 1)) - runningVariance.Pointer[c]);
             }
         }
     }
 
-    /// <summary>[sides][2][channels]: sum(m), sum(m xhat).</summary>
+    /// <summary>[halves][2][channels]: sum(m), sum(m xhat).</summary>
     private static void FinishGradientSums(in BlockSums partial, int blocks, Tensor<float> inverseDeviation, float* sums)
     {
         int channels = partial.Channels;
-        for (int side = 0; side < partial.Activation.Sides; side++)
+        for (int half = 0; half < partial.Activation.Halves; half++)
         {
             for (int c = 0; c < channels; c++)
             {
                 double sum = 0, product = 0;
                 for (int block = 0; block < blocks; block++)
                 {
-                    float* from = partial.Partial + ((nint)2 * ((side * blocks) + block) * channels);
+                    float* from = partial.Partial + ((nint)2 * ((half * blocks) + block) * channels);
                     sum += from[c];
                     product += from[channels + c];
                 }
 
-                sums[(2 * side * channels) + c] = (float)sum;
-                sums[(((2 * side) + 1) * channels) + c] = (float)(product * inverseDeviation.Pointer[(side * channels) + c]);
+                sums[(2 * half * channels) + c] = (float)sum;
+                sums[(((2 * half) + 1) * channels) + c] = (float)(product * inverseDeviation.Pointer[(half * channels) + c]);
             }
         }
     }
 
     private struct ReadJob : IParallelJob
     {
-        public ImageReader Rows;
+        public ActivationReader Rows;
         public int Block;
         public float* To;
 
         public readonly void Run(int index, int worker)
         {
-            (int side, int first, int count) = Rows.Group(index, Block);
-            Rows.ReadPixels(side, first, count, 0, Rows.Channels, To + ((nint)first * Rows.Channels));
+            (int half, int first, int count) = Rows.Group(index, Block);
+            Rows.ReadPixels(half, first, count, 0, Rows.Channels, To + ((nint)first * Rows.Channels));
         }
     }
 
     private struct SumJob : IParallelJob
     {
         public BlockSums Sums;
-        public ImageReader Rows;
+        public ActivationReader Rows;
         public int Block;
         public float* Pixels;
 
         public readonly void Run(int index, int worker)
         {
-            (int side, int first, int count) = Rows.Group(index, Block);
-            Sums.Gather(index, side, Pixels, first, count);
+            (int half, int first, int count) = Rows.Group(index, Block);
+            Sums.Gather(index, half, Pixels, first, count);
         }
     }
 }

@@ -19,15 +19,15 @@ internal unsafe struct BlockSums
     public int Channels;
 
     /// <summary>The activation whose gradient the pixels are; its X is null for statistics.</summary>
-    public ImageReader Activation;
+    public ActivationReader Activation;
 
     /// <summary>Takes the sums of a block.</summary>
     /// <param name="block">Which.</param>
-    /// <param name="side">The side of the batch that it belongs to.</param>
+    /// <param name="half">The half of the batch that it belongs to.</param>
     /// <param name="pixels">The first pixel of all.</param>
     /// <param name="first">The block's first pixel.</param>
     /// <param name="count">Its pixels.</param>
-    public readonly void Gather(int block, int side, float* pixels, nint first, int count)
+    public readonly void Gather(int block, int half, float* pixels, nint first, int count)
     {
         if (Partial == null)
         {
@@ -42,7 +42,7 @@ internal unsafe struct BlockSums
         else
         {
             GradientSums(Activation.X + (first * Channels), pixels + (first * Channels),
-                Activation.Coefficients + ((nint)side * ImageReader.Kinds * Channels), count, sums);
+                Activation.Coefficients + ((nint)half * ActivationReader.Kinds * Channels), count, sums);
         }
     }
 
@@ -118,7 +118,7 @@ internal unsafe struct BlockSums
         {
             Vector512<float> mean = Vector512.Load(coefficients + c), factor = Vector512.Load(coefficients + Channels + c);
             Vector512<float> shift = Activation.Relu
-                ? Vector512.Load(coefficients + (ImageReader.Shift * Channels) + c)
+                ? Vector512.Load(coefficients + (ActivationReader.Shift * Channels) + c)
                 : Vector512.Create(float.PositiveInfinity);
             Vector512<float> sum = Vector512<float>.Zero, product = sum, sum1 = sum, product1 = sum;
             float* p = x + c;
@@ -147,7 +147,7 @@ internal unsafe struct BlockSums
 
         for (; c < Channels; c++)
         {
-            float mean = coefficients[c], factor = coefficients[Channels + c], shift = coefficients[(ImageReader.Shift * Channels) + c];
+            float mean = coefficients[c], factor = coefficients[Channels + c], shift = coefficients[(ActivationReader.Shift * Channels) + c];
             double sum = 0, product = 0;
             for (int i = 0; i < count; i++)
             {

@@ -24,8 +24,8 @@ internal unsafe partial class CudaDevice : IFusedKernels
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        int rows = geometry.Batch / options.Sides * geometry.OutHeight * geometry.OutWidth;
-        float* tiles = Forward(geometry, x, input, filters, bias, y, options.Sides, Epilogue.Statistics);
+        int rows = geometry.Batch / options.Halves * geometry.OutHeight * geometry.OutWidth;
+        float* tiles = Forward(geometry, x, input, filters, bias, y, options.Halves, Epilogue.Statistics);
         if (tiles == null)
         {
             BatchStatistics(options, y, mean, inverseDeviation, runningMean, runningVariance);
@@ -53,10 +53,10 @@ internal unsafe partial class CudaDevice : IFusedKernels
         Tensor<float> dFilters, Tensor<float>? dBias) => BackwardFilter(geometry, x, input, output, gradient, dFilters, dBias);
 
     /// <summary>Returns where the statistics of the tiles are; null where they have not been gathered.</summary>
-    private float* Forward(in Conv2dGeometry g, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y, int sides,
+    private float* Forward(in Conv2dGeometry g, Tensor<float> x, Normalization? input, Tensor<float> filters, Tensor<float>? bias, Tensor<float> y, int halves,
         Epilogue epilogue)
     {
-        int depth = g.KernelHeight * g.KernelWidth * g.InChannels, rows = g.Batch / sides * g.OutHeight * g.OutWidth;
+        int depth = g.KernelHeight * g.KernelWidth * g.InChannels, rows = g.Batch / halves * g.OutHeight * g.OutWidth;
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0;
         int columns = TileColumns(g.OutChannels, whole), columnTiles = (g.OutChannels + columns - 1) / columns;
@@ -65,19 +65,19 @@ internal unsafe partial class CudaDevice : IFusedKernels
         {
             // The last layer has few rows and a large depth: cut as finely as may be, whatever the batch.
             Epilogue.Folded or Epilogue.FoldedRelu => g.OutHeight * g.OutWidth == 1 ? mostParts : 1,
-            _ => Math.Clamp(2 * Multiprocessors / (sides * tiles * columnTiles), 1, mostParts),
+            _ => Math.Clamp(2 * Multiprocessors / (halves * tiles * columnTiles), 1, mostParts),
         };
         int partDepth = RoundUp((depth + parts - 1) / parts, 32);
         parts = (depth + partDepth - 1) / partDepth;
 
         (int roundedRows, int roundedPitch) = (columnTiles * columns, RoundUp(depth * RoundedBytes, StageBytes));
-        long rounded = (long)roundedRows * roundedPitch, table = TableLength(sides, g.InChannels, input, 0, null);
+        long rounded = (long)roundedRows * roundedPitch, table = TableLength(halves, g.InChannels, input, 0, null);
         byte* prepared = (byte*)Scratch((nuint)(rounded
-            + ((table + (parts > 1 ? (long)parts * y.Length : 2L * sides * tiles * g.OutChannels)) * sizeof(float))));
+            + ((table + (parts > 1 ? (long)parts * y.Length : 2L * halves * tiles * g.OutChannels)) * sizeof(float))));
         float* scratch = (float*)(prepared + rounded) + table;
-        var arguments = new ConvolutionArguments(g, sides)
+        var arguments = new ConvolutionArguments(g, halves)
         {
-            TilesOfSide = tiles,
+            TilesOfHalf = tiles,
             PartDepth = partDepth,
             X = x.Pointer,
             Filters = filters.Pointer,
@@ -101,7 +101,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
             FillTables(arguments, table);
         }
 
-        Launch("forward", columns, whole, new Grid(sides * tiles, columnTiles, parts), arguments);
+        Launch("forward", columns, whole, new Grid(halves * tiles, columnTiles, parts), arguments);
         if (parts > 1)
         {
             Launch("conv2d_parts", "conv2d_sum", Blocks(y.Length), 256, 0, scratch, parts, y.Length, g.OutChannels, bias, arguments.Relu, y);
@@ -113,7 +113,7 @@ internal unsafe partial class CudaDevice : IFusedKernels
     private void BackwardData(in Conv2dGeometry g, NormalizedActivation? output, Tensor<float> gradient, Tensor<float> filters, Tensor<float> dx,
         NormalizedActivation? input)
     {
-        int sides = output?.Normalization.Sides ?? 1;
+        int halves = output?.Normalization.Halves ?? 1;
 
         // Where there is one output pixel in a direction, any stride gives the same sums: with one as large as the image each pixel has its own tap only.
         int classRows = g.OutHeight == 1 && g.KernelHeight > 1 ? Math.Max(g.Stride, g.Height) : g.Stride;
@@ -124,19 +124,19 @@ internal unsafe partial class CudaDevice : IFusedKernels
         }
 
         int classes = classRows * classColumns;
-        int rows = g.Batch / sides * ((g.Height + classRows - 1) / classRows) * ((g.Width + classColumns - 1) / classColumns);
+        int rows = g.Batch / halves * ((g.Height + classRows - 1) / classRows) * ((g.Width + classColumns - 1) / classColumns);
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0 && g.OutChannels % 4 == 0;
         int columns = TileColumns(g.InChannels, whole), columnTiles = (g.InChannels + columns - 1) / columns;
         int taps = (g.KernelHeight + classRows - 1) / classRows * ((g.KernelWidth + classColumns - 1) / classColumns);
         (int roundedRows, int roundedPitch) = (columnTiles * columns, RoundUp(taps * g.OutChannels * RoundedBytes, StageBytes));
-        long rounded = (long)classes * roundedRows * roundedPitch, table = TableLength(sides, 0, null, g.OutChannels, output);
+        long rounded = (long)classes * roundedRows * roundedPitch, table = TableLength(halves, 0, null, g.OutChannels, output);
         byte* prepared = (byte*)Scratch((nuint)(rounded
-            + ((table + (input == null ? 0 : 2L * sides * classes * tiles * g.InChannels)) * sizeof(float))));
+            + ((table + (input == null ? 0 : 2L * halves * classes * tiles * g.InChannels)) * sizeof(float))));
         float* outputTable = (float*)(prepared + rounded);
-        var arguments = new ConvolutionArguments(g, sides)
+        var arguments = new ConvolutionArguments(g, halves)
         {
-            TilesOfSide = tiles,
+            TilesOfHalf = tiles,
             ClassRows = classRows,
             ClassColumns = classColumns,
             X = input == null ? null : input.X.Pointer,
@@ -162,32 +162,32 @@ internal unsafe partial class CudaDevice : IFusedKernels
             FillTables(arguments, table);
         }
 
-        Launch("backward_data", columns, whole, new Grid(sides * tiles, columnTiles, classes), arguments);
+        Launch("backward_data", columns, whole, new Grid(halves * tiles, columnTiles, classes), arguments);
         if (input != null)
         {
-            JoinSums(arguments.Tiles, sides, classes * tiles, 2 * g.InChannels, input.Sums.Pointer);
+            JoinSums(arguments.Tiles, halves, classes * tiles, 2 * g.InChannels, input.Sums.Pointer);
         }
     }
 
     private void BackwardFilter(in Conv2dGeometry g, Tensor<float> x, Normalization? input, NormalizedActivation? output, Tensor<float> gradient,
         Tensor<float> dFilters, Tensor<float>? dBias)
     {
-        int sides = output?.Normalization.Sides ?? 1;
-        int rows = g.KernelHeight * g.KernelWidth * g.InChannels, pixels = g.Batch / sides * g.OutHeight * g.OutWidth;
+        int halves = output?.Normalization.Halves ?? 1;
+        int rows = g.KernelHeight * g.KernelWidth * g.InChannels, pixels = g.Batch / halves * g.OutHeight * g.OutWidth;
         int tiles = (rows + TileRows - 1) / TileRows;
         bool whole = g.InChannels % 4 == 0 && g.OutChannels % 4 == 0;
         int columns = TileColumns(g.OutChannels, whole), columnTiles = (g.OutChannels + columns - 1) / columns;
-        int parts = Math.Clamp(2 * Multiprocessors / (sides * tiles * columnTiles), 1, Math.Max(1, pixels / LeastPartPixels));
+        int parts = Math.Clamp(2 * Multiprocessors / (halves * tiles * columnTiles), 1, Math.Max(1, pixels / LeastPartPixels));
         int partPixels = RoundUp((pixels + parts - 1) / parts, 32);
         parts = (pixels + partPixels - 1) / partPixels;
 
-        long filterLength = (long)sides * parts * rows * g.OutChannels, biasLength = (long)sides * parts * g.OutChannels;
-        long table = TableLength(sides, g.InChannels, input, g.OutChannels, output);
+        long filterLength = (long)halves * parts * rows * g.OutChannels, biasLength = (long)halves * parts * g.OutChannels;
+        long table = TableLength(halves, g.InChannels, input, g.OutChannels, output);
         float* tables = (float*)Scratch((nuint)((table + filterLength + biasLength) * sizeof(float))), scratch = tables + table;
-        var arguments = new ConvolutionArguments(g, sides)
+        var arguments = new ConvolutionArguments(g, halves)
         {
             PartDepth = partPixels,
-            PartsOfSide = parts,
+            PartsOfHalf = parts,
             X = x.Pointer,
             Y = output == null ? null : output.X.Pointer,
             Gradient = gradient.Pointer,
@@ -197,23 +197,23 @@ internal unsafe partial class CudaDevice : IFusedKernels
             Input = new NormalizationArguments(input),
             Output = new NormalizationArguments(output?.Normalization),
             InputTable = tables,
-            OutputTable = tables + TableLength(sides, g.InChannels, input, 0, null),
+            OutputTable = tables + TableLength(halves, g.InChannels, input, 0, null),
         };
         FillTables(arguments, table);
         if (rows <= SmallFilter)
         {
-            Launch("conv2d_parts", "conv2d_small_filter", new Grid(1, (g.OutChannels + 31) / 32, sides * parts), 512, 0,
+            Launch("conv2d_parts", "conv2d_small_filter", new Grid(1, (g.OutChannels + 31) / 32, halves * parts), 512, 0,
                 KernelArgument.Structure(&arguments));
         }
         else
         {
-            Launch("backward_filter", columns, whole, new Grid(tiles, columnTiles, sides * parts), arguments);
+            Launch("backward_filter", columns, whole, new Grid(tiles, columnTiles, halves * parts), arguments);
         }
 
-        SumFilterParts(scratch, sides * parts, rows, g.OutChannels, dFilters);
+        SumFilterParts(scratch, halves * parts, rows, g.OutChannels, dFilters);
         if (dBias != null)
         {
-            JoinSums(arguments.Tiles, 1, sides * parts, g.OutChannels, dBias.Pointer);
+            JoinSums(arguments.Tiles, 1, halves * parts, g.OutChannels, dBias.Pointer);
         }
     }
 
@@ -261,8 +261,8 @@ internal unsafe partial class CudaDevice : IFusedKernels
     }
 
     /// <summary>Numbers in the tables of coefficients of a convolution's normalizations, rounded up so that what follows is aligned.</summary>
-    private static long TableLength(int sides, int inChannels, Normalization? input, int outChannels, NormalizedActivation? output) =>
-        (long)sides * ((input == null ? 0 : 3 * RoundUp(inChannels, 4)) + (output == null ? 0 : 5 * RoundUp(outChannels, 4)));
+    private static long TableLength(int halves, int inChannels, Normalization? input, int outChannels, NormalizedActivation? output) =>
+        (long)halves * ((input == null ? 0 : 3 * RoundUp(inChannels, 4)) + (output == null ? 0 : 5 * RoundUp(outChannels, 4)));
 
     private static int TileColumns(int channels, bool whole) => !whole || channels <= 32 ? 32 : channels <= 64 ? 64 : 128;
 
@@ -285,12 +285,12 @@ internal unsafe partial class CudaDevice : IFusedKernels
     }
 
     /// <summary><c>Convolution</c> of convolution.cuh.</summary>
-    private struct ConvolutionArguments(in Conv2dGeometry g, int sides)
+    private struct ConvolutionArguments(in Conv2dGeometry g, int halves)
     {
         public int Batch = g.Batch, Height = g.Height, Width = g.Width, InChannels = g.InChannels, OutChannels = g.OutChannels;
         public int KernelHeight = g.KernelHeight, KernelWidth = g.KernelWidth, Stride = g.Stride, Padding = g.Padding;
         public int OutHeight = g.OutHeight, OutWidth = g.OutWidth;
-        public int Sides = sides, TilesOfSide, PartDepth, PartsOfSide, ClassRows, ClassColumns, Relu;
+        public int Halves = halves, TilesOfHalf, PartDepth, PartsOfHalf, ClassRows, ClassColumns, Relu;
         public Divider ByIn = new(g.InChannels), ByOut = new(g.OutChannels), ByOutWidth = new(g.OutWidth), ByOutPixels = new(g.OutHeight * g.OutWidth);
         public float* X, Filters, Bias, Y, Gradient, Sums, Result, Tiles;
         public NormalizationArguments Input, Output;

@@ -1,7 +1,7 @@
 namespace CudaL2Net.Kernels.Cuda;
 
 /// <summary>Launches of the kernels of L2-Net's own convolutions, with activations as bf16.</summary>
-internal unsafe partial class CudaDevice : IImageKernels
+internal unsafe partial class CudaDevice : IStoredKernels
 {
     private const string ImageFile = "conv2d_image";
     private const int FirstSide = 32, FirstOut = 32, FirstThreads = 128, FilterThreads = 384;
@@ -19,7 +19,7 @@ internal unsafe partial class CudaDevice : IImageKernels
     /// <summary>Shared memory of a multiprocessor, bytes: with it launches choose one stage or two.</summary>
     internal int SharedBytesOfMultiprocessor { get; set; }
 
-    public bool TakesImages(in Conv2dGeometry geometry) => Precision == Precision.Bf16 && TakesWholeImages(geometry);
+    public bool TakesStored(in Conv2dGeometry geometry) => Precision == Precision.Bf16 && TakesWholeImages(geometry);
 
     /// <summary>Whether there are kernels on whole images for a convolution, in bf16.</summary>
     internal static bool TakesWholeImages(in Conv2dGeometry geometry) => IsFirst(geometry) || ShapeOf(geometry) != null;
@@ -30,11 +30,11 @@ internal unsafe partial class CudaDevice : IImageKernels
             packed.Pointer);
     }
 
-    public void Conv2dForward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
+    public void Conv2dForward(in Conv2dGeometry geometry, Bf16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
         ImageShape shape = RequiredShape(geometry);
-        Units units = Divide(shape.Forward, shape.OutSide, geometry.Batch / options.Sides, options.Sides);
+        Units units = Divide(shape.Forward, shape.OutSide, geometry.Batch / options.Halves, options.Halves);
         int threads = shape.Forward.Pixels(shape.OutSide) / 64 * shape.Out / shape.ForwardGroups;
         int stage = StripBytes(shape.In, shape.Side, shape.Stride, shape.Forward), rest = (2 * shape.In * sizeof(float)) + Parked(threads, shape.ForwardGroups);
         var arguments = new ImageArguments(units, Stages(shape.Forward, stage, rest))
@@ -47,14 +47,14 @@ internal unsafe partial class CudaDevice : IImageKernels
             Input = new NormalizationArguments(input.Normalization),
         };
         Launch(ImageFile, $"conv2d_image_forward_{shape.Name}", units.Blocks, threads, (arguments.Stages * stage) + rest, KernelArgument.Structure(&arguments));
-        JoinStatistics(options, arguments.Tiles, units.BlocksOfSide, units.PixelsOfBlock, units.Images * shape.OutSide * shape.OutSide, shape.Out, mean,
+        JoinStatistics(options, arguments.Tiles, units.BlocksOfHalf, units.PixelsOfBlock, units.Images * shape.OutSide * shape.OutSide, shape.Out, mean,
             inverseDeviation, runningMean, runningVariance);
     }
 
     public void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> patches, Tensor<float> filters, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
-        Units units = Divide(FirstUnit, FirstSide, geometry.Batch / options.Sides, options.Sides);
+        Units units = Divide(FirstUnit, FirstSide, geometry.Batch / options.Halves, options.Halves);
         var arguments = new ImageArguments(units, 0)
         {
             Patches = patches.Pointer,
@@ -63,17 +63,17 @@ internal unsafe partial class CudaDevice : IImageKernels
             Tiles = (float*)Scratch((nuint)(2L * units.Blocks * FirstOut * sizeof(float))),
         };
         Launch(ImageFile, "conv2d_image_first", units.Blocks, FirstThreads, 0, KernelArgument.Structure(&arguments), filters);
-        JoinStatistics(options, arguments.Tiles, units.BlocksOfSide, units.PixelsOfBlock, units.Images * FirstSide * FirstSide, FirstOut, mean, inverseDeviation,
+        JoinStatistics(options, arguments.Tiles, units.BlocksOfHalf, units.PixelsOfBlock, units.Images * FirstSide * FirstSide, FirstOut, mean, inverseDeviation,
             runningMean, runningVariance);
     }
 
-    public void Conv2dBackward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Bfloat16Activation output, GradientParts gradient,
+    public void Conv2dBackward(in Conv2dGeometry geometry, Bf16Activation input, Tensor<ushort> packed, Bf16Activation output, GradientParts gradient,
         Tensor<float> dFilters, Tensor<ushort>? dInput, bool gatherSums)
     {
-        int sides = output.Normalization.Sides, rows = 9 * geometry.InChannels;
+        int halves = output.Normalization.Halves, rows = 9 * geometry.InChannels;
         ImageShape shape = RequiredShape(geometry);
-        Units units = Divide(shape.Filter, shape.OutSide, geometry.Batch / sides, sides, shape.FilterBlocks);
-        Units dataUnits = Divide(shape.Data, shape.OutSide, units.Images, sides);
+        Units units = Divide(shape.Filter, shape.OutSide, geometry.Batch / halves, halves, shape.FilterBlocks);
+        Units dataUnits = Divide(shape.Data, shape.OutSide, units.Images, halves);
         int partsLength = units.Blocks * rows * shape.Out, tilesLength = 2 * dataUnits.Blocks * shape.In;
         Backward memory = Lay(output, gradient, partsLength, gatherSums ? tilesLength : 0, keepsFinished: dInput != null);
 
@@ -115,14 +115,14 @@ internal unsafe partial class CudaDevice : IImageKernels
             KernelArgument.Structure(&arguments));
         if (gatherSums)
         {
-            JoinSums(memory.Tiles, sides, dataUnits.BlocksOfSide, 2 * shape.In, input.Sums.Pointer);
+            JoinSums(memory.Tiles, halves, dataUnits.BlocksOfHalf, 2 * shape.In, input.Sums.Pointer);
         }
     }
 
-    public void Conv2dBackward(in Conv2dGeometry geometry, Tensor<float> patches, Bfloat16Activation output, GradientParts gradient, Tensor<float> dFilters)
+    public void Conv2dBackward(in Conv2dGeometry geometry, Tensor<float> patches, Bf16Activation output, GradientParts gradient, Tensor<float> dFilters)
     {
-        int sides = output.Normalization.Sides;
-        Units units = Divide(FirstUnit, FirstSide, geometry.Batch / sides, sides);
+        int halves = output.Normalization.Halves;
+        Units units = Divide(FirstUnit, FirstSide, geometry.Batch / halves, halves);
         Backward memory = Lay(output, gradient, units.Blocks * 9 * FirstOut, 0, keepsFinished: false);
         var arguments = new ImageArguments(units, 0)
         {
@@ -169,19 +169,19 @@ internal unsafe partial class CudaDevice : IImageKernels
     /// <summary>Shares the units of a batch out to as many blocks as the device holds, each a run of them.</summary>
     /// <param name="unit">What a unit is.</param>
     /// <param name="outSide">Side of the output images.</param>
-    /// <param name="images">Images of a side of the batch.</param>
-    /// <param name="sides">Sides of the batch.</param>
+    /// <param name="images">Images of a half of the batch.</param>
+    /// <param name="halves">Halves of the batch.</param>
     /// <param name="blocksOfUnit">Blocks that work on the same units.</param>
-    private Units Divide(UnitShape unit, int outSide, int images, int sides, int blocksOfUnit = 1)
+    private Units Divide(UnitShape unit, int outSide, int images, int halves, int blocksOfUnit = 1)
     {
         int count = (images + unit.Images - 1) / unit.Images * (outSide / unit.Rows);
-        int blocks = Math.Clamp(Multiprocessors * unit.BlocksOfMultiprocessor / (sides * blocksOfUnit), 1, count);
-        int unitsOfBlock = (count + blocks - 1) / blocks, blocksOfSide = (count + unitsOfBlock - 1) / unitsOfBlock;
-        return new Units(images, sides * blocksOfSide, blocksOfSide, unitsOfBlock, unitsOfBlock * unit.Pixels(outSide));
+        int blocks = Math.Clamp(Multiprocessors * unit.BlocksOfMultiprocessor / (halves * blocksOfUnit), 1, count);
+        int unitsOfBlock = (count + blocks - 1) / blocks, blocksOfHalf = (count + unitsOfBlock - 1) / unitsOfBlock;
+        return new Units(images, halves * blocksOfHalf, blocksOfHalf, unitsOfBlock, unitsOfBlock * unit.Pixels(outSide));
     }
 
     /// <summary>Lays out what a backward pass needs; rounds the gradient, if float32 has a part in it.</summary>
-    private Backward Lay(Bfloat16Activation output, GradientParts gradient, int partsLength, int tilesLength, bool keepsFinished)
+    private Backward Lay(Bf16Activation output, GradientParts gradient, int partsLength, int tilesLength, bool keepsFinished)
     {
         const long Alignment = 256;
         long[] bytes =
@@ -231,8 +231,8 @@ internal unsafe partial class CudaDevice : IImageKernels
         public int Pixels(int outSide) => Images * Rows * outSide;
     }
 
-    /// <summary>How the units of a batch are shared out; images of a side, pixels of a block.</summary>
-    private readonly record struct Units(int Images, int Blocks, int BlocksOfSide, int UnitsOfBlock, int PixelsOfBlock);
+    /// <summary>How the units of a batch are shared out; images of a half, pixels of a block.</summary>
+    private readonly record struct Units(int Images, int Blocks, int BlocksOfHalf, int UnitsOfBlock, int PixelsOfBlock);
 
     /// <summary>Memory of a backward pass.</summary>
     private readonly struct Backward(float* parts, float* tiles, ushort* finished, ushort* gradient)
@@ -244,7 +244,7 @@ internal unsafe partial class CudaDevice : IImageKernels
     /// <summary><c>ImageConvolution</c> of conv2d_image.cu.</summary>
     private struct ImageArguments(Units units, int stages)
     {
-        public int Images = units.Images, BlocksOfSide = units.BlocksOfSide, UnitsOfBlock = units.UnitsOfBlock, Stages = stages;
+        public int Images = units.Images, BlocksOfHalf = units.BlocksOfHalf, UnitsOfBlock = units.UnitsOfBlock, Stages = stages;
         public ushort* X, Y, Gradient;
         public ushort* Filters;
         public float* Bias, Sums, Patches;

@@ -77,13 +77,13 @@ internal unsafe partial class CudaDevice
                 }
                 else
                 {
-                    packed[i - 1] = PackFragments(layers[i], Array.ConvertAll(layers[i].Filters, RoundToBfloat16));
+                    packed[i - 1] = PackFragments(layers[i], Array.ConvertAll(layers[i].Filters, RoundToBf16));
                     layers[i].Bias.CopyTo(table);
                 }
             }
 
             filters = Array.ConvertAll(packed, bank => device.Upload<byte>(bank));
-            lastFilters = device.Upload<ushort>(Array.ConvertAll(layers[6].Filters, RoundToBfloat16));
+            lastFilters = device.Upload<ushort>(Array.ConvertAll(layers[6].Filters, RoundToBf16));
             tables = device.Upload<float>(values);
             lastBias = device.Upload<float>(layers[6].Bias);
         }
@@ -151,7 +151,7 @@ internal unsafe partial class CudaDevice
         }
 
         /// <summary>The nearest bf16 number, ties to the even one.</summary>
-        internal static ushort RoundToBfloat16(float value)
+        internal static ushort RoundToBf16(float value)
         {
             uint bits = BitConverter.SingleToUInt32Bits(value);
             return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);

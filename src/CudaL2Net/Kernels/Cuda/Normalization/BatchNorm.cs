@@ -10,22 +10,22 @@ internal unsafe partial class CudaDevice
         Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance, Tensor<float> y)
     {
         BatchStatistics(options, x, mean, inverseDeviation, runningMean, runningVariance);
-        Normalize(x, new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale, shift), y);
+        Normalize(x, new Normalization(options.Halves, options.Relu, mean, inverseDeviation, scale, shift), y);
     }
 
     public void BatchNormBackward(in BatchNormOptions options, Tensor<float> x, Tensor<float>? scale, Tensor<float>? shift, Tensor<float> mean,
         Tensor<float> inverseDeviation, Tensor<float> dy, Tensor<float> dx, Tensor<float>? dScale, Tensor<float>? dShift)
     {
-        var normalization = new Normalization(options.Sides, options.Relu, mean, inverseDeviation, scale, shift);
-        int channels = x.Shape[^1], sideLength = x.Length / options.Sides;
-        int tiles = StatisticsTiles(sideLength / channels);
-        float* partial = (float*)Scratch((nuint)(2 * options.Sides * channels * (tiles + 1L) * sizeof(float)));
-        float* sums = partial + (2L * options.Sides * channels * tiles);
+        var normalization = new Normalization(options.Halves, options.Relu, mean, inverseDeviation, scale, shift);
+        int channels = x.Shape[^1], halfLength = x.Length / options.Halves;
+        int tiles = StatisticsTiles(halfLength / channels);
+        float* partial = (float*)Scratch((nuint)(2 * options.Halves * channels * (tiles + 1L) * sizeof(float)));
+        float* sums = partial + (2L * options.Halves * channels * tiles);
         GradientSums(x, normalization, dy, partial, sums);
-        AffineGradient(sums, options.Sides, channels, dScale, dShift);
+        AffineGradient(sums, options.Halves, channels, dScale, dShift);
         var arguments = new NormalizationArguments(normalization);
         var divider = new Divider(channels);
-        Launch("batch_norm", "batch_norm_gradient", ElementBlocks(x.Length, channels), 256, 0, x, dy, dx, x.Length, sideLength,
+        Launch("batch_norm", "batch_norm_gradient", ElementBlocks(x.Length, channels), 256, 0, x, dy, dx, x.Length, halfLength,
             KernelArgument.Structure(&divider), sums, KernelArgument.Structure(&arguments));
     }
 
@@ -34,35 +34,35 @@ internal unsafe partial class CudaDevice
         int channels = normalization.Mean.Shape[^1];
         var arguments = new NormalizationArguments(normalization);
         var divider = new Divider(channels);
-        Launch("batch_norm", "batch_norm_normalize", ElementBlocks(x.Length, channels), 256, 0, x, y, x.Length, x.Length / normalization.Sides,
+        Launch("batch_norm", "batch_norm_normalize", ElementBlocks(x.Length, channels), 256, 0, x, y, x.Length, x.Length / normalization.Halves,
             KernelArgument.Structure(&divider), KernelArgument.Structure(&arguments));
     }
 
     public void NormalizationSums(NormalizedActivation activation, Tensor<float> gradient)
     {
         Normalization normalization = activation.Normalization;
-        int channels = normalization.Mean.Shape[^1], tiles = StatisticsTiles(gradient.Length / channels / normalization.Sides);
-        float* partial = (float*)Scratch((nuint)(2L * normalization.Sides * channels * tiles * sizeof(float)));
+        int channels = normalization.Mean.Shape[^1], tiles = StatisticsTiles(gradient.Length / channels / normalization.Halves);
+        float* partial = (float*)Scratch((nuint)(2L * normalization.Halves * channels * tiles * sizeof(float)));
         GradientSums(activation.X, normalization, gradient, partial, activation.Sums.Pointer);
     }
 
     public void NormalizationAffineGradient(Normalization normalization, Tensor<float> sums, Tensor<float>? dScale, Tensor<float>? dShift) =>
-        AffineGradient(sums.Pointer, normalization.Sides, normalization.Mean.Shape[^1], dScale, dShift);
+        AffineGradient(sums.Pointer, normalization.Halves, normalization.Mean.Shape[^1], dScale, dShift);
 
     public void Normalize(Tensor<ushort> x, Normalization normalization, Tensor<float> y)
     {
         int channels = normalization.Mean.Shape[^1];
         var arguments = new NormalizationArguments(normalization);
         var divider = new Divider(channels);
-        Launch("batch_norm", "batch_norm_normalize_bf16", Blocks(x.Length / 4), 256, 0, x.Pointer, y, x.Length, x.Length / normalization.Sides,
+        Launch("batch_norm", "batch_norm_normalize_bf16", Blocks(x.Length / 4), 256, 0, x.Pointer, y, x.Length, x.Length / normalization.Halves,
             KernelArgument.Structure(&divider), KernelArgument.Structure(&arguments));
     }
 
     /// <summary>The sums of the tiles of <see cref="RoundGradient"/>.</summary>
-    private protected static long TileSums(Bfloat16Activation activation)
+    private protected static long TileSums(Bf16Activation activation)
     {
-        (int sides, int channels) = (activation.Normalization.Sides, activation.Normalization.Mean.Shape[^1]);
-        return 2L * sides * channels * StatisticsTiles(activation.X.Length / channels / sides);
+        (int halves, int channels) = (activation.Normalization.Halves, activation.Normalization.Mean.Shape[^1]);
+        return 2L * halves * channels * StatisticsTiles(activation.X.Length / channels / halves);
     }
 
     /// <summary>Rounds the gradient of a normalized activation, to which other readers' part may be added, and computes its sums.</summary>
@@ -70,51 +70,51 @@ internal unsafe partial class CudaDevice
     /// <param name="gradient">Of the normalized activation.</param>
     /// <param name="part">What is added to it, or null.</param>
     /// <param name="rounded">The sum.</param>
-    /// <param name="partial">Memory for as many sums of the tiles as <see cref="TileSums"/> says, [sides][tiles][2][c].</param>
-    private protected void RoundGradient(Bfloat16Activation activation, Tensor<float> gradient, Tensor<ushort>? part, ushort* rounded, float* partial)
+    /// <param name="partial">Memory for as many sums of the tiles as <see cref="TileSums"/> says, [halves][tiles][2][c].</param>
+    private protected void RoundGradient(Bf16Activation activation, Tensor<float> gradient, Tensor<ushort>? part, ushort* rounded, float* partial)
     {
         Normalization normalization = activation.Normalization;
-        int channels = normalization.Mean.Shape[^1], rows = gradient.Length / channels / normalization.Sides, tiles = StatisticsTiles(rows);
+        int channels = normalization.Mean.Shape[^1], rows = gradient.Length / channels / normalization.Halves, tiles = StatisticsTiles(rows);
         var arguments = new NormalizationArguments(normalization);
-        Launch("batch_norm", "batch_norm_round_gradient", new Grid(tiles, (channels + 31) / 32, normalization.Sides), 256, 0, activation.X.Pointer, gradient,
+        Launch("batch_norm", "batch_norm_round_gradient", new Grid(tiles, (channels + 31) / 32, normalization.Halves), 256, 0, activation.X.Pointer, gradient,
             part == null ? null : part.Pointer, rounded, partial, rows, StatisticsRows, KernelArgument.Structure(&arguments));
-        JoinSums(partial, normalization.Sides, tiles, 2 * channels, activation.Sums.Pointer);
+        JoinSums(partial, normalization.Halves, tiles, 2 * channels, activation.Sums.Pointer);
     }
 
-    /// <summary>Mean and inverse deviation of each side; moves the running statistics.</summary>
+    /// <summary>Mean and inverse deviation of each half; moves the running statistics.</summary>
     private void BatchStatistics(in BatchNormOptions options, Tensor<float> x, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean,
         Tensor<float> runningVariance)
     {
-        int channels = x.Shape[^1], rows = x.Length / channels / options.Sides, tiles = StatisticsTiles(rows);
-        float* partial = (float*)Scratch((nuint)(2L * options.Sides * channels * tiles * sizeof(float)));
-        Launch("batch_norm", "batch_norm_moments", new Grid(tiles, (channels + 31) / 32, options.Sides), 256, 0, x, partial, rows, channels, StatisticsRows);
+        int channels = x.Shape[^1], rows = x.Length / channels / options.Halves, tiles = StatisticsTiles(rows);
+        float* partial = (float*)Scratch((nuint)(2L * options.Halves * channels * tiles * sizeof(float)));
+        Launch("batch_norm", "batch_norm_moments", new Grid(tiles, (channels + 31) / 32, options.Halves), 256, 0, x, partial, rows, channels, StatisticsRows);
         JoinStatistics(options, partial, tiles, StatisticsRows, rows, channels, mean, inverseDeviation, runningMean, runningVariance);
     }
 
-    /// <summary>Joins means and squares, [sides][tiles][2][c], of <paramref name="tileRows"/> rows each, the last of a side fewer.</summary>
+    /// <summary>Joins means and squares, [halves][tiles][2][c], of <paramref name="tileRows"/> rows each, the last of a half fewer.</summary>
     private void JoinStatistics(in BatchNormOptions options, float* partial, int tiles, int tileRows, int rows, int channels, Tensor<float> mean,
         Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance) =>
-        Launch("batch_norm", "batch_norm_statistics", (channels + 7) / 8, JoiningThreads(tiles), 0, partial, options.Sides, tiles, tileRows, rows, channels,
+        Launch("batch_norm", "batch_norm_statistics", (channels + 7) / 8, JoiningThreads(tiles), 0, partial, options.Halves, tiles, tileRows, rows, channels,
             options.Epsilon, options.Momentum, mean, inverseDeviation, runningMean, runningVariance);
 
     private void GradientSums(Tensor<float> x, Normalization normalization, Tensor<float> gradient, float* partial, float* sums)
     {
-        int channels = normalization.Mean.Shape[^1], rows = x.Length / channels / normalization.Sides, tiles = StatisticsTiles(rows);
+        int channels = normalization.Mean.Shape[^1], rows = x.Length / channels / normalization.Halves, tiles = StatisticsTiles(rows);
         var arguments = new NormalizationArguments(normalization);
-        Launch("batch_norm", "batch_norm_gradient_tiles", new Grid(tiles, (channels + 31) / 32, normalization.Sides), 256, 0, x, gradient, partial, rows,
+        Launch("batch_norm", "batch_norm_gradient_tiles", new Grid(tiles, (channels + 31) / 32, normalization.Halves), 256, 0, x, gradient, partial, rows,
             StatisticsRows, KernelArgument.Structure(&arguments));
-        JoinSums(partial, normalization.Sides, tiles, 2 * channels, sums);
+        JoinSums(partial, normalization.Halves, tiles, 2 * channels, sums);
     }
 
-    /// <summary>Adds up [sides][tiles][width] over the tiles.</summary>
-    private void JoinSums(float* partial, int sides, int tiles, int width, float* sums) =>
-        Launch("batch_norm", "batch_norm_sums", new Grid((width + 7) / 8, sides), JoiningThreads(tiles), 0, partial, tiles, width, sums);
+    /// <summary>Adds up [halves][tiles][width] over the tiles.</summary>
+    private void JoinSums(float* partial, int halves, int tiles, int width, float* sums) =>
+        Launch("batch_norm", "batch_norm_sums", new Grid((width + 7) / 8, halves), JoiningThreads(tiles), 0, partial, tiles, width, sums);
 
-    private void AffineGradient(float* sums, int sides, int channels, Tensor<float>? dScale, Tensor<float>? dShift)
+    private void AffineGradient(float* sums, int halves, int channels, Tensor<float>? dScale, Tensor<float>? dShift)
     {
         if (dScale != null || dShift != null)
         {
-            Launch("batch_norm", "batch_norm_affine", (channels + 255) / 256, 256, 0, sums, sides, channels, dScale, dShift);
+            Launch("batch_norm", "batch_norm_affine", (channels + 255) / 256, 256, 0, sums, halves, channels, dScale, dShift);
         }
     }
 

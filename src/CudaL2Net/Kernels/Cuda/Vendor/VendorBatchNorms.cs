@@ -4,7 +4,7 @@ using CudaL2Net.Interop;
 namespace CudaL2Net.Kernels.Cuda.Vendor;
 
 /// <summary>
-/// Batch normalizations by cuDNN, one call per side, and ReLU by another: for float32 it has no call that does both. From the forward to the backward pass it
+/// Batch normalizations by cuDNN, one call per half, and ReLU by another: for float32 it has no call that does both. From the forward to the backward pass it
 /// wants memory of its own and the result, so each normalization is remembered by the tensor that its means are written to.
 /// </summary>
 internal sealed unsafe class VendorBatchNorms(VendorLibraries libraries)
@@ -22,11 +22,11 @@ internal sealed unsafe class VendorBatchNorms(VendorLibraries libraries)
         }
 
         norm.Result = y;
-        for (int side = 0; side < options.Sides; side++)
+        for (int half = 0; half < options.Halves; half++)
         {
-            libraries.Dnn.BatchNormForward(norm.Side, norm.Statistics, norm.Part(x, side), norm.Part(y, side), Address(scale) ?? norm.Ones,
+            libraries.Dnn.BatchNormForward(norm.Half, norm.Statistics, norm.Part(x, half), norm.Part(y, half), Address(scale) ?? norm.Ones,
                 Address(shift) ?? norm.Zeros, options.Momentum, (nint)runningMean.Pointer, (nint)runningVariance.Pointer, options.Epsilon,
-                norm.Channels(mean, side), norm.Channels(inverseDeviation, side), norm.Memory(side));
+                norm.Channels(mean, half), norm.Channels(inverseDeviation, half), norm.Memory(half));
         }
 
         if (options.Relu)
@@ -67,11 +67,11 @@ internal sealed unsafe class VendorBatchNorms(VendorLibraries libraries)
             gradient = scratch;
         }
 
-        for (int side = 0; side < options.Sides; side++)
+        for (int half = 0; half < options.Halves; half++)
         {
-            libraries.Dnn.BatchNormBackward(norm.Side, norm.Statistics, norm.Part(x, side), gradient + norm.Offset(side), norm.Part(dx, side),
-                Address(scale) ?? norm.Ones, Address(dScale) ?? norm.UnwantedScale, Address(dShift) ?? norm.UnwantedShift, side > 0, options.Epsilon,
-                norm.Channels(mean, side), norm.Channels(inverseDeviation, side), norm.Memory(side));
+            libraries.Dnn.BatchNormBackward(norm.Half, norm.Statistics, norm.Part(x, half), gradient + norm.Offset(half), norm.Part(dx, half),
+                Address(scale) ?? norm.Ones, Address(dScale) ?? norm.UnwantedScale, Address(dShift) ?? norm.UnwantedShift, half > 0, options.Epsilon,
+                norm.Channels(mean, half), norm.Channels(inverseDeviation, half), norm.Memory(half));
         }
     }
 
@@ -99,18 +99,18 @@ internal sealed unsafe class VendorBatchNorms(VendorLibraries libraries)
             (length, channels) = (x.Length, shape[^1]);
             (int height, int width) = shape.Length == 4 ? (shape[1], shape[2]) : (1, 1);
             int images = length / (height * width * channels);
-            Side = new TensorDescriptor(CudaDnnDataType.Float, images / options.Sides, height, width, channels);
+            Half = new TensorDescriptor(CudaDnnDataType.Float, images / options.Halves, height, width, channels);
             Whole = new TensorDescriptor(CudaDnnDataType.Float, images, height, width, channels);
             Statistics = new TensorDescriptor(CudaDnnDataType.Float, 1, 1, 1, channels);
-            (workspaceBytes, reserveBytes) = libraries.Dnn.GetBatchNormSizes(Side, Statistics);
+            (workspaceBytes, reserveBytes) = libraries.Dnn.GetBatchNormSizes(Half, Statistics);
             affine = new CudaDeviceVariable<float>(libraries.Stream, 4L * channels);
             var values = new float[4 * channels];
             values.AsSpan(0, channels).Fill(1);
             affine.CopyToDevice(values);
-            reserve = reserveBytes == 0 ? null : new CudaDeviceVariable<byte>(libraries.Stream, options.Sides * (long)Aligned(reserveBytes));
+            reserve = reserveBytes == 0 ? null : new CudaDeviceVariable<byte>(libraries.Stream, options.Halves * (long)Aligned(reserveBytes));
         }
 
-        public TensorDescriptor Side { get; }
+        public TensorDescriptor Half { get; }
 
         public TensorDescriptor Whole { get; }
 
@@ -128,15 +128,15 @@ internal sealed unsafe class VendorBatchNorms(VendorLibraries libraries)
 
         public bool Fits(Tensor<float> x, in BatchNormOptions wanted) => x.Length == length && x.Shape[^1] == channels && wanted == options;
 
-        /// <summary>Where a side begins, in bytes.</summary>
-        public nint Offset(int side) => (nint)((long)side * (length / options.Sides) * sizeof(float));
+        /// <summary>Where a half begins, in bytes.</summary>
+        public nint Offset(int half) => (nint)((long)half * (length / options.Halves) * sizeof(float));
 
-        public nint Part(Tensor<float> tensor, int side) => (nint)tensor.Pointer + Offset(side);
+        public nint Part(Tensor<float> tensor, int half) => (nint)tensor.Pointer + Offset(half);
 
-        public nint Channels(Tensor<float> tensor, int side) => (nint)(tensor.Pointer + ((long)side * channels));
+        public nint Channels(Tensor<float> tensor, int half) => (nint)(tensor.Pointer + ((long)half * channels));
 
-        public CudaDnnBatchNormMemory Memory(int side) => new(libraries.Workspace(workspaceBytes), workspaceBytes,
-            reserve == null ? 0 : reserve.DevicePointer + (nint)((nuint)side * Aligned(reserveBytes)), reserveBytes);
+        public CudaDnnBatchNormMemory Memory(int half) => new(libraries.Workspace(workspaceBytes), workspaceBytes,
+            reserve == null ? 0 : reserve.DevicePointer + (nint)((nuint)half * Aligned(reserveBytes)), reserveBytes);
 
         private static nuint Aligned(nuint bytes) => (bytes + 255) / 256 * 256;
     }

@@ -1,10 +1,10 @@
-// Passes over numbers stored as bf16, for convolutions that do nothing else (cuDNN's): rounding and widening, and batch normalization of x [sides][rows][c],
+// Passes over numbers stored as bf16, for convolutions that do nothing else (cuDNN's): rounding and widening, and batch normalization of x [halves][rows][c],
 // c a multiple of 8, as in batch_norm.cu but in four passes:
-//   bfloat16_moments         adds a bias to x where there is one; mean and squared deviations of each tile of rows, [side][tile][2][c]
-//   bfloat16_normalize       y = max(0, x factor + term), factor = scale r, term = shift - mean factor
-//   bfloat16_gradient_sums   sum(m) and sum(m xhat) of each tile, m = g where y is positive, xhat = (x - mean) r
-//   bfloat16_gradient        dx = factor m + x a + b: factor (m - sum(m) / n - xhat sum(m xhat) / n) with what does not depend on the pixel put together
-// batch_norm_statistics and batch_norm_sums join the tiles. Grid: tile (x), 256 channels (y), side (z); 256 threads.
+//   bf16_moments         adds a bias to x where there is one; mean and squared deviations of each tile of rows, [half][tile][2][c]
+//   bf16_normalize       y = max(0, x factor + term), factor = scale r, term = shift - mean factor
+//   bf16_gradient_sums   sum(m) and sum(m xhat) of each tile, m = g where y is positive, xhat = (x - mean) r
+//   bf16_gradient        dx = factor m + x a + b: factor (m - sum(m) / n - xhat sum(m xhat) / n) with what does not depend on the pixel put together
+// batch_norm_statistics and batch_norm_sums join the tiles. Grid: tile (x), 256 channels (y), half (z); 256 threads.
 // Bound by memory: 2, 4, 4 and 6 bytes per value. A thread keeps eight channels, 16 bytes, and goes from row to row, so that coefficients stay in registers and
 // neighbouring threads read neighbouring bytes. Sums are joined in a fixed order, slot by slot as a tree.
 #include "normalization.cuh"
@@ -78,7 +78,7 @@ DEVICE void write(float* to, const Eight& v) {
 struct Coefficients {
   Eight mean, inverse, factor, term;
   MEMBER Coefficients(Normalization n, int c) {
-    n.use_side(blockIdx.z);
+    n.use_half(blockIdx.z);
     mean = eight(n.mean + c);
     inverse = eight(n.inverseDeviation + c);
     factor = eight_channels_of(n.scale, c, 1.f);
@@ -103,7 +103,7 @@ DEVICE Eight shifted(uint4 stored, const float* bias) {
   return eight(v.packed());
 }
 
-extern "C" __global__ __launch_bounds__(256, 4) void bfloat16_moments(unsigned short* x, const float* __restrict__ bias, float* __restrict__ tiles, int rows,
+extern "C" __global__ __launch_bounds__(256, 4) void bf16_moments(unsigned short* x, const float* __restrict__ bias, float* __restrict__ tiles, int rows,
     int channels, int tileRows) {
   const Share share(rows, channels, tileRows);
   const float* added = bias == nullptr ? nullptr : bias + share.c;
@@ -141,9 +141,9 @@ extern "C" __global__ __launch_bounds__(256, 4) void bfloat16_moments(unsigned s
   write(to, mean);
   write(to + channels, squares);
 }
-KERNEL(bfloat16_moments);
+KERNEL(bf16_moments);
 
-extern "C" __global__ __launch_bounds__(256) void bfloat16_normalize(const unsigned short* __restrict__ x, unsigned short* __restrict__ y, int rows,
+extern "C" __global__ __launch_bounds__(256) void bf16_normalize(const unsigned short* __restrict__ x, unsigned short* __restrict__ y, int rows,
     int tileRows, Normalization n) {
   const Share share(rows, n.channels, tileRows);
   const Coefficients of(n, share.c);
@@ -157,9 +157,9 @@ extern "C" __global__ __launch_bounds__(256) void bfloat16_normalize(const unsig
         st_u4(y + at, v.packed());
       });
 }
-KERNEL(bfloat16_normalize);
+KERNEL(bf16_normalize);
 
-extern "C" __global__ __launch_bounds__(256, 3) void bfloat16_gradient_sums(const unsigned short* __restrict__ x, const unsigned short* __restrict__ gradient,
+extern "C" __global__ __launch_bounds__(256, 3) void bf16_gradient_sums(const unsigned short* __restrict__ x, const unsigned short* __restrict__ gradient,
     float* __restrict__ tiles, int rows, int tileRows, Normalization n) {
   const Share share(rows, n.channels, tileRows);
   const Coefficients of(n, share.c);
@@ -191,10 +191,10 @@ extern "C" __global__ __launch_bounds__(256, 3) void bfloat16_gradient_sums(cons
   write(to, sum);
   write(to + n.channels, product);
 }
-KERNEL(bfloat16_gradient_sums);
+KERNEL(bf16_gradient_sums);
 
-// sums [sides][2][c]; dx may be the gradient.
-extern "C" __global__ __launch_bounds__(256) void bfloat16_gradient(const unsigned short* __restrict__ x, const unsigned short* gradient, unsigned short* dx,
+// sums [halves][2][c]; dx may be the gradient.
+extern "C" __global__ __launch_bounds__(256) void bf16_gradient(const unsigned short* __restrict__ x, const unsigned short* gradient, unsigned short* dx,
     int rows, int tileRows, const float* __restrict__ sums, Normalization n) {
   const Share share(rows, n.channels, tileRows);
   const Coefficients of(n, share.c);
@@ -216,7 +216,7 @@ extern "C" __global__ __launch_bounds__(256) void bfloat16_gradient(const unsign
         st_u4(dx + at, d.packed());
       });
 }
-KERNEL(bfloat16_gradient);
+KERNEL(bf16_gradient);
 
 // Eight numbers per thread; the first threads take those that are left.
 template <class F, class G> DEVICE void each_eight(int count, F eight_from, G one) {
@@ -226,12 +226,12 @@ template <class F, class G> DEVICE void each_eight(int count, F eight_from, G on
 }
 
 // 6 bytes a number, either way.
-extern "C" __global__ __launch_bounds__(256) void bfloat16_round(const float* __restrict__ x, unsigned short* __restrict__ y, int count) {
+extern "C" __global__ __launch_bounds__(256) void bf16_round(const float* __restrict__ x, unsigned short* __restrict__ y, int count) {
   each_eight(count, [&](int i) { st_u4(y + i, eight(x + i).packed()); }, [&](int i) { y[i] = (unsigned short)pack_bf16(x[i], 0.f); });
 }
-KERNEL(bfloat16_round);
+KERNEL(bf16_round);
 
-extern "C" __global__ __launch_bounds__(256) void bfloat16_widen(const unsigned short* __restrict__ x, float* __restrict__ y, int count) {
+extern "C" __global__ __launch_bounds__(256) void bf16_widen(const unsigned short* __restrict__ x, float* __restrict__ y, int count) {
   each_eight(count, [&](int i) { write(y + i, eight(ld_u4(x + i))); }, [&](int i) { y[i] = low_bf16(x[i]); });
 }
-KERNEL(bfloat16_widen);
+KERNEL(bf16_widen);

@@ -4,62 +4,62 @@ using System.Runtime.Intrinsics;
 namespace CudaL2Net.Kernels.Cpu;
 
 /// <summary>
-/// How a convolution reads its images into a thread's own memory: as they are, normalized on the way, or, where they are the gradient behind a normalization,
+/// How a convolution reads an activation into a thread's own memory: as they are, normalized on the way, or, where they are the gradient behind a normalization,
 /// as the gradient before it. So neither is ever written to memory for its own sake.
 /// </summary>
 [SkipLocalsInit]
-internal unsafe struct ImageReader
+internal unsafe struct ActivationReader
 {
-    /// <summary>Coefficients of a side and channel: y = max(0, d factor + shift) with d = x - mean; and dx = factor m + slope d + offset, with m = g where y is
+    /// <summary>Coefficients of a half and channel: y = max(0, d factor + shift) with d = x - mean; and dx = factor m + slope d + offset, with m = g where y is
     /// positive.</summary>
     public const int Mean = 0, Factor = 1, Shift = 2, Slope = 3, Offset = 4, Kinds = 5;
 
     private const int Lanes = 16;
 
-    /// <summary>[images][rows][columns][channels].</summary>
+    /// <summary>[items][rows][columns][channels].</summary>
     public float* X;
 
     /// <summary>Of what X is normalized to, in the same order; null to read X itself.</summary>
     public float* Gradient;
 
-    /// <summary>[sides][<see cref="Kinds"/>][channels], or null to read X as it is.</summary>
+    /// <summary>[halves][<see cref="Kinds"/>][channels], or null to read X as it is.</summary>
     public float* Coefficients;
 
-    /// <summary>Sizes of an image, images, and images of each side of the batch.</summary>
-    public int Rows, Columns, Channels, Count, ImagesPerSide;
+    /// <summary>Sizes of a batch item, items, and items of each half of the batch.</summary>
+    public int Rows, Columns, Channels, Count, ItemsPerHalf;
 
     /// <summary>Whether ReLU follows the normalization.</summary>
     public bool Relu;
 
-    /// <summary>Sides of the batch.</summary>
-    public readonly int Sides => Count / ImagesPerSide;
+    /// <summary>Halves of the batch.</summary>
+    public readonly int Halves => Count / ItemsPerHalf;
 
-    /// <summary>Every pixel as an image of its own.</summary>
-    public readonly ImageReader Pixels =>
-        this with { Rows = 1, Columns = 1, Count = Count * Rows * Columns, ImagesPerSide = ImagesPerSide * Rows * Columns };
+    /// <summary>Every pixel as an item of its own.</summary>
+    public readonly ActivationReader Pixels =>
+        this with { Rows = 1, Columns = 1, Count = Count * Rows * Columns, ItemsPerHalf = ItemsPerHalf * Rows * Columns };
 
-    /// <summary>Groups of so many images that each side makes, the last one of what is left.</summary>
-    public readonly int GroupsOfSide(int size) => (ImagesPerSide + size - 1) / size;
+    /// <summary>Groups of so many items that each half makes, the last one of what is left.</summary>
+    public readonly int GroupsOfHalf(int size) => (ItemsPerHalf + size - 1) / size;
 
-    /// <summary>The images of a group; those of the first side come first.</summary>
-    public readonly (int Side, int First, int Count) Group(int index, int size)
+    /// <summary>The items of a group; those of the first half come first.</summary>
+    public readonly (int Half, int First, int Count) Group(int index, int size)
     {
-        int side = index / GroupsOfSide(size), start = index % GroupsOfSide(size) * size;
-        return (side, (side * ImagesPerSide) + start, Math.Min(size, ImagesPerSide - start));
+        int half = index / GroupsOfHalf(size), start = index % GroupsOfHalf(size) * size;
+        return (half, (half * ItemsPerHalf) + start, Math.Min(size, ItemsPerHalf - start));
     }
 
-    /// <summary>Floats of an image.</summary>
-    public readonly nint ImageLength => (nint)Rows * Columns * Channels;
+    /// <summary>Floats of an item.</summary>
+    public readonly nint ItemLength => (nint)Rows * Columns * Channels;
 
-    /// <summary>Channels of an image with a margin of zeros.</summary>
-    /// <param name="image">Which.</param>
+    /// <summary>Channels of an item with a margin of zeros.</summary>
+    /// <param name="item">Which.</param>
     /// <param name="first">The first channel.</param>
     /// <param name="channels">How many.</param>
     /// <param name="margin">Rows and columns of zeros above and to the left.</param>
     /// <param name="paddedRows">Rows with the margins.</param>
     /// <param name="paddedColumns">Columns with the margins.</param>
     /// <param name="padded">[paddedRows][paddedColumns][channels].</param>
-    public readonly void Read(int image, int first, int channels, int margin, int paddedRows, int paddedColumns, float* padded)
+    public readonly void Read(int item, int first, int channels, int margin, int paddedRows, int paddedColumns, float* padded)
     {
         int before = margin * channels, rowLength = Columns * channels, after = (paddedColumns * channels) - before - rowLength;
         new Span<float>(padded, margin * paddedColumns * channels).Clear();
@@ -67,7 +67,7 @@ internal unsafe struct ImageReader
         for (int row = 0; row < Rows; row++)
         {
             new Span<float>(to, before).Clear();
-            ReadPixels(image / ImagesPerSide, (((nint)image * Rows) + row) * Columns, Columns, first, channels, to + before);
+            ReadPixels(item / ItemsPerHalf, (((nint)item * Rows) + row) * Columns, Columns, first, channels, to + before);
             new Span<float>(to + before + rowLength, after).Clear();
             to += (nint)paddedColumns * channels;
         }
@@ -75,24 +75,24 @@ internal unsafe struct ImageReader
         new Span<float>(to, (paddedRows - margin - Rows) * paddedColumns * channels).Clear();
     }
 
-    /// <summary>Neighbouring images without margins: where they lie, or else <paramref name="to"/>, to which they are then written.</summary>
-    public readonly float* Whole(int image, int count, float* to)
+    /// <summary>Neighbouring items without margins: where they lie, or else <paramref name="to"/>, to which they are then written.</summary>
+    public readonly float* Whole(int item, int count, float* to)
     {
         if (Coefficients == null)
         {
-            return X + (image * ImageLength);
+            return X + (item * ItemLength);
         }
 
         for (int i = 0; i < count; i++)
         {
-            ReadPixels((image + i) / ImagesPerSide, (nint)(image + i) * Rows * Columns, Rows * Columns, 0, Channels, to + (i * ImageLength));
+            ReadPixels((item + i) / ItemsPerHalf, (nint)(item + i) * Rows * Columns, Rows * Columns, 0, Channels, to + (i * ItemLength));
         }
 
         return to;
     }
 
-    /// <summary>Channels of neighbouring pixels of one side, [count][channels].</summary>
-    public readonly void ReadPixels(int side, nint pixel, int count, int first, int channels, float* to)
+    /// <summary>Channels of neighbouring pixels of one half, [count][channels].</summary>
+    public readonly void ReadPixels(int half, nint pixel, int count, int first, int channels, float* to)
     {
         float* x = X + (pixel * Channels) + first;
         if (Coefficients == null)
@@ -102,7 +102,7 @@ internal unsafe struct ImageReader
         }
 
         float* gradient = Gradient == null ? null : Gradient + (pixel * Channels) + first;
-        float* coefficients = Coefficients + ((nint)side * Kinds * Channels) + first;
+        float* coefficients = Coefficients + ((nint)half * Kinds * Channels) + first;
         int c = 0;
         for (; c + Lanes <= channels; c += Lanes)
         {

@@ -5,23 +5,23 @@ namespace CudaL2Net.Kernels.Cuda.Vendor;
 
 /// <summary>
 /// Convolutions by cuDNN with all tensors in bfloat16. Between them batch normalization and ReLU are passes of this library's, one each to gather statistics, to
-/// normalize, to sum gradients and to finish them: cuDNN would need a call a side and another for ReLU.
+/// normalize, to sum gradients and to finish them: cuDNN would need one call per half and another for ReLU.
 /// </summary>
-internal sealed unsafe partial class VendorDevice : IImageKernels
+internal sealed unsafe partial class VendorDevice : IStoredKernels
 {
     // What the forward pass has normalized, or patches that it has rounded, for the backward pass; by the tensors that they were made of.
     private readonly ConditionalWeakTable<object, Tensor<ushort>> inputs = [];
 
-    bool IImageKernels.TakesImages(in Conv2dGeometry geometry) =>
+    bool IStoredKernels.TakesStored(in Conv2dGeometry geometry) =>
         Precision == Precision.Bf16 && geometry.OutChannels % StoredChannels == 0 && (geometry.InChannels == 1 || geometry.InChannels % StoredChannels == 0);
 
     // The second half is for the gradient, which cuDNN rounds as well.
-    void IImageKernels.PackFilters(in Conv2dGeometry geometry, Tensor<float> filters, Tensor<ushort> packed)
+    void IStoredKernels.PackFilters(in Conv2dGeometry geometry, Tensor<float> filters, Tensor<ushort> packed)
     {
         Round(filters.Pointer, packed.Pointer, filters.Length);
     }
 
-    void IImageKernels.Conv2dForward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
+    void IStoredKernels.Conv2dForward(in Conv2dGeometry geometry, Bf16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
         Tensor<ushort> x = Keep(input.X, input.X.Shape);
@@ -30,7 +30,7 @@ internal sealed unsafe partial class VendorDevice : IImageKernels
         BatchStatistics(options, y, bias, mean, inverseDeviation, runningMean, runningVariance);
     }
 
-    void IImageKernels.Conv2dForward(in Conv2dGeometry geometry, Tensor<float> patches, Tensor<float> filters, Tensor<float>? bias, Tensor<ushort> y,
+    void IStoredKernels.Conv2dForward(in Conv2dGeometry geometry, Tensor<float> patches, Tensor<float> filters, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance)
     {
         Tensor<ushort> x = Keep(patches, patches.Shape);
@@ -41,7 +41,7 @@ internal sealed unsafe partial class VendorDevice : IImageKernels
         BatchStatistics(options, y, bias, mean, inverseDeviation, runningMean, runningVariance);
     }
 
-    void IImageKernels.Conv2dBackward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Bfloat16Activation output,
+    void IStoredKernels.Conv2dBackward(in Conv2dGeometry geometry, Bf16Activation input, Tensor<ushort> packed, Bf16Activation output,
         GradientParts gradient, Tensor<float> dFilters, Tensor<ushort>? dInput, bool gatherSums)
     {
         Tensor<ushort> x = Kept(input.X);
@@ -61,8 +61,8 @@ internal sealed unsafe partial class VendorDevice : IImageKernels
         }
     }
 
-    void IImageKernels.Conv2dBackward(
-        in Conv2dGeometry geometry, Tensor<float> patches, Bfloat16Activation output, GradientParts gradient, Tensor<float> dFilters)
+    void IStoredKernels.Conv2dBackward(
+        in Conv2dGeometry geometry, Tensor<float> patches, Bf16Activation output, GradientParts gradient, Tensor<float> dFilters)
     {
         Tensor<ushort> x = Kept(patches);
         ushort* dy = Finish(output, gradient, dFilters.Length), dBank = dy + Aligned(output.X.Length);
@@ -91,7 +91,7 @@ internal sealed unsafe partial class VendorDevice : IImageKernels
     /// <param name="output">The convolution's normalized output.</param>
     /// <param name="gradient">Of the normalized output.</param>
     /// <param name="more">Further numbers for which there is to be room behind it.</param>
-    private ushort* Finish(Bfloat16Activation output, GradientParts gradient, int more = 0)
+    private ushort* Finish(Bf16Activation output, GradientParts gradient, int more = 0)
     {
         int length = output.X.Length;
         long sums = gradient.Full == null ? 0 : TileSums(output);

@@ -3,17 +3,17 @@ namespace CudaL2Net.Kernels;
 /// <summary>A normalized activation, as <see cref="NormalizedActivation"/>, whose x is stored as bf16.</summary>
 /// <param name="X">[n][h][w][c], the normalization's input, rounded to bf16.</param>
 /// <param name="Normalization">How it is normalized.</param>
-/// <param name="Sums">[sides][2][c]: sum(m), then sum(m xhat).</param>
-internal sealed record Bfloat16Activation(Tensor<ushort> X, Normalization Normalization, Tensor<float> Sums);
+/// <param name="Sums">[halves][2][c]: sum(m), then sum(m xhat).</param>
+internal sealed record Bf16Activation(Tensor<ushort> X, Normalization Normalization, Tensor<float> Sums);
 
 /// <summary>
 /// Fused convolutions of some shapes, L2-Net's own, that keep activations and their gradients as bf16 in memory: offered by devices whose precision is bf16.
 /// Their inputs are normalized activations stored so, or float32 patches of one channel.
 /// </summary>
-internal interface IImageKernels : IFusedKernels
+internal interface IStoredKernels : IFusedKernels
 {
     /// <summary>Whether there are kernels for a convolution; with one input channel its input is patches that need no gradient.</summary>
-    bool TakesImages(in Conv2dGeometry geometry);
+    bool TakesStored(in Conv2dGeometry geometry);
 
     /// <summary>Rounds and packs filters for the kernels of their geometry, whose backward pass may keep numbers of its own with them.</summary>
     /// <param name="geometry">Sizes.</param>
@@ -27,16 +27,16 @@ internal interface IImageKernels : IFusedKernels
     /// <param name="packed">From <see cref="PackFilters"/>.</param>
     /// <param name="bias">[out] or null.</param>
     /// <param name="y">[n][oh][ow][out], not normalized.</param>
-    /// <param name="options">Of the normalization that follows: sides, epsilon, momentum.</param>
-    /// <param name="mean">[sides][out], written.</param>
-    /// <param name="inverseDeviation">[sides][out], written.</param>
+    /// <param name="options">Of the normalization that follows: halves, epsilon, momentum.</param>
+    /// <param name="mean">[halves][out], written.</param>
+    /// <param name="inverseDeviation">[halves][out], written.</param>
     /// <param name="runningMean">[out], updated.</param>
     /// <param name="runningVariance">[out], updated.</param>
-    void Conv2dForward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
+    void Conv2dForward(in Conv2dGeometry geometry, Bf16Activation input, Tensor<ushort> packed, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance);
 
     /// <summary>The same for patches, [n][h][w][1]. The filters are those that are trained, [out][3][3][1].</summary>
-    /// <inheritdoc cref="Conv2dForward(in Conv2dGeometry, Bfloat16Activation, Tensor{ushort}, Tensor{float}?, Tensor{ushort}, in BatchNormOptions, Tensor{float}, Tensor{float}, Tensor{float}, Tensor{float})" path="/param"/>
+    /// <inheritdoc cref="Conv2dForward(in Conv2dGeometry, Bf16Activation, Tensor{ushort}, Tensor{float}?, Tensor{ushort}, in BatchNormOptions, Tensor{float}, Tensor{float}, Tensor{float}, Tensor{float})" path="/param"/>
     void Conv2dForward(in Conv2dGeometry geometry, Tensor<float> patches, Tensor<float> filters, Tensor<float>? bias, Tensor<ushort> y,
         in BatchNormOptions options, Tensor<float> mean, Tensor<float> inverseDeviation, Tensor<float> runningMean, Tensor<float> runningVariance);
 
@@ -50,12 +50,12 @@ internal interface IImageKernels : IFusedKernels
     /// <param name="dFilters">[out][3][3][in].</param>
     /// <param name="dInput">[n][h][w][in], or null.</param>
     /// <param name="gatherSums">Whether the input's sums are computed on the way out.</param>
-    void Conv2dBackward(in Conv2dGeometry geometry, Bfloat16Activation input, Tensor<ushort> packed, Bfloat16Activation output, GradientParts gradient,
+    void Conv2dBackward(in Conv2dGeometry geometry, Bf16Activation input, Tensor<ushort> packed, Bf16Activation output, GradientParts gradient,
         Tensor<float> dFilters, Tensor<ushort>? dInput, bool gatherSums);
 
     /// <summary>The gradient with respect to the filters that read patches.</summary>
-    /// <inheritdoc cref="Conv2dBackward(in Conv2dGeometry, Bfloat16Activation, Tensor{ushort}, Bfloat16Activation, GradientParts, Tensor{float}, Tensor{ushort}?, bool)" path="/param"/>
-    void Conv2dBackward(in Conv2dGeometry geometry, Tensor<float> patches, Bfloat16Activation output, GradientParts gradient, Tensor<float> dFilters);
+    /// <inheritdoc cref="Conv2dBackward(in Conv2dGeometry, Bf16Activation, Tensor{ushort}, Bf16Activation, GradientParts, Tensor{float}, Tensor{ushort}?, bool)" path="/param"/>
+    void Conv2dBackward(in Conv2dGeometry geometry, Tensor<float> patches, Bf16Activation output, GradientParts gradient, Tensor<float> dFilters);
 
     /// <summary>Writes a normalized activation out, for readers that cannot normalize it themselves.</summary>
     void Normalize(Tensor<ushort> x, Normalization normalization, Tensor<float> y);

@@ -7,24 +7,24 @@ using static CudaL2Net.Bench.Operations.PreparedOperation;
 namespace CudaL2Net.Bench.Operations;
 
 /// <summary>
-/// The convolutions as a training step in bf16 calls them, with activations kept as bf16. The only place of the bench that knows <see cref="IImageKernels"/>.
+/// The convolutions as a training step in bf16 calls them, with activations kept as bf16. The only place of the bench that knows <see cref="IStoredKernels"/>.
 /// </summary>
-internal static class ImageOperations
+internal static class StoredOperations
 {
-    private const int Sides = 2;
+    private const int Halves = 2;
 
     // Batches that are only timed have sums of zero: to add them up on the host would take longer than the measurement.
     private const int MostChecked = 16;
 
-    private static readonly BatchNormOptions Options = new(Sides, 1e-5f, 0.1f, Relu: true);
+    private static readonly BatchNormOptions Options = new(Halves, 1e-5f, 0.1f, Relu: true);
 
     /// <summary>The passes of all layers that there are such kernels for.</summary>
-    public static IEnumerable<KernelOperation> All(IImageKernels kernels)
+    public static IEnumerable<KernelOperation> All(IStoredKernels kernels)
     {
         for (int i = 0; i < L2NetLayers.Of(1).Length; i++)
         {
             int layer = i;
-            if (!kernels.TakesImages(L2NetLayers.Of(1)[layer]))
+            if (!kernels.TakesStored(L2NetLayers.Of(1)[layer]))
             {
                 continue;
             }
@@ -56,7 +56,7 @@ internal static class ImageOperations
         {
             yield return Row("batch norm forward images", side, channels, 6, 8, "reads x twice, writes y", (set, patches) =>
             {
-                Bfloat16Activation x = Activation(set, patches, side, channels);
+                Bf16Activation x = Activation(set, patches, side, channels);
                 Tensor<float> runningMean = set.Empty<float>(channels), runningVariance = set.Empty<float>(channels);
                 Tensor<ushort> y = set.Empty<ushort>(x.X.Shape);
                 return new PreparedOperation(
@@ -70,8 +70,8 @@ internal static class ImageOperations
             });
             yield return Row("batch norm backward images", side, channels, 10, 12, "reads x and dy twice, writes dx", (set, patches) =>
             {
-                Bfloat16Activation x = Activation(set, patches, side, channels);
-                Tensor<ushort> dy = set.Bfloat16(x.X.Shape), dx = set.Empty<ushort>(x.X.Shape);
+                Bf16Activation x = Activation(set, patches, side, channels);
+                Tensor<ushort> dy = set.Bf16(x.X.Shape), dx = set.Empty<ushort>(x.X.Shape);
                 return new PreparedOperation(
                     () =>
                     {
@@ -80,7 +80,7 @@ internal static class ImageOperations
                     },
                     () =>
                     [
-                        Plain.NormalizationGradient(Doubles(x.X), Doubles(x.Normalization.Mean), Doubles(x.Normalization.InverseDeviation), Sides, relu: true,
+                        Plain.NormalizationGradient(Doubles(x.X), Doubles(x.Normalization.Mean), Doubles(x.Normalization.InverseDeviation), Halves, relu: true,
                             Doubles(dy)),
                     ],
                     () => [Doubles(dx)]);
@@ -95,7 +95,7 @@ internal static class ImageOperations
         });
         yield return Row("widen from bf16", 8, 128, 6, 1, "reads x, writes y", (set, patches) =>
         {
-            Tensor<ushort> x = set.Bfloat16(patches, 8, 8, 128);
+            Tensor<ushort> x = set.Bf16(patches, 8, 8, 128);
             Tensor<float> y = set.Empty<float>(x.Shape);
             return PreparedOperation.Of(() => Widen(device, x, y), () => [Doubles(x)], y);
         });
@@ -107,17 +107,17 @@ internal static class ImageOperations
             { ByPrecision = true };
     }
 
-    private static unsafe void Finish(CudaDevice device, Bfloat16Activation x, Tensor<ushort> dy, Tensor<ushort> dx) =>
+    private static unsafe void Finish(CudaDevice device, Bf16Activation x, Tensor<ushort> dy, Tensor<ushort> dx) =>
         device.NormalizationGradient(x, dy.Pointer, dx.Pointer);
 
     private static unsafe void Round(CudaDevice device, Tensor<float> x, Tensor<ushort> y) => device.Round(x.Pointer, y.Pointer, x.Length);
 
     private static unsafe void Widen(CudaDevice device, Tensor<ushort> x, Tensor<float> y) => device.Widen(x.Pointer, y.Pointer, x.Length);
 
-    private static PreparedOperation Forward(IImageKernels kernels, TensorSet set, Conv2dGeometry g)
+    private static PreparedOperation Forward(IStoredKernels kernels, TensorSet set, Conv2dGeometry g)
     {
         Tensor<ushort> y = set.Empty<ushort>(g.Batch, g.OutHeight, g.OutWidth, g.OutChannels);
-        Tensor<float> mean = set.Empty<float>(Sides, g.OutChannels), inverse = set.Empty<float>(Sides, g.OutChannels), filters = set.Filters(g);
+        Tensor<float> mean = set.Empty<float>(Halves, g.OutChannels), inverse = set.Empty<float>(Halves, g.OutChannels), filters = set.Filters(g);
         Tensor<float> runningMean = set.Empty<float>(g.OutChannels), runningVariance = set.Empty<float>(g.OutChannels);
         double[][] Actual() => [Doubles(y)];
         VendorRun? vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.Forward);
@@ -130,7 +130,7 @@ internal static class ImageOperations
             { Vendor = vendor };
         }
 
-        Bfloat16Activation x = Activation(set, g.Batch, g.Height, g.InChannels);
+        Bf16Activation x = Activation(set, g.Batch, g.Height, g.InChannels);
         Tensor<ushort> packed = set.Empty<ushort>(2, filters.Length);
         return new PreparedOperation(
             () =>
@@ -142,20 +142,20 @@ internal static class ImageOperations
         { Vendor = vendor };
     }
 
-    private static PreparedOperation Backward(IImageKernels kernels, TensorSet set, Conv2dGeometry g, bool both)
+    private static PreparedOperation Backward(IStoredKernels kernels, TensorSet set, Conv2dGeometry g, bool both)
     {
-        Bfloat16Activation output = Activation(set, g.Batch, g.OutHeight, g.OutChannels);
-        Tensor<ushort> gradient = set.Bfloat16(output.X.Shape);
+        Bf16Activation output = Activation(set, g.Batch, g.OutHeight, g.OutChannels);
+        Tensor<ushort> gradient = set.Bf16(output.X.Shape);
         var parts = new GradientParts(gradient, null);
         if (g.Batch <= MostChecked)
         {
             output.Sums.Write(Array.ConvertAll(Plain.NormalizationSums(Doubles(output.X), Doubles(output.Normalization.Mean),
-                Doubles(output.Normalization.InverseDeviation), Sides, relu: true, Doubles(gradient)), value => (float)value));
+                Doubles(output.Normalization.InverseDeviation), Halves, relu: true, Doubles(gradient)), value => (float)value));
         }
 
         Tensor<float> filters = set.Filters(g), dFilters = set.Empty<float>(filters.Shape);
         VendorRun? vendor = set.Vendor?.Convolution(set, g, CudaDnnConvolutionPass.BackwardFilter);
-        double[] Dy() => Plain.NormalizationGradient(Doubles(output.X), Doubles(output.Normalization.Mean), Doubles(output.Normalization.InverseDeviation), Sides,
+        double[] Dy() => Plain.NormalizationGradient(Doubles(output.X), Doubles(output.Normalization.Mean), Doubles(output.Normalization.InverseDeviation), Halves,
             relu: true, Doubles(gradient));
         if (g.InChannels == 1)
         {
@@ -167,7 +167,7 @@ internal static class ImageOperations
             { Vendor = vendor };
         }
 
-        Bfloat16Activation x = Activation(set, g.Batch, g.Height, g.InChannels);
+        Bf16Activation x = Activation(set, g.Batch, g.Height, g.InChannels);
         Tensor<ushort> packed = set.Empty<ushort>(2, filters.Length);
         kernels.PackFilters(g, filters, packed);
         Tensor<ushort>? dInput = both ? set.Empty<ushort>(x.X.Shape) : null;
@@ -191,13 +191,13 @@ internal static class ImageOperations
         };
     }
 
-    private static Bfloat16Activation Activation(TensorSet set, int patches, int side, int channels)
+    private static Bf16Activation Activation(TensorSet set, int patches, int side, int channels)
     {
-        Tensor<float> mean = set.Around(0, 0.1f, Sides, channels), inverse = set.Around(1, 0.1f, Sides, channels);
-        return new Bfloat16Activation(set.Bfloat16(patches, side, side, channels), new Normalization(Sides, true, mean, inverse, null, null),
-            set.Empty<float>(Sides, 2, channels));
+        Tensor<float> mean = set.Around(0, 0.1f, Halves, channels), inverse = set.Around(1, 0.1f, Halves, channels);
+        return new Bf16Activation(set.Bf16(patches, side, side, channels), new Normalization(Halves, true, mean, inverse, null, null),
+            set.Empty<float>(Halves, 2, channels));
     }
 
-    private static double[] Normalized(Bfloat16Activation x) =>
-        Plain.Normalized(Doubles(x.X), Doubles(x.Normalization.Mean), Doubles(x.Normalization.InverseDeviation), Sides, relu: true);
+    private static double[] Normalized(Bf16Activation x) =>
+        Plain.Normalized(Doubles(x.X), Doubles(x.Normalization.Mean), Doubles(x.Normalization.InverseDeviation), Halves, relu: true);
 }
