@@ -19,7 +19,8 @@ internal static class DescribeCommand
     private static readonly Argument<string> Input = new("INPUT")
     {
         Description = "A strip of square patches (width 32, 64 or 65, height a multiple of it), a folder of strips, a Brown folder, "
-            + "an .npy of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1), or an image, whose keypoints are found.",
+            + "an .npy or .npz of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1; FILE.npz:NAME is one array of several), "
+            + "or an image, whose keypoints are found.",
     };
 
     private static readonly Option<string> Out = new("--out", "-o")
@@ -82,7 +83,7 @@ internal static class DescribeCommand
             throw new UsageException($"--out {output}: descriptors are written as .npy", $"--out {Path.ChangeExtension(output, ".npy")}");
         }
 
-        if (!Path.Exists(input))
+        if (!Path.Exists(PatchInput.FileOf(input)))
         {
             throw new FileNotFoundException($"{input} does not exist");
         }

@@ -38,7 +38,17 @@ internal static class PatchInput
         ? ReadFolder(path)
         : IsArray(path) ? [ReadArray(path)] : [ReadStrip(path)];
 
-    private static bool IsArray(string path) => path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase);
+    /// <summary>The file or folder of an input: that of <c>FILE.npz:NAME</c>, one array of several, is <c>FILE.npz</c>.</summary>
+    public static string FileOf(string input) => Split(input).File;
+
+    private static (string File, string? Array) Split(string input)
+    {
+        const string Archive = ".npz";
+        int colon = input.LastIndexOf(Archive + ":", StringComparison.OrdinalIgnoreCase) + Archive.Length;
+        return colon < Archive.Length || Path.Exists(input) ? (input, null) : (input[..colon], input[(colon + 1)..]);
+    }
+
+    private static bool IsArray(string input) => Path.GetExtension(FileOf(input)).ToLowerInvariant() is ".npy" or ".npz";
 
     private static IEnumerable<PatchBlock> ReadFolder(string path)
     {
@@ -79,22 +89,33 @@ internal static class PatchInput
         return new PatchBlock(strip.Pixels, strip.Side);
     }
 
-    private static PatchBlock ReadArray(string path)
+    private static PatchBlock ReadArray(string input)
     {
-        NpyArray array = NpyFile.Read(path);
-        if (array.Shape.Length != 3 || array.Shape[1] != array.Shape[2] || !PatchResize.Supports(array.Shape[1]))
+        (string file, string? name) = Split(input);
+        NpyArray array = NpzFile.IsArchive(file) ? NpzFile.Read(file, name) : NpyFile.Read(file);
+        int side = SideOf(array, input);
+        if (array.Count == 0)
         {
-            throw new InvalidDataException($"{path}: the array has the shape [{string.Join(", ", array.Shape.ToArray())}]; patches "
-                + "are [n, side, side] with side 32, 64 or 65");
+            throw new InvalidDataException($"{input}: the array has no patches");
         }
 
-        if (array.Shape[0] == 0)
-        {
-            throw new InvalidDataException($"{path}: the array has no patches");
-        }
+        return new PatchBlock(array.ElementType == typeof(byte) ? array.AsSpan<byte>().ToArray() : ToBytes(array.ToFloats(), side, input), side);
+    }
 
-        int side = array.Shape[1];
-        return new PatchBlock(array.ElementType == typeof(byte) ? array.AsSpan<byte>().ToArray() : ToBytes(array.ToFloats(), side, path), side);
+    private static int SideOf(NpyArray array, string input)
+    {
+        int[] shape = array.Shape.ToArray();
+        int[] patch = shape switch
+        {
+            [_, var height, var width] => [height, width],
+            [_, 1, var height, var width] => [height, width],
+            [_, var height, var width, 1] => [height, width],
+            _ => [],
+        };
+        return patch is [var side, var other] && side == other && PatchResize.Supports(side)
+            ? side
+            : throw new InvalidDataException($"{input}: the array has the shape [{string.Join(", ", shape)}]; patches are grey and square: "
+                + "[n, side, side], [n, 1, side, side] or [n, side, side, 1] with side 32, 64 or 65");
     }
 
     private static byte[] ToBytes(float[] values, int side, string path)

@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text;
 using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -28,6 +30,44 @@ public sealed class DescribeCommandTests : ModelCommandTests
             Assert.That(Describe("floats.npy"), Is.EqualTo(expected));
             Assert.That(Describe("strips"), Is.EqualTo(expected.Concat(expected)));
         });
+    }
+
+    [Test]
+    public void ArraysOfEveryFormThatPeopleKeepPatchesInGiveTheSameDescriptors()
+    {
+        const int Side = 32;
+        byte[] patches = Noise(2 * Side * Side);
+        WriteStrip("a.png", patches, Side);
+        float[] expected = Describe("a.png");
+        NpyFile.Write<byte>(folder["nchw.npy"], patches, 2, 1, Side, Side);
+        NpyFile.Write<byte>(folder["nhwc.npy"], patches, 2, Side, Side, 1);
+        NpyFile.Write<float>(folder["floats.npy"], Array.ConvertAll(patches, value => (float)value), 2, 1, Side, Side);
+        WriteArray("halves.npy", "<f2", "(2L, 32L, 32L)", patches.SelectMany(value => BitConverter.GetBytes((Half)value)));
+        WriteArray("doubles.npy", ">f8", "(2, 1, 32, 32)", patches.SelectMany(value => BitConverter.GetBytes((double)value).Reverse()));
+        byte[] turned = new byte[patches.Length];
+        for (int i = 0; i < turned.Length; i++)
+        {
+            turned[i] = patches[(i % 2 * Side * Side) + (i / 2 % Side * Side) + (i / 2 / Side)];
+        }
+
+        WriteArray("fortran.npy", "|u1", "(2, 32, 32)", turned, fortran: true);
+        using (ZipArchive archive = ZipFile.Open(folder["both.npz"], ZipArchiveMode.Create))
+        {
+            archive.CreateEntryFromFile(folder["nchw.npy"], "patches.npy");
+            archive.CreateEntryFromFile(folder["nhwc.npy"], "others.npy");
+        }
+
+        Assert.Multiple(() =>
+        {
+            foreach (string name in new[] { "nchw.npy", "nhwc.npy", "floats.npy", "halves.npy", "doubles.npy", "fortran.npy", "both.npz:patches" })
+            {
+                Assert.That(Describe(name), Is.EqualTo(expected), name);
+            }
+        });
+        Run("both.npz").Explains(1, "both.npz", "patches, others", "both.npz:patches");
+        Run("none.npz:x").Explains(1, "none.npz:x", "does not exist");
+        NpyFile.Write<byte>(folder["colour.npy"], new byte[3 * Side * Side], 1, 3, Side, Side);
+        Run("colour.npy").Explains(1, "[1, 3, 32, 32]", "[n, 1, side, side]");
     }
 
     [Test]
@@ -129,6 +169,12 @@ public sealed class DescribeCommandTests : ModelCommandTests
     {
         using Mat strip = Mat.FromPixelData(patches.Length / side, side, MatType.CV_8UC1, patches);
         Cv2.ImWrite(folder[name], strip);
+    }
+
+    private void WriteArray(string name, string type, string shape, IEnumerable<byte> data, bool fortran = false)
+    {
+        byte[] header = Encoding.ASCII.GetBytes($"{{'descr': '{type}', 'fortran_order': {fortran}, 'shape': {shape}, }}".PadRight(117) + "\n");
+        File.WriteAllBytes(folder[name], [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. header, .. data]);
     }
 
     private static byte[] Noise(int count)

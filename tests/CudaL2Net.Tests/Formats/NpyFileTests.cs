@@ -88,6 +88,30 @@ public sealed class NpyFileTests
         Assert.That(array.AsSpan<byte>().ToArray(), Is.EqualTo(new byte[] { 0, 1, 10, 11, 20, 21, 100, 101, 110, 111, 120, 121 }));
     }
 
+    [TestCase("{'descr': '<u2', 'fortran_order': False, 'shape': (2, 1), }")]
+    [TestCase("{\"descr\": \"<u2\", \"fortran_order\": False, \"shape\": (2, 1), }")]
+    [TestCase("{'descr': '<u2', 'fortran_order': False, 'shape': (2L, 1L), }")]
+    [TestCase("{'shape': (2L,1), 'descr': 'u2','fortran_order':False}                                  ")]
+    [TestCase("  { 'descr' : \"=u2\" , 'fortran_order' : False , 'shape' : ( 2 , 1 , ) , }  ")]
+    public void HeadersAreReadAsPython2And3AndPeopleWriteThem(string header)
+    {
+        for (int version = 1; version <= 3; version++)
+        {
+            NpyArray array = Read(header, [1, 0, 2, 1], version);
+            Assert.That(array.Shape.ToArray(), Is.EqualTo(new[] { 2, 1 }));
+            Assert.That(array.AsSpan<ushort>().ToArray(), Is.EqualTo(new ushort[] { 1, 258 }));
+        }
+    }
+
+    [Test]
+    public void AnArrayOfManyDimensionsIsRefusedAtOnce()
+    {
+        string Ones(int rank) => $"{{'descr': '|u1', 'fortran_order': True, 'shape': ({string.Concat(Enumerable.Repeat("1, ", rank))}), }}";
+        Assert.That(Read(Ones(32), [7]).ToFloats(), Is.EqualTo(new[] { 7f }));
+        Assert.That(() => Read(Ones(33), [7]), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("33 dimensions"));
+        Assert.That(() => Read(Ones(200_000), [7], 2), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("200000 dimensions"));
+    }
+
     [TestCase("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", "Python objects")]
     [TestCase("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2,), }", "records")]
     [TestCase("{'descr': '<c8', 'fortran_order': False, 'shape': (2,), }", "'<c8' is not supported")]
@@ -144,7 +168,15 @@ public sealed class NpyFileTests
     private static byte[] Build(string header, byte[] data, int version)
     {
         byte[] text = Encoding.Latin1.GetBytes(header + "\n"), length = new byte[version == 1 ? 2 : 4];
-        BinaryPrimitives.WriteUInt16LittleEndian(length, (ushort)text.Length);
+        if (version == 1)
+        {
+            BinaryPrimitives.WriteUInt16LittleEndian(length, (ushort)text.Length);
+        }
+        else
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(length, text.Length);
+        }
+
         return [0x93, .. "NUMPY"u8, (byte)version, 0, .. length, .. text, .. data];
     }
 }
