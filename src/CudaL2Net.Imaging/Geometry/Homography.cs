@@ -64,52 +64,16 @@ public sealed class Homography
         - (elements[1] * ((elements[3] * elements[8]) - (elements[5] * elements[6])))
         + (elements[2] * ((elements[3] * elements[7]) - (elements[4] * elements[6])));
 
-    /// <summary>Reads a text file of three lines with three numbers each: Oxford's <c>H1to2p</c>, HPatches' <c>H_1_2</c>.</summary>
+    /// <summary>
+    /// Reads a text file of three lines with three numbers each: Oxford's <c>H1to2p</c>, HPatches' <c>H_1_2</c>. The nine numbers may also stand on one line,
+    /// be parted by commas, or stand in brackets; what could be read in two ways is refused.
+    /// </summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="InvalidDataException">Its contents are no homography; the message names the file and the line.</exception>
     public static Homography Read(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        Span<double> elements = stackalloc double[9];
-        int rows = 0, lineNumber = 0;
-        foreach (string line in File.ReadLines(path))
-        {
-            lineNumber++;
-            string[] fields = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length == 0)
-            {
-                continue;
-            }
-
-            if (rows == 3)
-            {
-                throw new InvalidDataException($"{path}, line {lineNumber}: a homography has three lines of three numbers, here is a fourth");
-            }
-
-            if (fields.Length != 3)
-            {
-                throw new InvalidDataException($"{path}, line {lineNumber}: expected three numbers, found {fields.Length}");
-            }
-
-            for (int column = 0; column < 3; column++)
-            {
-                if (!double.TryParse(fields[column], NumberStyles.Float, CultureInfo.InvariantCulture, out double value) || !double.IsFinite(value))
-                {
-                    string shown = fields[column].Length > 40 ? fields[column][..40] + "..." : fields[column];
-                    throw new InvalidDataException($"{path}, line {lineNumber}: '{shown}' is not a finite number");
-                }
-
-                elements[(3 * rows) + column] = value;
-            }
-
-            rows++;
-        }
-
-        if (rows < 3)
-        {
-            throw new InvalidDataException($"{path}, line {lineNumber}: the file ends after {rows} of 3 rows of the homography");
-        }
-
+        double[] elements = HomographyText.Read(path);
         try
         {
             return new Homography(elements);

@@ -77,6 +77,52 @@ public sealed class HomographyTests
         Assert.That(read[2, 2], Is.EqualTo(1));
     }
 
+    [TestCase("1 0.05 3\n-0.03 1 2\n0 0 1\n", TestName = "three lines")]
+    [TestCase("1,0.05,3\n-0.03,1,2\n0,0,1", TestName = "commas")]
+    [TestCase("1, 0.05, 3,\n-0.03, 1, 2,\n0, 0, 1,\n", TestName = "commas behind the rows, too")]
+    [TestCase("1 0.05 3 -0.03 1 2 0 0 1", TestName = "one line")]
+    [TestCase("1,0.05,3,-0.03,1,2,0,0,1\n", TestName = "one line with commas")]
+    [TestCase("1\n0.05\n3\n-0.03\n1\n2\n0\n0\n1\n", TestName = "nine lines")]
+    [TestCase("[[1 0.05 3]\n [-0.03 1 2]\n [0 0 1]]\n", TestName = "NumPy's print")]
+    [TestCase("[[ 1.  ,  0.05,  3.  ],\n [-0.03,  1.  ,  2.  ],\n [ 0.  ,  0.  ,  1.  ]]", TestName = "NumPy's list")]
+    [TestCase("[[1, 0.05, 3], [-0.03, 1, 2], [0, 0, 1]]", TestName = "JSON")]
+    [TestCase("[\n  [\n 1,\n 0.05,\n 3\n ],\n [-0.03,\n 1,\n 2],\n [0,\n 0,\n 1]\n]", TestName = "JSON, a line for each number")]
+    [TestCase("[1, 0.05, 3, -0.03, 1, 2, 0, 0, 1]", TestName = "a flat list")]
+    [TestCase("[1, 0.05, 3;\n -0.03, 1, 2;\n 0, 0, 1]", TestName = "OpenCV's print")]
+    [TestCase("[1 0.05 3; -0.03 1 2; 0 0 1];", TestName = "MATLAB")]
+    [TestCase("{{1, 0.05, 3}, {-0.03, 1, 2}, {0, 0, 1}}", TestName = "C")]
+    [TestCase("((1, 0.05, 3),\r\n (-0.03, 1, 2),\r\n (0, 0, 1))", TestName = "Python's tuples")]
+    [TestCase("1;0.05;3\n-0.03;1;2\n0;0;1\n", TestName = "semicolons")]
+    [TestCase("\uFEFF1\t0.05\t3\n\n-3e-2\t1\t2\n\n0\t0\t+1.0E0\n\n", TestName = "tabs, blank lines and a byte order mark")]
+    public void NineNumbersAreReadInEveryFormThatPeopleWrite(string text)
+    {
+        string path = Path.Combine(folder, "H_1_2");
+        File.WriteAllText(path, text);
+        Assert.That(Homography.Read(path).Elements.ToArray(), Is.EqualTo(new[] { 1, 0.05, 3, -0.03, 1, 2, 0, 0, 1 }));
+    }
+
+    [TestCase("1,0 0,05 3,0\n-0,03 1,0 2,0\n0,0 0,0 1,0\n", "line 1", "decimal mark")]
+    [TestCase("1, 0.05 3\n-0.03 1 2\n0 0 1\n", "line 1", "decimal mark")]
+    [TestCase("1;0,05;3\n-0,03;1;2\n0;0;1\n", "line 1", "found 1")]
+    [TestCase("1,,0.05\n-0.03,1,2\n0,0,1\n", "line 1", "before a comma")]
+    [TestCase(",1,0.05\n-0.03,1,2\n0,0,1\n", "line 1", "before a comma")]
+    [TestCase("[[1 0 0]\n[0 1 0]\n[0 0 1]\n", "line 3", "not closed")]
+    [TestCase("[1 0 0\n0 1 0\n0 0 1)\n", "line 3", "closes no bracket")]
+    [TestCase("1 0 0 0 1 0 0 0\n", "line 1", "found 8")]
+    [TestCase("1 0 0 0 1 0 0 0 1 0\n", "line 1", "found 10")]
+    [TestCase("1 0 0 0\n1 0 0\n0 1\n", "line 1", "found 4")]
+    [TestCase("array([[1, 0, 0],\n [0, 1, 0],\n [0, 0, 1]])\n", "line 1", "'array'")]
+    [TestCase("%YAML:1.0\n---\nH: !!opencv-matrix\n", "line 1", "'%YAML:1.0'")]
+    public void WhatCouldBeReadInTwoWaysIsRefusedWithTheFormToWrite(string text, string where, string why) => SaysWhichLineIsWrong(text, where, why, "1 0.05 3");
+
+    [Test]
+    public void AFileOfAnotherKindIsNotReadToItsEnd()
+    {
+        string path = Path.Combine(folder, "H_1_2");
+        File.WriteAllText(path, string.Concat(Enumerable.Repeat("1 0 0 ", 20_000)));
+        Assert.That(() => Homography.Read(path), Throws.TypeOf<InvalidDataException>().With.Message.Contains("far more"));
+    }
+
     [TestCase("1 0 0\n0 1\n0 0 1\n", "line 2", "found 2")]
     [TestCase("1 0 0\n0 1 0\n0 zero 1\n", "line 3", "'zero'")]
     [TestCase("1 0 0\n0 NaN 0\n0 0 1\n", "line 2", "NaN")]
@@ -85,12 +131,12 @@ public sealed class HomographyTests
     [TestCase("1 0 0\n0 1 0\n0 0 0\n", "H1to2p", "last element")]
     [TestCase("1 2 0\n2 4 0\n0 0 1\n", "H1to2p", "no inverse")]
     [TestCase("", "line 0", "0 of 3")]
-    public void SaysWhichLineIsWrong(string text, string where, string why)
+    public void SaysWhichLineIsWrong(string text, string where, string why, string form = "")
     {
         string path = Path.Combine(folder, "H1to2p");
         File.WriteAllText(path, text);
         Assert.That(
             () => Homography.Read(path),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains(path).And.Message.Contains(where).And.Message.Contains(why));
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains(path).And.Message.Contains(where).And.Message.Contains(why).And.Message.Contains(form));
     }
 }
