@@ -37,7 +37,7 @@ internal static partial class Program
         bool asksForHelp = line.Action is not null && line.Action.ClearsParseErrors;
         if (line.Errors.Count > 0 && !asksForHelp)
         {
-            return Explain(error, ParseError(line), $"hint: {Path(line.CommandResult)} --help shows the options and examples", ExitCode.UsageError);
+            return Explain(error, ParseError(line), $"{Path(line.CommandResult)} --help shows the options and examples", ExitCode.UsageError);
         }
 
         try
@@ -50,7 +50,7 @@ internal static partial class Program
         }
         catch (UsageException usage)
         {
-            return Explain(error, usage.Message, usage.Hint ?? $"hint: {Path(line.CommandResult)} --help shows the options and examples", ExitCode.UsageError);
+            return Explain(error, usage.Message, usage.Hint ?? $"{Path(line.CommandResult)} --help shows the options and examples", ExitCode.UsageError);
         }
         catch (Exception exception)
         {
@@ -92,7 +92,7 @@ internal static partial class Program
         error.WriteLine($"error: {message}");
         if (hint is not null)
         {
-            error.WriteLine(hint);
+            error.WriteLine($"hint: {hint}");
         }
 
         return code;
@@ -141,23 +141,23 @@ internal static partial class Program
     {
         const int DiskFull = 28;
         const int WindowsDiskFull = unchecked((int)0x80070070);
-        const string NativeHint = "hint: ./build.sh setup installs the system libraries; cudal2net info lists what is missing";
+        const string NativeHint = "./build.sh setup installs the system libraries; cudal2net info lists what is missing";
         return exception switch
         {
             AggregateException { InnerException: { } inner } => Describe(inner),
             TypeInitializationException { InnerException: { } inner } => Describe(inner),
             DllNotFoundException missing => ($"a native library does not load: {FirstLine(missing.Message)}", NativeHint),
             EntryPointNotFoundException or BadImageFormatException => ($"a native library does not fit: {FirstLine(exception.Message)}", NativeHint),
-            UnauthorizedAccessException => (exception.Message, "hint: check the rights of the file and its folder, or choose another place"),
+            UnauthorizedAccessException => (exception.Message, "check the rights of the file and its folder, or choose another place"),
             IOException { HResult: DiskFull or WindowsDiskFull } =>
-                (exception.Message, "hint: the disk is full: free some space, or choose another --out; what was saved before is intact"),
-            FileNotFoundException or DirectoryNotFoundException => (exception.Message, "hint: check the path"),
-            OutOfMemoryException => ($"not enough memory: {exception.Message}", "hint: close other programs that hold memory, or train with a smaller --batch"),
-            CudaException { IsKernelFault: true } => (exception.Message, "hint: this is an error of the program; --device cpu does without"),
+                (exception.Message, "the disk is full: free some space, or choose another --out; what was saved before is intact"),
+            FileNotFoundException or DirectoryNotFoundException => (exception.Message, "check the path"),
+            OutOfMemoryException => ($"not enough memory: {exception.Message}", "close other programs that hold memory, or train with a smaller --batch"),
+            CudaException { IsKernelFault: true } => (exception.Message, "this is an error of the program; --device cpu does without"),
             CudaException or CudaLibraryException or ArgumentException or InvalidDataException or TrainingCollapsedException or IOException
                 or NotSupportedException or InvalidOperationException =>
                 (ParameterName().Replace(exception.Message, string.Empty), null),
-            _ => ($"unexpected {exception.GetType().Name}: {exception.Message}", "hint: run it again with --verbose to see where it happened"),
+            _ => ($"unexpected {exception.GetType().Name}: {exception.Message}", "run it again with --verbose to see where it happened"),
         };
     }
 

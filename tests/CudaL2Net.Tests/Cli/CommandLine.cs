@@ -31,6 +31,7 @@ internal sealed record CommandLine(int Code, string Output, string Error)
             Assert.That(errors, Has.Length.EqualTo(1), Error);
             Assert.That(Error, Does.Not.Contain("   at "));
             Assert.That(Error, Does.Not.Contain("unexpected"));
+            Assert.That(Error, Does.Not.Match(@"\b(hint|error|warning): \1"));
             foreach (string word in words)
             {
                 Assert.That(Error, Does.Contain(word));

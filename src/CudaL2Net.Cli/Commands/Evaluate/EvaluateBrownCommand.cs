@@ -79,6 +79,6 @@ internal static class EvaluateBrownCommand
             ? throw new UsageException($"--train-set {name}: the sets are {string.Join(", ", names)}{Suggestion.For(name, names)}")
             : others.Length > 0
                 ? others
-                : throw new UsageException($"--train-set {name}: no other set is left to test on", "hint: name the folder that holds several sets");
+                : throw new UsageException($"--train-set {name}: no other set is left to test on", "name the folder that holds several sets");
     }
 }

@@ -110,7 +110,7 @@ internal static class EvaluateOxfordCommand
         {
             if (!int.TryParse(word, out int image) || image < 2 || images.Contains(image))
             {
-                throw new UsageException($"--images {text}: name numbers from 2 on, each once", "hint: --images 2,3,4,5,6");
+                throw new UsageException($"--images {text}: name numbers from 2 on, each once", "--images 2,3,4,5,6");
             }
 
             images.Add(image);
