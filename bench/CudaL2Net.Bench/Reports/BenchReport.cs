@@ -138,7 +138,8 @@ internal sealed record BenchReport(string Kind, Machine Machine, int Rounds, IRe
         try
         {
             BenchReport? report = JsonText.Read<BenchReport>(File.ReadAllText(path));
-            if (report is { Kind: not null, Machine: not null, Rows: { Count: > 0 } rows, Version: 1 } && rows.All(row => row.Seconds is { Length: > 0 })
+            if (report is { Kind: not null, Machine: not null, Rows: { Count: > 0 } rows, Version: 1 }
+                && rows.All(row => row is { Name: not null, Seconds.Length: > 0 } && row.Seconds.All(seconds => seconds > 0))
                 && rows.DistinctBy(row => row.Name).Count() == rows.Count)
             {
                 return report;

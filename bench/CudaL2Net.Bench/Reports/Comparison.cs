@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using CudaL2Net.Bench.Measuring;
@@ -40,8 +41,9 @@ internal sealed record ComparedRow(string Name, double? FirstMicroseconds, doubl
 /// <param name="Kind">Which bench.</param>
 /// <param name="First">Where and when the first was measured.</param>
 /// <param name="Second">Where and when the second was measured.</param>
+/// <param name="Differences">What was not the same in the two measurements, in words: the machine, threads, precisions, batches, rounds.</param>
 /// <param name="Rows">The rows of the first report in its order, then those that only the second one has.</param>
-internal sealed record Comparison(string Kind, Machine First, Machine Second, IReadOnlyList<ComparedRow> Rows)
+internal sealed record Comparison(string Kind, Machine First, Machine Second, IReadOnlyList<string> Differences, IReadOnlyList<ComparedRow> Rows)
 {
     // Clocks and the order of things move even the steadiest figure by this much from one run to the next.
     private const double LeastNoise = 0.01;
@@ -62,6 +64,7 @@ internal sealed record Comparison(string Kind, Machine First, Machine Second, IR
             first.Kind,
             first.Machine,
             second.Machine,
+            [.. DifferencesOf(first, second)],
             [
                 .. first.Rows.Select(row => others.TryGetValue(row.Name, out BenchRow? other)
                     ? Compare(row, other)
@@ -71,8 +74,42 @@ internal sealed record Comparison(string Kind, Machine First, Machine Second, IR
             ]);
     }
 
+    /// <summary>Rows that both reports have.</summary>
+    public int Compared => Rows.Count - Missing - New;
+
+    /// <summary>Rows that only the first report has.</summary>
+    public int Missing => Rows.Count(row => row.Verdict == Verdict.OnlyFirst);
+
+    /// <summary>Rows that only the second report has.</summary>
+    public int New => Rows.Count(row => row.Verdict == Verdict.OnlySecond);
+
     /// <summary>The rows that became slower by more than the noise and by more than so many percent.</summary>
     public IEnumerable<ComparedRow> SlowerBy(double percent) => Rows.Where(row => row.Verdict == Verdict.Slower && row.Ratio > 1 + (percent / 100));
+
+    // What makes a ratio mean something else than a change of the program; or why two reports have no rows in common.
+    private static IEnumerable<string> DifferencesOf(BenchReport first, BenchReport second)
+    {
+        (string What, string First, string Second)[] values =
+        [
+            ("device", first.Machine.Device, second.Machine.Device),
+            ("device in words", first.Machine.Description, second.Machine.Description),
+            ("emulated", YesOrNo(first.Machine.Emulated), YesOrNo(second.Machine.Emulated)),
+            ("processor", first.Machine.Processor, second.Machine.Processor),
+            ("cores", $"{first.Machine.Cores}", $"{second.Machine.Cores}"),
+            ("bits of vectors", $"{first.Machine.Vectors}", $"{second.Machine.Vectors}"),
+            ("system", first.Machine.System, second.Machine.System),
+            ("rounds", $"{first.Rounds}", $"{second.Rounds}"),
+            ("threads", All(first, row => row.Threads?.ToString(CultureInfo.InvariantCulture)), All(second, row => row.Threads?.ToString(CultureInfo.InvariantCulture))),
+            ("precision", All(first, row => row.Precision), All(second, row => row.Precision)),
+            ("batch", All(first, row => row.Batch.ToString(CultureInfo.InvariantCulture)), All(second, row => row.Batch.ToString(CultureInfo.InvariantCulture))),
+        ];
+        return values.Where(value => value.First != value.Second).Select(value => $"{value.What}: A {value.First}, B {value.Second}");
+
+        static string YesOrNo(bool value) => value ? "yes" : "no";
+
+        static string All(BenchReport report, Func<BenchRow, string?> of) =>
+            string.Join(" and ", report.Rows.Select(of).Select(value => string.IsNullOrEmpty(value) ? "none" : value).Distinct().Order(StringComparer.Ordinal));
+    }
 
     private static ComparedRow Compare(BenchRow first, BenchRow second)
     {

@@ -261,6 +261,46 @@ public sealed class BenchCommandTests
     }
 
     [Test]
+    public void ComparingNothingIsAFailureAndWhatIsMissingIsCounted()
+    {
+        BenchReport a = BenchReportTests.Report("kernels", ("a", [10e-6]), ("b", [10e-6]), ("c", [10e-6]));
+        BenchReport b = BenchReportTests.Report("kernels", ("c", [10e-6]), ("d", [10e-6]));
+        a.Write(folder["a.json"]);
+        b.Write(folder["b.json"]);
+        (b with { Rows = [.. b.Rows.Skip(1).Select(row => row with { Threads = 7, Precision = "tf32" })] }).Write(folder["other.json"]);
+
+        CommandLine nothing = CommandLine.Run("bench", "compare", folder["a.json"], folder["other.json"]);
+        nothing.Explains(1, "nothing was compared", "B 7", "B tf32");
+        Assert.That(nothing.Output, Does.Contain("3 missing, 1 new").And.Contain("not the same: threads"));
+        CommandLine part = CommandLine.MustRun("bench", "compare", folder["a.json"], folder["b.json"]);
+        Assert.That(part.Error, Does.Contain("compared 1 rows; 2 of A are missing in B, 1 of B are new"));
+        CommandLine gate = CommandLine.Run("bench", "compare", folder["a.json"], folder["b.json"], "--fail-above", "5");
+        Assert.That((gate.Code, gate.Error), Is.EqualTo((1, part.Error)), "what is not measured is not known to be as quick");
+        CommandLine.MustRun("bench", "compare", folder["b.json"], folder["b.json"], "--fail-above", "5");
+        JsonNode json = JsonNode.Parse(CommandLine.MustRun("bench", "compare", folder["a.json"], folder["b.json"], "--json").Output)!;
+        Assert.That(((int)json["compared"]!, (int)json["missing"]!, (int)json["new"]!), Is.EqualTo((1, 2, 1)));
+    }
+
+    [Test]
+    public void OtherMachinesThreadsAndPrecisionsAreSaid()
+    {
+        BenchReport a = BenchReportTests.Report("kernels", ("a", [10e-6]), ("b", [10e-6]));
+        a.Write(folder["a.json"]);
+        (a with { Machine = a.Machine with { Processor = "Another CPU", Cores = 64 }, Rounds = 99 }).Write(folder["b.json"]);
+        CommandLine run = CommandLine.MustRun("bench", "compare", folder["a.json"], folder["b.json"]);
+        Assert.That(run.Output, Does.Contain("not the same: processor").And.Contain("B Another CPU").And.Contain("B 64").And.Contain("not the same: rounds"));
+        Assert.That(CommandLine.MustRun("bench", "compare", folder["a.json"], folder["a.json"]).Output, Does.Not.Contain("not the same"));
+    }
+
+    [TestCase(0)]
+    [TestCase(-1e-6)]
+    public void ATimeThatCannotBeIsNotCompared(double seconds)
+    {
+        BenchReportTests.Report("kernels", ("a", [seconds])).Write(folder["a.json"]);
+        CommandLine.Run("bench", "compare", folder["a.json"], folder["a.json"]).Explains(1, folder["a.json"]);
+    }
+
+    [Test]
     public void ReportsThatCannotBeComparedAreExplained()
     {
         BenchReportTests.Report("kernels", ("a", [1e-6])).Write(folder["a.json"]);

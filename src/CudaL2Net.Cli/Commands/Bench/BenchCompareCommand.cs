@@ -13,7 +13,7 @@ internal static class BenchCompareCommand
 
     private static readonly Option<double?> FailAbove = new("--fail-above")
     {
-        Description = "Fail if anything is slower in B by more than this many percent, and by more than the noise.",
+        Description = "Fail if anything is slower in B by more than this many percent, and by more than the noise; or if B lacks something that A has.",
         HelpName = "PERCENT",
     };
 
@@ -22,7 +22,7 @@ internal static class BenchCompareCommand
     {
         var command = new ExampleCommand(
             "compare",
-            "Compare two reports of one kind, row by row: the ratio of the medians, and whether it is more than noise.",
+            "Compare two reports of one kind, row by row: the ratio of the medians, and whether it is more than noise. Fails if they have no row in common.",
             "cudal2net bench compare before.json after.json",
             "cudal2net bench compare before.json after.json --fail-above 5")
         {
@@ -42,12 +42,28 @@ internal static class BenchCompareCommand
 
         Comparison comparison = Comparison.Of(BenchReport.Read(line.GetRequiredValue(First)), BenchReport.Read(line.GetRequiredValue(Second)));
         terminal.Result(comparison, console => BenchOutput.Show(console, comparison));
-        if (percent is not { } most || !comparison.SlowerBy(most).Any())
+        if (comparison.Compared == 0)
+        {
+            string why = comparison.Differences.Count == 0 ? string.Empty : $" ({string.Join("; ", comparison.Differences)})";
+            throw new InvalidDataException($"nothing was compared: the two reports have no row in common{why}");
+        }
+
+        if (comparison.Missing + comparison.New > 0)
+        {
+            terminal.Say($"compared {comparison.Compared} rows; {comparison.Missing} of A are missing in B, {comparison.New} of B are new");
+        }
+
+        if (percent is not { } most)
         {
             return 0;
         }
 
-        terminal.Say($"{comparison.SlowerBy(most).Count()} slower by more than {most}%, the first: {comparison.SlowerBy(most).First().Name}");
-        return ExitCode.Failure;
+        ComparedRow[] slower = [.. comparison.SlowerBy(most)];
+        if (slower.Length > 0)
+        {
+            terminal.Say($"{slower.Length} slower by more than {most}%, the first: {slower[0].Name}");
+        }
+
+        return slower.Length + comparison.Missing > 0 ? ExitCode.Failure : 0;
     }
 }

@@ -68,6 +68,7 @@ internal static class BenchOutput
             Lines(console, machine.Lines().Select((text, i) => i == 0 ? $"{name}  {text}" : $"   {text}"));
         }
 
+        Lines(console, comparison.Differences.Select(difference => $"not the same: {difference}"));
         Table table = new Table().Border(TableBorder.Simple).AddColumn(comparison.Kind);
         foreach (string title in new[] { "A µs", "B µs", "B/A", "noise", "B is" })
         {
