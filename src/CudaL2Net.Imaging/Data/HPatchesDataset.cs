@@ -30,6 +30,8 @@ public sealed class HPatchesDataset
     /// <summary>The folder.</summary>
     public string Folder { get; }
 
+    private IEnumerable<string> TaskFolders => [Folder, Path.Combine(Folder, "tasks"), Path.Combine(Folder, "tasks", "splits")];
+
     /// <summary>The sequences in the folder, in the order of their names.</summary>
     public IReadOnlyCollection<string> Sequences => sequences;
 
@@ -70,13 +72,13 @@ public sealed class HPatchesDataset
     }
 
     /// <summary>
-    /// The sequences to train on: the train list of a split in <c>splits.json</c>, in the folder or in its <c>tasks</c>; all sequences where there is no
-    /// such file.
+    /// The sequences to train on: the train list of a split in <c>splits.json</c>, in the folder, in its <c>tasks</c> or in <c>tasks/splits</c>, as the
+    /// benchmark keeps it.
     /// </summary>
     /// <param name="split">a, b, c, illum, view or full.</param>
+    /// <exception cref="FileNotFoundException">There is no <c>splits.json</c>, so that test sequences cannot be told from those to train on.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, has no such split with a train list, or names a sequence that is not there.</exception>
-    public IReadOnlyList<string> ReadTrainingSequences(string split = "a") =>
-        TaskFile(SplitFile) is { } path ? ReadSplit(path, split, "train") : [.. sequences];
+    public IReadOnlyList<string> ReadTrainingSequences(string split = "a") => ReadSplit(FindSplits(split), split, "train");
 
     /// <summary>
     /// The sequences to test on: the test list of a split in <c>splits.json</c>, in its order. Without that file, full is all sequences, illum those whose
@@ -97,8 +99,7 @@ public sealed class HPatchesDataset
             "full" => [.. sequences],
             "illum" => [.. sequences.Where(IsIllumination)],
             "view" => [.. sequences.Where(name => !IsIllumination(name))],
-            _ => throw new FileNotFoundException(
-                $"{Path.Combine(Folder, SplitFile)} is missing: it says which sequences split '{split}' has. Take it from hpatches-benchmark's folder tasks."),
+            _ => throw MissingSplits(split),
         };
         return names.Length > 0 ? names : throw new InvalidDataException($"{Folder} has no sequences of split '{split}'");
     }
@@ -106,8 +107,12 @@ public sealed class HPatchesDataset
     /// <summary>Whether a sequence's images differ in illumination, else in viewpoint: its name starts with i_.</summary>
     public static bool IsIllumination(string sequence) => sequence.StartsWith("i_", StringComparison.Ordinal);
 
-    /// <summary>A file of the benchmark's tasks, in the folder or in its <c>tasks</c>; null where it is in neither.</summary>
-    internal string? TaskFile(string name) => new[] { Path.Combine(Folder, name), Path.Combine(Folder, "tasks", name) }.FirstOrDefault(File.Exists);
+    /// <summary>A file of the benchmark's tasks: in the folder, in its <c>tasks</c> or in <c>tasks/splits</c>; null where it is in none of them.</summary>
+    internal string? TaskFile(string name) => TaskFolders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
+    /// <summary>The file that says which sequences a split has.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    internal string FindSplits(string split) => TaskFile(SplitFile) ?? throw MissingSplits(split);
 
     /// <summary>Reads one strip of a sequence that must have as many patches as <c>ref.png</c>.</summary>
     /// <param name="sequence">The sequence.</param>
@@ -139,16 +144,17 @@ public sealed class HPatchesDataset
     /// Loads the training part, patches reduced to 32 x 32, without the near-uniform ones. Every row of a sequence is a point with up to 16 patches. Where the
     /// patches do not all fit into one set, only every second, third ... row is taken.
     /// </summary>
-    /// <param name="split">The split whose train list is taken, if there is a <c>splits.json</c>.</param>
+    /// <param name="split">The split whose train list is taken; null for all sequences, test sequences too.</param>
     /// <param name="parts">What is kept besides the reduced patches.</param>
+    /// <exception cref="FileNotFoundException">There is no <c>splits.json</c>.</exception>
     /// <exception cref="IOException">A strip cannot be read.</exception>
     /// <exception cref="InvalidDataException">A strip is damaged, the strips of a sequence differ in height, or <c>splits.json</c> is damaged.</exception>
-    public LabelledPatches LoadForTraining(string split = "a", PatchParts parts = PatchParts.None) =>
+    public LabelledPatches LoadForTraining(string? split = "a", PatchParts parts = PatchParts.None) =>
         LoadForTraining(split, parts, PatchSetBuilder.MaxCount(parts));
 
-    internal LabelledPatches LoadForTraining(string split, PatchParts parts, int maxPatches)
+    internal LabelledPatches LoadForTraining(string? split, PatchParts parts, int maxPatches)
     {
-        IReadOnlyList<string> training = ReadTrainingSequences(split);
+        IReadOnlyList<string> training = split is null ? [.. sequences] : ReadTrainingSequences(split);
         int[] rows = [.. training.Select(sequence => ReadRowCount(sequence))];
         long total = rows.Sum(count => (long)count) * StripNames.Count;
         int step = 1;
@@ -225,6 +231,10 @@ public sealed class HPatchesDataset
                     ? names
                     : throw new InvalidDataException($"{path} lists a {part} sequence of split '{split}' twice. Download it again.");
     }
+
+    private FileNotFoundException MissingSplits(string split) => new(
+        $"{Path.Combine(Folder, "tasks", "splits", SplitFile)} is missing: it says which sequences split '{split}' has. Put the folder tasks of "
+            + "hpatches-benchmark there.");
 
     private string StripPath(string sequence, string strip) => Path.Combine(Folder, sequence, strip + ".png");
 }

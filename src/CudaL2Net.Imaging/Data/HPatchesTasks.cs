@@ -27,7 +27,7 @@ public sealed record RetrievalTask(string Source, HPatchesPatch[] Queries, HPatc
 
 /// <summary>
 /// The lists of the HPatches benchmark for one split: read from its task files (<c>verif_pos_split-a.csv</c>, <c>retr_queries_split-a.csv</c> and so on)
-/// where they are in the data's folder or its <c>tasks</c>, else drawn again as the benchmark's python code drew them, with NumPy's generator and seed 42.
+/// where they are in the data's folder, its <c>tasks</c> or <c>tasks/splits</c>, else drawn again as the benchmark's python code drew them, with NumPy's generator and seed 42.
 /// </summary>
 public sealed class HPatchesTasks
 {

@@ -3,18 +3,19 @@ using CudaL2Net.Imaging.Data;
 
 namespace CudaL2Net.Imaging.Sources;
 
-/// <summary>Opens training data by its name: <c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c> or <c>hpatches:DIR</c>.</summary>
+/// <summary>Opens training data by its name: <c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c>, <c>hpatches:DIR</c> or <c>hpatches-all:DIR</c>.</summary>
 public static class PatchSources
 {
     /// <summary>The forms that a source's name can have, for messages and help.</summary>
     public const string Forms =
-        "synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR/liberty (a PhotoTour set) or hpatches:DIR (its training part)";
+        "synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR/liberty (a PhotoTour set), hpatches:DIR (the training part of its "
+            + "split a) or hpatches-all:DIR (all its sequences, test ones too)";
 
     // Part of the cache's key: raise it when the same options give other patches.
     private const int GeneratorVersion = 1;
 
     /// <summary>Makes or loads the patches of a source.</summary>
-    /// <param name="source"><c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c> or <c>hpatches:DIR</c>.</param>
+    /// <param name="source"><c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c>, <c>hpatches:DIR</c> or <c>hpatches-all:DIR</c>.</param>
     /// <param name="points">Points to make of scenes and photographs; the labelled sets are loaded whole.</param>
     /// <param name="seed">The seed of scenes and pairs.</param>
     /// <param name="options">How patches are made of images; of labelled sets only <see cref="PairOptions.Parts"/> counts.</param>
@@ -44,9 +45,30 @@ public static class PatchSources
             "synthetic" when folder is null => Make(new SyntheticSource(seed, threads: threads)),
             "images" when folder is not null => Make(new ImageFolderSource(folder)),
             "brown" when folder is not null => Label(BrownDataset.Open(folder).LoadForTraining(options.Parts)),
-            "hpatches" when folder is not null => Label(HPatchesDataset.Open(folder).LoadForTraining(parts: options.Parts)),
+            "hpatches" when folder is not null => LoadHPatches(folder, "a"),
+            "hpatches-all" when folder is not null => LoadHPatches(folder, null),
             _ => throw new ArgumentException($"'{source}' is no training data; give {Forms}", nameof(source)),
         };
+
+        // A split keeps sequences to test on apart, so what is trained on is always said.
+        SourceResult LoadHPatches(string path, string? split)
+        {
+            HPatchesDataset data = HPatchesDataset.Open(path);
+            string chosen;
+            try
+            {
+                chosen = split is null
+                    ? $"all {data.Sequences.Count} sequences, test sequences too: do not test on HPatches afterwards"
+                    : $"{data.ReadTrainingSequences(split).Count} of {data.Sequences.Count} sequences, the training part of split {split} in "
+                        + data.FindSplits(split);
+            }
+            catch (FileNotFoundException missing)
+            {
+                throw new FileNotFoundException($"{missing.Message} hpatches-all:{path} trains on all sequences, test sequences too.", missing);
+            }
+
+            return Label(data.LoadForTraining(split, options.Parts), $"{source}: {chosen}");
+        }
 
         SourceResult Make(ImageSource images)
         {
@@ -62,9 +84,9 @@ public static class PatchSources
         return colon < 0 ? (source, null) : (source[..colon], source[(colon + 1)..] is { Length: > 0 } folder ? folder : null);
     }
 
-    private static SourceResult Label(LabelledPatches labelled)
+    private static SourceResult Label(LabelledPatches labelled, params IEnumerable<string> notes)
     {
-        List<string> warnings = [];
+        List<string> warnings = [.. notes];
         if (labelled.Thinned > 0)
         {
             warnings.Add($"{labelled.Thinned} patches were left out: all of them do not fit into memory as one set");

@@ -31,6 +31,6 @@ public sealed record SourceReport
     /// <summary>Whether the patches came from the cache.</summary>
     public bool FromCache { get; init; }
 
-    /// <summary>Sentences for the user: damaged images by name, fewer points than asked for, a cache that could not be used.</summary>
+    /// <summary>Sentences for the user: damaged images by name, fewer points than asked for, which split was taken, a cache that could not be used.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -23,7 +23,7 @@ internal static class EvaluateHPatchesCommand
 
     private static readonly Argument<string> Folder = new("DIR")
     {
-        Description = "The folder of the sequences (i_ajuntament, v_abstract, ...), with splits.json and the task files in it or in its folder tasks.",
+        Description = "The folder of the sequences (i_ajuntament, v_abstract, ...), with splits.json and the task files in it, in its folder tasks or in tasks/splits.",
     };
 
     private static readonly Option<string> Split = new("--split")

@@ -1,5 +1,7 @@
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Data;
+using CudaL2Net.Imaging.Sources;
+using CudaL2Net.Tests.Cli;
 
 namespace CudaL2Net.Tests.Imaging.Data;
 
@@ -13,7 +15,7 @@ public sealed class HPatchesDatasetTests
         HPatchesFolder.Write(folder["i_a"], rows: 2, seed: 2);
         var data = HPatchesDataset.Open(folder.Path);
         Assert.That(data.Sequences, Is.EqualTo(new[] { "i_a", "v_b" }));
-        LabelledPatches training = data.LoadForTraining(parts: PatchParts.Centres | PatchParts.Large);
+        LabelledPatches training = data.LoadForTraining(null, PatchParts.Centres | PatchParts.Large);
         Assert.That(training.Patches.Count, Is.EqualTo(5 * 16));
         Assert.That((training.NearUniform, training.Thinned), Is.EqualTo((0, 0)));
         Assert.That(training.Patches.PointIds.CountBy(id => id).ToDictionary(), Is.EqualTo(Enumerable.Range(0, 5).ToDictionary(id => id, _ => 16)));
@@ -36,21 +38,22 @@ public sealed class HPatchesDatasetTests
         using var folder = new TemporaryFolder();
         HPatchesFolder.Write(folder["i_a"], rows: 5, flatRow: 2);
         var data = HPatchesDataset.Open(folder.Path);
-        LabelledPatches training = data.LoadForTraining();
+        LabelledPatches training = data.LoadForTraining(null);
         Assert.That((training.Patches.Count, training.NearUniform, training.Thinned), Is.EqualTo((64, 16, 0)));
-        LabelledPatches thinned = data.LoadForTraining("a", PatchParts.None, maxPatches: 48);
+        LabelledPatches thinned = data.LoadForTraining(null, PatchParts.None, maxPatches: 48);
         Assert.That((thinned.Patches.Count, thinned.NearUniform, thinned.Thinned), Is.EqualTo((32, 16, 32)));
         Assert.That(thinned.Patches.PointIds.Distinct(), Is.EqualTo(new[] { 0, 4 }));
     }
 
     [TestCase("splits.json")]
     [TestCase("tasks/splits.json")]
+    [TestCase("tasks/splits/splits.json")]
     public void TheTrainListOfTheSplitIsTaken(string file)
     {
         using var folder = new TemporaryFolder();
         HPatchesFolder.Write(folder["i_a"], rows: 1);
         HPatchesFolder.Write(folder["v_b"], rows: 1);
-        Directory.CreateDirectory(folder["tasks"]);
+        Directory.CreateDirectory(folder["tasks/splits"]);
         const string Splits = """
             {"a": {"test": ["i_a"], "train": ["v_b"]}, "b": {"test": ["v_b"], "train": ["i_a"]}, "c": {"test": ["v_b"], "train": ["i_c"]}, "d": {"test": []}}
             """;
@@ -66,6 +69,25 @@ public sealed class HPatchesDatasetTests
         Assert.That(() => data.ReadTrainingSequences("e"), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("'e'"));
         File.WriteAllText(folder[file], "{");
         Assert.That(() => data.ReadTrainingSequences(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("splits.json"));
+    }
+
+    [Test]
+    public void NoTestSequenceIsTrainedOnInSilence()
+    {
+        using var folder = new TemporaryFolder();
+        HPatchesFolder.Write(folder["i_a"], rows: 2);
+        HPatchesFolder.Write(folder["v_b"], rows: 1);
+        CommandLine.Run("train", "--data", $"hpatches:{folder.Path}", "--steps", "1", "--device", "cpu", "--out", folder["run"])
+            .Explains(1, "splits.json", $"hpatches-all:{folder.Path}");
+        SourceResult all = PatchSources.Open($"hpatches-all:{folder.Path}", points: 1, seed: 1);
+        Assert.That(all.Patches.Count, Is.EqualTo(3 * 16));
+        Assert.That(all.Report.Warnings, Has.Some.Contains("all 2 sequences, test sequences too"));
+
+        Directory.CreateDirectory(folder["tasks/splits"]);
+        File.WriteAllText(folder["tasks/splits/splits.json"], """{"a": {"test": ["i_a"], "train": ["v_b"]}}""");
+        SourceResult part = PatchSources.Open($"hpatches:{folder.Path}", points: 1, seed: 1);
+        Assert.That(part.Patches.Count, Is.EqualTo(16));
+        Assert.That(part.Report.Warnings, Has.Some.Contains("1 of 2 sequences, the training part of split a in " + folder["tasks/splits/splits.json"]));
     }
 
     [Test]
@@ -93,7 +115,7 @@ public sealed class HPatchesDatasetTests
         Assert.That(() => HPatchesDataset.Open(folder.Path), Throws.InstanceOf<FileNotFoundException>().With.Message.Contains("ref.png"));
 
         void ExpectError(string text) =>
-            Assert.That(() => data.LoadForTraining(), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("i_a").And.Message.Contains(text));
+            Assert.That(() => data.LoadForTraining(null), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("i_a").And.Message.Contains(text));
     }
 
     [Test]
