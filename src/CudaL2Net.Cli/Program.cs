@@ -7,6 +7,7 @@ using CudaL2Net.Cli.Commands;
 using CudaL2Net.Cli.Commands.Bench;
 using CudaL2Net.Cli.Commands.Evaluate;
 using CudaL2Net.Cli.Commands.Reproduce;
+using CudaL2Net.Formats;
 using CudaL2Net.Interop;
 using CudaL2Net.Training;
 
@@ -15,6 +16,9 @@ namespace CudaL2Net.Cli;
 /// <summary>The command <c>cudal2net</c>: parses the line, runs the command, and turns what went wrong into one or two lines of text.</summary>
 internal static partial class Program
 {
+    // A word that starts with @ is a file's name like any other, not a list of more words.
+    private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null };
+
     private static int Main(string[] args) => Run(args, Console.Out, Console.Error);
 
     /// <summary>Runs one command.</summary>
@@ -26,7 +30,7 @@ internal static partial class Program
     {
         var terminal = new Terminal(output, error);
         Command root = Root(terminal);
-        ParseResult line = root.Parse(args);
+        ParseResult line = root.Parse(args, Parsing);
         bool verbose = line.GetValue(CommonOptions.Verbose);
         terminal.Json = line.GetValue(CommonOptions.Json);
         if (args.Length == 0)
@@ -64,11 +68,12 @@ internal static partial class Program
         }
     }
 
-    private static Command Root(Terminal terminal)
+    /// <summary>The tree of all commands.</summary>
+    internal static Command Root(Terminal terminal)
     {
         var help = new HelpOption();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        return new Command("cudal2net", "Trains, evaluates and runs learned descriptors of local image patches (L2-Net, HardNet, RAL-Net).")
+        var root = new Command("cudal2net", "Trains, evaluates and runs learned descriptors of local image patches (L2-Net, HardNet, RAL-Net).")
         {
             help,
             new VersionOption(),
@@ -85,6 +90,8 @@ internal static partial class Program
             ReproduceCommand.Create(terminal),
             TrainCommand.Create(terminal),
         };
+        NumberOptions.ReadStrictly(root);
+        return root;
     }
 
     private static int Explain(TextWriter error, string message, string? hint, int code)
@@ -104,7 +111,7 @@ internal static partial class Program
         Command command = line.CommandResult.Command;
         if (stranger is null)
         {
-            return Reword(line.Errors[0].Message);
+            return Spaces().Replace(line.Errors[0].Message, " ");
         }
 
         bool option = stranger.StartsWith('-');
@@ -113,16 +120,6 @@ internal static partial class Program
             : command.Subcommands.Select(known => known.Name);
         string kind = option ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
         return $"unknown {kind} '{stranger}'{Suggestion.For(stranger, known)}";
-    }
-
-    // The parser names .NET's types, and lists what it takes line by line.
-    private static string Reword(string message)
-    {
-        Match mismatch = TypeMismatch().Match(message);
-        return mismatch.Success
-            ? $"{mismatch.Groups["option"].Value} {mismatch.Groups["word"].Value}: expected "
-                + (mismatch.Groups["type"].Value.Contains("Int", StringComparison.Ordinal) ? "a whole number" : "a number")
-            : Spaces().Replace(message, " ");
     }
 
     private static string Path(SymbolResult? result)
@@ -139,8 +136,6 @@ internal static partial class Program
     // The one place where exceptions become words.
     private static (string Message, string? Hint) Describe(Exception exception)
     {
-        const int DiskFull = 28;
-        const int WindowsDiskFull = unchecked((int)0x80070070);
         const string NativeHint = "./build.sh setup installs the system libraries; cudal2net info lists what is missing";
         return exception switch
         {
@@ -149,7 +144,7 @@ internal static partial class Program
             DllNotFoundException missing => ($"a native library does not load: {FirstLine(missing.Message)}", NativeHint),
             EntryPointNotFoundException or BadImageFormatException => ($"a native library does not fit: {FirstLine(exception.Message)}", NativeHint),
             UnauthorizedAccessException => (exception.Message, "check the rights of the file and its folder, or choose another place"),
-            IOException { HResult: DiskFull or WindowsDiskFull } =>
+            IOException when AtomicFile.IsDiskFull(exception) =>
                 (exception.Message, "the disk is full: free some space, or choose another --out; what was saved before is intact"),
             FileNotFoundException or DirectoryNotFoundException => (exception.Message, "check the path"),
             OutOfMemoryException => ($"not enough memory: {exception.Message}", "close other programs that hold memory, or train with a smaller --batch"),
@@ -162,9 +157,6 @@ internal static partial class Program
     }
 
     private static string FirstLine(string text) => text.Split('\n', 2)[0].Trim();
-
-    [GeneratedRegex(@"^Cannot parse argument '(?<word>.*)' for option '(?<option>\S+)' as expected type '(?<type>.*)'\.$")]
-    private static partial Regex TypeMismatch();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Spaces();

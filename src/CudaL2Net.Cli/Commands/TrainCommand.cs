@@ -296,16 +296,7 @@ internal static class TrainCommand
         options = line.GetValue(Batch) is { } batch ? options with { Batch = batch } : options;
         options = line.GetValue(Seed) is { } seed ? options with { Seed = seed } : options;
         options = line.GetValue(LearningRate) is { } rate ? options with { Optimizer = options.Optimizer with { LearningRate = rate } } : options;
-        run = run with { Options = options };
-        foreach (string setting in line.GetValue(Set) ?? [])
-        {
-            string[] parts = setting.Split('=', 2);
-            run = parts.Length == 2
-                ? run.With(parts[0].Trim(), parts[1].Trim())
-                : throw new UsageException($"--set {setting}: expected NAME=VALUE, as loss.margin=0.8");
-        }
-
-        return run;
+        return TrainingRun.Change(run with { Options = options }, line.GetValue(Set) ?? []);
     }
 
     private static string Describe(TrainingProgress progress)

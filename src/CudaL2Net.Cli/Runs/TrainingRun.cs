@@ -114,11 +114,34 @@ internal sealed record TrainingRun(
     /// <summary>How patches are made, with settings changed.</summary>
     /// <param name="options">The settings before.</param>
     /// <param name="settings">Changes of the form <c>NAME=VALUE</c>.</param>
-    /// <exception cref="ArgumentException">There is no such setting, or the value does not fit it.</exception>
-    public static PairOptions Change(PairOptions options, IEnumerable<string> settings) => settings.Aggregate(options, (changed, setting) =>
-        setting.Split('=', 2) is [var name, var value]
-            ? Change(changed, name.Trim(), value.Trim(), string.Empty)
-            : throw new UsageException($"--set {setting}: expected NAME=VALUE, as noise=4"));
+    /// <exception cref="UsageException">There is no such setting, or the value does not fit it.</exception>
+    public static PairOptions Change(PairOptions options, IEnumerable<string> settings) =>
+        Set(options, settings, "noise=4", (changed, name, value) => Change(changed, name, value, string.Empty));
+
+    /// <summary>A run with settings changed.</summary>
+    /// <param name="run">The run before.</param>
+    /// <param name="settings">Changes of the form <c>NAME=VALUE</c>.</param>
+    /// <exception cref="UsageException">There is no such setting, or the value does not fit it.</exception>
+    public static TrainingRun Change(TrainingRun run, IEnumerable<string> settings) =>
+        Set(run, settings, "loss.margin=0.8", (changed, name, value) => changed.With(name, value));
+
+    private static T Set<T>(T before, IEnumerable<string> settings, string example, Func<T, string, string, T> change) =>
+        settings.Aggregate(before, (changed, setting) =>
+        {
+            if (setting.Split('=', 2) is not [var name, var value])
+            {
+                throw new UsageException($"--set {setting}: expected NAME=VALUE, as {example}");
+            }
+
+            try
+            {
+                return change(changed, name.Trim(), value);
+            }
+            catch (ArgumentException error)
+            {
+                throw new UsageException($"--set {setting}: {error.Message}");
+            }
+        });
 
     private static PairOptions Change(PairOptions options, string key, string value, string prefix)
     {
@@ -130,14 +153,18 @@ internal sealed record TrainingRun(
             throw new ArgumentException($"there is no setting '{name}'; the settings of patches are {string.Join(", ", known)}");
         }
 
+        patches[key] = JsonText.OfTyped(value);
         try
         {
-            patches[key] = JsonNode.Parse(value);
-            return patches.Deserialize<PairOptions>(Json)! with { Parts = options.Parts };
+            PairOptions changed = patches.Deserialize<PairOptions>(Json)!;
+
+            // A number that is too large for its type has become infinite, which JSON cannot hold.
+            _ = JsonSerializer.Serialize(changed, Json);
+            return changed with { Parts = options.Parts };
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or ArgumentException)
         {
-            throw new ArgumentException($"the setting '{name}' cannot be '{value}'");
+            throw new ArgumentException($"the setting '{name}' cannot be '{value}'; numbers have a point before the decimals and no other separators");
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CudaL2Net.Formats;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels.Cpu;
 using CudaL2Net.Kernels.Cuda;
@@ -86,7 +87,7 @@ public abstract unsafe class Device : IDisposable
             "cpu" when kernels != KernelSet.Own => throw new ArgumentException("the vendor's kernels, cuBLAS and cuDNN, need a GPU (--device cuda)"),
             "cpu" => new CpuDevice(threads),
             "cuda" => OpenCuda(0, threads, precision, kernels),
-            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), out ordinal) => OpenCuda(ordinal, threads, precision, kernels),
+            _ when name.StartsWith("cuda:", StringComparison.Ordinal) && NumberText.TryParse(name.AsSpan(5), out ordinal) => OpenCuda(ordinal, threads, precision, kernels),
             _ => throw new ArgumentException($"unknown device '{name}': expected auto, cpu, cuda or cuda:N"),
         };
     }

@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
@@ -41,9 +41,9 @@ internal static class NetworkSettings
             },
         };
 
-        float Number() => float.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out float number)
+        float Number() => NumberText.TryParse(value, out float number)
             ? number
-            : throw new ArgumentException($"the setting '{name}' cannot be '{value}': it is a number, as 0.3");
+            : throw new ArgumentException($"the setting '{name}' cannot be '{value}': it is {NumberText.Expected<float>()}");
 
         bool Flag() => bool.TryParse(value, out bool flag) ? flag : throw new ArgumentException($"the setting '{name}' cannot be '{value}': it is true or false");
     }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using CudaL2Net.Formats;
 using CudaL2Net.Autograd;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -146,22 +147,18 @@ public sealed record TrainingOptions
         }
 
         string before = parent[names[^1]]?.ToJsonString() ?? "null";
+        parent[names[^1]] = JsonText.OfTyped(value);
         try
         {
-            parent[names[^1]] = JsonNode.Parse(value);
-        }
-        catch (JsonException)
-        {
-            parent[names[^1]] = value;
-        }
+            TrainingOptions changed = root.Deserialize<TrainingOptions>(Json)!;
 
-        try
-        {
-            return root.Deserialize<TrainingOptions>(Json)!;
+            // A number that is too large for its type has become infinite, which JSON cannot hold.
+            _ = changed.ToJson();
+            return changed;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or ArgumentException)
         {
-            throw new ArgumentException($"the setting '{path}' cannot be '{value}' (it is {before})");
+            throw new ArgumentException($"the setting '{path}' cannot be '{value}' (it is {before}); numbers have a point before the decimals and no other separators");
         }
 
         ArgumentException Unknown() =>

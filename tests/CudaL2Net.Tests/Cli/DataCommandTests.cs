@@ -78,7 +78,7 @@ public sealed class DataCommandTests
 
     [Test]
     public void ASettingThatIsNotThereIsExplained() => CommandLine.Run(
-        "data", "make-brown", "--images", folder["photos"], "--out", folder["set"], "--set", "nois=4").Explains(1, "nois", "slidTwins");
+        "data", "make-brown", "--images", folder["photos"], "--out", folder["set"], "--set", "nois=4").Explains(2, "nois", "slidTwins");
 
     [Test]
     public void AFolderInUseIsExplainedBeforeAnyWork() =>

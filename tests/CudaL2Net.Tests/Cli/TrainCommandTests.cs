@@ -188,7 +188,7 @@ public sealed class TrainCommandTests
     }
 
     [Test]
-    public void UnknownSettingIsExplained() => CommandLine.Run([.. Short("run"), "--set", "loss.margn=1"]).Explains(1, "loss.margn", "loss.margin");
+    public void UnknownSettingIsExplained() => CommandLine.Run([.. Short("run"), "--set", "loss.margn=1"]).Explains(2, "loss.margn", "loss.margin");
 
     [Test]
     public void NothingToResumeIsExplained() =>

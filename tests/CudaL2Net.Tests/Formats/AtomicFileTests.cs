@@ -27,6 +27,7 @@ public sealed class AtomicFileTests
             throw new IOException("something else", hresult);
         }))!;
         Assert.That(error.Message, Does.Contain(folder["a"]).And.Contain(reason));
+        Assert.That(error.HResult, Is.EqualTo(hresult), "the tool's hint for a full disk goes by it");
         Assert.That(File.ReadAllText(folder["a"]), Is.EqualTo("old"));
         Assert.That(Directory.GetFileSystemEntries(folder.Path), Has.Length.EqualTo(1));
     }
@@ -54,12 +55,110 @@ public sealed class AtomicFileTests
     }
 
     [Test]
-    public void ATemporaryFileLeftByAKilledProcessIsNoHindrance()
+    public void ATemporaryFileLeftByAKilledProcessIsRemovedAndOneInUseIsNot()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["a.tmp"], "left by a killed process");
+        File.WriteAllText(folder["a.0123456789a.tmp"], "left by a killed process");
+        string[] others = ["a.tmp", "b.0123456789a.tmp", "a.0123456789a.tmp.bak", "a.my-own-work.tmp"];
+        Array.ForEach(others, name => File.WriteAllText(folder[name], "somebody else's"));
+        using (AtomicFile first = AtomicFile.Create(folder["a"]))
+        {
+            AtomicFile.Write(folder["a"], stream => stream.Write("second"u8));
+            first.Stream.Write("first"u8);
+            first.Commit();
+        }
+
+        Assert.That(File.ReadAllText(folder["a"]), Is.EqualTo("first"));
+        Assert.That(Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName), Is.EquivalentTo(others.Append("a")));
+    }
+
+    [Test]
+    public void TheTemporaryFileHasARandomNameInTheSameFolderAndIsGoneAfterAFailure()
+    {
+        using var folder = new TemporaryFolder();
+        string first = NameWhileWriting(), second = NameWhileWriting();
+        Assert.That(first, Is.Not.EqualTo(second));
+        Assert.That(Directory.GetFileSystemEntries(folder.Path), Is.Empty);
+
+        string NameWhileWriting()
+        {
+            using AtomicFile file = AtomicFile.Create(folder["a"]);
+            return Directory.GetFileSystemEntries(folder.Path).Single();
+        }
+    }
+
+    [Test]
+    public void LinksUnderOldTemporaryNamesAreNotFollowed()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["victim"], "untouched");
+        File.CreateSymbolicLink(folder["a.tmp"], folder["victim"]);
+        File.CreateSymbolicLink(folder["a.0123456789a.tmp"], folder["victim"]);
         AtomicFile.Write(folder["a"], stream => stream.Write("new"u8));
+        Assert.That(File.ReadAllText(folder["victim"]), Is.EqualTo("untouched"));
+    }
+
+    [TestCase(true, TestName = "AnOutputThatIsALinkToAFileIsWrittenThereAndStaysALink")]
+    [TestCase(false, TestName = "AnOutputThatIsALinkToNothingYetIsWrittenThereAndStaysALink")]
+    public void AnOutputThatIsALink(bool exists)
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["disk"]);
+        if (exists)
+        {
+            File.WriteAllText(folder["disk/real"], "old");
+        }
+
+        File.CreateSymbolicLink(folder["link"], "disk/real");
+        AtomicFile.Write(folder["link"], stream => stream.Write("new"u8));
+        Assert.That(new FileInfo(folder["link"]).LinkTarget, Is.EqualTo("disk/real"));
+        Assert.That(File.ReadAllText(folder["disk/real"]), Is.EqualTo("new"));
+        Assert.That(Directory.GetFileSystemEntries(folder["disk"]), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    [Platform("Unix")]
+    public void AReplacedFileLeavesItsPermissionsAndAReadOnlyOneIsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        const UnixFileMode Shared = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+        File.WriteAllText(folder["a"], "old");
+        File.SetUnixFileMode(folder["a"], Shared);
+        AtomicFile.Write(folder["a"], stream => stream.Write("new"u8));
+        Assert.That(File.GetUnixFileMode(folder["a"]), Is.EqualTo(Shared));
+
+        File.SetUnixFileMode(folder["a"], UnixFileMode.UserRead);
+        IOException error = Assert.Throws<IOException>(() => AtomicFile.Write(folder["a"], stream => stream.Write("newer"u8)))!;
+        Assert.That(error.Message, Does.Contain("read-only"));
         Assert.That(File.ReadAllText(folder["a"]), Is.EqualTo("new"));
+    }
+
+    [TestCase("/dev/null")]
+    [TestCase("/dev/full")]
+    [Platform("Linux")]
+    public void ADeviceIsNotReplaced(string device)
+    {
+        Assert.That(() => AtomicFile.Create(device), Throws.InstanceOf<IOException>().With.Message.Contains("device"));
+        Assert.That(FileStatus.Of(device), Is.Not.Null.And.Property("IsRegular").False);
+    }
+
+    [Test]
+    public void ANameAsLongAsTheSystemTakesCanBeWritten()
+    {
+        using var folder = new TemporaryFolder();
+        string name = new('x', 255);
+        AtomicFile.Write(folder[name], stream => stream.Write("new"u8));
+        Assert.That(File.ReadAllText(folder[name]), Is.EqualTo("new"));
+    }
+
+    [Test]
+    public void AskingWhetherAFileCanBeWrittenLeavesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a"], "old");
+        AtomicFile.RequireWritable(folder["a"]);
+        AtomicFile.RequireWritable(folder["b"]);
+        Assert.That(File.ReadAllText(folder["a"]), Is.EqualTo("old"));
         Assert.That(Directory.GetFileSystemEntries(folder.Path), Has.Length.EqualTo(1));
     }
 

@@ -4,6 +4,7 @@ using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Measures;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Regions;
 using CudaL2Net.Imaging.Sequences;
@@ -108,7 +109,7 @@ internal static class EvaluateOxfordCommand
         var images = new List<int>();
         foreach (string word in text.Split(',', StringSplitOptions.TrimEntries))
         {
-            if (!int.TryParse(word, out int image) || image < 2 || images.Contains(image))
+            if (!NumberText.TryParse(word, out int image) || image < 2 || images.Contains(image))
             {
                 throw new UsageException($"--images {text}: name numbers from 2 on, each once", "--images 2,3,4,5,6");
             }
