@@ -66,11 +66,11 @@ public sealed class TFeatDescriber : IPatchDescriber, IDisposable
         {
             if (!tensors.TryGetValue(name, out TorchTensor? tensor) || !shape.SequenceEqual(tensor.Shape))
             {
-                string found = tensor is null ? $"it has {string.Join(", ", tensors.Keys.Take(12))}" : $"its shape is [{string.Join(", ", tensor.Shape)}]";
+                string found = tensor is null ? $"it has {string.Join(", ", tensors.Keys.Take(12))}" : $"its shape is [{string.Join(", ", tensor.Shape.ToArray())}]";
                 throw new InvalidDataException($"{path} has no TFeat network: {name} of [{string.Join(", ", shape.ToArray())}] is missing; {found}");
             }
 
-            return graph.Initializer<float>(name, tensor.Values, shape);
+            return graph.Initializer<float>(name, tensor.ToFloats(), shape);
         }
     }
 }

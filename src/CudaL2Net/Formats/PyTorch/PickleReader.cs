@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Numerics;
 using System.Text;
 
@@ -6,11 +7,18 @@ namespace CudaL2Net.Formats.PyTorch;
 
 /// <summary>
 /// Reads Python's pickles (protocols 2 to 5) as far as PyTorch's files need them. A pickle is a program for a stack machine that may call any function of
-/// Python; here only these have a meaning: <c>OrderedDict()</c> and the functions that rebuild a tensor from a storage. All other names end the reading.
+/// Python; here nothing is called. Only dictionaries and the functions that rebuild a tensor from a storage have a meaning. Whatever any other function or
+/// class would make becomes a <see cref="PickleObject"/> that holds nothing.
 /// </summary>
 /// <param name="bytes">One or several pickles, one after the other.</param>
 internal sealed class PickleReader(byte[] bytes)
 {
+    /// <summary>The most sizes that a tensor may have.</summary>
+    public const int MostSizes = 32;
+
+    // Beyond, a number could only be there to take time.
+    private const int MostLongBytes = 1024;
+
     private static readonly object Mark = new();
 
     private readonly List<object?> stack = [];
@@ -25,9 +33,9 @@ internal sealed class PickleReader(byte[] bytes)
     /// <summary>Reads the next pickle.</summary>
     /// <returns>
     /// null, bool, long, <see cref="BigInteger"/> (beyond long), double, string, byte[], object?[] (a tuple), List (a list), <see cref="PickleDictionary"/>,
-    /// <see cref="PickleGlobal"/>, <see cref="PickleStorage"/> or <see cref="PickleTensor"/>.
+    /// <see cref="PickleGlobal"/>, <see cref="PickleStorage"/>, <see cref="PickleTensor"/> or <see cref="PickleObject"/>.
     /// </returns>
-    /// <exception cref="PickleException">The pickle is damaged, or asks for something that is not known.</exception>
+    /// <exception cref="PickleException">The pickle is damaged.</exception>
     public object? Read()
     {
         stack.Clear();
@@ -99,8 +107,14 @@ internal sealed class PickleReader(byte[] bytes)
                 value = (long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
                 break;
             case 0x8a: // LONG1
-                var big = new BigInteger(Take(Take(1)[0]));
-                value = big >= long.MinValue && big <= long.MaxValue ? (long)big : big;
+                value = Whole(new BigInteger(Take(Take(1)[0])));
+                break;
+            case 0x8b: // LONG4
+                int bytes = Length();
+                value = bytes <= MostLongBytes ? Whole(new BigInteger(Take(bytes))) : throw Damaged($"a number has {bytes} bytes");
+                break;
+            case (byte)'I' or (byte)'L':
+                value = WrittenOut(Line());
                 break;
             case (byte)'G':
                 value = BinaryPrimitives.ReadDoubleBigEndian(Take(8));
@@ -111,8 +125,14 @@ internal sealed class PickleReader(byte[] bytes)
             case 0x8c or (byte)'U':
                 value = Text(Take(1)[0]);
                 break;
+            case 0x8d: // BINUNICODE8
+                value = Text(LongLength());
+                break;
             case (byte)'B':
                 value = Take(Length()).ToArray();
+                break;
+            case 0x8e or 0x96: // BINBYTES8, BYTEARRAY8
+                value = Take(LongLength()).ToArray();
                 break;
             case (byte)'C':
                 value = Take(Take(1)[0]).ToArray();
@@ -170,32 +190,30 @@ internal sealed class PickleReader(byte[] bytes)
             case (byte)'t':
                 stack.Add(PopToMark());
                 return true;
-            case (byte)']':
+            case (byte)']' or 0x8f: // EMPTY_SET, too
                 stack.Add(new List<object?>());
                 return true;
-            case (byte)'a':
-                object? last = Pop();
-                Top<List<object?>>().Add(last);
+            case (byte)'l' or 0x91: // FROZENSET, too
+                stack.Add(new List<object?>(PopToMark()));
                 return true;
-            case (byte)'e':
-                object?[] added = PopToMark();
-                Top<List<object?>>().AddRange(added);
+            case (byte)'a':
+                AddItems(Pop());
+                return true;
+            case (byte)'e' or 0x90: // ADDITEMS, too
+                AddItems(PopToMark());
                 return true;
             case (byte)'}':
                 stack.Add(new PickleDictionary());
                 return true;
+            case (byte)'d':
+                stack.Add(PickleDictionary.Of(PopToMark()));
+                return true;
             case (byte)'s':
                 object? value = Pop(), key = Pop();
-                Top<PickleDictionary>().Entries.Add((key, value));
+                AddEntries(key, value);
                 return true;
             case (byte)'u':
-                object?[] pairs = PopToMark();
-                List<(object?, object?)> entries = Top<PickleDictionary>().Entries;
-                for (int i = 0; i + 1 < pairs.Length; i += 2)
-                {
-                    entries.Add((pairs[i], pairs[i + 1]));
-                }
-
+                AddEntries(PopToMark());
                 return true;
             default:
                 return false;
@@ -208,70 +226,132 @@ internal sealed class PickleReader(byte[] bytes)
         {
             case (byte)'c':
                 string module = Line();
-                stack.Add(Global(module, Line()));
+                stack.Add(new PickleGlobal(module, Line()));
                 break;
             case 0x93: // STACK_GLOBAL
-                stack.Add(Pop() is string name && Pop() is string from ? Global(from, name) : throw Damaged("a name is no text"));
+                stack.Add(Pop() is string name && Pop() is string from ? new PickleGlobal(from, name) : throw Damaged("a name is no text"));
                 break;
             case (byte)'Q': // BINPERSID
                 stack.Add(Storage(Pop()));
                 break;
-            case (byte)'R': // REDUCE
+            case (byte)'R' or 0x81 or 0x92: // REDUCE, NEWOBJ, NEWOBJ_EX
+                _ = code == 0x92 ? Pop() : null; // arguments with names
                 object?[] arguments = Pop() as object?[] ?? throw Damaged("a call has no arguments");
-                stack.Add(Call(Pop() as PickleGlobal ?? throw Damaged("what is called is no function"), arguments));
+                stack.Add(Call(Pop(), arguments));
                 break;
-            case (byte)'b': // BUILD: attributes of a dictionary, which do not matter
+            case (byte)'o': // OBJ
+                object?[] parts = PopToMark();
+                stack.Add(parts.Length > 0 ? Call(parts[0], parts[1..]) : throw Damaged("an object has no class"));
+                break;
+            case (byte)'i': // INST
+                string space = Line();
+                stack.Add(Call(new PickleGlobal(space, Line()), PopToMark()));
+                break;
+            case (byte)'b': // BUILD: attributes, which do not matter
                 Pop();
-                Top<PickleDictionary>();
+                Peek();
                 break;
             default:
                 throw Damaged($"its pickle has the instruction 0x{code:x2} at {Position - 1}, which no state dictionary needs");
         }
     }
 
-    private static PickleGlobal Global(string module, string name)
+    private static object? Call(object? function, object?[] arguments)
     {
-        var global = new PickleGlobal(module, name);
-        bool known = (module, name) is ("collections", "OrderedDict")
-            or ("torch._utils", "_rebuild_tensor_v2" or "_rebuild_tensor" or "_rebuild_parameter") || global.Element is not null;
-        return known
-            ? global
-            : throw Damaged($"it names {Printable(module)}.{Printable(name)}, and files are read without running what they name; save model.state_dict()");
+        if (function is not PickleGlobal global)
+        {
+            return function is PickleObject made ? made : throw Damaged("what is called is no function");
+        }
+
+        switch (global.Module, global.Name)
+        {
+            case ("collections", "OrderedDict") or ("builtins" or "__builtin__", "dict"):
+                return arguments is [List<object?> pairs]
+                    ? PickleDictionary.Of([.. pairs.SelectMany<object?, object?>(pair => pair switch
+                    {
+                        object?[] { Length: 2 } tuple => tuple,
+                        List<object?> { Count: 2 } list => list,
+                        _ => throw Damaged("an entry of a dictionary is no pair"),
+                    })])
+                    : new PickleDictionary();
+            case ("collections", "defaultdict"):
+                return new PickleDictionary();
+            case ("torch._tensor", "_rebuild_from_type_v2") when arguments is [var rebuild, _, object?[] inner, ..]:
+                return Call(rebuild, inner);
+            case ("torch._utils", "_rebuild_parameter" or "_rebuild_parameter_with_state") when arguments is [PickleTensor tensor, ..]:
+                return tensor;
+            case ("torch._utils", "_rebuild_tensor" or "_rebuild_tensor_v2") when arguments is [PickleStorage storage, long offset, var shape, var strides, ..]:
+                return Tensor(storage, offset, Sizes(shape), Sizes(strides));
+            case ("torch._utils", "_rebuild_tensor" or "_rebuild_tensor_v2") when arguments is not [PickleObject, ..]:
+                throw Damaged($"it calls {global} with unknown arguments");
+            default:
+                return new PickleObject(global.ToString());
+        }
     }
-
-    // Names come from the file and end up on a terminal.
-    private static string Printable(string name) => string.Concat(name.Take(80).Select(letter => char.IsControl(letter) ? '?' : letter));
-
-    private static object? Call(PickleGlobal function, object?[] arguments) => function.Name switch
-    {
-        "OrderedDict" when arguments.Length == 0 => new PickleDictionary(),
-        "_rebuild_parameter" when arguments.Length >= 1 && arguments[0] is PickleTensor tensor => tensor,
-        "_rebuild_tensor" or "_rebuild_tensor_v2" when arguments.Length >= 4 && arguments[0] is PickleStorage storage && arguments[1] is long offset =>
-            Tensor(storage, offset, Sizes(arguments[2]), Sizes(arguments[3])),
-        _ => throw Damaged($"it calls {function.Module}.{function.Name} with unknown arguments"),
-    };
 
     private static PickleTensor Tensor(PickleStorage storage, long offset, long[] shape, long[] strides) => shape.Length == strides.Length
         ? new PickleTensor(storage, offset, shape, strides)
         : throw Damaged("a tensor has not as many strides as sizes");
 
-    private static long[] Sizes(object? value) => value is object?[] items && items.All(item => item is long)
-        ? [.. items.Select(item => (long)item!)]
-        : throw Damaged("a tensor's sizes are no whole numbers");
-
-    // ("storage", class, key, location, number of elements[, view]).
-    private PickleStorage Storage(object? id)
+    private static long[] Sizes(object? value)
     {
-        if (id is not object?[] { Length: >= 5 } parts || parts[0] is not "storage" || parts[1] is not PickleGlobal { Element: { } element }
-            || parts[2] is not string key || (parts.Length > 5 && parts[5] is not null))
+        if (value is not object?[] items || !items.All(item => item is long))
         {
-            throw Damaged("it refers to something that is no storage of numbers");
+            throw Damaged("a tensor's sizes are no whole numbers");
         }
 
-        return Storages.TryAdd(key, element) || Storages[key] == element
-            ? new PickleStorage(element, key)
-            : throw Damaged($"storage {Printable(key)} has two element types");
+        return items.Length <= MostSizes
+            ? [.. items.Select(item => (long)item!)]
+            : throw Damaged($"a tensor has {items.Length} dimensions, and at most {MostSizes} are supported");
     }
+
+    // ("storage", class, key, location, number of elements[, view]); a view is (key, offset, number of elements). Other persistent objects are source texts.
+    private object Storage(object? id)
+    {
+        if (id is not object?[] parts || parts is not ["storage", PickleGlobal { Element: { } element }, string key, _, _, ..])
+        {
+            return new PickleObject("a persistent object");
+        }
+
+        object? view = parts.Length > 5 ? parts[5] : null;
+        long offset = view switch
+        {
+            null => 0,
+            object?[] and [_, long start, _] => start,
+            _ => throw Damaged($"the view of storage {key} is not known"),
+        };
+        return Storages.TryAdd(key, element) || Storages[key] == element
+            ? new PickleStorage(element, key, offset)
+            : throw Damaged($"storage {key} has two element types");
+    }
+
+    private void AddItems(params object?[] items)
+    {
+        if (Peek() is not PickleObject)
+        {
+            Top<List<object?>>().AddRange(items);
+        }
+    }
+
+    private void AddEntries(params object?[] items)
+    {
+        if (Peek() is not PickleObject)
+        {
+            Top<PickleDictionary>().Add(items);
+        }
+    }
+
+    private static object Whole(BigInteger value) => value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
+
+    // As text: booleans as 00 and 01, and what Python 2 has no shorter form for.
+    private static object WrittenOut(string line) => line switch
+    {
+        "00" => false,
+        "01" => true,
+        _ when line.Length <= MostLongBytes
+            && BigInteger.TryParse(line.TrimEnd('L'), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out BigInteger value) => Whole(value),
+        _ => throw Damaged("a number is not understood"),
+    };
 
     private ReadOnlySpan<byte> Take(int count)
     {
@@ -288,6 +368,12 @@ internal sealed class PickleReader(byte[] bytes)
     private int Length()
     {
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
+        return length <= int.MaxValue ? (int)length : throw Damaged("a length is beyond 2 GB");
+    }
+
+    private int LongLength()
+    {
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
         return length <= int.MaxValue ? (int)length : throw Damaged("a length is beyond 2 GB");
     }
 

@@ -10,6 +10,23 @@ internal sealed class PickleDictionary
 {
     public List<(object? Key, object? Value)> Entries { get; } = [];
 
+    /// <summary>A dictionary of keys and values, in turn.</summary>
+    public static PickleDictionary Of(object?[] items)
+    {
+        var dictionary = new PickleDictionary();
+        dictionary.Add(items);
+        return dictionary;
+    }
+
+    /// <summary>Adds keys and values, in turn.</summary>
+    public void Add(object?[] items)
+    {
+        for (int i = 0; i + 1 < items.Length; i += 2)
+        {
+            Entries.Add((items[i], items[i + 1]));
+        }
+    }
+
     public bool TryGet(string key, out object? value)
     {
         int index = Entries.FindLastIndex(entry => entry.Key is string text && text == key);
@@ -37,15 +54,21 @@ internal sealed record PickleElement(int Bytes, Func<ReadOnlySpan<byte>, float> 
     };
 }
 
-/// <summary>A storage that a pickle refers to; its bytes lie elsewhere in the file.</summary>
-internal sealed record PickleStorage(PickleElement Type, string Key);
+/// <summary>A storage that a pickle refers to, from an offset in elements on; its bytes lie elsewhere in the file.</summary>
+internal sealed record PickleStorage(PickleElement Type, string Key, long Offset);
 
 /// <summary>A tensor: a view of a storage, sizes and strides in elements.</summary>
 internal sealed record PickleTensor(PickleStorage Storage, long Offset, long[] Shape, long[] Strides);
 
-/// <summary>A class or function that a pickle names, one of the few that are known.</summary>
+/// <summary>What Python would make by running a function or class of this name. It was not run, so nothing is known of it.</summary>
+internal sealed record PickleObject(string Name);
+
+/// <summary>A class or function that a pickle names.</summary>
 internal sealed record PickleGlobal(string Module, string Name)
 {
     /// <summary>The element type, where this is a storage class.</summary>
     public PickleElement? Element => Module == "torch" ? PickleElement.ByStorage.GetValueOrDefault(Name) : null;
+
+    /// <summary>The name as Python writes it.</summary>
+    public override string ToString() => $"{Module}.{Name}";
 }

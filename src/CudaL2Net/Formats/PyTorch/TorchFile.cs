@@ -7,21 +7,28 @@ namespace CudaL2Net.Formats.PyTorch;
 
 /// <summary>
 /// Reads the tensors of a state dictionary that PyTorch's <c>torch.save</c> wrote: the zip format (since 1.6) and the legacy one of several pickles before
-/// it. Nothing in a file is executed: the pickles are read by an interpreter that knows dictionaries, lists, numbers, texts and tensors, and refuses all
-/// else.
+/// it, by Python 2 and 3. Nothing in a file is executed: the pickles are read by an interpreter that knows dictionaries, lists, numbers, texts and tensors,
+/// and ignores all else.
 /// </summary>
 public static class TorchFile
 {
     // What torch.save writes before everything else in the legacy format.
     private static readonly BigInteger LegacyMagic = BigInteger.Parse("119547037146038801333356", System.Globalization.CultureInfo.InvariantCulture);
 
-    /// <summary>Reads all tensors: of the dictionary that is the file, or of the one under <c>state_dict</c> (or <c>model</c>) in it.</summary>
+    // Where training programs put the weights in what they save.
+    private static readonly string[] Wrappers =
+        ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "net_state_dict", "state", "weights", "params", "module"];
+
+    // What torch.nn.DataParallel and torch.compile put before all names.
+    private static readonly string[] Prefixes = ["module.", "_orig_mod."];
+
+    /// <summary>Reads all tensors: of the dictionary that is the file, or of the one in it that training programs keep weights in (<c>state_dict</c>,
+    /// <c>model_state_dict</c>, <c>model</c>, <c>net</c>, ..., also one in another). Prefixes <c>module.</c> that all names have are dropped.</summary>
     /// <param name="path">A .pth, .pt or .params file.</param>
-    /// <returns>The tensors by name; whole numbers and doubles as floats. What is no tensor is left out.</returns>
+    /// <returns>The tensors by name. What is no tensor is left out.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, holds no tensors, or asks for code to be run; the text names the file and what is
-    /// wrong.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or holds no tensors; the text names the file and what is wrong.</exception>
     public static IReadOnlyDictionary<string, TorchTensor> Read(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -41,7 +48,7 @@ public static class TorchFile
         {
             throw new InvalidDataException($"{path} is not a PyTorch file that can be read: {error.Message}.", error);
         }
-        catch (InvalidDataException error)
+        catch (Exception error) when (error is InvalidDataException or NotSupportedException or ArgumentException or IOException)
         {
             throw new InvalidDataException($"{path} is a damaged zip archive: {error.Message.TrimEnd('.')}. Download it again.", error);
         }
@@ -58,23 +65,34 @@ public static class TorchFile
             throw new PickleException("its numbers are not little-endian");
         }
 
-        object? root = new PickleReader(Extract(pickle)).Read();
-        return Tensors(root, key => Extract(archive.GetEntry($"{folder}data/{key}") ?? throw new PickleException($"the archive has no data/{key}")));
-    }
-
-    // torch.save stores without compression; so no entry can be larger than the file.
-    private static byte[] Extract(ZipArchiveEntry entry)
-    {
-        if (entry.Length != entry.CompressedLength)
+        Dictionary<string, PickleTensor> weights = Weights(new PickleReader(Extract(pickle)).Read());
+        long left = bytes.Length;
+        return Gathered(weights, key =>
         {
-            throw new PickleException($"{entry.FullName} is compressed, which torch.save does not do");
-        }
+            // torch.save stores each storage once and as it is: together they are smaller than the file.
+            byte[] storage = Extract(archive.GetEntry($"{folder}data/{key}") ?? throw new PickleException($"the archive has no data/{key}"));
+            left -= storage.Length;
+            return left >= 0 ? storage : throw new PickleException("its storages are larger than the file");
+        });
 
-        byte[] bytes = new byte[entry.Length];
-        using Stream stream = entry.Open();
-        return stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length
-            ? bytes
-            : throw new PickleException($"{entry.FullName} ends too early");
+        byte[] Extract(ZipArchiveEntry entry)
+        {
+            if (entry.Length != entry.CompressedLength)
+            {
+                throw new PickleException($"{entry.FullName} is compressed, which torch.save does not do");
+            }
+
+            if (entry.Length > bytes.Length)
+            {
+                throw new PickleException($"{entry.FullName} claims {entry.Length} bytes, and the file has {bytes.Length}");
+            }
+
+            byte[] content = new byte[entry.Length];
+            using var stream = new ZipEntryStream(entry);
+            return stream.ReadAtLeast(content, content.Length, throwOnEndOfStream: false) == content.Length
+                ? content
+                : throw new PickleException($"{entry.FullName} ends too early");
+        }
     }
 
     private static Dictionary<string, TorchTensor> ReadLegacy(byte[] bytes)
@@ -96,19 +114,19 @@ public static class TorchFile
             throw new PickleException("its numbers are not little-endian");
         }
 
-        object? root = reader.Read();
+        Dictionary<string, PickleTensor> weights = Weights(reader.Read());
         if (reader.Read() is not List<object?> keys)
         {
             throw new PickleException("it has no list of storages");
         }
 
         int position = reader.Position;
-        Dictionary<string, byte[]> storages = [];
+        Dictionary<string, ReadOnlyMemory<byte>> storages = [];
         foreach (object? entry in keys)
         {
             if (entry is not string key || !reader.Storages.TryGetValue(key, out PickleElement? element) || bytes.Length - position < sizeof(long))
             {
-                throw new PickleException("it ends inside its list of storages, or lists one that no tensor uses");
+                throw new PickleException("it ends inside its list of storages, or lists one whose type is not known");
             }
 
             int size = element.Bytes;
@@ -119,29 +137,60 @@ public static class TorchFile
                 throw new PickleException($"it ends inside storage {key} of {count} elements");
             }
 
-            storages[key] = bytes.AsSpan(position, (int)count * size).ToArray();
+            storages[key] = bytes.AsMemory(position, (int)count * size);
             position += (int)count * size;
         }
 
-        return Tensors(root, key => storages.TryGetValue(key, out byte[]? storage) ? storage : throw new PickleException($"storage {key} is missing"));
+        return Gathered(
+            weights, key => storages.TryGetValue(key, out ReadOnlyMemory<byte> storage) ? storage : throw new PickleException($"storage {key} is missing"));
     }
 
-    private static Dictionary<string, PickleTensor> Find(object? root)
+    private static Dictionary<string, PickleTensor> Weights(object? root)
     {
-        if (root is PickleDictionary outer)
+        Dictionary<string, PickleTensor> found = Find(root, []);
+        return found.Count > 0 ? WithoutPrefixes(found) : throw new PickleException((root is PickleGlobal or PickleObject
+            ? $"it holds {(root as PickleObject)?.Name ?? root.ToString()}, and files are read without running what they name"
+            : "it holds no dictionary of tensors") + "; save model.state_dict()");
+    }
+
+    private static Dictionary<string, TorchTensor> Gathered(Dictionary<string, PickleTensor> weights, Func<string, ReadOnlyMemory<byte>> storageOf)
+    {
+        var storages = new Dictionary<string, ReadOnlyMemory<byte>>();
+        var tensors = new Dictionary<string, TorchTensor>();
+        foreach ((string name, PickleTensor tensor) in weights)
         {
-            foreach (string name in new[] { "state_dict", "model" })
+            if (!storages.TryGetValue(tensor.Storage.Key, out ReadOnlyMemory<byte> storage))
             {
-                if (outer.TryGet(name, out object? inner) && inner is PickleDictionary)
-                {
-                    root = inner;
-                    break;
-                }
+                storage = storageOf(tensor.Storage.Key);
+                storages.Add(tensor.Storage.Key, storage);
+            }
+
+            tensors.Add(name, new TorchTensor(name, tensor, storage));
+        }
+
+        return tensors;
+    }
+
+    // The tensors of the first dictionary that has some: under one of the usual names, at the root, under the only other name that has any. A dictionary may
+    // hold itself.
+    private static Dictionary<string, PickleTensor> Find(object? root, HashSet<PickleDictionary> seen)
+    {
+        const int MostDictionaries = 1000;
+        Dictionary<string, PickleTensor> found = [];
+        if (root is not PickleDictionary outer || seen.Count == MostDictionaries || !seen.Add(outer))
+        {
+            return found;
+        }
+
+        foreach (string name in Wrappers)
+        {
+            if (outer.TryGet(name, out object? inner) && Find(inner, seen) is { Count: > 0 } wrapped)
+            {
+                return wrapped;
             }
         }
 
-        Dictionary<string, PickleTensor> found = [];
-        foreach ((object? key, object? value) in (root as PickleDictionary)?.Entries ?? [])
+        foreach ((object? key, object? value) in outer.Entries)
         {
             if (key is string name && value is PickleTensor tensor)
             {
@@ -149,70 +198,32 @@ public static class TorchFile
             }
         }
 
-        return found.Count > 0 ? found : throw new PickleException("it holds no dictionary of tensors; save model.state_dict()");
+        if (found.Count > 0)
+        {
+            return found;
+        }
+
+        string? chosen = null;
+        foreach ((object? key, object? value) in outer.Entries)
+        {
+            if (key is string name && !name.Contains("optim", StringComparison.OrdinalIgnoreCase) && Find(value, seen) is { Count: > 0 } other)
+            {
+                (chosen, found) = chosen is null
+                    ? (name, other)
+                    : throw new PickleException($"it holds several dictionaries of tensors ({chosen}, {name}); save the state_dict() of one network");
+            }
+        }
+
+        return found;
     }
 
-    private static Dictionary<string, TorchTensor> Tensors(object? root, Func<string, byte[]> storageOf)
+    private static Dictionary<string, PickleTensor> WithoutPrefixes(Dictionary<string, PickleTensor> tensors)
     {
-        var storages = new Dictionary<string, byte[]>();
-        var tensors = new Dictionary<string, TorchTensor>();
-        foreach ((string name, PickleTensor tensor) in Find(root))
+        while (Array.Find(Prefixes, prefix => tensors.Keys.All(name => name.Length > prefix.Length && name.StartsWith(prefix, StringComparison.Ordinal))) is { } common)
         {
-            if (!storages.TryGetValue(tensor.Storage.Key, out byte[]? storage))
-            {
-                storage = storageOf(tensor.Storage.Key);
-                storages.Add(tensor.Storage.Key, storage);
-            }
-
-            tensors.Add(name, Gather(name, tensor, storage));
+            tensors = tensors.ToDictionary(tensor => tensor.Key[common.Length..], tensor => tensor.Value);
         }
 
         return tensors;
-    }
-
-    // The elements of a tensor lie anywhere in its storage, by offset and strides.
-    private static TorchTensor Gather(string name, PickleTensor tensor, byte[] storage)
-    {
-        int bytes = tensor.Storage.Type.Bytes;
-        long present = storage.Length / bytes, count = 1, last = tensor.Offset;
-        for (int i = 0; i < tensor.Shape.Length; i++)
-        {
-            long size = tensor.Shape[i], stride = tensor.Strides[i];
-            if (size < 0 || stride < 0 || size > present || (size > 1 && stride > present))
-            {
-                throw new PickleException($"tensor {name} has impossible sizes");
-            }
-
-            count *= size;
-            last += Math.Max(0, size - 1) * stride;
-            if (count > present)
-            {
-                throw new PickleException($"tensor {name} needs more than the {present} elements of its storage");
-            }
-        }
-
-        if (count > 0 && (tensor.Offset < 0 || last >= present))
-        {
-            throw new PickleException($"tensor {name} reaches beyond the {present} elements of its storage");
-        }
-
-        float[] values = new float[count];
-        var index = new long[tensor.Shape.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            long element = tensor.Offset;
-            for (int k = 0; k < index.Length; k++)
-            {
-                element += index[k] * tensor.Strides[k];
-            }
-
-            values[i] = tensor.Storage.Type.ToFloat(storage.AsSpan((int)(element * bytes), bytes));
-            for (int k = index.Length - 1; k >= 0 && ++index[k] == tensor.Shape[k]; k--)
-            {
-                index[k] = 0;
-            }
-        }
-
-        return new TorchTensor(Array.ConvertAll(tensor.Shape, size => (int)size), values);
     }
 }

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 using CudaL2Net.Formats.PyTorch;
 
 namespace CudaL2Net.Tests.Formats.PyTorch;
@@ -19,9 +20,9 @@ public sealed class TorchFileTests
         Write(zip, [TorchFiles.Floats("conv.weight", "10", [1, 2, 3, 4, 5, 6], 2, 3), TorchFiles.Floats("conv.bias", "2", [-1.5f], 1)]);
         IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(folder["m.pth"]);
         Assert.That(tensors.Keys, Is.EqualTo(new[] { "conv.weight", "conv.bias" }));
-        Assert.That(tensors["conv.weight"].Shape, Is.EqualTo(new[] { 2, 3 }));
-        Assert.That(tensors["conv.weight"].Values, Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6 }));
-        Assert.That(tensors["conv.bias"].Values, Is.EqualTo(new[] { -1.5f }));
+        Assert.That(tensors["conv.weight"].Shape.ToArray(), Is.EqualTo(new[] { 2, 3 }));
+        Assert.That(tensors["conv.weight"].ToFloats(), Is.EqualTo(new float[] { 1, 2, 3, 4, 5, 6 }));
+        Assert.That(tensors["conv.bias"].ToFloats(), Is.EqualTo(new[] { -1.5f }));
     }
 
     [Test]
@@ -35,9 +36,9 @@ public sealed class TorchFileTests
             new("empty", "FloatStorage", "0", bytes, 12, 0, [0, 3], [3, 1]),
         ]);
         IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(folder["m.pth"]);
-        Assert.That(tensors["turned"].Values, Is.EqualTo(new float[] { 1, 5, 2, 6, 3, 7 }));
-        Assert.That(tensors["row"].Values, Is.EqualTo(new float[] { 8, 9, 10, 11 }));
-        Assert.That((tensors["number"].Values[0], tensors["number"].Shape.Length, tensors["empty"].Values.Length), Is.EqualTo((7f, 0, 0)));
+        Assert.That(tensors["turned"].ToFloats(), Is.EqualTo(new float[] { 1, 5, 2, 6, 3, 7 }));
+        Assert.That(tensors["row"].ToFloats(), Is.EqualTo(new float[] { 8, 9, 10, 11 }));
+        Assert.That((tensors["number"].ToFloats()[0], tensors["number"].Shape.Length, tensors["empty"].ToFloats().Length), Is.EqualTo((7f, 0, 0)));
     }
 
     [Test]
@@ -51,23 +52,93 @@ public sealed class TorchFileTests
         ];
         Write(false, types.Select((type, i) => new TorchFiles.Entry(type.Storage, type.Storage, $"{i}", type.Bytes, 1, 0, [1], [1])));
         IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(folder["m.pth"]);
-        Assert.That(types.Select(type => tensors[type.Storage].Values[0]), Is.EqualTo(new[] { -2.5f, -2.5f, -2.5f, -2, -2, -2, -2, 254, 1 }));
+        Assert.That(types.Select(type => tensors[type.Storage].ToFloats()[0]), Is.EqualTo(new[] { -2.5f, -2.5f, -2.5f, -2, -2, -2, -2, 254, 1 }));
     }
 
     [TestCase(true, "state_dict")]
     [TestCase(false, "model")]
+    [TestCase(true, "model_state_dict")]
+    [TestCase(false, "net")]
+    [TestCase(true, "encoder")]
     public void DictionariesInCheckpointsAreFound(bool zip, string name)
     {
         Write(zip, [TorchFiles.Floats("w", "0", [4], 1)], pickle => TorchFiles.Under(name, pickle));
-        Assert.That(TorchFile.Read(folder["m.pth"])["w"].Values, Is.EqualTo(new float[] { 4 }));
+        Assert.That(TorchFile.Read(folder["m.pth"])["w"].ToFloats(), Is.EqualTo(new float[] { 4 }));
+    }
+
+    [Test]
+    public void DictionariesInDictionariesAreFoundAndPrefixesOfAllNamesDropped([Values] bool zip)
+    {
+        TorchFiles.Entry[] entries = [TorchFiles.Floats("module.a.weight", "0", [4], 1), TorchFiles.Floats("module.b", "1", [5], 1)];
+        Write(zip, entries, pickle => TorchFiles.Under("net", TorchFiles.Under("state_dict", pickle)));
+        Assert.That(TorchFile.Read(folder["m.pth"]).Keys, Is.EqualTo(new[] { "a.weight", "b" }));
+        Write(zip, [.. entries, TorchFiles.Floats("other", "2", [6], 1)]);
+        Assert.That(TorchFile.Read(folder["m.pth"]).Keys, Is.EqualTo(new[] { "module.a.weight", "module.b", "other" }));
+    }
+
+    [Test]
+    public void OfSeveralNetworksNoneIsGuessed()
+    {
+        Write(true, [TorchFiles.Floats("w", "0", [4], 1)], pickle => TorchFiles.Dictionary(("generator", pickle), ("discriminator", pickle)));
+        Refused("generator", "discriminator", "one network");
+        Write(true, [TorchFiles.Floats("w", "0", [4], 1)], pickle => TorchFiles.Dictionary(("generator", pickle), ("optimizer", pickle)));
+        Assert.That(TorchFile.Read(folder["m.pth"]).Keys, Is.EqualTo(new[] { "w" }));
+    }
+
+    [Test]
+    public void EveryWholeNumberIsReadInEveryFormThatPythonWrites([Values("int", "long1", "long4", "text")] string form)
+    {
+        // Python 2 writes a long as LONG1, and an integer beyond 32 bits as text.
+        byte[] Number(int value) => form switch
+        {
+            "long1" => value == 0 ? [0x8a, 0] : [0x8a, 9, .. BitConverter.GetBytes((long)value), 0],
+            "long4" => [0x8b, 8, 0, 0, 0, .. BitConverter.GetBytes((long)value)],
+            "text" => [(byte)'I', .. Encoding.ASCII.GetBytes($"{value}\n")],
+            _ => TorchFiles.Number(value),
+        };
+        byte[] bytes = [.. Enumerable.Range(0, 6).SelectMany(i => BitConverter.GetBytes((float)i))];
+        Write(true, [new("w", "FloatStorage", "0", bytes, 6, 1, [2, 2], [1, 2])], _ => TorchFiles.Dictionary(
+            ("w", TorchFiles.Tensor(new("w", "FloatStorage", "0", bytes, 6, 1, [2, 2], [1, 2]), Number)), ("epoch", Number(70_000)), ("nothing", Number(0))));
+        Assert.That(TorchFile.Read(folder["m.pth"])["w"].ToFloats(), Is.EqualTo(new float[] { 1, 3, 2, 4 }));
+    }
+
+    [Test]
+    public void AnOrderedDictionaryIsReadAsPython2WritesIt([Values] bool zip)
+    {
+        // OrderedDict([["w", tensor], ["b", tensor]]): a call with a list of lists.
+        TorchFiles.Entry w = TorchFiles.Floats("w", "0", [1, 2], 2), b = TorchFiles.Floats("b", "1", [3], 1);
+        byte[] Pair(TorchFiles.Entry entry) =>
+            [(byte)']', (byte)'(', (byte)'U', 1, (byte)entry.Name[0], .. TorchFiles.Tensor(entry, TorchFiles.Number), (byte)'e'];
+        Write(zip, [w, b], _ =>
+            [.. TorchFiles.Global("collections", "OrderedDict"), (byte)']', (byte)'(', .. Pair(w), .. Pair(b), (byte)'e', 0x85, (byte)'R']);
+        IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(folder["m.pth"]);
+        Assert.That(tensors["w"].ToFloats().Concat(tensors["b"].ToFloats()), Is.EqualTo(new float[] { 1, 2, 3 }));
+    }
+
+    [Test]
+    public void WhatStandsBesideTheWeightsIsIgnored([Values] bool zip)
+    {
+        // numpy.float64(1.5), argparse.Namespace(lr=2), an object of an old class, a set, what torch.save keeps of a module's source, a view of a storage.
+        byte[] type = [.. TorchFiles.Global("numpy", "dtype"), .. TorchFiles.Text("f8"), (byte)'K', 0, (byte)'K', 1, 0x87, (byte)'R', (byte)'K', 3, 0x85, (byte)'b'];
+        byte[] scalar = [.. TorchFiles.Global("numpy.core.multiarray", "scalar"), .. type, (byte)'U', 8, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0x86, (byte)'R'];
+        byte[] space = [.. TorchFiles.Global("argparse", "Namespace"), (byte)')', 0x81, (byte)'}', .. TorchFiles.Text("lr"), (byte)'K', 2, (byte)'s', (byte)'b'];
+        byte[] old = [(byte)'(', .. TorchFiles.Global("my.code", "Settings"), (byte)'K', 1, (byte)'o', (byte)'}', (byte)'b'];
+        byte[] set = [.. TorchFiles.Global("__builtin__", "set"), (byte)']', (byte)'K', 1, (byte)'a', 0x85, (byte)'R'];
+        byte[] list = [.. TorchFiles.Global("collections", "deque"), (byte)')', (byte)'R', (byte)'(', (byte)'K', 1, (byte)'e'];
+        byte[] source = [(byte)'(', .. TorchFiles.Text("module"), .. TorchFiles.Global("my.code", "Net"), .. TorchFiles.Text("class Net"), (byte)'t', (byte)'Q'];
+        Write(zip, [TorchFiles.Floats("w", "0", [4], 1)], pickle => TorchFiles.Dictionary(
+            ("best", scalar), ("args", space), ("old", old), ("set", set), ("history", list), ("source", source), ("state_dict", pickle)));
+        Assert.That(TorchFile.Read(folder["m.pth"])["w"].ToFloats(), Is.EqualTo(new float[] { 4 }));
     }
 
     [Test]
     public void NothingIsExecuted([Values] bool zip)
     {
-        // os.system("touch ran"): what a hostile pickle does.
+        // os.system("touch ran"): what a hostile pickle does, beside the weights and in their place.
         byte[] hostile = [.. TorchFiles.Global("os", "system"), .. TorchFiles.Text($"touch {folder["ran"]}"), 0x85, (byte)'R'];
         Write(zip, [TorchFiles.Floats("w", "0", [4], 1)], pickle => [.. hostile, (byte)'0', .. pickle]);
+        Assert.That(TorchFile.Read(folder["m.pth"])["w"].ToFloats(), Is.EqualTo(new float[] { 4 }));
+        Write(zip, [TorchFiles.Floats("w", "0", [4], 1)], _ => hostile);
         Refused("os.system", "without running");
         Assert.That(File.Exists(folder["ran"]), Is.False);
     }
@@ -79,19 +150,84 @@ public sealed class TorchFileTests
         Refused("torch.nn.modules.container.Sequential", "state_dict()");
         Write(true, [TorchFiles.Floats("w", "0", [4], 1)], _ => [(byte)'K', 1]);
         Refused("no dictionary of tensors");
-        Write(false, [TorchFiles.Floats("w", "0", [4], 1)], _ => [0x81]);
-        Refused("0x81");
+        Write(false, [TorchFiles.Floats("w", "0", [4], 1)], _ => [0x97]);
+        Refused("0x97");
     }
 
-    [TestCase(5, 0, 1, "impossible")]
+    [Test]
+    public void TensorsThatShareAStorageTakeNoMemoryUntilTheyAreAskedFor()
+    {
+        const int Names = 2000, Elements = 200_000;
+        byte[] bytes = new byte[Elements * sizeof(float)];
+        Write(true, Enumerable.Range(0, Names).Select(i => new TorchFiles.Entry($"{i}", "FloatStorage", "0", bytes, Elements, 0, [Elements], [1])));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(folder["m.pth"]);
+        Assert.That((tensors.Count, tensors["1999"].ToFloats().Length), Is.EqualTo((Names, Elements)));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(20_000_000));
+    }
+
+    [Test]
+    public void ATensorHasAtMost32Dimensions([Values(32, 33, 100_000)] int rank)
+    {
+        int[] ones = [.. Enumerable.Repeat(1, rank)];
+        Write(true, [new("w", "FloatStorage", "0", new byte[4], 1, 0, ones, ones)]);
+        if (rank > 32)
+        {
+            Refused($"{rank} dimensions");
+        }
+        else
+        {
+            Assert.That(TorchFile.Read(folder["m.pth"])["w"].Count, Is.EqualTo(1));
+        }
+    }
+
+    [TestCase(0xffff_ffff)]
+    [TestCase(0x7fff_ffff)]
+    public void SizesThatTheFileCannotHaveAreRefused(long size)
+    {
+        Write(true, [TorchFiles.Floats("w", "0", [4], 1)]);
+        byte[] file = File.ReadAllBytes(folder["m.pth"]);
+        for (int at = 0; (at = IndexOf(file, "PK\u0001\u0002"u8, at)) >= 0; at++)
+        {
+            BitConverter.TryWriteBytes(file.AsSpan(at + 20), (uint)size);
+            BitConverter.TryWriteBytes(file.AsSpan(at + 24), (uint)size);
+        }
+
+        File.WriteAllBytes(folder["m.pth"], file);
+        Refused();
+    }
+
+    [Test]
+    public void ADictionaryThatHoldsItselfEndsTheSearch()
+    {
+        // d = {}; d["net"] = d; d["x"] = d
+        byte[] recall = [(byte)'h', 9];
+        Write(true, [TorchFiles.Floats("w", "0", [4], 1)], _ =>
+            [(byte)'}', (byte)'q', 9, (byte)'(', .. TorchFiles.Text("net"), .. recall, .. TorchFiles.Text("x"), .. recall, (byte)'u']);
+        Refused("no dictionary of tensors");
+    }
+
+    [TestCase(5, 0, 1, "beyond")]
     [TestCase(4, 0, 2, "beyond")]
     [TestCase(2, 3, 1, "beyond")]
-    [TestCase(2, 0, 100, "impossible")]
+    [TestCase(2, 0, 100, "beyond")]
+    [TestCase(8, 0, 0, "needs more")]
+    [TestCase(2, -1, 1, "beyond")]
+    [TestCase(2, 0, -1, "impossible")]
+    [TestCase(2, int.MaxValue, int.MaxValue, "beyond")]
     [TestCase(-1, 0, 1, "impossible")]
     public void TensorsMustLieInTheirStorage(int size, int offset, int stride, string explanation)
     {
         Write(true, [new("w", "FloatStorage", "0", new byte[16], 4, offset, [size], [stride])]);
         Refused(explanation);
+    }
+
+    [Test]
+    public void SizesAndStridesWhoseProductsDoNotFitAreRefused()
+    {
+        int[] large = [.. Enumerable.Repeat(int.MaxValue, 32)];
+        Write(true, [new("w", "FloatStorage", "0", new byte[16], 4, 0, large, large)]);
+        Refused("beyond");
     }
 
     [Test]
@@ -124,7 +260,7 @@ public sealed class TorchFileTests
         {
             try
             {
-                return TorchFile.Read(folder["m.pth"]).Count >= 0 ? "read" : "nothing";
+                return TorchFile.Read(folder["m.pth"]).Count > 0 ? "read" : "nothing";
             }
             catch (Exception error)
             {
@@ -160,9 +296,15 @@ public sealed class TorchFileTests
         }
 
         IReadOnlyDictionary<string, TorchTensor> tensors = TorchFile.Read(path);
-        Assert.That(tensors["features.4.weight"].Shape, Is.EqualTo(new[] { 64, 32, 6, 6 }));
-        Assert.That(tensors.Values.Max(tensor => tensor.Values.Max(Math.Abs)), Is.InRange(0.1f, 10f));
-        Assert.That(tensors["descr.0.weight"].Values.Average(Math.Abs), Is.InRange(1e-3, 1.0));
+        Assert.That(tensors["features.4.weight"].Shape.ToArray(), Is.EqualTo(new[] { 64, 32, 6, 6 }));
+        Assert.That(tensors.Values.Max(tensor => tensor.ToFloats().Max(Math.Abs)), Is.InRange(0.1f, 10f));
+        Assert.That(tensors["descr.0.weight"].ToFloats().Average(Math.Abs), Is.InRange(1e-3, 1.0));
+    }
+
+    private static int IndexOf(byte[] bytes, ReadOnlySpan<byte> sought, int from)
+    {
+        int at = bytes.AsSpan(from).IndexOf(sought);
+        return at < 0 ? at : at + from;
     }
 
     private void Write(bool zip, IEnumerable<TorchFiles.Entry> entries, Func<byte[], byte[]>? nest = null)

@@ -59,21 +59,30 @@ internal static class TorchFiles
     public static byte[] Under(string name, byte[] dictionary) =>
         [(byte)'}', (byte)'(', .. Text("epoch"), (byte)'K', 3, .. Text(name), .. dictionary, (byte)'u'];
 
+    /// <summary>A dictionary of texts and what their instructions make.</summary>
+    public static byte[] Dictionary(params (string Key, byte[] Value)[] entries) =>
+        [(byte)'}', (byte)'(', .. entries.SelectMany(entry => Text(entry.Key).Concat(entry.Value)), (byte)'u'];
+
+    /// <summary>The instructions that rebuild a tensor, with whole numbers written as <paramref name="number"/> does.</summary>
+    public static byte[] Tensor(Entry entry, Func<int, byte[]> number) =>
+    [
+        .. Global("torch._utils", "_rebuild_tensor_v2"), (byte)'(', (byte)'(', .. Text("storage"), .. Global("torch", entry.Storage), .. Text(entry.Key),
+        .. Text("cpu"), .. number(entry.Count), (byte)'t', (byte)'Q', .. number(entry.Offset), .. Tuple(entry.Shape, number), .. Tuple(entry.Strides, number),
+        0x89, .. Global("collections", "OrderedDict"), (byte)')', (byte)'R', (byte)'t', (byte)'R',
+    ];
+
     public static byte[] Global(string module, string name) => [(byte)'c', .. Encoding.ASCII.GetBytes($"{module}\n{name}\n")];
 
     public static byte[] Text(string text) => [(byte)'X', .. BitConverter.GetBytes(text.Length), .. Encoding.ASCII.GetBytes(text)];
 
-    private static byte[] Number(int value) => [(byte)'J', .. BitConverter.GetBytes(value)];
+    public static byte[] Number(int value) => [(byte)'J', .. BitConverter.GetBytes(value)];
 
     private static byte[] Dictionary(IEnumerable<Entry> entries)
     {
         List<byte> code = [.. Global("collections", "OrderedDict"), (byte)'q', 0, (byte)')', (byte)'R', (byte)'q', 1, (byte)'('];
         foreach (Entry entry in entries)
         {
-            code.AddRange([.. Text(entry.Name), .. Global("torch._utils", "_rebuild_tensor_v2"), (byte)'(', (byte)'(', .. Text("storage")]);
-            code.AddRange([.. Global("torch", entry.Storage), .. Text(entry.Key), .. Text("cpu"), .. Number(entry.Count), (byte)'t', (byte)'Q']);
-            code.AddRange([.. Number(entry.Offset), .. Tuple(entry.Shape), .. Tuple(entry.Strides), 0x89, .. Global("collections", "OrderedDict")]);
-            code.AddRange([(byte)')', (byte)'R', (byte)'t', (byte)'R']);
+            code.AddRange([.. Text(entry.Name), .. Tensor(entry, Number)]);
         }
 
         // Attributes of the dictionary, as torch.save writes for modules: {"_metadata": OrderedDict()}.
@@ -81,7 +90,7 @@ internal static class TorchFiles
         return [.. code];
     }
 
-    private static byte[] Tuple(int[] items) => [(byte)'(', .. items.SelectMany(Number), (byte)'t'];
+    private static byte[] Tuple(int[] items, Func<int, byte[]> number) => [(byte)'(', .. items.SelectMany(number), (byte)'t'];
 
     private static int[] Contiguous(int[] shape)
     {
