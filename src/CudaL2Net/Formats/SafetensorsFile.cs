@@ -16,26 +16,32 @@ public sealed class SafetensorsFile
     private const int MaxHeaderBytes = 100_000_000;
     private const string MetadataKey = "__metadata__";
 
-    private SafetensorsFile(string name, IReadOnlyDictionary<string, string> metadata, IReadOnlyDictionary<string, SafetensorsTensor> tensors)
+    private SafetensorsFile(
+        string name, IReadOnlyDictionary<string, string> metadata, IReadOnlyDictionary<string, SafetensorsTensor> tensors, bool hasDigest)
     {
         Name = name;
         Metadata = metadata;
         Tensors = tensors;
+        HasDigest = hasDigest;
     }
 
     /// <summary>The file's path, or the name the stream was read under.</summary>
     public string Name { get; }
 
-    /// <summary>The map of strings under <c>__metadata__</c>; empty where there is none.</summary>
+    /// <summary>The map of strings under <c>__metadata__</c>, without the digest; empty where there is none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The tensors by name.</summary>
     public IReadOnlyDictionary<string, SafetensorsTensor> Tensors { get; }
 
-    /// <summary>Reads a file.</summary>
+    /// <summary>Whether the metadata hold the content's SHA-256 (<c>cudal2net_sha256</c>), as in all files that <see cref="Write"/> makes. The content then
+    /// has it. Damage to a file without one may go unnoticed.</summary>
+    public bool HasDigest { get; }
+
+    /// <summary>Reads a file, and compares its content with its digest where it has one.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    /// <exception cref="InvalidDataException">The file breaks the format; the text names the file and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">The file breaks the format or has not its digest; the text names the file and what is wrong.</exception>
     public static SafetensorsFile Read(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -43,10 +49,10 @@ public sealed class SafetensorsFile
         return Read(stream, path);
     }
 
-    /// <summary>Reads a stream to its end.</summary>
+    /// <summary>Reads a stream to its end, and compares its content with its digest where it has one.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="name">What errors call it.</param>
-    /// <exception cref="InvalidDataException">The content breaks the format; the text names the file and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">The content breaks the format or has not its digest; the text names the file and what is wrong.</exception>
     public static SafetensorsFile Read(Stream stream, string name)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -61,8 +67,8 @@ public sealed class SafetensorsFile
     }
 
     /// <summary>
-    /// Writes a file. The same content gives the same bytes: metadata and tensors are ordered by name, tensors first by falling element size, and the data
-    /// starts at a multiple of 8 bytes, so that every tensor is aligned to its elements.
+    /// Writes a file, with the content's SHA-256 in its metadata. The same content gives the same bytes: metadata and tensors are ordered by name, tensors
+    /// first by falling element size, and the data starts at a multiple of 8 bytes, so that every tensor is aligned to its elements.
     /// </summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
     /// <param name="tensors">The tensors by name.</param>
@@ -76,6 +82,10 @@ public sealed class SafetensorsFile
         [
             .. tensors.OrderByDescending(tensor => SafetensorsTensor.SizeOf(tensor.Value.Dtype)).ThenBy(tensor => tensor.Key, StringComparer.Ordinal),
         ];
+        metadata = new Dictionary<string, string>(metadata ?? new Dictionary<string, string>())
+        {
+            [SafetensorsDigest.Key] = SafetensorsDigest.Of(metadata ?? new Dictionary<string, string>(), tensors),
+        };
         byte[] header = BuildHeader(ordered, metadata);
         AtomicFile.Write(path, stream =>
         {
@@ -135,23 +145,19 @@ public sealed class SafetensorsFile
                 + "Use a file made for this purpose.");
     }
 
-    private static byte[] BuildHeader(KeyValuePair<string, SafetensorsTensor>[] tensors, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] BuildHeader(KeyValuePair<string, SafetensorsTensor>[] tensors, IReadOnlyDictionary<string, string> metadata)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
-            if (metadata is { Count: > 0 })
+            json.WriteStartObject(MetadataKey);
+            foreach ((string key, string value) in metadata.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             {
-                json.WriteStartObject(MetadataKey);
-                foreach ((string key, string value) in metadata.OrderBy(entry => entry.Key, StringComparer.Ordinal))
-                {
-                    json.WriteString(key, value);
-                }
-
-                json.WriteEndObject();
+                json.WriteString(key, value);
             }
 
+            json.WriteEndObject();
             long offset = 0;
             foreach ((string name, SafetensorsTensor tensor) in tensors)
             {
@@ -267,9 +273,16 @@ public sealed class SafetensorsFile
             position = end;
         }
 
-        return position == data.Length
-            ? new SafetensorsFile(name, new ReadOnlyDictionary<string, string>(metadata), new ReadOnlyDictionary<string, SafetensorsTensor>(tensors))
-            : throw Damaged(name, $"{data.Length - position} bytes after the last tensor belong to none");
+        if (position != data.Length)
+        {
+            throw Damaged(name, $"{data.Length - position} bytes after the last tensor belong to none");
+        }
+
+        bool hasDigest = metadata.Remove(SafetensorsDigest.Key, out string? digest);
+        return !hasDigest || digest == SafetensorsDigest.Of(metadata, tensors)
+            ? new SafetensorsFile(
+                name, new ReadOnlyDictionary<string, string>(metadata), new ReadOnlyDictionary<string, SafetensorsTensor>(tensors), hasDigest)
+            : throw new InvalidDataException($"{name} is damaged: its content has not the SHA-256 that stands in its metadata. Make or copy it again.");
     }
 
     private static void ReadMetadata(JsonElement map, Dictionary<string, string> metadata, string name)

@@ -16,12 +16,42 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
 {
     internal const string Format = "cudal2net-model-2";
 
+    /// <summary>The entry of the metadata by which other programs see that a training was not at its end.</summary>
+    internal const string UnfinishedKey = "unfinished";
+
+    /// <summary>Metadata that only a checkpoint has; a model that is written anew has none of them.</summary>
+    private static readonly string[] OfCheckpoints = ["checkpoint", "options", "data", "first_loss", "device", "precision"];
+
     private const string HeadPrefix = "head.layers.";
+
+    /// <summary>What errors call the model.</summary>
+    internal string Source { get; init; } = "the model";
+
+    /// <summary>Whether the model was read from a file with a digest, which it then has. Damage to a file of an earlier version may go unnoticed.</summary>
+    public bool HasDigest { get; init; }
+
+    /// <summary>Where the training was, <c>step k of n</c>, if it was not at its end; else null. Such a model may be as good as random.</summary>
+    public string? Unfinished => TrainingPosition.Find(Metadata, Source) is { IsEnd: false } at ? at.ToString() : null;
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged or is no model of this program; the text names the file and what is wrong.</exception>
-    public static ModelFile Read(string path) => From(SafetensorsFile.Read(path));
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged or is no model of this program; the text names the file, what is wrong, and what a file of
+    /// another kind is for.</exception>
+    public static ModelFile Read(string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        using FileStream stream = InputFile.Open(path);
+        byte[] start = new byte[FileKinds.Bytes];
+        int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        if (OtherUse(FileKinds.Of(start.AsSpan(0, read))) is { } use)
+        {
+            throw new InvalidDataException($"{path} is no model of cudal2net but {use}");
+        }
+
+        stream.Position = 0;
+        return Read(stream, path);
+    }
 
     /// <summary>Reads a model from a stream; errors call it <paramref name="name"/>.</summary>
     /// <exception cref="InvalidDataException">The content is damaged or no model.</exception>
@@ -87,9 +117,18 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
             ["network"] = NetworkFile.Write(Network),
             ["patch_scale"] = PatchScale.ToString("R", CultureInfo.InvariantCulture),
         };
-        foreach (string old in OldModelFile.Members)
+        foreach (string old in OldModelFile.Members.Concat(OfCheckpoints))
         {
             metadata.Remove(old);
+        }
+
+        if (Unfinished is { } position)
+        {
+            metadata[UnfinishedKey] = position;
+        }
+        else
+        {
+            TrainingPosition.Keys.ToList().ForEach(key => metadata.Remove(key));
         }
 
         return metadata;
@@ -100,18 +139,20 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
     internal static ModelFile From(SafetensorsFile file)
     {
         string format = file.Metadata.GetValueOrDefault("format", "");
-        if (format == OldModelFile.Format)
+        ModelFile model = format switch
         {
-            return OldModelFile.From(file);
-        }
-
-        if (format != Format)
-        {
-            throw new InvalidDataException(
+            Format => FromPresentForm(file),
+            OldModelFile.Format => OldModelFile.From(file),
+            _ => throw new InvalidDataException(
                 $"{file.Name}: this is not a model of cudal2net (its metadata has {(format.Length == 0 ? "no format entry" : $"format '{format}'")}, "
-                    + $"expected '{Format}')");
-        }
+                    + $"expected '{Format}')"),
+        };
+        TrainingPosition.Find(file.Metadata, file.Name);
+        return model with { Source = file.Name, HasDigest = file.HasDigest };
+    }
 
+    private static ModelFile FromPresentForm(SafetensorsFile file)
+    {
         Network network = NetworkFile.Parse(Required(file, "network"), $"{file.Name}: metadata 'network'");
         var shaped = ShapedNetwork.Of(network);
         TowerWeights[] towers =
@@ -156,6 +197,22 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
             ? throw new InvalidDataException($"{file.Name}: tensor '{name}' has a negative value")
             : values;
     }
+
+    private static string? OtherUse(FileKind kind) => kind switch
+    {
+        FileKind.Empty => "an empty file: make or copy it again",
+        FileKind.PyTorch => "a PyTorch file: evaluate --method tfeat:FILE takes the weights of TFeat; export other networks to ONNX, for --method onnx:FILE",
+        FileKind.Onnx => "an ONNX network: evaluate --method onnx:FILE takes it",
+        FileKind.NumPy => "a NumPy file: describe FILE --out DESCRIPTORS.npy takes patches",
+        FileKind.Matrix => "an HDF5 or MATLAB file, which nothing here reads",
+        FileKind.Zip => "a zip archive: unpack it first",
+        FileKind.Image => "an image: describe FILE and match FILE FILE take images",
+        FileKind.Json => "JSON: a network's description goes to train --network FILE or info --network FILE",
+        FileKind.GitPointer => "what Git LFS keeps in its place: git lfs pull fetches the file itself",
+        FileKind.WebPage => "a web page: download the file again",
+        FileKind.Text => "a text file; models end in .safetensors, and the --out folder of a training is one, too",
+        _ => null,
+    };
 
     private static string TowerPrefix(int tower) => $"towers.{tower}.layers.";
 

@@ -84,6 +84,7 @@ public sealed class PatchModel : IDisposable
     /// <returns>[n][<see cref="Dimension"/>]: the towers' outputs, one behind the other.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidDataException">A descriptor is not finite, or zero; the text names the model and the first such patch.</exception>
     /// <exception cref="InvalidOperationException">The network scores pairs.</exception>
     public float[] Describe(ReadOnlySpan<byte> patches, int side)
     {
@@ -98,6 +99,7 @@ public sealed class PatchModel : IDisposable
     /// <param name="descriptors">[n][<see cref="Dimension"/>].</param>
     /// <exception cref="ArgumentException">The side is not taken, or the sizes do not agree.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidDataException">A descriptor is not finite, or zero; the text names the model and the first such patch.</exception>
     /// <exception cref="InvalidOperationException">The network scores pairs.</exception>
     public void Describe(ReadOnlySpan<byte> patches, int side, Span<float> descriptors)
     {
@@ -110,6 +112,7 @@ public sealed class PatchModel : IDisposable
 
         Describe(patches, side, descriptors, signs: default);
         MakeUnitVectors(descriptors);
+        RequireUsable(descriptors, patches, side);
     }
 
     /// <summary>Describes all patches of a set.</summary>
@@ -117,6 +120,7 @@ public sealed class PatchModel : IDisposable
     /// <returns>[n][<see cref="Dimension"/>].</returns>
     /// <exception cref="ArgumentException">The set lacks a part that the network sees.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidDataException">A descriptor is not finite, or zero; the text names the model and the first such patch.</exception>
     /// <exception cref="InvalidOperationException">The network scores pairs.</exception>
     public float[] Describe(PatchSet patches)
     {
@@ -129,7 +133,18 @@ public sealed class PatchModel : IDisposable
         }
 
         MakeUnitVectors(descriptors);
+        for (int i = 0; i < patches.Count; i++)
+        {
+            (bool finite, bool zero) = DescriptorCheck.Of(descriptors.AsSpan(i * Dimension, Dimension));
+            if (!finite || (zero && !towers.All(tower => DescriptorCheck.IsUniform(Row(patches.View(tower.View, PatchSide), i)))))
+            {
+                throw Unusable(i, finite);
+            }
+        }
+
         return descriptors;
+
+        ReadOnlySpan<byte> Row(byte[] view, int i) => view.AsSpan(i * (view.Length / patches.Count), view.Length / patches.Count);
     }
 
     /// <summary>Describes patches by the signs of the float descriptor (Binary L2-Net).</summary>
@@ -138,6 +153,7 @@ public sealed class PatchModel : IDisposable
     /// <returns>[n][<see cref="Dimension"/> / 8]: bit j of byte k is dimension 8k + j, set where the value is above 0.</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the bytes are no whole number of patches.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidDataException">The descriptor of a patch is not finite, or zero.</exception>
     /// <exception cref="InvalidOperationException">The network scores pairs, or has a tower whose values do not fill whole bytes.</exception>
     public byte[] DescribeBinary(ReadOnlySpan<byte> patches, int side)
     {
@@ -147,8 +163,31 @@ public sealed class PatchModel : IDisposable
             throw new InvalidOperationException($"the signs of a tower's {odd.Width} values do not fill whole bytes");
         }
 
-        var signs = new byte[checked(Count(patches, side) * (Dimension / 8))];
+        int count = Count(patches, side), width = Dimension / 8, area = side * side;
+        var signs = new byte[checked(count * width)];
+        if (!Network.Head.UnitVectors)
+        {
+            const int Block = 512;
+            for (int first = 0; first < count; first += Block)
+            {
+                int block = Math.Min(Block, count - first);
+                SignBits.Pack(Describe(patches.Slice(first * area, block * area), side, first), signs.AsSpan(first * width, block * width));
+            }
+
+            return signs;
+        }
+
         Describe(patches, side, descriptors: default, signs);
+
+        // A unit vector with a value that is not finite has none above 0, as hardly any other: its values tell.
+        for (int i = 0; i < count; i++)
+        {
+            if (!signs.AsSpan(i * width, width).ContainsAnyExcept((byte)0))
+            {
+                Describe(patches.Slice(i * area, area), side, i);
+            }
+        }
+
         return signs;
     }
 
@@ -159,6 +198,7 @@ public sealed class PatchModel : IDisposable
     /// <returns>[n].</returns>
     /// <exception cref="ArgumentException">The side is not taken, or the numbers of patches differ.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidDataException">A score is not finite; the text names the model and the first such pair.</exception>
     /// <exception cref="InvalidOperationException">The network describes patches.</exception>
     public float[] Score(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, int side)
     {
@@ -171,6 +211,7 @@ public sealed class PatchModel : IDisposable
 
         var scores = new float[count];
         scorer.Score(Views(first, count, side), Views(second, count, side), count, scores);
+        RequireFinite(scores);
         return scores;
     }
 
@@ -181,6 +222,7 @@ public sealed class PatchModel : IDisposable
     /// <returns>[n].</returns>
     /// <exception cref="ArgumentException">The set lacks a part that the network sees, or the numbers of indices differ.</exception>
     /// <exception cref="ObjectDisposedException">The network or its device has been disposed of.</exception>
+    /// <exception cref="InvalidDataException">A score is not finite; the text names the model and the first such pair.</exception>
     /// <exception cref="InvalidOperationException">The network describes patches.</exception>
     public float[] Score(PatchSet patches, ReadOnlySpan<int> first, ReadOnlySpan<int> second)
     {
@@ -200,6 +242,7 @@ public sealed class PatchModel : IDisposable
             scorer.Score(Of(a), Of(b), rows, scores.AsSpan(done, rows));
         }
 
+        RequireFinite(scores);
         return scores;
 
         ReadOnlyMemory<byte>[] Of(PatchSet part) => [.. Network.Towers.Select(tower => (ReadOnlyMemory<byte>)part.View(tower.View, PatchSide))];
@@ -244,6 +287,49 @@ public sealed class PatchModel : IDisposable
             $"the network {Network.Name} gives descriptors, not scores of pairs: compare what Describe gives");
     }
 
+    // Only damaged weights give others. But of one grey, as a tower may see a patch, a network without biases makes zeros.
+    private void RequireUsable(ReadOnlySpan<float> descriptors, ReadOnlySpan<byte> patches, int side, int firstPatch = 0)
+    {
+        int area = side * side;
+        for (int i = 0; i < descriptors.Length / Dimension; i++)
+        {
+            (bool finite, bool zero) = DescriptorCheck.Of(descriptors.Slice(i * Dimension, Dimension));
+            if (!finite || (zero && !IsBlank(patches.Slice(i * area, area), side)))
+            {
+                throw Unusable(firstPatch + i, finite);
+            }
+        }
+    }
+
+    private bool IsBlank(ReadOnlySpan<byte> patch, int side)
+    {
+        foreach (Tower tower in Network.Towers)
+        {
+            if (!DescriptorCheck.IsUniform(View(patch, 1, side, tower.View)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private InvalidDataException Unusable(int patch, bool finite) => new(
+        $"{File.Source}: the descriptor of patch {patch} (counted from 0) {(finite ? "is zero" : "has values that are not finite")}: the weights are damaged or of no "
+            + "use. Take another model.");
+
+    private void RequireFinite(ReadOnlySpan<float> scores)
+    {
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (!float.IsFinite(scores[i]))
+            {
+                throw new InvalidDataException(
+                    $"{File.Source}: the score of pair {i} (counted from 0) is {scores[i]}: the weights are damaged or of no use. Take another model.");
+            }
+        }
+    }
+
     // Between unit vectors Euclidean distance puts neighbours in the order of their angles. Towers that end in unit vectors give rows of one length.
     private void MakeUnitVectors(Span<float> descriptors)
     {
@@ -267,6 +353,15 @@ public sealed class PatchModel : IDisposable
                 values[i] = (float)(values[i] * factor);
             }
         }
+    }
+
+    /// <summary>Describes some of the patches of a call, from <paramref name="firstPatch"/> on.</summary>
+    private float[] Describe(ReadOnlySpan<byte> patches, int side, int firstPatch)
+    {
+        var descriptors = new float[checked(Count(patches, side) * Dimension)];
+        Describe(patches, side, descriptors, signs: default);
+        RequireUsable(descriptors, patches, side, firstPatch);
+        return descriptors;
     }
 
     /// <summary>Takes patches through the towers, whose results stand beside each other in a row of the output: values or, where memory for them is given,

@@ -22,7 +22,7 @@ public static class OnnxExporter
     /// </summary>
     /// <param name="path">The file; replaced only once the new one is complete.</param>
     /// <param name="model">The model.</param>
-    /// <param name="metadata">Text stored with the model, or null.</param>
+    /// <param name="metadata">Text stored with the model, or null; <c>unfinished</c> is added where the model's training was not at its end.</param>
     /// <exception cref="NotSupportedException">A layer has no form in ONNX; the message names it.</exception>
     /// <exception cref="IOException">The file cannot be written; an older file is untouched.</exception>
     public static void Write(string path, ModelFile model, IReadOnlyDictionary<string, string>? metadata = null)
@@ -64,7 +64,13 @@ public static class OnnxExporter
 
         graph.Add("Flatten", output, [x], ("axis", 1));
         ModelProto proto = graph.ToModel(model.Network.Name, output, model.Network.ScoresPairs ? 1 : shaped.Dimension);
-        foreach ((string key, string value) in (metadata ?? new Dictionary<string, string>()).OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        var entries = new Dictionary<string, string>(metadata ?? new Dictionary<string, string>());
+        if (model.Unfinished is { } position)
+        {
+            entries[ModelFile.UnfinishedKey] = position;
+        }
+
+        foreach ((string key, string value) in entries.OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             proto.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
         }
