@@ -96,10 +96,10 @@ internal static partial class Program
 
     private static int Explain(TextWriter error, string message, string? hint, int code)
     {
-        error.WriteLine($"error: {message}");
+        error.WriteLine($"error: {PrintableText.Of(message)}");
         if (hint is not null)
         {
-            error.WriteLine($"hint: {hint}");
+            error.WriteLine($"hint: {PrintableText.Of(hint)}");
         }
 
         return code;

@@ -103,59 +103,6 @@ internal static class CommonOptions
         }
     }
 
-    /// <summary>Loads the model that the line asks for.</summary>
-    public static PatchModel LoadModel(ParseResult line, Device device)
-    {
-        string? path = line.GetValue(Model);
-        return path is null ? PatchModel.LoadDefault(device) : PatchModel.Load(ModelPath(path), device);
-    }
-
-    /// <summary>Loads the model that the line asks for, for what needs descriptors.</summary>
-    /// <exception cref="UsageException">The model scores pairs and has no descriptors.</exception>
-    public static PatchModel LoadDescriber(ParseResult line, Device device)
-    {
-        PatchModel model = LoadModel(line, device);
-        if (model.ScoresPairs)
-        {
-            model.Dispose();
-            throw ScoresPairs($"--model {line.GetValue(Model)}", model.Network);
-        }
-
-        return model;
-    }
-
-    /// <summary>What to say where a network that scores pairs is asked for descriptors.</summary>
-    /// <param name="what">How the line names the model.</param>
-    /// <param name="network">Its network.</param>
-    public static UsageException ScoresPairs(string what, Network network) => new(
-        $"{what}: the network {network.Name} scores pairs of patches and has no descriptors, which this needs",
-        "evaluate brown, and evaluate hpatches --tasks verification, take networks that score pairs");
-
-    /// <summary>What tables call the model that the line asks for.</summary>
-    public static string ModelName(ParseResult line) => line.GetValue(Model) is { } path ? NameOf(path) : "CudaL2Net";
-
-    /// <summary>What tables call a model: the file's name, or its folder's where the file has the usual name.</summary>
-    public static string NameOf(string path)
-    {
-        string name = Path.GetFileNameWithoutExtension(path);
-        return name is "model" or "checkpoint"
-            ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))!
-            : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
-    }
-
-    /// <summary>The model's file: the path itself, or <c>model.safetensors</c> (else <c>checkpoint.safetensors</c>) in the folder that it names.</summary>
-    public static string ModelPath(string path)
-    {
-        if (!Directory.Exists(path))
-        {
-            return path;
-        }
-
-        string[] files = [Path.Combine(path, "model.safetensors"), Path.Combine(path, "checkpoint.safetensors")];
-        return files.FirstOrDefault(File.Exists) ?? throw new FileNotFoundException(
-            $"{path} is a folder without a model.safetensors; name a model file, or the --out folder of a training");
-    }
-
     /// <summary>A network by its name in the library, or from a JSON file.</summary>
     /// <exception cref="UsageException">There is neither.</exception>
     /// <exception cref="InvalidDataException">The file holds no network, or one whose layers do not fit.</exception>

@@ -16,7 +16,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     public bool Json { get; set; }
 
     /// <summary>A message for people, on standard error.</summary>
-    public void Say(string message) => error.WriteLine(message);
+    public void Say(string message) => error.WriteLine(PrintableText.Of(message));
 
     /// <summary>The command's result: as JSON, or what <paramref name="people"/> writes.</summary>
     public void Result(object value, Action<IAnsiConsole> people)
@@ -44,6 +44,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
             Ansi = plain ? AnsiSupport.No : AnsiSupport.Detect,
             Interactive = plain ? InteractionSupport.No : InteractionSupport.Detect,
         });
+        console.Pipeline.Attach(new PrintableText());
         if (plain)
         {
             const int WideEnough = 160;
@@ -70,7 +71,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
 
     private T WithLines<T>(string title, Func<Action<double, string>, T> work)
     {
-        error.WriteLine($"{title} ...");
+        Say($"{title} ...");
         var watch = Stopwatch.StartNew();
         TimeSpan next = LineInterval;
         return work((part, details) =>
@@ -80,7 +81,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
                 if (watch.Elapsed >= next)
                 {
                     next = watch.Elapsed + LineInterval;
-                    error.WriteLine($"{title}  {part,4:P0}  {details}");
+                    Say($"{title}  {part,4:P0}  {details}");
                 }
             }
         });

@@ -56,7 +56,7 @@ internal static class DescribeCommand
         DefaultValueFactory = _ => 5000,
     };
 
-    private sealed record Description(string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond);
+    private sealed record Description(string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond, string? Unfinished);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -89,7 +89,7 @@ internal static class DescribeCommand
         }
 
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using PatchModel model = CommonOptions.LoadDescriber(line, device);
+        using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;
         IEnumerable<PatchBlock> blocks;
@@ -106,7 +106,7 @@ internal static class DescribeCommand
         (int patches, int side, double seconds) = binary
             ? Write<byte>(output, model.Dimension / 8, blocks, block => model.DescribeBinary(block.Pixels, block.Side))
             : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels, block.Side));
-        var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0);
+        var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0, model.File.Unfinished);
         terminal.Result(result, console => console.WriteLine(
             $"{result.Patches} descriptors of {(binary ? $"{model.Dimension} bits" : $"{model.Dimension} values")} in {output}"
             + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")));

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using CudaL2Net.Cli.CommandLine;
-using CudaL2Net.Kernels;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Networks;
 using Spectre.Console;
 
@@ -15,7 +15,12 @@ internal static class ExportCommand
 
     private static readonly Option<bool> Half = new("--half") { Description = "safetensors: round the filters to float16, which halves the file." };
 
-    private sealed record Export(string Format, string Out, long Bytes);
+    private static readonly Option<bool> Unfinished = new("--unfinished")
+    {
+        Description = "Write the model of a training that was not at its end, too. The file says so.",
+    };
+
+    private sealed record Export(string Format, string Out, long Bytes, string? Unfinished);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
@@ -27,7 +32,7 @@ internal static class ExportCommand
             "cudal2net export --model runs/first --format onnx --out first.onnx",
             "cudal2net export --model runs/first --format safetensors --half --out first.safetensors")
         {
-            CommonOptions.Model, Format, Out, Half,
+            CommonOptions.Model, Format, Out, Half, Unfinished,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -42,18 +47,25 @@ internal static class ExportCommand
             throw new UsageException("--half is for --format safetensors; ONNX files are float32");
         }
 
-        using Device device = Device.Open("cpu");
-        using PatchModel model = CommonOptions.LoadModel(line, device);
+        string? path = line.GetValue(CommonOptions.Model);
+        ModelFile model = path is null ? PatchModel.ReadDefault() : ModelInput.Read(path, terminal);
+        if (model.Unfinished is { } position && !line.GetValue(Unfinished))
+        {
+            throw new UsageException(
+                $"--model {path}: the training is unfinished ({position})",
+                "cudal2net train --out FOLDER --resume ends it; --unfinished exports the model as it is");
+        }
+
         if (format == "onnx")
         {
-            OnnxExporter.Write(output, model.File, model.Metadata);
+            OnnxExporter.Write(output, model, model.CompleteMetadata());
         }
         else
         {
-            model.File.Write(output, half);
+            model.Write(output, half);
         }
 
-        var result = new Export(format, output, new FileInfo(output).Length);
+        var result = new Export(format, output, new FileInfo(output).Length, model.Unfinished);
         terminal.Result(result, console => console.WriteLine($"wrote {output} ({result.Bytes / 1024:N0} KiB)"));
         return 0;
     }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -27,7 +28,8 @@ internal static class InfoCommand
 
     private sealed record ListedNetwork(string Name, string About);
 
-    private sealed record ModelSummary(NetworkTable.Summary Network, double PatchScale, IReadOnlyDictionary<string, string> Metadata);
+    private sealed record ModelSummary(
+        NetworkTable.Summary Network, double PatchScale, string? Unfinished, bool HasDigest, IReadOnlyDictionary<string, string> Metadata);
 
     private sealed record Processor(string Name, string Description);
 
@@ -97,8 +99,8 @@ internal static class InfoCommand
 
         if (path is not null)
         {
-            ModelFile file = ModelFile.Read(CommonOptions.ModelPath(path));
-            var summary = new ModelSummary(NetworkTable.Of(file.Network), file.PatchScale, file.Metadata);
+            ModelFile file = ModelInput.Read(path, terminal);
+            var summary = new ModelSummary(NetworkTable.Of(file.Network), file.PatchScale, file.Unfinished, file.HasDigest, file.Metadata);
             terminal.Result(summary, console => Write(summary, console));
             return 0;
         }
@@ -111,6 +113,12 @@ internal static class InfoCommand
         NetworkTable.Write(summary.Network, console);
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("name", column => column.NoWrap()).AddColumn("value");
         table.AddRow("patch width", $"{summary.PatchScale} keypoint diameters");
+        table.AddRow("digest", summary.HasDigest ? "checked" : "none");
+        if (summary.Unfinished is { } position)
+        {
+            table.AddRow("unfinished", position);
+        }
+
         foreach ((string key, string value) in summary.Metadata.Where(pair => pair.Key != "network").OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             table.AddRow(Markup.Escape(key), Markup.Escape(value));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Plots;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;
@@ -64,6 +65,7 @@ internal static class MatchCommand
         string Geometry,
         double[]? Matrix,
         string? Image,
+        string? Unfinished,
         IReadOnlyList<Pair> Pairs);
 
     /// <summary>Makes the command.</summary>
@@ -105,8 +107,9 @@ internal static class MatchCommand
 
         using Mat a = ImageFile.LoadGrey(pathA), b = ImageFile.LoadGrey(pathB);
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using PatchModel model = CommonOptions.LoadDescriber(line, device);
-        var describer = new ModelDescriber(CommonOptions.ModelName(line), model, line.GetValue(Binary)
+        using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
+        string name = ModelInput.NameOf(line.GetValue(CommonOptions.Model), model);
+        var describer = new ModelDescriber(name, model, line.GetValue(Binary)
             || model.Network.Head.Comparison == DescriptorComparison.Hamming);
         var matcher = new ImageMatcher(device, new CutPatchDescriber(describer, device.Threads));
         ImageMatches matches = matcher.Match(a, b, new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance)));
@@ -121,7 +124,7 @@ internal static class MatchCommand
         if (image is not null)
         {
             using Mat colourA = ImageFile.LoadColour(pathA), colourB = ImageFile.LoadColour(pathB);
-            MatchDrawing.Write(image, colourA, colourB, matches, CommonOptions.ModelName(line));
+            MatchDrawing.Write(image, colourA, colourB, matches, name);
         }
 
         var result = new Result(
@@ -134,6 +137,7 @@ internal static class MatchCommand
             matches.Geometry.ToString().ToLowerInvariant(),
             matches.Matrix,
             image,
+            model.File.Unfinished,
             [.. matches.Matches.Select((match, i) =>
                 new Pair(PlaceOf(matches.FirstKeypoints[match.Query]), PlaceOf(matches.SecondKeypoints[match.Target]), match.Distance, matches.Verified[i]))]);
         terminal.Result(result, console =>

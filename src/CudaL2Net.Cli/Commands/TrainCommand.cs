@@ -136,15 +136,14 @@ internal static class TrainCommand
     {
         string folder = line.GetRequiredValue(Out);
         TrainingRun run = FindRun(line, folder);
-        run.Options.Validate();
-        run.Patches.Validate();
+        run.Validate();
         double checkpointSeconds = line.GetValue(CheckpointSeconds);
         if (!(checkpointSeconds is >= 0 and <= 1e6))
         {
             throw new UsageException($"--checkpoint-seconds {checkpointSeconds}: it must be from 0 to 1000000");
         }
 
-        ModelFile? initial = line.GetValue(Init) is { } path ? ModelFile.Read(CommonOptions.ModelPath(path)) : null;
+        ModelFile? initial = line.GetValue(Init) is { } path ? ModelInput.Read(path, terminal) : null;
         RequireInitialTower(run, initial, line.GetValue(Init), folder);
         using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision, run.Kernels, trains: true);
         run = run with { Device = device.Name, Precision = device.Precision };

@@ -41,12 +41,14 @@ internal sealed class Methods : IDisposable
     private readonly Dictionary<string, PatchModel> models = [];
     private readonly List<IPatchMethod> list = [];
     private readonly ParseResult line;
+    private readonly Terminal terminal;
     private readonly Device device;
     private UsageException? scorer;
 
-    private Methods(ParseResult line, Device device)
+    private Methods(ParseResult line, Terminal terminal, Device device)
     {
         this.line = line;
+        this.terminal = terminal;
         this.device = device;
     }
 
@@ -59,15 +61,16 @@ internal sealed class Methods : IDisposable
 
     /// <summary>Makes the methods that a line names.</summary>
     /// <param name="line">The command line.</param>
+    /// <param name="terminal">Where it is said what is odd about a model.</param>
     /// <param name="device">Where networks run.</param>
     /// <param name="usual">What to take where the line names none.</param>
     /// <exception cref="UsageException">There is no such method.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
-    public static Methods Open(ParseResult line, Device device, params IEnumerable<string> usual)
+    public static Methods Open(ParseResult line, Terminal terminal, Device device, params IEnumerable<string> usual)
     {
         bool report = RunOutput.WantsReport(line);
-        var methods = new Methods(line, device);
+        var methods = new Methods(line, terminal, device);
         try
         {
             string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.TrimEntries))];
@@ -111,14 +114,14 @@ internal sealed class Methods : IDisposable
         {
             ("model", _) => Of(word, UniqueName(ModelName(file), word), Model(file)),
             ("binary", _) => Model(file).ScoresPairs
-                ? throw CommonOptions.ScoresPairs($"--method {word}", Model(file).Network)
+                ? throw ModelInput.ScoresPairs($"--method {word}", Model(file).Network)
                 : new ModelDescriber(UniqueName($"{ModelName(file)}, binary", word), Model(file), binary: true),
             ("untrained", null) => Of(word, "untrained", Untrained()),
             ("sift", null) => new SiftDescriber(device.Threads),
             ("rootsift", null) => new RootSiftDescriber(device.Threads),
             ("raw", null) => new RawDescriber(),
             ("tfeat", not null) => new TFeatDescriber(file, UniqueName("TFeat", word), device.Threads),
-            ("onnx", not null) => new OnnxDescriber(UniqueName(CommonOptions.NameOf(file), word), file, Scaling(), device.Threads),
+            ("onnx", not null) => new OnnxDescriber(UniqueName(ModelInput.NameOf(file), word), file, Scaling(), device.Threads),
             _ => throw Unknown(word, kind, file),
         };
     }
@@ -132,7 +135,7 @@ internal sealed class Methods : IDisposable
         }
 
         string what = word == "model" && line.GetValue(CommonOptions.Model) is { } path ? $"--model {path}" : $"--method {word}";
-        scorer ??= CommonOptions.ScoresPairs(what, model.Network);
+        scorer ??= ModelInput.ScoresPairs(what, model.Network);
         return new ModelScorer(name, model);
     }
 
@@ -162,13 +165,15 @@ internal sealed class Methods : IDisposable
             : throw new UsageException($"--onnx-input {word}: it must be {string.Join(", ", Scalings.Keys)}{Suggestion.For(word, Scalings.Keys)}");
     }
 
-    private string ModelName(string? file) => file is null ? CommonOptions.ModelName(line) : CommonOptions.NameOf(file);
+    private string ModelName(string? file) => ModelInput.NameOf(PathOf(file), Model(file));
 
     // Two models of one name are told apart by the word that asked for the second one.
     private string UniqueName(string name, string word) => list.Any(method => method.Name == name) ? word : name;
 
-    private PatchModel Model(string? file) => Cached(
-        file ?? string.Empty, () => file is null ? CommonOptions.LoadModel(line, device) : PatchModel.Load(CommonOptions.ModelPath(file), device));
+    // That of --model where the word names no file; null for the model in the box.
+    private string? PathOf(string? file) => file ?? line.GetValue(CommonOptions.Model);
+
+    private PatchModel Model(string? file) => Cached(PathOf(file) ?? string.Empty, () => ModelInput.Load(PathOf(file), terminal, device));
 
     private PatchModel Untrained() => Cached("untrained:", () => PatchModel.CreateRandom(Model(null).Network, 1, device));
 

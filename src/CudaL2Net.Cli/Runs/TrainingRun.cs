@@ -1,9 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
+using CudaL2Net.Networks;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Cli.Runs;
@@ -27,7 +29,9 @@ internal sealed record TrainingRun(
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
         WriteIndented = true,
     };
 
@@ -46,25 +50,35 @@ internal sealed record TrainingRun(
 
         try
         {
-            JsonNode json = JsonNode.Parse(File.ReadAllText(path))!;
+            JsonObject json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("it is no object");
 
             // Older files name it here; the network decides it.
-            json["patches"]!.AsObject().Remove("centres");
-            return new TrainingRun(
-                (string)json["data"]!,
-                (string)json["validation"]!,
-                (int)json["points"]!,
-                (double?)json["minutes"],
-                json["patches"]!.Deserialize<PairOptions>(Json)!,
-                TrainingOptions.FromJson(json["options"]!.ToJsonString()),
-                (string?)json["device"] ?? "auto",
-                Enum.Parse<Precision>((string?)json["precision"] ?? nameof(Precision.Float32), ignoreCase: true),
-                Enum.Parse<KernelSet>((string?)json["kernels"] ?? nameof(KernelSet.Own), ignoreCase: true));
+            (json["patches"] as JsonObject)?.Remove("centres");
+            string options = json["options"]?.ToJsonString() ?? throw new JsonException("it has no options");
+            json.Remove("options");
+            Stored stored = json.Deserialize<Stored>(Json) ?? throw new JsonException("it is empty");
+            var run = new TrainingRun(stored.Data, stored.Validation, stored.Points, stored.Minutes, stored.Patches, TrainingOptions.FromJson(options), stored.Device,
+                stored.Precision, stored.Kernels);
+            run.Validate();
+            return run;
         }
-        catch (Exception exception) when (exception is JsonException or NullReferenceException or ArgumentException or InvalidOperationException)
+        catch (Exception exception) when (exception is JsonException or ArgumentException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{path} is damaged ({exception.Message}); start the training again in another folder");
+            throw new InvalidDataException($"{path} is damaged ({exception.Message.TrimEnd('.')}); start the training again in another folder", exception);
         }
+    }
+
+    /// <summary>Throws where a value makes no sense.</summary>
+    /// <exception cref="ArgumentException">A value is out of its range; the message names it.</exception>
+    public void Validate()
+    {
+        if (Points < 0 || Minutes is <= 0 or double.NaN or double.PositiveInfinity)
+        {
+            throw new ArgumentException(Points < 0 ? $"{Points} points: at least 0" : $"{Minutes} minutes: above 0");
+        }
+
+        Options.Validate();
+        Patches.Validate();
     }
 
     /// <summary>Whether two runs give the same model.</summary>
@@ -167,4 +181,10 @@ internal sealed record TrainingRun(
             throw new ArgumentException($"the setting '{name}' cannot be '{value}'; numbers have a point before the decimals and no other separators");
         }
     }
+
+    // The file but for the options, which have a form of their own.
+    private sealed record Stored(
+        string Data, string Validation, int Points, double? Minutes, PairOptions Patches, string Device = "auto",
+        [property: JsonConverter(typeof(CamelCaseEnum<Precision>))] Precision Precision = Precision.Float32,
+        [property: JsonConverter(typeof(CamelCaseEnum<KernelSet>))] KernelSet Kernels = KernelSet.Own);
 }

@@ -18,6 +18,7 @@ public sealed class PatchCache(string? folder)
     private const int HeaderBytes = 8 + 4 + KeyBytes + 4 + 4 + 4;
     private const long LargestTotal = 8L << 30;
 
+    private static readonly JsonSerializerOptions Strict = new() { RespectNullableAnnotations = true };
     private static readonly byte[] Magic = "CL2PATCH"u8.ToArray();
 
     /// <summary>A cache that keeps nothing.</summary>
@@ -205,12 +206,12 @@ public sealed class PatchCache(string? folder)
         Require(hash.GetHashAndReset().AsSpan().SequenceEqual(checksum), "its checksum is wrong");
         try
         {
-            SourceReport kept = JsonSerializer.Deserialize<SourceReport>(report) ?? new SourceReport();
+            SourceReport kept = JsonSerializer.Deserialize<SourceReport>(report, Strict) ?? new SourceReport();
             return new SourceResult(new PatchSet(pixels, pointIds, centres, imageIds, large), kept with { FromCache = true });
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or ArgumentException)
         {
-            throw new InvalidDataException("its report cannot be read", exception);
+            throw new InvalidDataException("its report or its patches make no sense", exception);
         }
     }
 

@@ -206,7 +206,7 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
         FileKind.NumPy => "a NumPy file: describe FILE --out DESCRIPTORS.npy takes patches",
         FileKind.Matrix => "an HDF5 or MATLAB file, which nothing here reads",
         FileKind.Zip => "a zip archive: unpack it first",
-        FileKind.Image => "an image: describe FILE and match FILE FILE take images",
+        FileKind.Image => "an image: describe FILE and match A B take images",
         FileKind.Json => "JSON: a network's description goes to train --network FILE or info --network FILE",
         FileKind.GitPointer => "what Git LFS keeps in its place: git lfs pull fetches the file itself",
         FileKind.WebPage => "a web page: download the file again",

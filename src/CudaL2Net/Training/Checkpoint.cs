@@ -50,8 +50,7 @@ internal sealed record Checkpoint(
         metadata["checkpoint"] = Kind;
         metadata["options"] = Options.ToJson();
         metadata["data"] = DataFingerprint;
-        metadata["step"] = Step.ToString(CultureInfo.InvariantCulture);
-        metadata["total_steps"] = TotalSteps.ToString(CultureInfo.InvariantCulture);
+        new TrainingPosition(Step, TotalSteps).Write(metadata);
         metadata["first_loss"] = FirstLoss.ToString("R", CultureInfo.InvariantCulture);
         metadata["device"] = Device;
         metadata["precision"] = Precision.ToString().ToLowerInvariant();
@@ -70,27 +69,55 @@ internal sealed record Checkpoint(
         var moments = new List<float[]>();
         while (file.Tensors.TryGetValue($"moments.{moments.Count}", out SafetensorsTensor? tensor))
         {
-            moments.Add(file.ReadFloats($"moments.{moments.Count}", tensor.Shape));
+            moments.Add(ModelFile.Finite(file, $"moments.{moments.Count}", TensorKind.Zeros, tensor.Shape));
         }
 
-        TrainingOptions options;
+        TrainingPosition position = TrainingPosition.Find(file.Metadata, path) ?? throw Invalid("step", "is missing");
+        if (!float.TryParse(file.Metadata.GetValueOrDefault("first_loss", "NaN"), NumberStyles.Float, CultureInfo.InvariantCulture, out float firstLoss)
+            || float.IsInfinity(firstLoss))
+        {
+            throw Invalid("first_loss", "is no number");
+        }
+
+        if (!Enum.TryParse(file.Metadata.GetValueOrDefault("precision", nameof(Precision.Float32)), ignoreCase: true, out Precision precision)
+            || !Enum.IsDefined(precision))
+        {
+            throw Invalid("precision", "is unknown");
+        }
+
+        return new Checkpoint(ModelFile.From(file), moments, Options(), file.Metadata.GetValueOrDefault("data", ""), position.Step, position.TotalSteps, firstLoss,
+            file.Metadata.GetValueOrDefault("device", "cpu"), precision);
+
+        TrainingOptions Options()
+        {
+            try
+            {
+                TrainingOptions options = TrainingOptions.FromJson(file.Metadata.GetValueOrDefault("options", ""));
+                options.ValidateSettings();
+                return options;
+            }
+            catch (Exception error) when (error is System.Text.Json.JsonException or ArgumentException)
+            {
+                throw Invalid("options", $"cannot be used: {error.Message.TrimEnd('.')}");
+            }
+        }
+
+        InvalidDataException Invalid(string key, string reason) =>
+            new($"{path}: metadata '{key}' {reason}. The checkpoint is damaged: start the training again in another folder.");
+    }
+
+    /// <summary>The network to go on with, and its weights.</summary>
+    /// <exception cref="InvalidDataException">They do not fit the network of the options.</exception>
+    public (Network Network, NetworkWeights Weights) Start(string path)
+    {
         try
         {
-            options = TrainingOptions.FromJson(file.Metadata.GetValueOrDefault("options", ""));
+            return NetworkStart.From(Options.Network, Model, keepEpsilon: true);
         }
-        catch (System.Text.Json.JsonException error)
+        catch (ArgumentException error)
         {
-            throw new InvalidDataException($"{path}: the options in its metadata cannot be read: {error.Message}", error);
+            throw new InvalidDataException($"{path}: its weights do not fit the network of its options: {error.Message}", error);
         }
-
-        return new Checkpoint(ModelFile.From(file), moments, options, file.Metadata.GetValueOrDefault("data", ""), Number("step"), Number("total_steps"),
-            float.TryParse(file.Metadata.GetValueOrDefault("first_loss"), CultureInfo.InvariantCulture, out float firstLoss) ? firstLoss : float.NaN,
-            file.Metadata.GetValueOrDefault("device", "cpu"),
-            Enum.TryParse(file.Metadata.GetValueOrDefault("precision", ""), ignoreCase: true, out Precision precision) ? precision : Precision.Float32);
-
-        int Number(string key) => int.TryParse(file.Metadata.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int value)
-            ? value
-            : throw new InvalidDataException($"{path}: metadata '{key}' is missing or no number");
     }
 
     /// <summary>Copies the moments to the device.</summary>

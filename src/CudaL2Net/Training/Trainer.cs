@@ -79,7 +79,7 @@ public sealed class Trainer : IDisposable
         TotalSteps = checkpoint?.TotalSteps ?? options.Steps ?? checked(options.Epochs * sampler.StepsPerEpoch);
         (Network start, NetworkWeights weights) = checkpoint == null
             ? StartingWeights.Of(options, training, setup.InitialModel)
-            : NetworkStart.From(options.Network, checkpoint.Model, keepEpsilon: true);
+            : checkpoint.Start(files.Checkpoint);
         network = ShapedNetwork.Of(start);
         epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
         schedule = new StepParameters[sampler.StepsPerEpoch];

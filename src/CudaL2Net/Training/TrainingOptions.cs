@@ -72,8 +72,10 @@ public sealed record TrainingOptions
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Converters = { new NetworkConverter(), new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+        Converters = { new NetworkConverter(), new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        AllowDuplicateProperties = false,
     };
 
     /// <summary>The preset that these options started from.</summary>
@@ -114,9 +116,19 @@ public sealed record TrainingOptions
 
     /// <summary>Reads options from <see cref="ToJson"/>, or from that of earlier versions.</summary>
     /// <exception cref="JsonException">The text holds no options.</exception>
-    public static TrainingOptions FromJson(string json) =>
-        (JsonNode.Parse(json) is JsonObject root ? NetworkSettings.Modernize(root) : null).Deserialize<TrainingOptions>(Json)
-            ?? throw new JsonException("there are no options");
+    public static TrainingOptions FromJson(string json)
+    {
+        try
+        {
+            return (JsonNode.Parse(json) is JsonObject root ? NetworkSettings.Modernize(root) : null).Deserialize<TrainingOptions>(Json)
+                ?? throw new JsonException("there are no options");
+        }
+        catch (Exception error) when (error is InvalidOperationException or FormatException or ArgumentException or OverflowException)
+        {
+            // A value of another type where earlier versions had settings of the network.
+            throw new JsonException(error.Message, error);
+        }
+    }
 
     /// <summary>The options as one line of JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
@@ -172,6 +184,13 @@ public sealed record TrainingOptions
     /// <summary>Throws if an option is out of range, or if the network does not give what an objective reads.</summary>
     internal void Validate(Objective objective)
     {
+        ValidateSettings();
+        RequireObjective(Network, objective);
+    }
+
+    /// <summary>Throws if an option is out of range. The objective may be one of the user's own.</summary>
+    internal void ValidateSettings()
+    {
         Require(Batch >= 2, $"a batch of {Batch}: it needs at least 2 pairs, since the other pairs are the negatives");
         Require(Batch <= 65536, $"a batch of {Batch}: at most 65536 pairs");
         Require(Sampling != SamplingKind.Progressive || Batch % 2 == 0, $"a batch of {Batch}: progressive sampling needs an even one");
@@ -181,12 +200,16 @@ public sealed record TrainingOptions
         Require(float.IsFinite(Optimizer.LearningRate) && Optimizer.LearningRate > 0, $"a learning rate of {Optimizer.LearningRate}: it must be positive");
         Require(Optimizer.Momentum is >= 0 and < 1, $"a momentum of {Optimizer.Momentum}: from 0 to below 1");
         Require(Optimizer.EpochsPerDrop >= 1, $"{Optimizer.EpochsPerDrop} epochs per drop: at least 1");
+        Require(Optimizer.Dampening is >= 0 and < 1, $"a dampening of {Optimizer.Dampening}: from 0 to below 1");
+        Require(Optimizer.Beta2 is >= 0 and < 1, $"a beta2 of {Optimizer.Beta2}: from 0 to below 1");
+        Require(Optimizer.WeightDecay >= 0 && float.IsFinite(Optimizer.WeightDecay), $"a weight decay of {Optimizer.WeightDecay}: at least 0");
+        Require(Enum.IsDefined(Optimizer.Kind) && Enum.IsDefined(Optimizer.Schedule) && Enum.IsDefined(Sampling) && Enum.IsDefined(Augmentation),
+            "an optimizer, schedule, sampling or augmentation that does not exist");
         Require(StatisticsMomentum is > 0 and <= 1, $"a statisticsMomentum of {StatisticsMomentum}: above 0 and at most 1");
         var shaped = ShapedNetwork.Of(Network);
         Require(
             shaped.Towers.Where((_, t) => Network.Towers[t].Trained).Append(shaped.Head).Any(chain => chain.Layers.Any(layer => layer.Parameters > 0)),
             $"the network {Network.Name} has no weights to train");
-        RequireObjective(Network, objective);
 
         static void Require(bool condition, string message)
         {

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using CudaL2Net.Data;
-using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Training;

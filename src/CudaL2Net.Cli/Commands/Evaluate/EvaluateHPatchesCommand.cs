@@ -82,7 +82,7 @@ internal static class EvaluateHPatchesCommand
         var options = new HPatchesOptions { Split = split, Tasks = ParseTasks(line.GetRequiredValue(Tasks)), Pairs = pairs };
         HPatchesDataset data = HPatchesDataset.Open(line.GetRequiredValue(Folder));
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using Methods methods = Methods.Open(line, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
+        using Methods methods = Methods.Open(line, terminal, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
 
         // Where all tasks are meant, those that need descriptors are left out, and the result says so; named, they are refused.
         if (line.GetRequiredValue(Tasks) != "all" && options.Tasks != HPatchesTask.Verification)

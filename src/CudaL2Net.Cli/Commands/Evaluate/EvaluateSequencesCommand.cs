@@ -94,7 +94,7 @@ internal static class EvaluateSequencesCommand
         List<string> usual = ["sift", "rootsift", "model"];
         usual.AddRange(line.GetValue(Binary) ? ["binary"] : []);
         usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);
-        using Methods methods = Methods.Open(line, device, usual);
+        using Methods methods = Methods.Open(line, terminal, device, usual);
         IReadOnlyList<IPatchDescriber> describers = methods.Describers;
         SequenceResults results = Evaluate(terminal, device, sequences, [.. describers.Select(method => CutPatchDescriber.For(method, device.Threads))],
             line.GetValue(Keypoints));

@@ -55,11 +55,16 @@ internal sealed record GridCell(
 
         try
         {
-            JsonNode file = JsonNode.Parse(File.ReadAllText(path))!;
-            GridCell cell = file["cell"]!.Deserialize<GridCell>(Json)!;
-            return (string)file["sha256"]! == cell.Checksum() ? cell : throw new JsonException("its checksum does not fit");
+            JsonObject file = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new JsonException("it is no object");
+            GridCell cell = file["cell"].Deserialize<GridCell>(Json) ?? throw new JsonException("it has no cell");
+            if ((string?)file["sha256"] != cell.Checksum())
+            {
+                throw new JsonException("its checksum does not fit");
+            }
+
+            return cell.IsPossible ? cell : throw new JsonException("a number of it is out of range");
         }
-        catch (Exception error) when (error is JsonException or NullReferenceException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
         {
             throw new InvalidDataException(
                 $"{path} is damaged: {error.Message.TrimEnd('.')}. Remove it and run the command again: the training beside it is kept, only the test is repeated.",
@@ -74,6 +79,9 @@ internal sealed record GridCell(
         var file = new JsonObject { ["cell"] = JsonSerializer.SerializeToNode(this, Json), ["sha256"] = Checksum() };
         AtomicFile.Write(Path.Combine(folder, FileName), stream => JsonSerializer.Serialize(stream, file, Json));
     }
+
+    private bool IsPossible => Steps >= 0 && Seconds >= 0 && Scores.All(score => score is not null
+        && new[] { score.Fpr95, score.Auc, score.AveragePrecision }.All(value => value is >= 0 and <= 1));
 
     private string Checksum() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(this, Json))));
 }

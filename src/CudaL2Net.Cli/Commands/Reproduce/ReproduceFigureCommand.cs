@@ -121,7 +121,10 @@ internal static class ReproduceFigureCommand
         Device device,
         CancellationToken stop)
     {
-        PatchModel[] models = [.. variants.Select(variant => PatchModel.Load(Path.Combine(grid.FolderOf(variant.Preset, trainSet), "model.safetensors"), device))];
+        PatchModel[] models =
+        [
+            .. variants.Select(variant => ModelInput.Load(Path.Combine(grid.FolderOf(variant.Preset, trainSet), "model.safetensors"), terminal, device)),
+        ];
         try
         {
             RecordingDescriber[] methods = [.. variants.Select((variant, i) => new RecordingDescriber(new ModelDescriber(variant.Name, models[i])))];

@@ -156,7 +156,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
                 return Finish(preset, trainSet, 0, 0, [], $"it starts from {first}, whose training failed");
             }
 
-            initial = ModelFile.Read(path);
+            initial = ModelInput.Read(path, terminal);
         }
 
         run.Write(cellFolder);
@@ -190,7 +190,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         }
 
         double seconds = watch.Elapsed.TotalSeconds;
-        using PatchModel model = PatchModel.Load(Path.Combine(cellFolder, "model.safetensors"), device);
+        using PatchModel model = ModelInput.Load(Path.Combine(cellFolder, "model.safetensors"), terminal, device);
         CellScore[] scores = Test([new ModelDescriber("float", model), new ModelDescriber("binary", model, binary: true)], trainSet);
         return Finish(preset, trainSet, steps, seconds, scores, null);
     }

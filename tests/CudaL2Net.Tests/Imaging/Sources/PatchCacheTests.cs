@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Sources;
 using OpenCvSharp;
@@ -33,6 +34,22 @@ public sealed class PatchCacheTests
         Assert.That(Directory.GetFiles(cache.Folder!), Is.EqualTo(new[] { cache.PathOf("a") }));
         cache.GetOrBuild("b", () => Build(ref built));
         Assert.That(built, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void AReportThatMakesNoSenseIsMadeAnewThoughItsChecksumFits()
+    {
+        PatchCache cache = new(folder);
+        int built = 0;
+        cache.GetOrBuild("a", () => Build(ref built));
+        byte[] file = File.ReadAllBytes(cache.PathOf("a"));
+        int at = file.AsSpan().IndexOf("\"Warnings\":[]"u8);
+        "\"Warnings\":{}"u8.CopyTo(file.AsSpan(at));
+        SHA256.HashData(file.AsSpan(0, file.Length - SHA256.HashSizeInBytes), file.AsSpan(file.Length - SHA256.HashSizeInBytes));
+        File.WriteAllBytes(cache.PathOf("a"), file);
+        SourceResult again = cache.GetOrBuild("a", () => Build(ref built));
+        Assert.That(built, Is.EqualTo(2));
+        Assert.That(again.Report.Warnings.Single(), Does.Contain(cache.PathOf("a")).And.Contain("made anew"));
     }
 
     [Test]
