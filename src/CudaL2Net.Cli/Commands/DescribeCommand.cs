@@ -56,6 +56,13 @@ internal static class DescribeCommand
         DefaultValueFactory = _ => 5000,
     };
 
+    private static readonly Option<double?> White = new("--white")
+    {
+        Description = "For an array of other elements than bytes: what white is, 1, 255 or the highest grey level that it can have. "
+            + "Unless given it is found out: 1 or 255.",
+        HelpName = "W",
+    };
+
     private sealed record Description(string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond, string? Unfinished);
 
     /// <summary>Makes the command.</summary>
@@ -69,7 +76,7 @@ internal static class DescribeCommand
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
         {
-            Input, Out, CommonOptions.Model, Binary, As, KeypointFile, Limit, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            Input, Out, CommonOptions.Model, Binary, As, White, KeypointFile, Limit, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -81,6 +88,16 @@ internal static class DescribeCommand
         if (!output.EndsWith(".npy", StringComparison.OrdinalIgnoreCase))
         {
             throw new UsageException($"--out {output}: descriptors are written as .npy", $"--out {Path.ChangeExtension(output, ".npy")}");
+        }
+
+        if (line.GetValue(White) is { } white && !(white is > 0 and <= 1e12))
+        {
+            throw new UsageException($"--white {white}: it must be above 0", "--white 1, --white 255");
+        }
+
+        if (line.GetValue(White) is not null && !PatchInput.IsArray(input))
+        {
+            throw new UsageException($"--white is for arrays (.npy, .npz), which {input} is not");
         }
 
         if (!Path.Exists(PatchInput.FileOf(input)))
@@ -100,7 +117,7 @@ internal static class DescribeCommand
         }
         else
         {
-            blocks = PatchInput.Read(input);
+            blocks = PatchInput.Read(input, line.GetValue(White), terminal.Say);
         }
 
         (int patches, int side, double seconds) = binary

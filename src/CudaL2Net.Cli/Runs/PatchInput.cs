@@ -33,10 +33,13 @@ internal static class PatchInput
     }
 
     /// <summary>Reads all patches of a strip, a folder of strips in the order of their names, a Brown folder, or an .npy.</summary>
+    /// <param name="path">The input.</param>
+    /// <param name="white">What white is in an array; null to find out.</param>
+    /// <param name="say">Is told what white was found to be, where it is not plain.</param>
     /// <exception cref="InvalidDataException">A file is damaged, or there are no patches, or of different sides.</exception>
-    public static IEnumerable<PatchBlock> Read(string path) => Directory.Exists(path)
+    public static IEnumerable<PatchBlock> Read(string path, double? white, Action<string> say) => Directory.Exists(path)
         ? ReadFolder(path)
-        : IsArray(path) ? [ReadArray(path)] : [ReadStrip(path)];
+        : IsArray(path) ? [ReadArray(path, white, say)] : [ReadStrip(path)];
 
     /// <summary>The file or folder of an input: that of <c>FILE.npz:NAME</c>, one array of several, is <c>FILE.npz</c>.</summary>
     public static string FileOf(string input) => Split(input).File;
@@ -48,7 +51,8 @@ internal static class PatchInput
         return colon < Archive.Length || Path.Exists(input) ? (input, null) : (input[..colon], input[(colon + 1)..]);
     }
 
-    private static bool IsArray(string input) => Path.GetExtension(FileOf(input)).ToLowerInvariant() is ".npy" or ".npz";
+    /// <summary>Whether an input is an array's file, by its name.</summary>
+    public static bool IsArray(string input) => Path.GetExtension(FileOf(input)).ToLowerInvariant() is ".npy" or ".npz";
 
     private static IEnumerable<PatchBlock> ReadFolder(string path)
     {
@@ -89,7 +93,7 @@ internal static class PatchInput
         return new PatchBlock(strip.Pixels, strip.Side);
     }
 
-    private static PatchBlock ReadArray(string input)
+    private static PatchBlock ReadArray(string input, double? white, Action<string> say)
     {
         (string file, string? name) = Split(input);
         NpyArray array = NpzFile.IsArchive(file) ? NpzFile.Read(file, name) : NpyFile.Read(file);
@@ -99,7 +103,18 @@ internal static class PatchInput
             throw new InvalidDataException($"{input}: the array has no patches");
         }
 
-        return new PatchBlock(array.ElementType == typeof(byte) ? array.AsSpan<byte>().ToArray() : ToBytes(array.ToFloats(), side, input), side);
+        if (array.ElementType == typeof(byte) && white is (null or 255))
+        {
+            return new PatchBlock(array.AsSpan<byte>().ToArray(), side);
+        }
+
+        Type type = array.ElementType;
+        bool wholeNumbers = type != typeof(float) && type != typeof(double) && type != typeof(Half) && type != typeof(bool);
+        var levels = new GreyLevels(input, side, wholeNumbers, white);
+        float[] values = array.ToFloats();
+        levels.Add(values);
+        say(levels.Decide());
+        return new PatchBlock(levels.ToBytes(values), side);
     }
 
     private static int SideOf(NpyArray array, string input)
@@ -116,26 +131,5 @@ internal static class PatchInput
             ? side
             : throw new InvalidDataException($"{input}: the array has the shape [{string.Join(", ", shape)}]; patches are grey and square: "
                 + "[n, side, side], [n, 1, side, side] or [n, side, side, 1] with side 32, 64 or 65");
-    }
-
-    private static byte[] ToBytes(float[] values, int side, string path)
-    {
-        int damaged = NpyArray.FirstNonFinite(values);
-        if (damaged >= 0)
-        {
-            throw new InvalidDataException($"{path}: {values[damaged]} at [{damaged / (side * side)}, {damaged / side % side}, "
-                + $"{damaged % side}]; patches must be finite numbers");
-        }
-
-        int outside = Array.FindIndex(values, value => value is < 0 or > 255);
-        if (outside >= 0)
-        {
-            throw new InvalidDataException(
-                $"{path}: {values[outside]} at [{outside / (side * side)}, {outside / side % side}, "
-                    + $"{outside % side}]; grey values must lie in 0..255, or all in 0..1");
-        }
-
-        float scale = values.All(value => value <= 1) ? 255 : 1;
-        return Array.ConvertAll(values, value => (byte)MathF.Round(value * scale));
     }
 }

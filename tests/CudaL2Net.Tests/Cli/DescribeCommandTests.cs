@@ -71,6 +71,27 @@ public sealed class DescribeCommandTests : ModelCommandTests
     }
 
     [Test]
+    public void ALittleOverOneIsSaidAndChangesNoOtherDescriptor()
+    {
+        var random = new Random(5);
+        float[] values = [.. Enumerable.Range(0, 2 * 32 * 32).Select(_ => random.Next(30, 230) / 255f)];
+        NpyFile.Write<float>(folder["unit.npy"], values, 2, 32, 32);
+        values[7] = 1.0000001f;
+        NpyFile.Write<float>(folder["above.npy"], values, 2, 32, 32);
+        CommandLine unit = CommandLine.MustRun("describe", folder["unit.npy"], "--model", model, "--out", folder["a.npy"]);
+        CommandLine above = CommandLine.MustRun("describe", folder["above.npy"], "--model", model, "--out", folder["b.npy"]);
+        Assert.That(unit.Error, Does.Contain("white is 1").And.Not.Contain("beyond"));
+        Assert.That(above.Error, Does.Contain("white is 1; 1 values beyond 0..1, by at most 1.192093E-07"));
+        Assert.That(NpyFile.Read(folder["b.npy"]).ToFloats()[128..], Is.EqualTo(NpyFile.Read(folder["a.npy"]).ToFloats()[128..]));
+
+        values[7] = 200;
+        NpyFile.Write<float>(folder["far.npy"], values, 2, 32, 32);
+        CommandLine.Run("describe", folder["far.npy"], "--model", model, "--out", folder["c.npy"]).Explains(1, folder["far.npy"], "200 at [0, 0, 7]", "--white");
+        CommandLine.Run("describe", folder["far.npy"], "--white", "0", "--model", model, "--out", folder["c.npy"]).Explains(2, "--white 0");
+        CommandLine.Run("describe", folder[""], "--white", "1", "--model", model, "--out", folder["c.npy"]).Explains(2, "--white", "array");
+    }
+
+    [Test]
     public void BinaryWritesTheSigns()
     {
         byte[] patches = Noise(2 * 32 * 32);
