@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using CudaL2Net.Formats;
 using CudaL2Net.Numerics;
 using OpenCvSharp;
 
@@ -11,6 +13,7 @@ public sealed class ImageFolderSource : ImageSource
 {
     private readonly string folder;
     private readonly string[] files;
+    private readonly ConcurrentDictionary<int, string> digests = [];
 
     /// <summary>Lists the images of a folder.</summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
@@ -35,7 +38,7 @@ public sealed class ImageFolderSource : ImageSource
     /// <summary>The number of files with an image's name.</summary>
     public int Files => files.Length;
 
-    /// <inheritdoc/>
+    /// <summary>The names and sizes of the files. Of those that patches are made of, the bytes are compared, too: times do not show every change.</summary>
     public override string Identity
     {
         get
@@ -44,11 +47,10 @@ public sealed class ImageFolderSource : ImageSource
             foreach (string file in files)
             {
                 FileInfo info = new(file);
-                long size = info.Exists ? info.Length : 0;
-                text.Append(CultureInfo.InvariantCulture, $"{Path.GetRelativePath(folder, file)}\t{size}\t{info.LastWriteTimeUtc.Ticks}\n");
+                text.Append(CultureInfo.InvariantCulture, $"{NameOf(file)}\t{(info.Exists ? info.Length : 0)}\n");
             }
 
-            return $"photographs 1, {files.Length} files, {Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))}";
+            return $"photographs 2, {files.Length} files, {Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))}";
         }
     }
 
@@ -58,6 +60,8 @@ public sealed class ImageFolderSource : ImageSource
     /// <inheritdoc/>
     protected override Mat Load(int index, PairOptions options)
     {
+        // Before it is decoded: if the file changes meanwhile, the digest is the old one, and the patches will not be taken for the new ones.
+        digests.GetOrAdd(index, at => Digest(files[at]));
         Mat image = ImageFile.LoadGrey(files[index]);
         double shrink = (double)options.LongestSide / Math.Max(image.Width, image.Height);
         if (shrink >= 1)
@@ -91,6 +95,27 @@ public sealed class ImageFolderSource : ImageSource
     protected override string Barren(int damaged) => damaged == files.Length
         ? $"none of the {files.Length} files in {folder} could be read as an image"
         : $"no keypoints were found in the images of {folder} ({files.Length - damaged} could be read)";
+
+    internal override bool IsMadeOf(SourceReport report) =>
+        report.Files.Count > 0 && report.Files.All(file => Digest(Path.Combine(folder, file.Key)) == file.Value);
+
+    internal override (string Name, string Digest)? FileOf(int index) => (NameOf(files[index]), digests[index]);
+
+    private string NameOf(string file) => Path.GetRelativePath(folder, file);
+
+    // Empty for what cannot be read: such a file is skipped, until it can be.
+    private static string Digest(string file)
+    {
+        try
+        {
+            using FileStream stream = InputFile.Open(file);
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (IOException)
+        {
+            return string.Empty;
+        }
+    }
 
     private static IEnumerable<string> List(string folder)
     {

@@ -9,8 +9,13 @@ public abstract class ImageSource
 {
     private const int NamedWarnings = 10;
 
-    /// <summary>What the images are: two sources with the same identity and seed give the same patches. Part of the cache's key.</summary>
+    /// <summary>
+    /// What the images are: two sources with the same identity, seed and bytes in their files give the same patches. Part of the cache's key.
+    /// </summary>
     public abstract string Identity { get; }
+
+    /// <summary>Whether the files that patches were made of have not changed since.</summary>
+    internal virtual bool IsMadeOf(SourceReport report) => true;
 
     /// <summary>How many images there are; null where they never end.</summary>
     protected abstract int? Count { get; }
@@ -63,6 +68,9 @@ public abstract class ImageSource
 
     /// <summary>The order in which images are gone through.</summary>
     protected abstract int[]? Order(ulong seed);
+
+    /// <summary>The name and SHA-256 of the file of an image that was loaded; null where it is of no file.</summary>
+    internal virtual (string Name, string Digest)? FileOf(int index) => null;
 
     /// <summary>Why there are no points at all.</summary>
     protected abstract string Barren(int damaged);
@@ -132,7 +140,7 @@ public abstract class ImageSource
     {
         private readonly List<(int Image, ImagePoints Points)> parts = [];
         private readonly List<string> warnings = [];
-        private readonly HashSet<int> damaged = [];
+        private readonly HashSet<int> damaged = [], seen = [];
 
         public int Wanted { get; } = wanted;
 
@@ -142,6 +150,7 @@ public abstract class ImageSource
 
         public void Add(int image, ImagePoints? made, string? damage)
         {
+            seen.Add(image);
             if (damage is not null && damaged.Add(image) && damaged.Count <= NamedWarnings)
             {
                 warnings.Add("skipped: " + damage);
@@ -169,13 +178,13 @@ public abstract class ImageSource
                 pointIds.AsSpan(to, patches).Fill(point);
                 imageIds.AsSpan(to, patches).Fill(parts[part].Image);
             });
-            return new SourceResult(new PatchSet(pixels, pointIds, centres, imageIds, large), Report());
+            return new SourceResult(new PatchSet(pixels, pointIds, centres, imageIds, large), Report(source));
         }
 
         private int Count(ImageSource source) =>
             Points > 0 ? Walk((_, _, _, _, _) => { }) : throw new InvalidDataException(source.Barren(damaged.Count));
 
-        private SourceReport Report()
+        private SourceReport Report(ImageSource source)
         {
             if (damaged.Count > NamedWarnings)
             {
@@ -196,6 +205,7 @@ public abstract class ImageSource
                 LostPoints = parts.Sum(p => (long)p.Points.LostPoints),
                 DetectedPatches = parts.Sum(p => (long)p.Points.Detected),
                 Warnings = warnings,
+                Files = seen.Order().Select(source.FileOf).OfType<(string Name, string Digest)>().ToDictionary(file => file.Name, file => file.Digest),
             };
         }
 

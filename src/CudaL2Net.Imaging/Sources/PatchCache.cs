@@ -58,7 +58,13 @@ public sealed class PatchCache(string? folder)
     /// </summary>
     /// <param name="description">All that the patches depend on: source, options, seed, number of points.</param>
     /// <param name="build">Makes the patches.</param>
-    public SourceResult GetOrBuild(string description, Func<SourceResult> build)
+    public SourceResult GetOrBuild(string description, Func<SourceResult> build) => GetOrBuild(description, build, _ => true);
+
+    /// <summary>The same, for patches of files.</summary>
+    /// <param name="description">All that the patches depend on but the files.</param>
+    /// <param name="build">Makes the patches.</param>
+    /// <param name="isCurrent">Whether the files are still those that the kept patches were made of.</param>
+    internal SourceResult GetOrBuild(string description, Func<SourceResult> build, Func<SourceReport, bool> isCurrent)
     {
         ArgumentNullException.ThrowIfNull(description);
         ArgumentNullException.ThrowIfNull(build);
@@ -70,7 +76,7 @@ public sealed class PatchCache(string? folder)
         byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes(description));
         string path = PathOf(key);
         List<string> warnings = [];
-        if (TryRead(path, key, warnings) is { } kept)
+        if (TryRead(path, key, warnings) is { } kept && isCurrent(kept.Report))
         {
             return kept;
         }

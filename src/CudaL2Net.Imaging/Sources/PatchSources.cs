@@ -1,5 +1,6 @@
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Data;
+using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Sources;
 
@@ -11,8 +12,9 @@ public static class PatchSources
         "synthetic (procedural scenes), images:DIR (your photographs, no labels), brown:DIR/liberty (a PhotoTour set), hpatches:DIR (the training part of its "
             + "split a) or hpatches-all:DIR (all its sequences, test ones too)";
 
-    // Part of the cache's key: raise it when the same options give other patches.
-    private const int GeneratorVersion = 1;
+    // Part of the cache's key: kept patches are those of this very program, whatever of it made them, and of this OpenCV.
+    private static readonly string Generator =
+        $"{typeof(PatchSources).Module.ModuleVersionId} {typeof(PatchSet).Module.ModuleVersionId} OpenCV {Cv2.GetVersionString()}";
 
     /// <summary>Makes or loads the patches of a source.</summary>
     /// <param name="source"><c>synthetic</c>, <c>images:DIR</c>, <c>brown:DIR/liberty</c>, <c>hpatches:DIR</c> or <c>hpatches-all:DIR</c>.</param>
@@ -73,8 +75,8 @@ public static class PatchSources
         SourceResult Make(ImageSource images)
         {
             options.Validate();
-            string description = $"generator {GeneratorVersion}; {images.Identity}; points {points}; seed {seed}; {options}";
-            return (cache ?? PatchCache.Default).GetOrBuild(description, () => images.Build(points, options, seed, progress, threads, cancellation));
+            string description = $"generator {Generator}; {images.Identity}; points {points}; seed {seed}; {options}";
+            return (cache ?? PatchCache.Default).GetOrBuild(description, () => images.Build(points, options, seed, progress, threads, cancellation), images.IsMadeOf);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using CudaL2Net.Data;
 
 namespace CudaL2Net.Imaging.Sources;
@@ -33,4 +34,8 @@ public sealed record SourceReport
 
     /// <summary>Sentences for the user: damaged images by name, fewer points than asked for, which split was taken, a cache that could not be used.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>The files that were read for the patches, by name, with the SHA-256 of their bytes. Whether kept patches are still right is told by them.</summary>
+    [JsonInclude]
+    internal IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
 }

@@ -98,6 +98,10 @@ public sealed class BrownDataset
             : new BrownDataset(folder, [.. ids]);
     }
 
+    /// <summary>The mosaics' files, in order.</summary>
+    internal IReadOnlyList<string> Mosaics =>
+        [.. Enumerable.Range(0, (Count + PatchesPerMosaic - 1) / PatchesPerMosaic).Select(i => MosaicPath(Folder, i))];
+
     /// <summary>Reads the patches one mosaic after the other, in the order of <see cref="PointIds"/>.</summary>
     /// <returns>Blocks of up to 256 patches, [n][64][64].</returns>
     /// <exception cref="InvalidDataException">A mosaic is damaged, or not 1024 x 1024.</exception>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 using CudaL2Net.Cli.CommandLine;
@@ -155,6 +156,41 @@ public sealed class ReproduceCommandTests
         Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2", "--seed", "7").Explains(1, "ral-200k", "other settings", "--out");
         File.AppendAllText(folder["brown2/liberty/m50_100000_100000_0.txt"], "0 100 0 1 100 0 0\n");
         Line("table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2").Explains(1, "ral-200k", "other data", "--out");
+    }
+
+    [Test]
+    public void ACellIsOfTheBytesOfItsImagesAndOfTheModelBesideIt()
+    {
+        string[] line = ["table1", "--paper", "ralnet", "--rows", "RAL-Net", "--set-count", "2"];
+        Reproduce(line);
+
+        // One pixel of an image, in a file of the same size and time.
+        string mosaic = folder["brown2/notredame/patches0000.bmp"], model = folder["out/ral-200k/liberty/model.safetensors"];
+        ExpectWhileChanged(mosaic, "ral-200k", "other data", "--out");
+        ExpectWhileChanged(model, model, "not the model that was tested");
+        Assert.That(Reproduce(line).Error.Split("finished before"), Has.Length.EqualTo(3));
+
+        // Cells of the first version do not know their images: taken, and said.
+        GridCell cell = GridCell.Read(folder["out/ral-200k/liberty"])!;
+        var old = cell.Data.ToDictionary(set => set.Key, set => OldFingerprint(folder["brown2/" + set.Key]));
+        (cell with { Program = null, Model = null, Data = old }).Write(folder["out/ral-200k/liberty"]);
+        Assert.That(Reproduce(line).Error, Does.Contain("not known whether they have changed").And.Contain("finished before by version 0.1.0 or older"));
+        (cell with { Program = null, Model = null, Data = old.ToDictionary(set => set.Key, set => new string('0', 64)) }).Write(folder["out/ral-200k/liberty"]);
+        Line(line).Explains(1, "other data");
+
+        void ExpectWhileChanged(string path, params string[] words)
+        {
+            byte[] whole = File.ReadAllBytes(path), changed = [.. whole];
+            changed[^100] ^= 1;
+            DateTime time = File.GetLastWriteTimeUtc(path);
+            File.WriteAllBytes(path, changed);
+            File.SetLastWriteTimeUtc(path, time);
+            Line(line).Explains(1, words);
+            File.WriteAllBytes(path, whole);
+        }
+
+        static string OldFingerprint(string set) => Convert.ToHexStringLower(SHA256.HashData(
+            [.. new[] { "info.txt", "m50_100000_100000_0.txt" }.SelectMany(file => SHA256.HashData(File.ReadAllBytes(Path.Combine(set, file))))]));
     }
 
     [Test]

@@ -20,7 +20,7 @@ internal sealed record CellScore(string TestSet, bool IsBinary, double Fpr95, do
 /// <param name="TrainSet">The set trained on; empty for SIFT.</param>
 /// <param name="Steps">Steps of the training.</param>
 /// <param name="Seconds">Duration of the training as far as this run did it.</param>
-/// <param name="Data">Fingerprints of the sets, by name.</param>
+/// <param name="Data">Fingerprints of the sets, by name: of all their files, images too.</param>
 /// <param name="Scores">Two for each test set, float and binary; none if the training failed.</param>
 /// <param name="Failure">Why the training failed, or null.</param>
 internal sealed record GridCell(
@@ -33,6 +33,18 @@ internal sealed record GridCell(
     string? Failure)
 {
     private const string FileName = "cell.json";
+
+    /// <summary>Of the model that was tested, SHA-256 of its file; null for SIFT and in older files.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Model { get; init; }
+
+    /// <summary>Of the model that the training started from, SHA-256 of its file; null if it started from none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Initial { get; init; }
+
+    /// <summary>The program that made the cell; null in older files.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Program { get; init; }
 
     private static readonly JsonSerializerOptions Json = new()
     {

@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Reflection;
 using System.Security.Cryptography;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
@@ -31,7 +33,13 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
 {
     private const string Sift = "sift";
 
-    private readonly Dictionary<string, string> fingerprints = sets.ToDictionary(BrownEvaluation.NameOf, Fingerprint);
+    private static readonly string Version =
+        typeof(TableGrid).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    private readonly Dictionary<string, string> fingerprints = terminal.WithProgress(
+        "reading the sets",
+        report => sets.Select((set, i) => (Name: BrownEvaluation.NameOf(set), Of: Fingerprint(set, set.Mosaics, part => report((i + part) / sets.Count, string.Empty))))
+            .ToDictionary(set => set.Name, set => set.Of));
 
     /// <summary>The folder of a training's model.</summary>
     public string FolderOf(string preset, string trainSet) => Path.Combine(folder, preset, trainSet);
@@ -61,7 +69,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         {
             (string? preset, string trainSet) = plan[i];
             string what = preset is null ? "SIFT" : $"{preset} on {trainSet}";
-            terminal.Say($"cell {i + 1} of {plan.Length}: {what}{(known[i] is null ? string.Empty : ", finished before")}");
+            terminal.Say($"cell {i + 1} of {plan.Length}: {what}{Finished(known[i])}");
             GridCell? cell = known[i] ?? (preset is null ? TestSift() : Make(preset, trainSet, stop, observe));
             if (cell is null)
             {
@@ -79,6 +87,9 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         return cells;
     }
 
+    private static string Finished(GridCell? cell) =>
+        cell is null ? string.Empty : cell.Program == Version ? ", finished before" : $", finished before by version {cell.Program ?? "0.1.0 or older"}";
+
     // A centre-surround network starts from the L2-Net of the same set and augmentation.
     private static IEnumerable<string> WithInitial(IEnumerable<string?> presets) => presets.OfType<string>()
         .SelectMany(preset => InitialOf(preset) is { } initial ? [initial, preset] : new[] { preset })
@@ -87,17 +98,33 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
     private static string? InitialOf(string preset) => Presets.Find(preset).Network.Towers.All(tower => tower.Trained) ? null
         : preset.EndsWith('+') ? "l2net+" : "l2net";
 
-    private static string Fingerprint(BrownDataset set)
+    // All bytes that scores depend on: names, sizes and times would not show every change.
+    private static string Fingerprint(BrownDataset set, IReadOnlyList<string> images, Action<double> report)
     {
+        string[] files = [Path.Combine(set.Folder, "info.txt"), Path.Combine(set.Folder, set.FindPairs()), .. images];
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (string file in new[] { "info.txt", set.FindPairs() })
+        for (int i = 0; i < files.Length; i++)
         {
-            using FileStream stream = File.OpenRead(Path.Combine(set.Folder, file));
+            using FileStream stream = InputFile.Open(files[i]);
             hash.AppendData(SHA256.HashData(stream));
+            report((i + 1.0) / files.Length);
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    private static string? DigestOf(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using FileStream stream = InputFile.Open(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private string ModelOf(string preset, string trainSet) => Path.Combine(FolderOf(preset, trainSet), "model.safetensors");
 
     private BrownDataset SetOf(string name) => sets.First(set => BrownEvaluation.NameOf(set) == name);
 
@@ -114,7 +141,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         }
 
         string[] tests = [.. sets.Select(BrownEvaluation.NameOf).Where(name => name != trainSet)];
-        bool otherData = cell.Data.Count != fingerprints.Count || cell.Data.Any(entry => fingerprints.GetValueOrDefault(entry.Key) != entry.Value);
+        bool otherData = !IsOfTheseSets(cell, cellFolder);
         bool otherPlace = cell.Preset != (preset ?? Sift) || cell.TrainSet != trainSet;
         bool incomplete = cell.Failure is null && !tests.All(test => cell.Scores.Any(score => score.TestSet == test));
         if (otherData || otherPlace || incomplete)
@@ -123,7 +150,45 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         }
 
         RequireSameRun(preset, trainSet, cellFolder);
+        if (preset is not null)
+        {
+            RequireSameModel(cell.Model, ModelOf(preset, trainSet), cellFolder, "was tested");
+            RequireSameModel(cell.Initial, InitialOf(preset) is { } initial ? ModelOf(initial, trainSet) : string.Empty, cellFolder, "the training started from");
+        }
+
         return cell;
+    }
+
+    private bool IsOfTheseSets(GridCell cell, string cellFolder)
+    {
+        if (cell.Data.Count != fingerprints.Count || cell.Data.Any(entry => !fingerprints.ContainsKey(entry.Key)))
+        {
+            return false;
+        }
+
+        if (cell.Data.All(entry => fingerprints[entry.Key] == entry.Value))
+        {
+            return true;
+        }
+
+        // Older files have fingerprints without the images.
+        bool older = cell.Program is null && sets.All(set => cell.Data[BrownEvaluation.NameOf(set)] == Fingerprint(set, [], _ => { }));
+        if (older)
+        {
+            terminal.Say($"{cellFolder}: taken as it is; it does not say which images it was made of, so it is not known whether they have changed");
+        }
+
+        return older;
+    }
+
+    // A cell tells of the model beside it. One that was removed tells nothing else.
+    private static void RequireSameModel(string? digest, string path, string cellFolder, string what)
+    {
+        if (digest is not null && DigestOf(path) is { } now && now != digest)
+        {
+            throw new InvalidDataException(
+                $"{path} is not the model that {what} for {Path.Combine(cellFolder, "cell.json")}: it has changed since. Remove {cellFolder} to train and test anew");
+        }
     }
 
     // Cells may come from several devices, as long as their precision is the same.
@@ -150,7 +215,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         ModelFile? initial = null;
         if (InitialOf(preset) is { } first)
         {
-            string path = Path.Combine(FolderOf(first, trainSet), "model.safetensors");
+            string path = ModelOf(first, trainSet);
             if (!File.Exists(path))
             {
                 return Finish(preset, trainSet, 0, 0, [], $"it starts from {first}, whose training failed");
@@ -190,7 +255,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
         }
 
         double seconds = watch.Elapsed.TotalSeconds;
-        using PatchModel model = ModelInput.Load(Path.Combine(cellFolder, "model.safetensors"), terminal, device);
+        using PatchModel model = ModelInput.Load(ModelOf(preset, trainSet), terminal, device);
         CellScore[] scores = Test([new ModelDescriber("float", model), new ModelDescriber("binary", model, binary: true)], trainSet);
         return Finish(preset, trainSet, steps, seconds, scores, null);
     }
@@ -203,7 +268,12 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
 
     private GridCell Finish(string preset, string trainSet, int steps, double seconds, CellScore[] scores, string? failure)
     {
-        var cell = new GridCell(preset, trainSet, steps, Math.Round(seconds, 1), fingerprints, scores, failure);
+        var cell = new GridCell(preset, trainSet, steps, Math.Round(seconds, 1), fingerprints, scores, failure)
+        {
+            Model = preset == Sift ? null : DigestOf(ModelOf(preset, trainSet)),
+            Initial = preset != Sift && InitialOf(preset) is { } initial ? DigestOf(ModelOf(initial, trainSet)) : null,
+            Program = Version,
+        };
         cell.Write(FolderOf(preset, trainSet));
         return cell;
     }

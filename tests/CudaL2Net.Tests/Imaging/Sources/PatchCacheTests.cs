@@ -157,6 +157,36 @@ public sealed class PatchCacheTests
         Assert.That(PatchSources.Open("synthetic", 10, 1, Small, cache).Report.Points, Is.EqualTo(10));
     }
 
+    [Test]
+    public void AnImageThatChangedInPlaceMakesThePatchesAnew()
+    {
+        PatchCache cache = new(Path.Combine(folder, "cache"));
+        string images = Path.Combine(folder, "images"), file = Path.Combine(images, "a.bmp");
+        Directory.CreateDirectory(images);
+        DateTime time = new(2020, 1, 2, 3, 4, 5, DateTimeKind.Utc);
+        Write(seed: 1);
+        SourceResult first = Open();
+
+        // Another image in a file of the same name, size and time; then the first one again, at another time.
+        Write(seed: 2);
+        SourceResult second = Open();
+        Assert.That(second.Report.FromCache, Is.False);
+        Assert.That(second.Patches.Pixels, Is.Not.EqualTo(first.Patches.Pixels));
+        Assert.That(Open().Report.FromCache, Is.True);
+        File.SetLastWriteTimeUtc(file, time.AddDays(1));
+        Assert.That(Open().Report.FromCache, Is.True, "a time alone is no change");
+        Assert.That(PatchSources.Open("images:" + images, 15, 1, Small, PatchCache.None).Patches.Pixels, Is.EqualTo(second.Patches.Pixels));
+
+        SourceResult Open() => PatchSources.Open("images:" + images, 15, 1, Small, cache);
+
+        void Write(int seed)
+        {
+            using Mat image = TestImages.Speckle(160, 120, (ulong)seed);
+            Cv2.ImWrite(file, image);
+            File.SetLastWriteTimeUtc(file, time);
+        }
+    }
+
     [TestCase("nonsense")]
     [TestCase("images:")]
     [TestCase("images")]
