@@ -109,11 +109,13 @@ internal static class DescribeCommand
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;
+        Keypoint[] keypoints = [];
         IEnumerable<PatchBlock> blocks;
         if (PatchInput.IsImage(input, line.GetValue(As)))
         {
             keypointFile = line.GetValue(KeypointFile) ?? Path.ChangeExtension(output, ".keypoints.csv");
-            blocks = [CutKeypoints(input, keypointFile, line.GetValue(Limit), model, device.Threads)];
+            (PatchBlock cut, keypoints) = CutKeypoints(input, line.GetValue(Limit), model, device.Threads);
+            blocks = [cut];
         }
         else
         {
@@ -121,16 +123,27 @@ internal static class DescribeCommand
         }
 
         (int patches, int side, double seconds) = binary
-            ? Write<byte>(output, model.Dimension / 8, blocks, block => model.DescribeBinary(block.Pixels, block.Side))
-            : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels, block.Side));
-        var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0, model.File.Unfinished);
+            ? Write<byte>(output, model.Dimension / 8, blocks, block => model.DescribeBinary(block.Pixels, block.Side), WriteOthers)
+            : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels, block.Side), WriteOthers);
+        var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0,
+            model.File.Unfinished);
         terminal.Result(result, console => console.WriteLine(
             $"{result.Patches} descriptors of {(binary ? $"{model.Dimension} bits" : $"{model.Dimension} values")} in {output}"
             + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")));
         return 0;
+
+        void WriteOthers()
+        {
+            if (keypointFile is not null)
+            {
+                WriteKeypoints(keypointFile, keypoints);
+            }
+        }
     }
 
-    private static (int Patches, int Side, double Seconds) Write<T>(string path, int width, IEnumerable<PatchBlock> blocks, Func<PatchBlock, T[]> describe)
+    // What stands beside the descriptors is written when all of them have been computed, and before they take the place of older ones.
+    private static (int Patches, int Side, double Seconds) Write<T>(
+        string path, int width, IEnumerable<PatchBlock> blocks, Func<PatchBlock, T[]> describe, Action writeOthers)
         where T : unmanaged
     {
         using var writer = new NpyWriter<T>(path, width);
@@ -146,11 +159,12 @@ internal static class DescribeCommand
             side = block.Side;
         }
 
+        writeOthers();
         writer.Complete();
         return (patches, side, watch.Elapsed.TotalSeconds);
     }
 
-    private static PatchBlock CutKeypoints(string path, string keypointFile, int limit, PatchModel model, int threads)
+    private static (PatchBlock Patches, Keypoint[] Keypoints) CutKeypoints(string path, int limit, PatchModel model, int threads)
     {
         using Mat image = ImageFile.LoadGrey(path);
         Keypoint[] keypoints = KeypointDetector.Detect(image, limit);
@@ -160,8 +174,7 @@ internal static class DescribeCommand
                 + $"{image.Height}; it may be too small or too uniform");
         }
 
-        WriteKeypoints(keypointFile, keypoints);
-        return new PatchBlock(PatchCutter.Cut(image, keypoints, model.PatchScale, model.PatchSide, threads), model.PatchSide);
+        return (new PatchBlock(PatchCutter.Cut(image, keypoints, model.PatchScale, model.PatchSide, threads), model.PatchSide), keypoints);
     }
 
     private static void WriteKeypoints(string path, Keypoint[] keypoints)

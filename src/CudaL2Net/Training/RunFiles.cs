@@ -95,7 +95,7 @@ internal sealed class RunFiles(string folder)
             using var json = JsonDocument.Parse(line);
             return json.RootElement.GetProperty("step").GetInt32();
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null;
         }

@@ -111,7 +111,16 @@ public sealed class UnfinishedModelTests
         File.WriteAllText(folder["d.npy"], "before");
         CommandLine.Run("describe", folder["p.npy"], "--model", folder["broken.safetensors"], "--out", folder["d.npy"])
             .Explains(1, "broken.safetensors", "patch 0 ", "not finite");
+        using (var noise = new Mat(120, 160, MatType.CV_8UC1))
+        {
+            Cv2.Randu(noise, 0, 255);
+            Cv2.ImWrite(folder["a.png"], noise);
+        }
+
+        File.WriteAllText(folder["d.keypoints.csv"], "before");
+        CommandLine.Run("describe", folder["a.png"], "--model", folder["broken.safetensors"], "--out", folder["d.npy"]).Explains(1, "patch 0 ", "not finite");
         Assert.That(File.ReadAllText(folder["d.npy"]), Is.EqualTo("before"));
+        Assert.That(File.ReadAllText(folder["d.keypoints.csv"]), Is.EqualTo("before"));
     }
 
     [Test]

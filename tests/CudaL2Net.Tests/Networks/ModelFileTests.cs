@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -149,6 +151,38 @@ public sealed class ModelFileTests
         }
 
         Assert.That(() => TrainingPosition.Find(metadata, "m.safetensors"), Throws.TypeOf<InvalidDataException>().With.Message.Contains("m.safetensors"));
+    }
+
+    [Test]
+    public void EveryWrongValueInANetworksDescriptionIsRefused([Values("l2net", "tfeat", "matchnet", "deepcompare-2ch-2stream")] string name)
+    {
+        // The file has no tensors, so that no description can be right; a wrong one is refused before that, and without another exception.
+        string[] wrong = ["-1", "0", "2147483647", "4294967296", "0.5", "1e300", "\"x\"", "null", "true", "[]", "{}"];
+        string network = NetworkFile.Write(NetworkFile.Find(name));
+        int leaves = Leaves(JsonNode.Parse(network)!).Count();
+        for (int i = 0; i < leaves; i++)
+        {
+            foreach (string value in wrong)
+            {
+                JsonNode root = JsonNode.Parse(network)!;
+                Leaves(root).ElementAt(i).ReplaceWith(JsonNode.Parse(value));
+                byte[] header = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
+                {
+                    ["__metadata__"] = new Dictionary<string, string> { ["format"] = ModelFile.Format, ["network"] = root.ToJsonString(), ["patch_scale"] = "10" },
+                });
+                Assert.That(
+                    () => Read([.. BitConverter.GetBytes((long)header.Length), .. header]),
+                    Throws.TypeOf<InvalidDataException>().With.Message.Contains("m.safetensors"), $"{Leaves(JsonNode.Parse(network)!).ElementAt(i).GetPath()} = {value}");
+            }
+        }
+
+        static IEnumerable<JsonValue> Leaves(JsonNode? node) => node switch
+        {
+            JsonObject members => members.SelectMany(member => Leaves(member.Value)),
+            JsonArray items => items.SelectMany(Leaves),
+            JsonValue value => [value],
+            _ => [],
+        };
     }
 
     [TestCase("m.pth", "PK\u0003\u0004\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\u000e\0\0\0model/data.pkl", "PyTorch", "tfeat:")]
