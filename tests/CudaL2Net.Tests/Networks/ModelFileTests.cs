@@ -154,7 +154,7 @@ public sealed class ModelFileTests
     }
 
     [Test]
-    public void EveryWrongValueInANetworksDescriptionIsRefused([Values("l2net", "tfeat", "matchnet", "deepcompare-2ch-2stream")] string name)
+    public void EveryWrongValueInANetworksDescriptionIsRefused([Values("tfeat", "deepcompare-2ch-2stream")] string name)
     {
         // The file has no tensors, so that no description can be right; a wrong one is refused before that, and without another exception.
         string[] wrong = ["-1", "0", "2147483647", "4294967296", "0.5", "1e300", "\"x\"", "null", "true", "[]", "{}"];
