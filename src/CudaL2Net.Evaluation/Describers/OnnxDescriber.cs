@@ -68,7 +68,9 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
         }
         catch (OnnxRuntimeException error)
         {
-            throw new InvalidDataException($"{path} is no network that ONNX Runtime can run: {error.Message.Split('\n')[0]}", error);
+            FileKind kind = FileKinds.Of(model.AsSpan(0, Math.Min(model.Length, FileKinds.Bytes)));
+            string reason = kind is not FileKind.Onnx && FileKinds.NameOf(kind) is { } other ? $"it is {other}" : error.Message.Split('\n')[0];
+            throw new InvalidDataException($"{path} is no network that ONNX Runtime can run: {reason}", error);
         }
 
         try

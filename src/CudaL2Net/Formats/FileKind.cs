@@ -63,13 +63,31 @@ internal static class FileKinds
 
         return start.IsEmpty ? FileKind.Empty
             : start.StartsWith("PK\u0003\u0004"u8) ? OfArchive(start)
-            : start[1..].StartsWith("HDF\r\n"u8) || start.StartsWith("MATLAB 5.0"u8) ? FileKind.Matrix
+            : start[1..].StartsWith("HDF\r\n"u8) || start.StartsWith("MATLAB "u8) ? FileKind.Matrix
             : start[1..].StartsWith("NUMPY"u8) ? FileKind.NumPy
             : start is [0x80, >= 2 and <= 5, ..] ? FileKind.PyTorch
             : IsImage(start) ? FileKind.Image
             : start is [8, >= 1 and <= 20, 0x12 or 0x1a or 0x22 or 0x2a or 0x32 or 0x3a or 0x42, ..] ? FileKind.Onnx
             : OfText(start);
     }
+
+    /// <summary>A kind in words, with its article; null for <see cref="FileKind.Unknown"/>.</summary>
+    public static string? NameOf(FileKind kind) => kind switch
+    {
+        FileKind.Empty => "an empty file",
+        FileKind.Safetensors => "a safetensors file",
+        FileKind.PyTorch => "a PyTorch file",
+        FileKind.Onnx => "an ONNX network",
+        FileKind.NumPy => "a NumPy file",
+        FileKind.Zip => "a zip archive",
+        FileKind.Matrix => "an HDF5 or MATLAB file",
+        FileKind.Image => "an image",
+        FileKind.Json => "JSON",
+        FileKind.GitPointer => "what Git LFS keeps in place of a file (git lfs pull fetches it)",
+        FileKind.WebPage => "a web page (download the file again)",
+        FileKind.Text => "a text file",
+        _ => null,
+    };
 
     private static FileKind OfArchive(ReadOnlySpan<byte> start)
     {

@@ -44,9 +44,10 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
         using FileStream stream = InputFile.Open(path);
         byte[] start = new byte[FileKinds.Bytes];
         int read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (OtherUse(FileKinds.Of(start.AsSpan(0, read))) is { } use)
+        FileKind kind = FileKinds.Of(start.AsSpan(0, read));
+        if (kind is not (FileKind.Safetensors or FileKind.Unknown))
         {
-            throw new InvalidDataException($"{path} is no model of cudal2net but {use}");
+            throw new InvalidDataException($"{path} is no model of cudal2net but {FileKinds.NameOf(kind)}: {UseOf(kind)}");
         }
 
         stream.Position = 0;
@@ -198,20 +199,14 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
             : values;
     }
 
-    private static string? OtherUse(FileKind kind) => kind switch
+    private static string UseOf(FileKind kind) => kind switch
     {
-        FileKind.Empty => "an empty file: make or copy it again",
-        FileKind.PyTorch => "a PyTorch file: evaluate --method tfeat:FILE takes the weights of TFeat; export other networks to ONNX, for --method onnx:FILE",
-        FileKind.Onnx => "an ONNX network: evaluate --method onnx:FILE takes it",
-        FileKind.NumPy => "a NumPy file: describe FILE --out DESCRIPTORS.npy takes patches",
-        FileKind.Matrix => "an HDF5 or MATLAB file, which nothing here reads",
-        FileKind.Zip => "a zip archive: unpack it first",
-        FileKind.Image => "an image: describe FILE and match A B take images",
-        FileKind.Json => "JSON: a network's description goes to train --network FILE or info --network FILE",
-        FileKind.GitPointer => "what Git LFS keeps in its place: git lfs pull fetches the file itself",
-        FileKind.WebPage => "a web page: download the file again",
-        FileKind.Text => "a text file; models end in .safetensors, and the --out folder of a training is one, too",
-        _ => null,
+        FileKind.PyTorch => "evaluate --method tfeat:FILE takes the weights of TFeat; export other networks to ONNX, for --method onnx:FILE",
+        FileKind.Onnx => "evaluate --method onnx:FILE takes it",
+        FileKind.NumPy => "describe FILE --out DESCRIPTORS.npy takes patches",
+        FileKind.Image => "describe FILE and match A B take images",
+        FileKind.Json => "a network's description goes to train --network FILE or info --network FILE",
+        _ => "models end in .safetensors, and the --out folder of a training is one, too",
     };
 
     private static string TowerPrefix(int tower) => $"towers.{tower}.layers.";

@@ -145,7 +145,7 @@ public sealed class SafetensorsFileTests
         BinaryPrimitives.WriteUInt64LittleEndian(file, length);
         Assert.That(
             () => SafetensorsFile.Read(new MemoryStream(file), "test.safetensors"),
-            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("100000000 are allowed"));
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("not the length of a header"));
     }
 
     [Test]

@@ -100,7 +100,10 @@ public static class TorchFile
         var reader = new PickleReader(bytes);
         if (bytes.Length < 2 || bytes[0] != 0x80 || reader.Read() is not BigInteger magic || magic != LegacyMagic)
         {
-            throw new PickleException("it starts neither like a zip archive nor with the magic number of the format before that");
+            FileKind kind = FileKinds.Of(bytes.AsSpan(0, Math.Min(bytes.Length, FileKinds.Bytes)));
+            throw new PickleException(kind is not FileKind.PyTorch && FileKinds.NameOf(kind) is { } other
+                ? $"it is {other}"
+                : "it starts neither like a zip archive nor with the magic number of the format before that");
         }
 
         const int Version = 1001;

@@ -198,6 +198,15 @@ public sealed class TorchFileTests
     }
 
     [Test]
+    public void AFileOfAnotherKindIsNamed()
+    {
+        File.WriteAllText(folder["m.pth"], "version https://git-lfs.github.com/spec/v1");
+        Refused("Git LFS", "git lfs pull");
+        File.WriteAllBytes(folder["m.pth"], [0x93, .. "NUMPY"u8, 1, 0]);
+        Refused("a NumPy file");
+    }
+
+    [Test]
     public void ADictionaryThatHoldsItselfEndsTheSearch()
     {
         // d = {}; d["net"] = d; d["x"] = d
