@@ -123,14 +123,21 @@ internal static class TrainCommand
     }
 
     /// <summary>Trains with a progress display; <paramref name="observe"/> is told of every report.</summary>
-    public static TrainingResult Train(Terminal terminal, Trainer trainer, CancellationToken stop, Action<TrainingProgress>? observe = null) =>
-        terminal.WithProgress("training", report => trainer.Run(
+    public static TrainingResult Train(Terminal terminal, Trainer trainer, CancellationToken stop, Action<TrainingProgress>? observe = null)
+    {
+        if (trainer.LacksDigest)
+        {
+            terminal.Say("the checkpoint is of an earlier version and has no digest, so damage to it may go unnoticed");
+        }
+
+        return terminal.WithProgress("training", report => trainer.Run(
             new Reporter<TrainingProgress>(progress =>
             {
                 observe?.Invoke(progress);
                 report((double)progress.Step / progress.TotalSteps, Describe(progress));
             }),
             stop));
+    }
 
     private static int Run(ParseResult line, Terminal terminal)
     {

@@ -90,6 +90,7 @@ public sealed class Trainer : IDisposable
             done = checkpoint.Step;
             firstLoss = checkpoint.FirstLoss;
             OtherDevice = done > 0 && checkpoint.Device != DeviceKind ? checkpoint.Device : null;
+            LacksDigest = !checkpoint.Model.HasDigest;
         }
         else if (setup.Duration is { } duration)
         {
@@ -111,6 +112,9 @@ public sealed class Trainer : IDisposable
     /// <summary>The kind of device, cpu or cuda, that the steps before a resumption were done on, if it is another one: then the run will not end with the
     /// bytes of one that was not stopped.</summary>
     public string? OtherDevice { get; }
+
+    /// <summary>Whether the run goes on from a checkpoint of an earlier version, without a digest: damage to it may go unnoticed.</summary>
+    public bool LacksDigest { get; }
 
     /// <summary>The time between checkpoints.</summary>
     public TimeSpan CheckpointInterval { get; }

@@ -123,6 +123,23 @@ public sealed class CheckpointTests
     }
 
     [Test]
+    public void ACheckpointOfAnEarlierVersionIsGoneOnFromAndTheTrainerSaysThatItHasNoDigest([Values] bool old)
+    {
+        using Device device = Device.Open("cpu");
+        TrainingOptions options = TrainedModels.Options(Small, 2);
+        using (var trainer = new Trainer(options, TrainingData.Blobs(24), null, device, folder.Path))
+        {
+            trainer.Run();
+        }
+
+        byte[] file = File.ReadAllBytes(Path);
+        file[file.AsSpan().IndexOf("cudal2net_sha256"u8)] = (byte)(old ? 'k' : 'c');
+        File.WriteAllBytes(Path, file);
+        using var resumed = new Trainer(options, TrainingData.Blobs(24), null, device, folder.Path, new TrainerSetup { Resume = true });
+        Assert.That((resumed.StepsDone, resumed.LacksDigest), Is.EqualTo((2, old)));
+    }
+
+    [Test]
     public void WeightsOfAnotherNetworkThanThatOfTheOptionsAreRefusedWhenTheTrainingGoesOn()
     {
         using Device device = Device.Open("cpu");
