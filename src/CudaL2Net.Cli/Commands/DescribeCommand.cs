@@ -123,8 +123,8 @@ internal static class DescribeCommand
         }
 
         (int patches, int side, double seconds) = binary
-            ? Write<byte>(output, model.Dimension / 8, blocks, block => model.DescribeBinary(block.Pixels, block.Side), WriteOthers)
-            : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels, block.Side), WriteOthers);
+            ? Write<byte>(output, model.Dimension / 8, blocks, block => model.DescribeBinary(block.Pixels.Span, block.Side), WriteOthers)
+            : Write<float>(output, model.Dimension, blocks, block => model.Describe(block.Pixels.Span, block.Side), WriteOthers);
         var result = new Description(input, patches, side, model.Dimension, binary, output, keypointFile, seconds > 0 ? Math.Round(patches / seconds) : 0,
             model.File.Unfinished);
         terminal.Result(result, console => console.WriteLine(

@@ -7,8 +7,8 @@ using OpenCvSharp;
 
 namespace CudaL2Net.Cli.Runs;
 
-/// <summary>Square grey patches, [n][side][side].</summary>
-internal sealed record PatchBlock(byte[] Pixels, int Side);
+/// <summary>Square grey patches, [n][side][side]. They last until the next block is read.</summary>
+internal readonly record struct PatchBlock(ReadOnlyMemory<byte> Pixels, int Side);
 
 /// <summary>Reads patches from strips, folders and arrays, a block at a time.</summary>
 internal static class PatchInput
@@ -58,7 +58,7 @@ internal static class PatchInput
     {
         if (BrownDataset.IsBrownFolder(path))
         {
-            foreach (byte[] block in BrownDataset.Open(path).ReadPatches())
+            foreach (ReadOnlyMemory<byte> block in BrownDataset.Open(path).ReadBlocks())
             {
                 yield return new PatchBlock(block, BrownDataset.PatchSide);
             }

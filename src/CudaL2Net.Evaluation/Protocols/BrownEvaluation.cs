@@ -153,13 +153,13 @@ public static class BrownEvaluation
         const int Area = BrownDataset.PatchSide * BrownDataset.PatchSide;
         var patches = new Dictionary<int, byte[]>();
         int index = 0;
-        foreach (byte[] block in set.ReadPatches())
+        foreach (ReadOnlyMemory<byte> block in set.ReadBlocks())
         {
             for (int offset = 0; offset < block.Length; offset += Area, index++)
             {
                 if (wanted.Contains(index))
                 {
-                    patches[index] = block[offset..(offset + Area)];
+                    patches[index] = block.Slice(offset, Area).ToArray();
                 }
             }
 
@@ -192,16 +192,16 @@ public static class BrownEvaluation
         (int Dimension, bool IsBinary) kept = method.Kept(Side);
         var builder = new DescriptorSetBuilder(used, kept.Dimension, kept.IsBinary);
         int patch = 0;
-        foreach (byte[] block in set.ReadPatches())
+        byte[] wanted = new byte[BrownDataset.PatchesPerMosaic * Area];
+        foreach (ReadOnlyMemory<byte> block in set.ReadBlocks())
         {
             cancellation.ThrowIfCancellationRequested();
-            byte[] wanted = new byte[block.Length];
             int length = 0;
             for (int offset = 0; offset < block.Length; offset += Area, patch++)
             {
                 if (named[patch])
                 {
-                    block.AsSpan(offset, Area).CopyTo(wanted.AsSpan(length));
+                    block.Span.Slice(offset, Area).CopyTo(wanted.AsSpan(length));
                     length += Area;
                 }
             }

@@ -163,7 +163,7 @@ public sealed class HPatchesDataset
             step++;
         }
 
-        var builder = new PatchSetBuilder((int)CountTaken(step), parts);
+        using var builder = new PatchSetBuilder(parts);
         int firstPoint = 0;
         for (int i = 0; i < rows.Length; i++)
         {

@@ -53,7 +53,8 @@ internal static class Require
             throw new ArgumentException($"{name} is {Shape(tensor.Shape)}: it needs at least one dimension and one element", name);
         }
 
-        if ((nint)tensor.Pointer % Alignment != 0)
+        // An array that was lent lies where it lies; no device that takes one asks for more.
+        if (!tensor.IsLent && (nint)tensor.Pointer % Alignment != 0)
         {
             throw new ArgumentException(
                 $"{name} is a view that does not begin at a multiple of {Alignment} bytes of its tensor: copy these rows into a tensor of their own", name);

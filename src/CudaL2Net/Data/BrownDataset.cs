@@ -106,23 +106,27 @@ public sealed class BrownDataset
     /// <returns>Blocks of up to 256 patches, [n][64][64].</returns>
     /// <exception cref="InvalidDataException">A mosaic is damaged, or not 1024 x 1024.</exception>
     /// <exception cref="IOException">A mosaic cannot be read.</exception>
-    public IEnumerable<byte[]> ReadPatches()
+    public IEnumerable<byte[]> ReadPatches() => ReadBlocks().Select(block => block.ToArray());
+
+    /// <summary>As <see cref="ReadPatches"/>, but a block lasts only until the next one is read: all of them lie in the same memory.</summary>
+    internal IEnumerable<ReadOnlyMemory<byte>> ReadBlocks()
     {
+        byte[] mosaic = [], patches = new byte[Math.Min(PatchesPerMosaic, Count) * PatchSide * PatchSide];
         for (int first = 0; first < Count; first += PatchesPerMosaic)
         {
             string path = MosaicPath(Folder, first / PatchesPerMosaic);
-            (int width, int height, byte[] mosaic) = BmpFile.ReadGrey(path);
+            (int width, int height) = BmpFile.ReadGrey(path, ref mosaic);
             if (width != MosaicSide || height != MosaicSide)
             {
                 throw new InvalidDataException($"{path} has {width} x {height} pixels; mosaics have {MosaicSide} x {MosaicSide}. Unpack the set again.");
             }
 
-            byte[] block = new byte[Math.Min(PatchesPerMosaic, Count - first) * PatchSide * PatchSide];
+            Memory<byte> block = patches.AsMemory(0, Math.Min(PatchesPerMosaic, Count - first) * PatchSide * PatchSide);
             for (int row = 0; row < block.Length / PatchSide; row++)
             {
                 (int patch, int patchRow) = Math.DivRem(row, PatchSide);
                 (int gridRow, int gridColumn) = Math.DivRem(patch, PatchesPerRow);
-                mosaic.AsSpan((((gridRow * PatchSide) + patchRow) * MosaicSide) + (gridColumn * PatchSide), PatchSide).CopyTo(block.AsSpan(row * PatchSide));
+                mosaic.AsSpan((((gridRow * PatchSide) + patchRow) * MosaicSide) + (gridColumn * PatchSide), PatchSide).CopyTo(block.Span[(row * PatchSide)..]);
             }
 
             yield return block;
@@ -133,15 +137,11 @@ public sealed class BrownDataset
     /// <param name="parts">What is kept besides the reduced patches.</param>
     /// <exception cref="InvalidDataException">A mosaic is damaged, or not 1024 x 1024.</exception>
     /// <exception cref="IOException">A mosaic cannot be read.</exception>
-    public PatchSet Load(PatchParts parts = PatchParts.None) => Gather(parts, skipNearUniform: false).Build();
+    public PatchSet Load(PatchParts parts = PatchParts.None) => Load(parts, skipNearUniform: false).Patches;
 
     /// <summary>Loads the patches for training, reduced to 32 x 32, without the near-uniform ones.</summary>
     /// <inheritdoc cref="Load"/>
-    public LabelledPatches LoadForTraining(PatchParts parts = PatchParts.None)
-    {
-        PatchSetBuilder builder = Gather(parts, skipNearUniform: true);
-        return new LabelledPatches(builder.Build(), builder.NearUniform, Thinned: 0);
-    }
+    public LabelledPatches LoadForTraining(PatchParts parts = PatchParts.None) => Load(parts, skipNearUniform: true);
 
     /// <summary>
     /// Reads a list of test pairs, a line a pair: patchID1 3DpointID1 unused1 patchID2 3DpointID2 unused2 unused3; a match iff the point ids are equal.
@@ -253,7 +253,7 @@ public sealed class BrownDataset
 
     private static InvalidDataException Damaged(string path, int line, string reason) => new($"{path}, line {line}: {reason}. Unpack the set again.");
 
-    private PatchSetBuilder Gather(PatchParts parts, bool skipNearUniform)
+    private LabelledPatches Load(PatchParts parts, bool skipNearUniform)
     {
         if (Count > PatchSetBuilder.MaxCount(parts))
         {
@@ -261,16 +261,16 @@ public sealed class BrownDataset
                 + (parts.HasFlag(PatchParts.Large) ? " at 64 x 64 pixels. Take a network that needs 32 x 32, or a smaller set." : string.Empty));
         }
 
-        var builder = new PatchSetBuilder(Count, parts);
+        using var builder = new PatchSetBuilder(parts);
         int index = 0;
-        foreach (byte[] block in ReadPatches())
+        foreach (ReadOnlyMemory<byte> block in ReadBlocks())
         {
             for (int offset = 0; offset < block.Length; offset += PatchSide * PatchSide)
             {
-                builder.Add(block.AsSpan(offset, PatchSide * PatchSide), PatchSide, pointIds[index++], skipNearUniform);
+                builder.Add(block.Span.Slice(offset, PatchSide * PatchSide), PatchSide, pointIds[index++], skipNearUniform);
             }
         }
 
-        return builder;
+        return new LabelledPatches(builder.Build(), builder.NearUniform, Thinned: 0);
     }
 }

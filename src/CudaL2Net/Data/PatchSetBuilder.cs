@@ -1,23 +1,13 @@
 namespace CudaL2Net.Data;
 
 /// <summary>Gathers patches of 64 or 65 pixels per side, reduced to 32 x 32, into a set.</summary>
-internal sealed class PatchSetBuilder
+/// <param name="parts">What is kept besides the reduced patches.</param>
+internal sealed class PatchSetBuilder(PatchParts parts) : IDisposable
 {
-    private readonly byte[] pixels;
-    private readonly int[] pointIds;
-    private readonly byte[]? centres, large;
-    private int count;
-
-    /// <summary>Makes an empty set.</summary>
-    /// <param name="capacity">The most patches that will be added, up to <see cref="MaxCount"/>.</param>
-    /// <param name="parts">What is kept besides the reduced patches.</param>
-    public PatchSetBuilder(int capacity, PatchParts parts)
-    {
-        pixels = new byte[capacity * PatchSet.Area];
-        pointIds = new int[capacity];
-        centres = parts.HasFlag(PatchParts.Centres) ? new byte[capacity * PatchSet.Area] : null;
-        large = parts.HasFlag(PatchParts.Large) ? new byte[capacity * PatchSet.LargeArea] : null;
-    }
+    private readonly RowBlocks pixels = new(PatchSet.Area);
+    private readonly RowBlocks? centres = parts.HasFlag(PatchParts.Centres) ? new RowBlocks(PatchSet.Area) : null;
+    private readonly RowBlocks? large = parts.HasFlag(PatchParts.Large) ? new RowBlocks(PatchSet.LargeArea) : null;
+    private readonly List<int> pointIds = [];
 
     /// <summary>Patches skipped so far.</summary>
     public int NearUniform { get; private set; }
@@ -25,14 +15,15 @@ internal sealed class PatchSetBuilder
     /// <summary>Patches that fit into one set: each part is one array.</summary>
     public static int MaxCount(PatchParts parts) => Array.MaxLength / (parts.HasFlag(PatchParts.Large) ? PatchSet.LargeArea : PatchSet.Area);
 
-    /// <summary>Adds a patch.</summary>
+    /// <summary>Adds a patch; up to <see cref="MaxCount"/> in all.</summary>
     /// <param name="patch">[side][side].</param>
     /// <param name="side">64 or 65; 32, too, where no further parts are kept.</param>
     /// <param name="pointId">Its point.</param>
     /// <param name="skipNearUniform">Whether a near-uniform patch is counted instead.</param>
     public void Add(ReadOnlySpan<byte> patch, int side, int pointId, bool skipNearUniform)
     {
-        Span<byte> reduced = pixels.AsSpan(count * PatchSet.Area, PatchSet.Area);
+        int row = pointIds.Count;
+        Span<byte> reduced = pixels[row];
         PatchResize.Reduce(patch, side, reduced);
         if (skipNearUniform && PatchContrast.IsNearUniform(reduced))
         {
@@ -42,20 +33,26 @@ internal sealed class PatchSetBuilder
 
         if (centres is not null)
         {
-            PatchResize.CropCentre(patch, side, centres.AsSpan(count * PatchSet.Area, PatchSet.Area));
+            PatchResize.CropCentre(patch, side, centres[row]);
         }
 
         if (large is not null)
         {
-            PatchResize.ToLarge(patch, side, large.AsSpan(count * PatchSet.LargeArea, PatchSet.LargeArea));
+            PatchResize.ToLarge(patch, side, large[row]);
         }
 
-        pointIds[count++] = pointId;
+        pointIds.Add(pointId);
     }
 
-    /// <summary>The set of what was added.</summary>
-    public PatchSet Build() => count == pointIds.Length
-        ? new PatchSet(pixels, pointIds, centres, null, large)
-        : new PatchSet(
-            pixels[..(count * PatchSet.Area)], pointIds[..count], centres?[..(count * PatchSet.Area)], null, large?[..(count * PatchSet.LargeArea)]);
+    /// <summary>The set of what was added; the builder must not be used afterwards.</summary>
+    public PatchSet Build() => new(
+        pixels.MoveToArray(pointIds.Count), [.. pointIds], centres?.MoveToArray(pointIds.Count), null, large?.MoveToArray(pointIds.Count));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        pixels.Dispose();
+        centres?.Dispose();
+        large?.Dispose();
+    }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 
 namespace CudaL2Net.Formats;
@@ -15,31 +16,51 @@ internal static class BmpFile
     /// <exception cref="InvalidDataException">The file is no such bitmap; the text names the file and what is wrong.</exception>
     public static (int Width, int Height, byte[] Pixels) ReadGrey(string path)
     {
-        byte[] file;
-        using (FileStream stream = InputFile.Open(path))
-        {
-            if (stream.Length > Array.MaxLength)
-            {
-                throw Damaged(path, "it is over 2 GB");
-            }
+        byte[] pixels = [];
+        (int width, int height) = ReadGrey(path, ref pixels);
+        return (width, height, pixels);
+    }
 
-            file = new byte[stream.Length];
-            stream.ReadExactly(file);
+    /// <summary>Reads a bitmap into memory that was used for another one.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="pixels">[height][width] from the top: overwritten where it is as long, else a new array.</param>
+    /// <inheritdoc cref="ReadGrey(string)"/>
+    public static (int Width, int Height) ReadGrey(string path, ref byte[] pixels)
+    {
+        using FileStream stream = InputFile.Open(path);
+        if (stream.Length > Array.MaxLength)
+        {
+            throw Damaged(path, "it is over 2 GB");
         }
 
+        byte[] rented = ArrayPool<byte>.Shared.Rent((int)stream.Length);
+        try
+        {
+            Span<byte> file = rented.AsSpan(0, (int)stream.Length);
+            stream.ReadExactly(file);
+            return Decode(path, file, ref pixels);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private static (int Width, int Height) Decode(string path, ReadOnlySpan<byte> file, ref byte[] pixels)
+    {
         if (file.Length < FileHeaderBytes + 40 || file[0] != 'B' || file[1] != 'M')
         {
             throw Damaged(path, "it has no bitmap header");
         }
 
-        uint pixelOffset = UInt32(10), headerBytes = UInt32(14), compression = UInt32(30), usedColours = UInt32(46);
-        int width = (int)UInt32(18), storedHeight = (int)UInt32(22), bits = UInt16(28);
+        uint pixelOffset = UInt32(file, 10), headerBytes = UInt32(file, 14), compression = UInt32(file, 30), usedColours = UInt32(file, 46);
+        int width = (int)UInt32(file, 18), storedHeight = (int)UInt32(file, 22), bits = UInt16(file, 28);
         if (headerBytes is not (40 or 52 or 56 or 108 or 124) || FileHeaderBytes + headerBytes > (uint)file.Length)
         {
             throw Damaged(path, $"its header of {headerBytes} bytes is not known");
         }
 
-        if (bits is not (8 or 24) || compression != 0 || UInt16(26) != 1)
+        if (bits is not (8 or 24) || compression != 0 || UInt16(file, 26) != 1)
         {
             throw Damaged(path, $"it has {bits} bits per pixel and compression {compression}; 8 or 24 bits without compression are taken");
         }
@@ -56,12 +77,16 @@ internal static class BmpFile
             throw Damaged(path, $"{width} x {height} pixels of {bits} bits from byte {pixelOffset} on do not fit into its {file.Length} bytes");
         }
 
-        byte[] pixels = new byte[(long)width * height];
-        byte[] palette = bits == 8 ? ReadPalette() : [];
+        if (pixels.LongLength != (long)width * height)
+        {
+            pixels = new byte[(long)width * height];
+        }
+
+        byte[] palette = bits == 8 ? ReadPalette(path, file, usedColours == 0 ? 256 : usedColours, FileHeaderBytes + headerBytes, pixelOffset) : [];
         for (int row = 0; row < height; row++)
         {
             int storedRow = storedHeight > 0 ? height - 1 - row : row;
-            ReadOnlySpan<byte> source = file.AsSpan((int)(pixelOffset + (storedRow * rowBytes)), (int)rowBytes);
+            ReadOnlySpan<byte> source = file.Slice((int)(pixelOffset + (storedRow * rowBytes)), (int)rowBytes);
             Span<byte> target = pixels.AsSpan(row * width, width);
             for (int column = 0; column < width; column++)
             {
@@ -73,29 +98,28 @@ internal static class BmpFile
             }
         }
 
-        return (width, height, pixels);
+        return (width, height);
+    }
 
-        ushort UInt16(int offset) => BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(offset));
+    private static ushort UInt16(ReadOnlySpan<byte> file, int offset) => BinaryPrimitives.ReadUInt16LittleEndian(file[offset..]);
 
-        uint UInt32(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(offset));
+    private static uint UInt32(ReadOnlySpan<byte> file, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(file[offset..]);
 
-        byte[] ReadPalette()
+    private static byte[] ReadPalette(string path, ReadOnlySpan<byte> file, uint colours, uint start, uint end)
+    {
+        if (colours > 256 || start + (4 * colours) > end)
         {
-            uint colours = usedColours == 0 ? 256 : usedColours, start = FileHeaderBytes + headerBytes;
-            if (colours > 256 || start + (4 * colours) > pixelOffset)
-            {
-                throw Damaged(path, $"its palette of {colours} colours does not fit before the pixels");
-            }
-
-            byte[] grey = new byte[colours];
-            for (int i = 0; i < grey.Length; i++)
-            {
-                int entry = (int)start + (4 * i);
-                grey[i] = Grey(file[entry + 2], file[entry + 1], file[entry]);
-            }
-
-            return grey;
+            throw Damaged(path, $"its palette of {colours} colours does not fit before the pixels");
         }
+
+        byte[] grey = new byte[colours];
+        for (int i = 0; i < grey.Length; i++)
+        {
+            ReadOnlySpan<byte> entry = file.Slice((int)start + (4 * i), 3);
+            grey[i] = Grey(entry[2], entry[1], entry[0]);
+        }
+
+        return grey;
     }
 
     /// <summary>Writes grey levels as a bitmap of 8 bits with a grey palette, stored from the bottom.</summary>

@@ -108,6 +108,12 @@ public abstract unsafe class Device : IDisposable
         return tensor;
     }
 
+    /// <summary>A tensor that is only read, with the contents of a large array: on a device that computes in the host's memory the array itself, which must not
+    /// change meanwhile, else a copy.</summary>
+    /// <exception cref="ArgumentException">The shape does not hold exactly the values.</exception>
+    internal virtual Tensor<T> Lend<T>(T[] values, params ReadOnlySpan<int> shape)
+        where T : unmanaged => Upload<T>(values, shape);
+
     /// <summary>Makes work that can be done again and again: on a GPU the second run records it as one graph, and from then on a run is one launch.</summary>
     /// <param name="work">Passes of tapes and steps of optimizers, on tensors that outlive the result, the same ones every time; nothing that waits or allocates from the
     /// second run on; above all not for another thread, which may be waiting for this device. Nothing is done until the first <see cref="IReplay.Run"/>.</param>

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace CudaL2Net.Kernels;
 
 /// <summary>A dense, row-major array in the memory of one <see cref="Kernels.Device"/>.</summary>
@@ -14,6 +16,9 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
     private readonly Tensor<T>? owner;
     private nint address;
 
+    // Of an array that was lent; else the memory is the device's.
+    private GCHandle lent;
+
     internal Tensor(Device device, ReadOnlySpan<int> shape)
     {
         Device = device;
@@ -23,6 +28,17 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
         {
             address = (nint)device.AllocateBytes((nuint)Length * (nuint)sizeof(T));
         }
+    }
+
+    /// <summary>Takes an array as it is, which is kept where it lies. Its memory starts at no special address.</summary>
+    internal Tensor(Device device, T[] values, ReadOnlySpan<int> shape)
+    {
+        Device = device;
+        this.shape = shape.ToArray();
+        Length = CheckedLength(shape);
+        CheckHostLength(values.Length);
+        lent = GCHandle.Alloc(values, GCHandleType.Pinned);
+        address = lent.AddrOfPinnedObject();
     }
 
     private Tensor(Tensor<T> source, int start, int length, int[] shape)
@@ -45,6 +61,9 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
 
     /// <summary>Whether the memory has been given back.</summary>
     internal bool IsDisposed => address == 0 || (owner != null && owner.address == 0);
+
+    /// <summary>Whether the memory is an array of the caller's.</summary>
+    internal bool IsLent => lent.IsAllocated;
 
     bool IDeviceMemory.IsDisposed => IsDisposed;
 
@@ -163,7 +182,19 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
         nint memory = Interlocked.Exchange(ref address, 0);
         if (owner == null && memory != 0)
         {
-            Device.WhenFree(() => Device.FreeBytes((void*)memory));
+            Device.WhenFree(() => GiveBack(memory));
+        }
+    }
+
+    private void GiveBack(nint memory)
+    {
+        if (lent.IsAllocated)
+        {
+            lent.Free();
+        }
+        else
+        {
+            Device.FreeBytes((void*)memory);
         }
     }
 

@@ -66,7 +66,7 @@ internal sealed class TrainingStep : IDisposable
         {
             LayerChain chain = shaped.Towers[tower];
             int side = chain.Input.Height;
-            Tensor<byte> pixels = tape.Own(device.Upload<byte>(patches.View(shaped.Network.Towers[tower].View, described.Side), patches.Count, side, side));
+            Tensor<byte> pixels = tape.Own(device.Lend(patches.View(shaped.Network.Towers[tower].View, described.Side), patches.Count, side, side));
             Tensor<float>? mean = weights.Towers[tower].MeanImage is { } image ? tape.Own(device.Upload<float>(image, side, side)) : null;
             Variable x = tape.GatherPatches(pixels, indices, step, gather, mean, rows);
             return described.Channels == 2 ? tape.PairChannels(x) : x;

@@ -22,6 +22,8 @@ internal sealed unsafe partial class CpuDevice : Device, IKernels, IFusedKernels
     private static string InstructionSet =>
         Vector512.IsHardwareAccelerated ? "512-bit vectors (AVX-512)" : Vector256.IsHardwareAccelerated ? "256-bit vectors (AVX2)" : "no wide vectors";
 
+    internal override Tensor<T> Lend<T>(T[] values, params ReadOnlySpan<int> shape) => new(this, values, shape);
+
     internal override void* AllocateBytes(nuint bytes)
     {
         void* memory = HostMemory.Allocate(bytes);
