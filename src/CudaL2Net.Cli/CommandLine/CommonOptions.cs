@@ -8,6 +8,8 @@ namespace CudaL2Net.Cli.CommandLine;
 /// <summary>Options that several commands share.</summary>
 internal static class CommonOptions
 {
+    private const int SmallestMaxSide = 16;
+
     /// <summary>Machine-readable results.</summary>
     public static readonly Option<bool> Json = new("--json")
     {
@@ -48,7 +50,21 @@ internal static class CommonOptions
         HelpName = "MODEL",
     };
 
+    /// <summary>The size of the image in which keypoints are searched.</summary>
+    public static readonly Option<int?> MaxSide = new("--max-side")
+    {
+        Description = "Search for keypoints in the image reduced to at most N pixels on its longer side. They are given in the pixels of the image itself. "
+            + "Saves time with large images; small keypoints are lost.",
+        HelpName = "N",
+    };
+
     static CommonOptions() => Precision.AcceptOnlyFromAmong([.. Enum.GetNames<Precision>().Select(name => name.ToLowerInvariant())]);
+
+    /// <summary>The longest side of the image in which keypoints are searched; null for any.</summary>
+    /// <exception cref="UsageException">It is too small to find any.</exception>
+    public static int? CheckedMaxSide(ParseResult line) => line.GetValue(MaxSide) is { } side and < SmallestMaxSide
+        ? throw new UsageException($"--max-side {side}: it must be at least {SmallestMaxSide} pixels")
+        : line.GetValue(MaxSide);
 
     /// <summary>Opens the device that the line asks for; where <c>auto</c> finds no GPU, says why.</summary>
     /// <param name="line">The command line.</param>

@@ -76,7 +76,8 @@ internal static class DescribeCommand
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
         {
-            Input, Out, CommonOptions.Model, Binary, As, White, KeypointFile, Limit, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
+            Input, Out, CommonOptions.Model, Binary, As, White, KeypointFile, Limit, CommonOptions.MaxSide,
+            CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -105,17 +106,20 @@ internal static class DescribeCommand
             throw new FileNotFoundException($"{input} does not exist");
         }
 
+        int? maxSide = CommonOptions.CheckedMaxSide(line);
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         bool binary = line.GetValue(Binary);
         string? keypointFile = null;
         Keypoint[] keypoints = [];
         IEnumerable<PatchBlock> blocks;
-        if (PatchInput.IsImage(input, line.GetValue(As)))
+        using Mat? image = PatchInput.IsImage(input, line.GetValue(As)) ? ImageFile.LoadGrey(input) : null;
+        if (image is not null)
         {
             keypointFile = line.GetValue(KeypointFile) ?? Path.ChangeExtension(output, ".keypoints.csv");
-            (PatchBlock cut, keypoints) = CutKeypoints(input, line.GetValue(Limit), model, device.Threads);
-            blocks = [cut];
+            keypoints = FindKeypoints(input, image, line.GetValue(Limit), maxSide);
+            blocks = PatchCutter.CutBlocks(image, keypoints, model.PatchScale, model.PatchSide, device.Threads)
+                .Select(cut => new PatchBlock(cut, model.PatchSide));
         }
         else
         {
@@ -164,17 +168,13 @@ internal static class DescribeCommand
         return (patches, side, watch.Elapsed.TotalSeconds);
     }
 
-    private static (PatchBlock Patches, Keypoint[] Keypoints) CutKeypoints(string path, int limit, PatchModel model, int threads)
+    private static Keypoint[] FindKeypoints(string path, Mat image, int limit, int? maxSide)
     {
-        using Mat image = ImageFile.LoadGrey(path);
-        Keypoint[] keypoints = KeypointDetector.Detect(image, limit);
-        if (keypoints.Length == 0)
-        {
-            throw new InvalidDataException($"{path}: no keypoints were found in this image of {image.Width} x "
+        Keypoint[] keypoints = KeypointDetector.Detect(image, limit, maxSide);
+        return keypoints.Length > 0
+            ? keypoints
+            : throw new InvalidDataException($"{path}: no keypoints were found in this image of {image.Width} x "
                 + $"{image.Height}; it may be too small or too uniform");
-        }
-
-        return (new PatchBlock(PatchCutter.Cut(image, keypoints, model.PatchScale, model.PatchSide, threads), model.PatchSide), keypoints);
     }
 
     private static void WriteKeypoints(string path, Keypoint[] keypoints)

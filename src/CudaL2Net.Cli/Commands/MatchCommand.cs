@@ -77,7 +77,7 @@ internal static class MatchCommand
             "cudal2net match a.jpg b.jpg --out matches.png",
             "cudal2net match a.jpg b.jpg --model runs/first --mutual --ratio 0.9 --json")
         {
-            First, Second, CommonOptions.Model, Out, Ratio, Mutual, Limit, Tolerance, Binary,
+            First, Second, CommonOptions.Model, Out, Ratio, Mutual, Limit, CommonOptions.MaxSide, Tolerance, Binary,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -99,6 +99,7 @@ internal static class MatchCommand
             throw new UsageException($"--limit {limit}: it must be at least 1");
         }
 
+        int? maxSide = CommonOptions.CheckedMaxSide(line);
         string? image = line.GetValue(Out);
         if (image is not null && !image.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
         {
@@ -112,7 +113,8 @@ internal static class MatchCommand
         var describer = new ModelDescriber(name, model, line.GetValue(Binary)
             || model.Network.Head.Comparison == DescriptorComparison.Hamming);
         var matcher = new ImageMatcher(device, new CutPatchDescriber(describer, device.Threads));
-        ImageMatches matches = matcher.Match(a, b, new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance)));
+        ImageMatches matches = matcher.Match(a, b,
+            new ImageMatchOptions(limit, new MatchOptions(line.GetValue(Mutual), ratio), line.GetValue(Tolerance), maxSide));
         foreach ((string path, Keypoint[] keypoints) in new[] { (pathA, matches.FirstKeypoints), (pathB, matches.SecondKeypoints) })
         {
             if (keypoints.Length == 0)

@@ -13,6 +13,9 @@ internal readonly record struct PatchBlock(ReadOnlyMemory<byte> Pixels, int Side
 /// <summary>Reads patches from strips, folders and arrays, a block at a time.</summary>
 internal static class PatchInput
 {
+    // Of an array that is read at once: enough patches to keep a GPU busy, little beside the memory that describing takes.
+    private const int BlockBytes = 16 << 20;
+
     /// <summary>Whether an input is an image whose keypoints are wanted, not patches.</summary>
     /// <param name="path">A file or folder.</param>
     /// <param name="kind"><c>strip</c>, <c>image</c>, or null to go by the size.</param>
@@ -39,7 +42,7 @@ internal static class PatchInput
     /// <exception cref="InvalidDataException">A file is damaged, or there are no patches, or of different sides.</exception>
     public static IEnumerable<PatchBlock> Read(string path, double? white, Action<string> say) => Directory.Exists(path)
         ? ReadFolder(path)
-        : IsArray(path) ? [ReadArray(path, white, say)] : [ReadStrip(path)];
+        : IsArray(path) ? ReadArray(path, white, say) : [ReadStrip(path)];
 
     /// <summary>The file or folder of an input: that of <c>FILE.npz:NAME</c>, one array of several, is <c>FILE.npz</c>.</summary>
     public static string FileOf(string input) => Split(input).File;
@@ -93,33 +96,43 @@ internal static class PatchInput
         return new PatchBlock(strip.Pixels, strip.Side);
     }
 
-    private static PatchBlock ReadArray(string input, double? white, Action<string> say)
+    private static IEnumerable<PatchBlock> ReadArray(string input, double? white, Action<string> say)
     {
         (string file, string? name) = Split(input);
-        NpyArray array = NpzFile.IsArchive(file) ? NpzFile.Read(file, name) : NpyFile.Read(file);
-        int side = SideOf(array, input);
-        if (array.Count == 0)
+        var array = NpyRows.Open(file, name);
+        int[] shape = array.Shape.ToArray();
+        int side = SideOf(shape, input);
+        if (shape[0] == 0)
         {
             throw new InvalidDataException($"{input}: the array has no patches");
         }
 
-        if (array.ElementType == typeof(byte) && white is (null or 255))
+        int rows = (int)Math.Max(1, BlockBytes / array.RowBytes);
+        if (array.IsBytes && white is (null or 255))
         {
-            return new PatchBlock(array.AsSpan<byte>().ToArray(), side);
+            foreach (NpyArray block in array.Read(rows))
+            {
+                yield return new PatchBlock(block.AsArray<byte>(), side);
+            }
+
+            yield break;
         }
 
-        Type type = array.ElementType;
-        bool wholeNumbers = type != typeof(float) && type != typeof(double) && type != typeof(Half) && type != typeof(bool);
-        var levels = new GreyLevels(input, side, wholeNumbers, white);
-        float[] values = array.ToFloats();
-        levels.Add(values);
+        var levels = new GreyLevels(input, side, array.HasWholeNumbers, white);
+        foreach (NpyArray block in array.Read(rows))
+        {
+            levels.Add(block.ToFloats());
+        }
+
         say(levels.Decide());
-        return new PatchBlock(levels.ToBytes(values), side);
+        foreach (NpyArray block in array.Read(rows))
+        {
+            yield return new PatchBlock(levels.ToBytes(block.ToFloats()), side);
+        }
     }
 
-    private static int SideOf(NpyArray array, string input)
+    private static int SideOf(int[] shape, string input)
     {
-        int[] shape = array.Shape.ToArray();
         int[] patch = shape switch
         {
             [_, var height, var width] => [height, width],

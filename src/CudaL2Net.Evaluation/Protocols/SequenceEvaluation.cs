@@ -18,8 +18,9 @@ namespace CudaL2Net.Evaluation.Protocols;
 /// <param name="device">Where nearest descriptors are searched.</param>
 /// <param name="keypoints">The most keypoints taken from an image.</param>
 /// <param name="definition">Which average precision.</param>
+/// <param name="maxSide">The most pixels of the longer side of the image in which keypoints are searched; null for the image as it is.</param>
 public sealed class SequenceEvaluation(
-    Device device, int keypoints = SequenceEvaluation.DefaultKeypoints, AveragePrecision definition = AveragePrecision.Trapezoid)
+    Device device, int keypoints = SequenceEvaluation.DefaultKeypoints, AveragePrecision definition = AveragePrecision.Trapezoid, int? maxSide = null)
 {
     /// <summary>The protocol's limit of keypoints.</summary>
     public const int DefaultKeypoints = 1500;
@@ -62,7 +63,8 @@ public sealed class SequenceEvaluation(
         }
 
         string measure = $"mean average precision ({definition.ToString().ToLowerInvariant()}) of keypoint matching, pairs 1-k, SIFT keypoints, "
-            + $"correspondence within {Correspondences.LargestError} px and scale ratio {Correspondences.LargestScaleRatio}";
+            + $"correspondence within {Correspondences.LargestError} px and scale ratio {Correspondences.LargestScaleRatio}"
+            + (maxSide is null ? string.Empty : $"; keypoints searched in images reduced to {maxSide} pixels on the longer side");
         return new SequenceResults(measure, keypoints, [.. tallies.Select(tally => tally.Result())]);
     }
 
@@ -111,7 +113,7 @@ public sealed class SequenceEvaluation(
         DetectedImage Now()
         {
             Mat grey = ImageFile.LoadGrey(path);
-            return new DetectedImage(grey, KeypointDetector.Detect(grey, keypoints));
+            return new DetectedImage(grey, KeypointDetector.Detect(grey, keypoints, maxSide));
         }
     }
 

@@ -25,6 +25,15 @@ public sealed class CutPatchDescriber(IPatchDescriber patches, int threads = 0) 
         (method as RecordingDescriber)?.ForKeypoints(threads) ?? method as IKeypointDescriber ?? new CutPatchDescriber(method, threads);
 
     /// <inheritdoc/>
-    public DescriptorSet Describe(Mat grey, Keypoint[] keypoints) =>
-        patches.Describe(PatchCutter.Cut(grey, keypoints, patches.PatchScale, patches.PatchSide, threads), patches.PatchSide);
+    public DescriptorSet Describe(Mat grey, Keypoint[] keypoints)
+    {
+        ArgumentNullException.ThrowIfNull(keypoints);
+        var descriptors = new DescriptorSetBuilder(keypoints.Length, Dimension, patches.IsBinary);
+        foreach (byte[] block in PatchCutter.CutBlocks(grey, keypoints, patches.PatchScale, patches.PatchSide, threads))
+        {
+            descriptors.Add(patches.Describe(block, patches.PatchSide));
+        }
+
+        return descriptors.Build();
+    }
 }

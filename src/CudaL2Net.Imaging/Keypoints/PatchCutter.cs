@@ -6,6 +6,9 @@ namespace CudaL2Net.Imaging.Keypoints;
 /// <summary>Cuts square patches around keypoints, turned by their orientation and reduced or enlarged to one size.</summary>
 public static class PatchCutter
 {
+    /// <summary>The most patches that <see cref="CutBlocks"/> gives at once.</summary>
+    public const int BlockPatches = 4096;
+
     /// <summary>
     /// Cuts one patch per keypoint. Its side in the image is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
     /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
@@ -19,7 +22,7 @@ public static class PatchCutter
     /// <param name="threads">The most threads that work at once; 0 is one per core.</param>
     /// <exception cref="ArgumentException">The image is not a non-empty 8-bit grey one, a keypoint has no finite position or positive size, or sizes do not
     /// agree.</exception>
-    public static unsafe void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches, int threads = 0)
+    public static void Cut(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches, int threads = 0)
     {
         CheckGrey(grey);
         Check(keypoints, patchScale, side);
@@ -29,12 +32,36 @@ public static class PatchCutter
                 $"{keypoints.Length} patches of {side} x {side} need {(long)keypoints.Length * side * side} bytes, not {patches.Length}", nameof(patches));
         }
 
-        if (keypoints.IsEmpty)
+        if (!keypoints.IsEmpty)
         {
-            return;
+            Cut(new ImagePyramid(grey, HighestLevel(keypoints, patchScale, side)), keypoints, patchScale, side, patches, threads);
         }
+    }
 
-        ImagePyramid pyramid = new(grey, HighestLevel(keypoints, patchScale, side));
+    /// <summary>Cuts the patches of any number of keypoints some at a time, so that not all of them are in memory.</summary>
+    /// <returns>Blocks of up to <see cref="BlockPatches"/> patches in the keypoints' order, [n][side][side].</returns>
+    /// <inheritdoc cref="Cut(Mat, ReadOnlySpan{Keypoint}, double, int, Span{byte}, int)"/>
+    public static IEnumerable<byte[]> CutBlocks(Mat grey, Keypoint[] keypoints, double patchScale, int side, int threads = 0)
+    {
+        CheckGrey(grey);
+        Check(keypoints, patchScale, side);
+        return Blocks();
+
+        IEnumerable<byte[]> Blocks()
+        {
+            var pyramid = new ImagePyramid(grey, HighestLevel(keypoints, patchScale, side));
+            for (int first = 0; first < keypoints.Length; first += BlockPatches)
+            {
+                int count = Math.Min(BlockPatches, keypoints.Length - first);
+                byte[] patches = new byte[count * side * side];
+                Cut(pyramid, keypoints.AsSpan(first, count), patchScale, side, patches, threads);
+                yield return patches;
+            }
+        }
+    }
+
+    private static unsafe void Cut(ImagePyramid pyramid, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side, Span<byte> patches, int threads)
+    {
         fixed (Keypoint* first = keypoints)
         fixed (byte* target = patches)
         {

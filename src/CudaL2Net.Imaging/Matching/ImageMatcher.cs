@@ -26,8 +26,8 @@ public sealed class ImageMatcher(Device device, IKeypointDescriber describer)
             throw new ArgumentException($"the tolerance must be above 0 pixels, not {options.Tolerance}");
         }
 
-        Keypoint[] firstKeypoints = KeypointDetector.Detect(first, options.KeypointLimit);
-        Keypoint[] secondKeypoints = KeypointDetector.Detect(second, options.KeypointLimit);
+        Keypoint[] firstKeypoints = KeypointDetector.Detect(first, options.KeypointLimit, options.MaxSide);
+        Keypoint[] secondKeypoints = KeypointDetector.Detect(second, options.KeypointLimit, options.MaxSide);
         DescriptorSet firstDescriptors = describer.Describe(first, firstKeypoints), secondDescriptors = describer.Describe(second, secondKeypoints);
         DescriptorMatch[] matches = search.Match(firstDescriptors, secondDescriptors, options.Match);
         Point2d[] from = Array.ConvertAll(matches, match => new Point2d(firstKeypoints[match.Query].X, firstKeypoints[match.Query].Y));

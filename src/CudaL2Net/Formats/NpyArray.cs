@@ -30,6 +30,10 @@ public sealed class NpyArray
             ? (T[])values
             : throw new ArgumentException($"the array is of {ElementType.Name}, not {typeof(T).Name}");
 
+    /// <summary>The elements as they are; not a copy. They must be of this type.</summary>
+    internal T[] AsArray<T>()
+        where T : unmanaged => (T[])values;
+
     /// <summary>The elements, of whatever type, as float32.</summary>
     public float[] ToFloats() => values switch
     {

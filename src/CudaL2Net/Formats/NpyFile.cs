@@ -37,6 +37,13 @@ public static class NpyFile
     /// <exception cref="InvalidDataException">As in <see cref="Read(string)"/>.</exception>
     internal static NpyArray Read(Stream stream, long length, string name)
     {
+        return ReadData(stream, ReadHeader(stream, length, name), name);
+    }
+
+    /// <summary>Reads the header, and compares the bytes that the array needs with those that are there.</summary>
+    /// <inheritdoc cref="Read(Stream, long, string)"/>
+    internal static NpyHeader ReadHeader(Stream stream, long length, string name)
+    {
         NpyHeader header = NpyHeader.Read(stream, length, name);
         long? bytes = header.DataBytes;
         long present = length - header.Length;
@@ -47,9 +54,18 @@ public static class NpyFile
                 $"shape {SafetensorsTensor.FormatShape(header.Shape)} of '{header.ElementType}' needs {needed} bytes of data, and {present} are there");
         }
 
-        if (bytes > Array.MaxLength)
+        return header;
+    }
+
+    /// <summary>Reads elements, of the whole array or of some of its rows.</summary>
+    /// <param name="stream">The stream, where they start.</param>
+    /// <param name="header">Their type, order and sizes.</param>
+    /// <param name="name">What errors call the array.</param>
+    internal static NpyArray ReadData(Stream stream, NpyHeader header, string name)
+    {
+        if (header.DataBytes > Array.MaxLength)
         {
-            throw new InvalidDataException($"{name} holds {bytes} bytes of data, and arrays over 2 GB are not supported. Split it into several files.");
+            throw new InvalidDataException($"{name} holds {header.DataBytes} bytes of data, and arrays over 2 GB are not supported. Split it into several files.");
         }
 
         return new NpyArray(header.Shape, header.ElementType switch

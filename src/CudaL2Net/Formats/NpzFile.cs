@@ -29,27 +29,46 @@ internal static class NpzFile
     /// says which there are.</exception>
     public static NpyArray Read(string path, string? array = null)
     {
+        using ArrayStream stream = Open(path, array);
+        return stream.Read(NpyFile.Read);
+    }
+
+    /// <summary>Opens an array.</summary>
+    /// <inheritdoc cref="Read"/>
+    internal static ArrayStream Open(string path, string? array)
+    {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        using FileStream stream = InputFile.Open(path);
+        FileStream stream = InputFile.Open(path);
         try
         {
-            using var archive = new ZipArchive(stream);
+            var archive = new ZipArchive(stream);
             ZipArchiveEntry entry = Find(archive, path, array);
             if (entry.Length / LargestRatio > entry.CompressedLength)
             {
                 throw new InvalidDataException($"{path} is damaged: {entry.FullName} claims {entry.Length} bytes, which {entry.CompressedLength} cannot hold");
             }
 
-            using var data = new ZipEntryStream(entry);
-            return NpyFile.Read(data, entry.Length, $"{path}:{NameOf(entry)}");
+            return new ArrayStream(new ZipEntryStream(entry), entry.Length, $"{path}:{NameOf(entry)}", (archive, error => Explain(path, error)));
         }
-        catch (Exception error) when (error is InvalidDataException or NotSupportedException or ArgumentException or EndOfStreamException)
+        catch (Exception error)
         {
-            throw error.Message.StartsWith(path, StringComparison.Ordinal)
-                ? error
-                : new InvalidDataException($"{path} is a damaged .npz archive: {error.Message.TrimEnd('.')}. Make or copy it again.", error);
+            stream.Dispose();
+            if (IsOfArchive(error))
+            {
+                throw Explain(path, error);
+            }
+
+            throw;
         }
     }
+
+    /// <summary>Whether an error tells of a damaged archive.</summary>
+    internal static bool IsOfArchive(Exception error) =>
+        error is InvalidDataException or NotSupportedException or ArgumentException or EndOfStreamException;
+
+    private static Exception Explain(string path, Exception error) => error.Message.StartsWith(path, StringComparison.Ordinal)
+        ? error
+        : new InvalidDataException($"{path} is a damaged .npz archive: {error.Message.TrimEnd('.')}. Make or copy it again.", error);
 
     private static ZipArchiveEntry Find(ZipArchive archive, string path, string? array)
     {

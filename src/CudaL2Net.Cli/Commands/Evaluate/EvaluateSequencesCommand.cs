@@ -40,7 +40,7 @@ internal static class EvaluateSequencesCommand
             "cudal2net evaluate sequences oxford --method sift,rootsift,model,binary,raw --method model:runs/second",
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
-            Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints,
+            Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints, CommonOptions.MaxSide,
             RunOutput.Csv, RunOutput.Report, CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -53,10 +53,11 @@ internal static class EvaluateSequencesCommand
         Device device,
         IReadOnlyList<ImageSequence> sequences,
         IReadOnlyList<IKeypointDescriber> methods,
-        int keypoints = SequenceEvaluation.DefaultKeypoints)
+        int keypoints = SequenceEvaluation.DefaultKeypoints,
+        int? maxSide = null)
     {
         int pairs = sequences.Sum(sequence => sequence.Others.Count);
-        return terminal.WithProgress("evaluating", report => new SequenceEvaluation(device, keypoints)
+        return terminal.WithProgress("evaluating", report => new SequenceEvaluation(device, keypoints, maxSide: maxSide)
             .Evaluate(sequences, methods, new Reporter<int>(done => report((double)done / pairs, $"pair {done} of {pairs}"))));
     }
 
@@ -97,7 +98,7 @@ internal static class EvaluateSequencesCommand
         using Methods methods = Methods.Open(line, terminal, device, usual);
         IReadOnlyList<IPatchDescriber> describers = methods.Describers;
         SequenceResults results = Evaluate(terminal, device, sequences, [.. describers.Select(method => CutPatchDescriber.For(method, device.Threads))],
-            line.GetValue(Keypoints));
+            line.GetValue(Keypoints), CommonOptions.CheckedMaxSide(line));
         terminal.Result(results, console =>
         {
             console.Write(ToTable(results));
