@@ -50,7 +50,7 @@ internal static class TiledSift
     }
 
     /// <summary>The pieces of a side: where a tile starts, where its own keypoints start and end, where it ends.</summary>
-    private static IEnumerable<(int Start, int First, int End, int TileEnd)> Cut(int length, int tile)
+    internal static IEnumerable<(int Start, int First, int End, int TileEnd)> Cut(int length, int tile)
     {
         int own = tile - (2 * Overlap) - Alignment, count = length <= tile ? 1 : (length + own - 1) / own;
         for (int i = 0; i < count; i++)

@@ -31,6 +31,27 @@ public sealed class BrownDatasetTests
     }
 
     [Test]
+    public void ReadingAllMosaicsTakesTheMemoryOfOne()
+    {
+        using var folder = new TemporaryFolder();
+        byte[] patches = BrownFolder.Write(folder.Path, count: 1100);
+        var set = BrownDataset.Open(folder.Path);
+        bool equal = true;
+        int offset = 0;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (ReadOnlyMemory<byte> block in set.ReadBlocks())
+        {
+            equal &= block.Span.SequenceEqual(patches.AsSpan(offset, block.Length));
+            offset += block.Length;
+        }
+
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.That(equal, Is.True);
+        Assert.That(offset, Is.EqualTo(patches.Length));
+        Assert.That(allocated, Is.LessThan(6 << 20), "five mosaics of 1 MB each");
+    }
+
+    [Test]
     public void NearUniformPatchesAreLeftOutOfTrainingOnly()
     {
         using var folder = new TemporaryFolder();

@@ -21,6 +21,17 @@ public sealed class PatchCutterTests
     }
 
     [Test]
+    public void PatchesInBlocksAreThoseCutAtOnce()
+    {
+        using Mat image = TestImages.Speckle(90, 70, 5);
+        Keypoint[] keypoints = [.. Enumerable.Range(0, PatchCutter.BlockPatches + 100).Select(i => new Keypoint(i % 90, i % 70, 1 + (i % 37), i % 360, 1, 0))];
+        byte[][] blocks = [.. PatchCutter.CutBlocks(image, keypoints, 6, 8)];
+        Assert.That(blocks.Select(block => block.Length / 64), Is.EqualTo(new[] { PatchCutter.BlockPatches, 100 }));
+        Assert.That(blocks.SelectMany(block => block).ToArray(), Is.EqualTo(PatchCutter.Cut(image, keypoints, 6, 8)));
+        Assert.That(PatchCutter.CutBlocks(image, [], 6, 8), Is.Empty);
+    }
+
+    [Test]
     public void AnEvenPatchLiesHalfAPixelAroundTheKeypoint()
     {
         using Mat image = TestImages.Render(20, 20, (x, y) => (10 * y) + x);
