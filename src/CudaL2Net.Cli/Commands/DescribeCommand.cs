@@ -156,7 +156,7 @@ internal static class DescribeCommand
         foreach (PatchBlock block in blocks)
         {
             watch.Start();
-            T[] descriptors = describe(block);
+            T[] descriptors = Describe(block);
             watch.Stop();
             writer.Append(descriptors);
             patches += descriptors.Length / width;
@@ -166,6 +166,19 @@ internal static class DescribeCommand
         writeOthers();
         writer.Complete();
         return (patches, side, watch.Elapsed.TotalSeconds);
+
+        // Errors count the patches of a block.
+        T[] Describe(PatchBlock block)
+        {
+            try
+            {
+                return describe(block);
+            }
+            catch (InvalidDataException error) when (patches > 0)
+            {
+                throw new InvalidDataException($"after {patches} patches that were described: {error.Message}", error);
+            }
+        }
     }
 
     private static Keypoint[] FindKeypoints(string path, Mat image, int limit, int? maxSide)
