@@ -140,7 +140,7 @@ public sealed class BrownDataset
     public PatchSet Load(PatchParts parts = PatchParts.None) => Load(parts, skipNearUniform: false).Patches;
 
     /// <summary>Loads the patches for training, reduced to 32 x 32, without the near-uniform ones.</summary>
-    /// <inheritdoc cref="Load"/>
+    /// <inheritdoc cref="Load(PatchParts)"/>
     public LabelledPatches LoadForTraining(PatchParts parts = PatchParts.None) => Load(parts, skipNearUniform: true);
 
     /// <summary>
