@@ -66,7 +66,7 @@ internal static class ArrayReaders
             foreach (PatchBlock block in PatchInput.Read(path, null, _ => { }))
             {
                 digest.Add(block.Side);
-                digest.Add(block.Pixels);
+                digest.Add(block.Pixels.Span);
             }
         })
     { Promise = Promise.NoticesCuts };
