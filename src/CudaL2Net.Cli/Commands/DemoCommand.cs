@@ -103,7 +103,8 @@ internal static class DemoCommand
         }
 
         string modelPath = Path.Combine(folder, "model.safetensors");
-        using PatchModel model = ModelInput.Load(modelPath, terminal, device), untrained = PatchModel.CreateRandom(NetworkFile.Find("hardnet"), options.Seed, device);
+        using PatchModel model = ModelInput.Load(modelPath, terminal, device),
+            untrained = PatchModel.CreateRandom(NetworkFile.Find("hardnet"), options.Seed, device);
         IKeypointDescriber[] methods =
         [
             new SiftDescriber(device.Threads),

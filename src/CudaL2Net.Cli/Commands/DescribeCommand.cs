@@ -63,7 +63,8 @@ internal static class DescribeCommand
         HelpName = "W",
     };
 
-    private sealed record Description(string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond, string? Unfinished);
+    private sealed record Description(
+        string Input, int Patches, int Side, int Dimension, bool Binary, string Out, string? Keypoints, double PatchesPerSecond, string? Unfinished);
 
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
