@@ -1,33 +1,48 @@
+using CudaL2Net.Imaging.Files;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging;
 
-/// <summary>Reads images from files.</summary>
+/// <summary>
+/// Reads images from files: the one door for all of them. A file that is damaged is refused, also where a decoder would only warn and fill up what is missing.
+/// What is odd about a good one is told to <see cref="ImageRemarks"/>.
+/// </summary>
 public static class ImageFile
 {
-    private static readonly HashSet<string> Endings = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pbm", ".pnm", ".bmp", ".tif", ".tiff", ".webp",
-    };
+    /// <summary>The most pixels of an image that is read.</summary>
+    public const long MostPixels = ImageInfo.MostPixels;
+
+    /// <summary>The most rows and columns of an image that is read.</summary>
+    public const int LongestSide = ImageInfo.LongestSide;
+
+    private static readonly HashSet<string> Endings = EndingsOf(ImageFormat.All), UnreadEndings = EndingsOf(ImageFormat.NotRead);
 
     // The exceptions below say what is wrong; OpenCV would print it once more.
     static ImageFile() => Cv2.SetLogLevel(LogLevel.SILENT);
 
-    /// <summary>Whether the file's name ends like an image's: jpg, jpeg, png, ppm, pgm, pbm, pnm, bmp, tif, tiff or webp.</summary>
+    /// <summary>Whether the file's name ends like that of an image that is read, such as .jpg or .png.</summary>
     public static bool HasImageName(string path) => Endings.Contains(Path.GetExtension(path));
+
+    /// <summary>Whether the file's name ends like that of an image of a format that is not read, such as .heic or .avif.</summary>
+    public static bool HasUnreadImageName(string path) => UnreadEndings.Contains(Path.GetExtension(path));
 
     /// <summary>Reads an image as grey levels, turned as its EXIF orientation says.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>8 bits, one channel; the caller disposes of it.</returns>
+    /// <returns>
+    /// 8 bits, one channel; the caller disposes of it. Where pixels of the file are transparent, it knows which, and detectors give no keypoints there.
+    /// </returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">The file cannot be read, for instance for want of rights.</exception>
-    /// <exception cref="InvalidDataException">The file is no image in a known format, or is cut short.</exception>
+    /// <exception cref="InvalidDataException">The file is no image in a known format, is damaged, or is larger than <see cref="MostPixels"/>.</exception>
     public static Mat LoadGrey(string path) => Load(path, ImreadModes.Grayscale);
 
     /// <summary>Reads an image in colour, turned as its EXIF orientation says.</summary>
     /// <returns>8 bits, three channels in the order blue, green, red; the caller disposes of it.</returns>
     /// <inheritdoc cref="LoadGrey(string)"/>
     public static Mat LoadColour(string path) => Load(path, ImreadModes.Color);
+
+    private static HashSet<string> EndingsOf(IEnumerable<ImageFormat> formats) =>
+        new(formats.SelectMany(format => format.Endings), StringComparer.OrdinalIgnoreCase);
 
     private static Mat Load(string path, ImreadModes mode)
     {
@@ -37,28 +52,27 @@ public static class ImageFile
             throw new InvalidDataException($"{path} is empty, not an image");
         }
 
-        if (IsCutShort(bytes))
-        {
-            throw new InvalidDataException($"{path} is cut short: the end of the image is missing; copy or download it again");
-        }
-
-        Mat image;
+        ImageFormat format = ImageFormat.All.Concat(ImageFormat.NotRead).FirstOrDefault(format => format.Matches(bytes))
+            ?? throw new InvalidDataException($"{path} is not an image in a known format ({ImageFormat.Names}), or its start is damaged");
         try
         {
-            image = Cv2.ImDecode(bytes, mode);
+            ImageInfo info = format.Check(bytes);
+            Mat image = new ImageDecoder(info, info.Rewritten ?? bytes, mode).Decode(path);
+            foreach (string remark in info.Remarks)
+            {
+                ImageRemarks.Say(path, remark);
+            }
+
+            return image;
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new InvalidDataException($"{path} {exception.Message}", exception);
         }
         catch (Exception exception) when (exception is OpenCVException or OpenCvSharpException)
         {
-            throw new InvalidDataException($"{path} cannot be read as an image: {exception.Message}", exception);
+            throw new InvalidDataException($"{path} cannot be read as a {format.Name} image: {exception.Message}", exception);
         }
-
-        if (image.Empty())
-        {
-            image.Dispose();
-            throw new InvalidDataException($"{path} is not an image in a known format (jpg, png, ppm, pgm, bmp, tiff, webp), or it is damaged");
-        }
-
-        return image;
     }
 
     private static byte[] ReadBytes(string path)
@@ -76,17 +90,5 @@ public static class ImageFile
         {
             throw new FileNotFoundException($"{path} does not exist", path, exception);
         }
-    }
-
-    // The decoders accept JPEG and PNG files without an end and fill up with grey, so the end is looked for here. A JPEG's end
-    // must follow the start of its last scan: an embedded thumbnail has an end of its own.
-    private static bool IsCutShort(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]))
-        {
-            return bytes.LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xD9]) <= bytes.LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xDA]);
-        }
-
-        return bytes.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47]) && bytes.LastIndexOf("IEND"u8) < 0;
     }
 }

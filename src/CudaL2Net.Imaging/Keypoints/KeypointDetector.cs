@@ -1,3 +1,4 @@
+using CudaL2Net.Imaging.Files;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging.Keypoints;
@@ -7,7 +8,10 @@ public static class KeypointDetector
 {
     private const int SmallestSide = 8;
 
-    /// <summary>Finds the strongest keypoints of an image. A place with two orientations gives two keypoints.</summary>
+    /// <summary>
+    /// Finds the strongest keypoints of an image. A place with two orientations gives two keypoints. Transparent pixels of an image from <see cref="ImageFile"/>
+    /// give none.
+    /// </summary>
     /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <param name="limit">The most keypoints to return.</param>
     /// <param name="maxSide">The most pixels of the longer side of the image in which is searched: a larger one is reduced for it, which saves time and loses small
@@ -37,6 +41,7 @@ public static class KeypointDetector
         }
 
         Keypoint[] keypoints = [.. TiledSift.Detect(searched.Grey, TiledSift.UsualTile).Select(searched.Enlarge)];
+        keypoints = CutOutImage.Keep(grey, keypoints, k => (k.X, k.Y), "keypoints");
         Array.Sort(keypoints, Compare);
         return keypoints.Length > limit ? keypoints[..limit] : keypoints;
     }

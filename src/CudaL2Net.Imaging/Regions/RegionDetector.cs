@@ -1,3 +1,4 @@
+using CudaL2Net.Imaging.Files;
 using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
 using OpenCvSharp;
@@ -38,12 +39,13 @@ public sealed class RegionDetector
         _ => throw new ArgumentException($"there is no detector '{name}'; the detectors are {string.Join(", ", Names)}", nameof(name)),
     };
 
-    /// <summary>The regions of an image, always in the same order.</summary>
+    /// <summary>The regions of an image, always in the same order; none in transparent pixels.</summary>
     /// <param name="path">The image's file.</param>
     /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <exception cref="IOException">The file of regions cannot be read.</exception>
     /// <exception cref="InvalidDataException">The file of regions is damaged; the message names it and the line.</exception>
-    public OrientedRegion[] Detect(string path, Mat grey) => detect(path, grey);
+    public OrientedRegion[] Detect(string path, Mat grey) =>
+        CutOutImage.Keep(grey, detect(path, grey), region => (region.Shape.X, region.Shape.Y), "regions");
 
     private static RegionDetector Sift(int limit) => new(
         "sift",

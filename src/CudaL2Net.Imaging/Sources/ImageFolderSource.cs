@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Files;
 using CudaL2Net.Numerics;
 using OpenCvSharp;
 
@@ -71,9 +72,7 @@ public sealed class ImageFolderSource : ImageSource
 
         using (image)
         {
-            Mat reduced = new();
-            Cv2.Resize(image, reduced, new Size(Math.Max(1, image.Width * shrink), Math.Max(1, image.Height * shrink)), 0, 0, InterpolationFlags.Area);
-            return reduced;
+            return CutOutImage.Reduce(image, new Size(Math.Max(1, image.Width * shrink), Math.Max(1, image.Height * shrink)));
         }
     }
 

@@ -36,14 +36,15 @@ internal static class Arrows
         ["CudaL2Net.Reference"] = new() { [""] = [] },
         ["CudaL2Net.Imaging"] = new()
         {
-            [""] = [],
+            ["Files"] = [],
+            [""] = ["Files"],
             ["Geometry"] = [],
-            ["Keypoints"] = [""],
+            ["Keypoints"] = ["Files", ""],
             ["Description"] = ["Keypoints"],
             ["Matching"] = ["Description", "Keypoints"],
-            ["Regions"] = ["Geometry", "Keypoints"],
+            ["Regions"] = ["Geometry", "Keypoints", "Files"],
             ["Data"] = [""],
-            ["Sources"] = ["Data", "Keypoints", ""],
+            ["Sources"] = ["Data", "Keypoints", "Files", ""],
             ["Sequences"] = ["Sources", "Keypoints", "Geometry", ""],
         },
         ["CudaL2Net.Evaluation"] = new()
