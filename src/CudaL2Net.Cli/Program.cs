@@ -8,6 +8,7 @@ using CudaL2Net.Cli.Commands.Bench;
 using CudaL2Net.Cli.Commands.Evaluate;
 using CudaL2Net.Cli.Commands.Reproduce;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Files;
 using CudaL2Net.Interop;
 using CudaL2Net.Training;
 
@@ -46,6 +47,7 @@ internal static partial class Program
 
         try
         {
+            using ImageRemarks remarks = ImageRemarks.Listen(terminal.Say);
             return line.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
         }
         catch (OperationCanceledException)

@@ -1,4 +1,5 @@
 using CudaL2Net.Imaging.Files;
+using CudaL2Net.Imaging.Files.Formats;
 using OpenCvSharp;
 
 namespace CudaL2Net.Imaging;

@@ -19,6 +19,7 @@ internal static class PatchInput
     /// <summary>Whether an input is an image whose keypoints are wanted, not patches.</summary>
     /// <param name="path">A file or folder.</param>
     /// <param name="kind"><c>strip</c>, <c>image</c>, or null to go by the size.</param>
+    /// <exception cref="UsageException">The size is nearly that of a strip, so it may be a strip that lost rows.</exception>
     public static bool IsImage(string path, string? kind)
     {
         if (Directory.Exists(path) || IsArray(path))
@@ -32,7 +33,23 @@ internal static class PatchInput
         }
 
         using Mat image = ImageFile.LoadGrey(path);
-        return !PatchResize.Supports(image.Width) || image.Height % image.Width != 0;
+        return IsImage(image.Width, image.Height) ?? throw new UsageException(
+            $"{path} has {image.Width} x {image.Height} pixels, nearly a strip of patches (32, 64 or 65 wide, its height a multiple of that): a strip that lost rows, "
+                + "or an image? --as strip or --as image says which",
+            "--as image");
+    }
+
+    /// <summary>Whether a size is that of an image (true) or of a strip of patches (false); null if it is neither for sure.</summary>
+    internal static bool? IsImage(int width, int height)
+    {
+        if (PatchResize.Supports(width) && height % width == 0)
+        {
+            return false;
+        }
+
+        int[] sides = [32, 64, 65];
+        bool near = sides.Any(side => Math.Abs(width - side) <= 1 && height >= side - 1 && Math.Min(height % side, side - (height % side)) <= 1);
+        return near || (PatchResize.Supports(width) && height > width) ? null : true;
     }
 
     /// <summary>Reads all patches of a strip, a folder of strips in the order of their names, a Brown folder, or an .npy.</summary>

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Files;
+using CudaL2Net.Imaging.Files.Formats;
 using CudaL2Net.Numerics;
 using OpenCvSharp;
 
@@ -29,10 +30,19 @@ public sealed class ImageFolderSource : ImageSource
             throw new DirectoryNotFoundException(File.Exists(folder) ? $"{folder} is a file, not a folder of images" : $"the folder {folder} does not exist");
         }
 
-        files = [.. List(folder).Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
+        string[] all = [.. List(folder)];
+        files = [.. all.Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
+        int unread = all.Count(ImageFile.HasUnreadImageName);
+        string passedOver = $"{unread} images of formats that are not read, such as HEIC, AVIF or a camera's raw files; convert them to JPEG or PNG";
         if (files.Length == 0)
         {
-            throw new InvalidDataException($"the folder {folder} holds no images (jpg, png, ppm, pgm, bmp, tiff, webp), nor do the folders in it");
+            throw new InvalidDataException($"the folder {folder} holds no images ({ImageFormat.Names}), nor do the folders in it"
+                + (unread > 0 ? $"; there are {passedOver}" : string.Empty));
+        }
+
+        if (unread > 0)
+        {
+            ImageRemarks.Say(folder, $"holds {passedOver}");
         }
     }
 

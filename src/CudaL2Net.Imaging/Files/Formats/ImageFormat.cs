@@ -1,7 +1,7 @@
 using System.Text;
 using CudaL2Net.Imaging.Files.Jpeg;
 
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>A format of images: its name, the endings of its files' names, how its bytes start, and how they are checked.</summary>
 /// <param name="Name">The format.</param>
@@ -26,13 +26,13 @@ internal sealed record ImageFormat(string Name, string[] Endings, Func<byte[], b
     /// <summary>Formats of photographs that are known, but not read.</summary>
     public static IReadOnlyList<ImageFormat> NotRead { get; } =
     [
-        Unread("an AVIF image", [".avif"], file => HasBrand(file, "avif", "avis")),
-        Unread("a HEIC image", [".heic", ".heif", ".hif"], file => HasBrand(file, "heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1")),
-        Unread("a JPEG XL image", [".jxl"], file => Starts(file, [0xFF, 0x0A]) || Starts(file, [0, 0, 0, 12, (byte)'J', (byte)'X', (byte)'L', (byte)' '])),
         Unread(
             "a camera's raw file",
             [".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2"],
             file => HasBrand(file, "crx") || Starts(file, "FUJIFILMCCD-RAW"u8)),
+        Unread("an AVIF image", [".avif"], file => HasBrand(file, "avif", "avis")),
+        Unread("a HEIC image", [".heic", ".heif", ".hif"], file => HasBrand(file, "heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1")),
+        Unread("a JPEG XL image", [".jxl"], file => Starts(file, [0xFF, 0x0A]) || Starts(file, [0, 0, 0, 12, (byte)'J', (byte)'X', (byte)'L', (byte)' '])),
         Unread("a Photoshop image", [".psd"], file => Starts(file, "8BPS"u8)),
         Unread("an OpenEXR image", [".exr"], file => Starts(file, [0x76, 0x2F, 0x31, 0x01])),
         Unread("a Radiance image", [".hdr"], file => Starts(file, "#?R"u8)),

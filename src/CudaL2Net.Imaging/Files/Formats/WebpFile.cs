@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Walks through a WebP: its chunks and their sizes. It has no checksum.</summary>
 internal static class WebpFile

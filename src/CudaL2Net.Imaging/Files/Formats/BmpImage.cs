@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Walks through a Windows bitmap. It has no checksum: only its sizes can be compared.</summary>
 internal static class BmpImage

@@ -1,6 +1,6 @@
 using CudaL2Net.Imaging.Files.Jpeg;
 
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>
 /// Walks through the first image of a TIFF, also of a BigTIFF: every strip or tile must lie in the file, and unpack to exactly its rows. The decoder fills up
@@ -8,7 +8,7 @@ namespace CudaL2Net.Imaging.Files;
 /// </summary>
 internal sealed class TiffFile
 {
-    private const int Uncompressed = 1, Lzw = 5, JpegCompression = 7, Deflate = 8, PackBits = 32773, OldDeflate = 32946, YCbCr = 6;
+    private const int Uncompressed = 1, Lzw = 5, JpegCompression = 7, Deflate = 8, PackBits = 32773, OldDeflate = 32946, Rgb = 2, YCbCr = 6;
 
     private static readonly Dictionary<int, string> OtherCompressions = new()
     {
@@ -45,7 +45,7 @@ internal sealed class TiffFile
         var info = new ImageInfo(One(256, 0), One(257, 0))
         {
             IsDeep = bits > 8,
-            HasAlpha = tags.TryGetValue(338, out long[]? extra) && Array.Exists(extra, kind => kind is 1 or 2),
+            HasAlpha = tags.TryGetValue(338, out long[]? extra) ? Array.Exists(extra, kind => kind is 1 or 2) : samples == 4 && One(262, 1) == Rgb,
         };
         if (compression is not (Uncompressed or Lzw or JpegCompression or Deflate or OldDeflate or PackBits))
         {

@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Unpacks zlib data (PNG, TIFF) to see that they are whole.</summary>
 internal static class Inflation

@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Walks through a PNG: the checksum of every chunk, the packed data's own, and exactly the image's rows.</summary>
 internal static class PngFile

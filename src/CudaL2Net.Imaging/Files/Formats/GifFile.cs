@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Walks through a GIF: its blocks to the trailer, and the codes of its first image.</summary>
 internal static class GifFile

@@ -1,6 +1,6 @@
 using OpenCvSharp;
 
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Decodes an image that was checked, to 8 bits.</summary>
 /// <param name="info">What its file says; gets remarks.</param>

@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>
 /// Reads the PBM, PGM and PPM formats (P1 to P6), and writes them as bytes from 0 to 255 for the decoder, which takes samples of another range as they are.

@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Walks through a JPEG 2000 (ISO 15444-1): its boxes, and the code stream's tile-parts to the end. There is no checksum.</summary>
 internal static class Jpeg2000File

@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>Walks through the codes of LZW data (GIF, TIFF) and counts what they stand for, without writing it.</summary>
 internal static class LzwCodes

@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Files;
+namespace CudaL2Net.Imaging.Files.Formats;
 
 /// <summary>PNG's checksum (ISO 3309).</summary>
 internal static class Crc32
