@@ -169,12 +169,10 @@ internal static class DemoCommand
             DataDescription = data.Description,
         });
         var course = new List<TrainingPoint>();
-        double? reported = null;
         var watch = Stopwatch.StartNew();
         TrainingResult result = TrainCommand.Train(terminal, trainer, stop, progress =>
         {
-            course.Add(new TrainingPoint(progress.Step, progress.Loss, progress.Fpr95 == reported ? null : progress.Fpr95));
-            reported = progress.Fpr95;
+            course.Add(new TrainingPoint(progress.Step, progress.Loss, progress.Fpr95IsNew ? progress.Fpr95 : null));
         });
         double seconds = watch.Elapsed.TotalSeconds;
         if (!result.Completed)
@@ -203,7 +201,8 @@ internal static class DemoCommand
         Write("results.png", ResultPlots.Bars(main));
         byte[] course = Write("training.png", ResultPlots.Training(training.Course));
         byte[] patches = Write("patches.png", PatchGallery.Draw(training.Patches, points: 14, perPoint: 3));
-        byte[] matches = Write("matches.png", MatchedPair.Draw(shown.First, shown.Second, shown.Caption, describer, device));
+        ReportImage matches = MatchedPair.Draw(shown.First, shown.Second, shown.Caption, describer, device);
+        Write("matches.png", matches.Png);
         Write(Marker, Encoding.UTF8.GetBytes(JsonText.Of(result)));
 
         TrainingSummary summary = result.Training;
@@ -220,7 +219,7 @@ internal static class DemoCommand
         report.AddHeading("On procedural scenes that were not trained on");
         report.AddResults(result.Synthetic);
         report.AddHeading("Matched keypoints");
-        report.AddImage(matches, shown.Caption + ": mutual nearest neighbours; the coloured ones agree with one geometry.", wide: true);
+        report.AddImage(matches.Png, matches.Caption, wide: true);
         report.AddHeading("Training");
         report.AddImage(course, "Loss of the batches, and FPR95 on pairs of patches from scenes that were not trained on.", HtmlReport.ImageKind.Plot);
         report.AddImage(patches, "Training patches: each column shows one point as different images see it.", HtmlReport.ImageKind.Pixels);

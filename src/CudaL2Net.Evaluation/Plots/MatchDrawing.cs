@@ -39,7 +39,7 @@ public static class MatchDrawing
         DrawPhotograph(canvas, second, right);
         DrawMatches(canvas, matches, left, right, scale, verified: false);
         DrawMatches(canvas, matches, left, right, scale, verified: true);
-        DrawHeader(canvas, matches, caption);
+        DrawHeader(canvas, matches, caption, width);
         using SKImage image = surface.Snapshot();
         using SKData png = image.Encode(SKEncodedImageFormat.Png, 100);
         return png.ToArray();
@@ -104,7 +104,8 @@ public static class MatchDrawing
     private static SKColor PlaceColour(SKPoint point, SKRect image) =>
         SKColor.FromHsl(40 + (250 * (point.X - image.Left) / image.Width), 95, 68 - (16 * (point.Y - image.Top) / image.Height));
 
-    private static void DrawHeader(SKCanvas canvas, ImageMatches matches, string? caption)
+    /// <summary>How many matches there are, and how many are verified by what.</summary>
+    internal static string Found(ImageMatches matches)
     {
         string verified = matches.Geometry switch
         {
@@ -112,9 +113,14 @@ public static class MatchDrawing
             MatchGeometry.Fundamental => $"{matches.VerifiedCount} verified by epipolar geometry",
             _ => "no geometry found",
         };
-        string text = $"{(caption is null ? string.Empty : caption + ":  ")}{matches.Matches.Length} matches, {verified}";
+        return $"{matches.Matches.Length} matches, {verified}";
+    }
+
+    private static void DrawHeader(SKCanvas canvas, ImageMatches matches, string? caption, int width)
+    {
+        string text = $"{(caption is null ? string.Empty : caption + ":  ")}{Found(matches)}";
         using var font = new SKFont(SKTypeface.FromFamilyName(PlotFont.Family), 17) { Edging = SKFontEdging.Antialias };
         using var paint = new SKPaint { Color = new SKColor(0xee, 0xf1, 0xf4), IsAntialias = true };
-        canvas.DrawText(text, Gap, 28, font, paint);
+        canvas.DrawText(PlotLayout.Fit(text, font.Size, width - (2 * Gap)), Gap, 28, font, paint);
     }
 }

@@ -34,6 +34,9 @@ public static class ResultPlots
     // Okabe and Ito's colours, told apart by the colour-blind too.
     private static readonly Color[] Colours = [.. new[] { "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000" }.Select(Color.FromHex)];
 
+    /// <summary>The colour of the series at a place.</summary>
+    internal static Color ColourOf(int index) => Colours[index % Colours.Length];
+
     /// <summary>ROC curves: the share of matches found over the share of false ones.</summary>
     /// <param name="methods">At least one.</param>
     /// <param name="logarithmic">Whether the false positive rate runs from 0.01% to 100% in powers of ten.</param>
@@ -44,7 +47,7 @@ public static class ResultPlots
         IReadOnlyList<MethodCurve> methods, bool logarithmic, string title = "Verification: corresponding keypoints against random ones")
     {
         const double LowestDecade = -4;
-        Plot plot = NewPlot(title, "false positive rate", "true positive rate");
+        Plot plot = PlotLayout.New(title, "false positive rate", "true positive rate");
         Draw(
             plot,
             methods,
@@ -63,8 +66,7 @@ public static class ResultPlots
             plot.Axes.SetLimits(0, 1, 0, 1.01);
         }
 
-        plot.ShowLegend(Alignment.LowerRight);
-        return Png(plot);
+        return PlotLayout.Png(plot);
     }
 
     /// <summary>Precision over recall.</summary>
@@ -74,12 +76,11 @@ public static class ResultPlots
     /// <exception cref="ArgumentException">No curve.</exception>
     public static byte[] PrecisionRecall(IReadOnlyList<MethodCurve> methods, string title = "Verification: precision and recall")
     {
-        Plot plot = NewPlot(title, "recall", "precision");
+        Plot plot = PlotLayout.New(title, "recall", "precision");
         Draw(plot, methods, point => point.Recall, point => point.Precision, method => $"{method.Name}: AP {Percent(method.Curve.AveragePrecision)}");
         double lowest = methods.Min(method => method.Curve.Points.Where(point => point.Recall <= 0.98).Min(point => point.Precision));
         plot.Axes.SetLimits(0, 1, Math.Min(0.9, lowest) - 0.02, 1.005);
-        plot.ShowLegend(Alignment.LowerLeft);
-        return Png(plot);
+        return PlotLayout.Png(plot);
     }
 
     /// <summary>Bars of an evaluation on image sequences.</summary>
@@ -112,11 +113,11 @@ public static class ResultPlots
             throw new ArgumentException($"bars need one value for each group and method; here are {groups.Count} groups and {methods.Count} methods");
         }
 
-        Plot plot = NewPlot(title, string.Empty, measure);
+        Plot plot = PlotLayout.New(title, string.Empty, measure);
         double width = 0.8 / methods.Count;
         for (int m = 0; m < methods.Count; m++)
         {
-            Color colour = Colours[m % Colours.Length];
+            Color colour = ColourOf(m);
             double offset = (m - ((methods.Count - 1) / 2.0)) * width;
             BarPlot bars = plot.Add.Bars(methods[m].Values
                 .Select((value, g) => new Bar { Position = g + offset, Value = value, Size = width * 0.92, FillColor = colour, LineWidth = 0 })
@@ -124,14 +125,12 @@ public static class ResultPlots
             bars.LegendText = methods[m].Name;
         }
 
-        plot.Axes.Bottom.TickGenerator = new NumericManual([.. Enumerable.Range(0, groups.Count).Select(g => (double)g)], [.. groups]);
-        plot.Axes.Bottom.MajorTickStyle.Length = 0;
+        const int Width = 1000, Height = 430;
+        int names = PlotLayout.NameGroups(plot, groups, Width);
         double highest = methods.Max(method => method.Values.Max());
-        plot.Axes.SetLimits(-0.6, groups.Count - 0.4, 0, Math.Max(0.1, highest * 1.25));
+        plot.Axes.SetLimits(-0.6, groups.Count - 0.4, 0, Math.Max(0.1, highest * 1.05));
         plot.Grid.XAxisStyle.IsVisible = false;
-        plot.Legend.Orientation = Orientation.Horizontal;
-        plot.ShowLegend(Alignment.UpperCenter);
-        return Png(plot, 1000, 460);
+        return PlotLayout.Png(plot, Width, Height + names);
     }
 
     /// <summary>Loss and FPR95 over the steps of a training; FPR95 on the right axis.</summary>
@@ -146,7 +145,7 @@ public static class ResultPlots
             throw new ArgumentException("a training curve needs at least one point");
         }
 
-        Plot plot = NewPlot("Training", "step", "loss");
+        Plot plot = PlotLayout.New("Training", "step", "loss");
         TrainingPoint[] losses = [.. points.Where(point => double.IsFinite(point.Loss))];
         Scatter loss = plot.Add.ScatterLine(losses.Select(point => (double)point.Step).ToArray(), losses.Select(point => point.Loss).ToArray());
         Style(loss, 0, "loss");
@@ -164,8 +163,7 @@ public static class ResultPlots
         }
 
         plot.Axes.SetLimitsY(0, Math.Max(1e-6, 1.15 * losses.Select(point => point.Loss).DefaultIfEmpty(1).Max()), plot.Axes.Left);
-        plot.ShowLegend(Alignment.UpperRight);
-        return Png(plot);
+        return PlotLayout.Png(plot);
     }
 
     /// <summary>Histograms of the distances of matching and of other pairs.</summary>
@@ -188,13 +186,12 @@ public static class ResultPlots
         double low = Math.Min(matches.Min(), nonMatches.Min()), high = Math.Max(matches.Max(), nonMatches.Max());
         (low, high) = whole ? (low - 0.5, high + 0.5) : (low, Math.Max(high, low + 1e-6));
         int bins = whole ? (int)Math.Round(high - low) / Math.Max(1, ((int)Math.Round(high - low) + Bins - 1) / Bins) : Bins;
-        Plot plot = NewPlot(title, whole ? "Hamming distance" : "distance", "share of pairs");
+        Plot plot = PlotLayout.New(title, whole ? "Hamming distance" : "distance", "share of pairs");
         double[] first = Shares(matches, low, high, bins), second = Shares(nonMatches, low, high, bins);
         Fill(plot, low, high, first, 0, "matches");
         Fill(plot, low, high, second, 1, "non-matches");
         plot.Axes.SetLimits(low, high, 0, 1.18 * Math.Max(first.Max(), second.Max()));
-        plot.ShowLegend(Alignment.UpperLeft);
-        return Png(plot, 560, 360);
+        return PlotLayout.Png(plot, 560, 360);
     }
 
     /// <summary>The distribution of descriptors' values (L2-Net's figure 3 b): a line a method.</summary>
@@ -209,7 +206,7 @@ public static class ResultPlots
             return null;
         }
 
-        Plot plot = NewPlot("Values of the descriptors", "value", "density");
+        Plot plot = PlotLayout.New("Values of the descriptors", "value", "density");
         foreach ((DescriptorStatistics of, int index) in floats)
         {
             int bins = of.ValueShares.Count;
@@ -222,8 +219,7 @@ public static class ResultPlots
         double[] peaks = [.. floats.Select(entry => entry.Of.ValueShares.Max() / ((entry.Of.HighestValue - entry.Of.LowestValue) / entry.Of.ValueShares.Count))];
         plot.Axes.AutoScale();
         plot.Axes.SetLimitsY(0, 1.2 * Math.Min(peaks.Max(), 4 * peaks.Min()), plot.Axes.Left);
-        plot.ShowLegend(Alignment.UpperRight);
-        return Png(plot);
+        return PlotLayout.Png(plot);
     }
 
     /// <summary>The distribution of the bits' means (L2-Net's figure 3 c): how many dimensions are positive how often.</summary>
@@ -233,7 +229,7 @@ public static class ResultPlots
     {
         ArgumentNullException.ThrowIfNull(statistics);
         const int Bins = 25;
-        Plot plot = NewPlot("Means of the bits (value > 0)", "share of descriptors whose bit is set", "share of dimensions");
+        Plot plot = PlotLayout.New("Means of the bits (value > 0)", "share of descriptors whose bit is set", "share of dimensions");
         for (int m = 0; m < statistics.Count; m++)
         {
             double[] shares = Shares([.. statistics[m].BitMeans.Select(mean => (float)mean)], 0, 1, Bins);
@@ -244,8 +240,7 @@ public static class ResultPlots
         plot.Axes.AutoScale();
         plot.Axes.SetLimitsX(0, 1);
         plot.Axes.SetLimitsY(0, 1.18 * plot.Axes.GetLimits().Top, plot.Axes.Left);
-        plot.ShowLegend(Alignment.UpperRight);
-        return Png(plot);
+        return PlotLayout.Png(plot);
     }
 
     /// <summary>The correlation matrix of a descriptor's dimensions, from -0.5 (blue) over 0 (white) to 0.5 (red); the diagonal is 1.</summary>
@@ -263,7 +258,7 @@ public static class ResultPlots
         }
 
         string mean = statistics.MeanAbsoluteCorrelation.ToString("0.000", CultureInfo.InvariantCulture);
-        Plot plot = NewPlot($"{statistics.Method}: mean |r| {mean}", "dimension", "dimension");
+        Plot plot = PlotLayout.New($"{statistics.Method}: mean |r| {mean}", "dimension", "dimension");
         Heatmap map = plot.Add.Heatmap(cells);
         map.Colormap = new ScottPlot.Colormaps.CustomInterpolated([Color.FromHex("#0072B2"), Colors.White, Color.FromHex("#D55E00")]);
         map.ManualRange = new ScottPlot.Range(-Strongest, Strongest);
@@ -271,7 +266,7 @@ public static class ResultPlots
         plot.Add.ColorBar(map);
         plot.Axes.SetLimits(-0.5, dimension - 0.5, dimension - 0.5, -0.5);
         plot.Grid.IsVisible = false;
-        return Png(plot, 520, 440);
+        return PlotLayout.Png(plot, 520, 440);
     }
 
     /// <summary>Writes an image's bytes, as a whole or not at all.</summary>
@@ -312,74 +307,7 @@ public static class ResultPlots
             throw new ArgumentException($"a roofline needs points and levels; here are {points.Count} and {levels.Count}");
         }
 
-        Plot plot = NewPlot(title, "operations per byte", "operations per second");
-        double highest = levels.Max(level => level.Rate), knee = highest / bandwidth;
-        double left = Math.Floor(Math.Log10(Math.Min(points.Min(point => point.Intensity), knee) / 2));
-        double right = Math.Ceiling(Math.Log10(2 * Math.Max(points.Max(point => point.Intensity), knee)));
-        double bottom = Math.Floor(Math.Log10(points.Min(point => point.Rate))), top = Math.Log10(highest) + 0.5;
-        for (int i = 0; i < levels.Count; i++)
-        {
-            (string name, double rate) = levels[i];
-            double start = Math.Log10(rate / bandwidth), level = Math.Log10(rate);
-            Scatter roof = plot.Add.ScatterLine(new double[] { start, right }, new double[] { level, level }, Colors.Gray);
-            roof.LineWidth = 1.5f;
-            Text text = plot.Add.Text($"{name}: {Rate(rate)}/s", right, level);
-            (text.LabelAlignment, text.LabelFontSize, text.LabelFontColor) = (Alignment.LowerRight, 11, Colors.Gray);
-        }
-
-        Scatter slope = plot.Add.ScatterLine(
-            new double[] { left, Math.Log10(knee) }, new double[] { left + Math.Log10(bandwidth), Math.Log10(highest) }, Colors.Gray);
-        slope.LineWidth = 1.5f;
-        slope.LegendText = $"memory: {Rate(bandwidth)}B/s";
-        string[] series = [.. points.Select(point => point.Series).Distinct()];
-        MarkerShape[] shapes = [MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledTriangleUp, MarkerShape.FilledDiamond];
-        for (int s = 0; s < series.Length; s++)
-        {
-            RooflinePoint[] own = [.. points.Where(point => point.Series == series[s])];
-            Scatter drawn = plot.Add.ScatterPoints(
-                own.Select(point => Math.Log10(point.Intensity)).ToArray(), own.Select(point => Math.Log10(point.Rate)).ToArray());
-            drawn.Color = Colours[s % Colours.Length];
-            (drawn.MarkerShape, drawn.MarkerSize, drawn.LegendText) = (shapes[s % shapes.Length], 7, series[s]);
-        }
-
-        // Of points that nearly coincide only one is named.
-        var named = new List<(double X, double Y)>();
-        foreach (RooflinePoint point in points)
-        {
-            (double x, double y) = (Math.Log10(point.Intensity), Math.Log10(point.Rate));
-            if (named.Any(other => Math.Abs(other.Y - y) < (top - bottom) / 40 && Math.Abs(other.X - x) < (right - left) / 5))
-            {
-                continue;
-            }
-
-            Text text = plot.Add.Text(point.Label, x, y);
-            (text.LabelAlignment, text.LabelFontSize, text.OffsetX) = (Alignment.MiddleLeft, 9, 6);
-            named.Add((x, y));
-        }
-
-        plot.Axes.Bottom.TickGenerator = Decades((int)left, (int)right, 0);
-        plot.Axes.Left.TickGenerator = Decades((int)bottom, (int)Math.Ceiling(top), 12);
-        plot.Axes.SetLimits(left, right, bottom, top);
-        plot.ShowLegend(Alignment.LowerRight);
-        return Png(plot, 1100, 720);
-
-        static string Rate(double tera) => tera >= 1
-            ? tera.ToString("0.0", CultureInfo.InvariantCulture) + " T"
-            : (1000 * tera).ToString("0.0", CultureInfo.InvariantCulture) + " G";
-
-        // Powers of ten, in thousands (k), millions (M) and so on of the unit's power.
-        static NumericManual Decades(int first, int last, int unit)
-        {
-            int[] powers = [.. Enumerable.Range(first, last - first + 1)];
-            return new NumericManual([.. powers.Select(power => (double)power)], [.. powers.Select(power => Name(power + unit))]);
-        }
-
-        static string Name(int power)
-        {
-            const string Prefixes = " kMGTPE";
-            int prefix = power < 3 ? 0 : Math.Min(power / 3, Prefixes.Length - 1);
-            return Math.Pow(10, power - (3 * prefix)).ToString("0.######", CultureInfo.InvariantCulture) + (prefix == 0 ? string.Empty : $" {Prefixes[prefix]}");
-        }
+        return RooflinePlot.Draw(points, bandwidth, levels, title);
     }
 
     private static void Fill(Plot plot, double low, double high, double[] shares, int index, string label)
@@ -436,36 +364,11 @@ public static class ResultPlots
 
     private static void Style(Scatter line, int index, string label)
     {
-        line.Color = Colours[index % Colours.Length];
+        line.Color = ColourOf(index);
         line.LineWidth = 2;
         line.LinePattern = index < Colours.Length ? LinePattern.Solid : LinePattern.Dashed;
         line.LegendText = label;
     }
 
-    private static Plot NewPlot(string title, string x, string y)
-    {
-        var plot = new Plot();
-        plot.Font.Set(PlotFont.Family);
-        plot.Axes.Right.MinimumSize = 34;
-        plot.Title(title, 17);
-        plot.XLabel(x, 15);
-        plot.YLabel(y, 15);
-        plot.Axes.Bottom.Label.Bold = plot.Axes.Left.Label.Bold = false;
-        plot.Axes.Bottom.TickLabelStyle.FontSize = plot.Axes.Left.TickLabelStyle.FontSize = 13;
-        plot.Grid.MajorLineColor = Colors.Black.WithAlpha(0.1);
-        plot.Legend.FontSize = 13;
-        plot.Legend.OutlineColor = Colors.Transparent;
-        plot.Legend.ShadowColor = Colors.Transparent;
-        plot.Legend.BackgroundColor = Colors.White.WithAlpha(0.85);
-        return plot;
-    }
-
     private static string Percent(double share) => (100 * share).ToString(share < 0.0995 ? "0.00" : "0.0", CultureInfo.InvariantCulture) + "%";
-
-    private static byte[] Png(Plot plot, int width = 760, int height = 500)
-    {
-        using Plot finished = plot;
-        finished.ScaleFactor = 1.5;
-        return finished.GetImageBytes(width * 3 / 2, height * 3 / 2, ImageFormat.Png);
-    }
 }

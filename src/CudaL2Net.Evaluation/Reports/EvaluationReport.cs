@@ -155,7 +155,8 @@ public static class EvaluationReport
                     ResultPlots.Bars(
                         [.. columns.Select(column => table.Columns[column])],
                         [.. table.Rows.Select(row => (row.Method, columns.Select(column => row.Values[column] ?? 0).ToArray()))],
-                        table.Title),
+                        table.Title,
+                        measure: string.Empty),
                     $"{table.Title}: higher is better.",
                     HtmlReport.ImageKind.Plot,
                     wide: true);
@@ -203,9 +204,14 @@ public static class EvaluationReport
                 HtmlReport.ImageKind.Plot);
         }
 
-        report.AddHeading("Distances");
-        report.AddText("Matching pairs and others; where the two overlap, the method errs.");
-        foreach (VerificationCurve curve in run.Curves.Where(curve => curve.MatchDistances.Length > 0 && curve.NonMatchDistances.Length > 0))
+        VerificationCurve[] histograms = [.. run.Curves.Where(curve => curve.MatchDistances.Length > 0 && curve.NonMatchDistances.Length > 0)];
+        if (histograms.Length > 0)
+        {
+            report.AddHeading("Distances");
+            report.AddText("Matching pairs and others; where the two overlap, the method errs.");
+        }
+
+        foreach (VerificationCurve curve in histograms)
         {
             bool bits = run.Methods.Any(method => method.Name == curve.Method && method.IsBinary);
             report.AddImage(

@@ -21,7 +21,7 @@ public sealed class HtmlReport(string title)
           :root { --ink: #e6e9ed; --soft: #9aa5b1; --page: #14171b; --card: #1d2126; --line: #343b43; --mark: #6cb6f5; --stripe: #22272d; }
         }
         * { box-sizing: border-box; }
-        body { margin: 0; background: var(--page); color: var(--ink); }
+        body { margin: 0; background: var(--page); color: var(--ink); overflow-wrap: anywhere; }
         body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
         main { max-width: 1120px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
         h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .75rem; letter-spacing: -.01em; }
@@ -29,7 +29,7 @@ public sealed class HtmlReport(string title)
         p { margin: .4rem 0; max-width: 75ch; }
         ul.summary { list-style: none; margin: 0; padding: 0; color: var(--soft); }
         .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: .75rem 0; }
-        table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+        table { overflow-wrap: normal; border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
         caption { text-align: left; color: var(--soft); padding: .7rem .9rem .2rem; font-size: .92rem; }
         caption span { position: sticky; left: .9rem; display: inline-block; max-width: min(1080px, 86vw); white-space: normal; }
         th, td { padding: .45rem .9rem; text-align: left; white-space: nowrap; }
@@ -50,12 +50,14 @@ public sealed class HtmlReport(string title)
         .note { border-left: 4px solid #d98a00; background: var(--card); padding: .6rem .9rem; border-radius: 0 8px 8px 0; max-width: none; }
         .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 1rem; margin: .75rem 0; align-items: start; }
         .figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); }
-        figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+        figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: auto hidden; }
         figure.wide { grid-column: 1 / -1; }
-        figure img { display: block; width: 100%; height: auto; }
+        figure img { display: block; width: 100%; min-width: 500px; height: auto; }
+        figure.wide img { min-width: 700px; }
+        .small figure img { min-width: 0; }
         figure.pixels img { image-rendering: pixelated; }
         @media (prefers-color-scheme: dark) { figure.plot img { filter: invert(.88) hue-rotate(180deg); } }
-        figcaption { padding: .6rem .9rem .75rem; color: var(--soft); font-size: .92rem; border-top: 1px solid var(--line); }
+        figcaption { position: sticky; left: 0; padding: .6rem .9rem .75rem; color: var(--soft); font-size: .92rem; border-top: 1px solid var(--line); }
         footer { margin-top: 3rem; color: var(--soft); font-size: .88rem; }
         """;
 
@@ -86,6 +88,7 @@ public sealed class HtmlReport(string title)
     private readonly List<string> summary = [];
     private readonly StringBuilder body = new();
     private string? figures;
+    private string heading = string.Empty;
 
     /// <summary>How an image is shown.</summary>
     public enum ImageKind
@@ -107,9 +110,9 @@ public sealed class HtmlReport(string title)
     /// <param name="line">Plain text.</param>
     public void AddSummary(string line) => summary.Add($"<li>{WebUtility.HtmlEncode(line)}</li>\n");
 
-    /// <summary>Starts a section.</summary>
+    /// <summary>Starts a section. One that stays empty is left out.</summary>
     /// <param name="heading">Plain text.</param>
-    public void AddHeading(string heading) => Append($"<h2>{WebUtility.HtmlEncode(heading)}</h2>\n");
+    public void AddHeading(string heading) => this.heading = $"<h2>{WebUtility.HtmlEncode(heading)}</h2>\n";
 
     /// <summary>Adds a paragraph.</summary>
     /// <param name="text">Plain text.</param>
@@ -126,7 +129,7 @@ public sealed class HtmlReport(string title)
     /// <summary>Ends a folded part.</summary>
     public void EndFolded() => Append("</details>\n");
 
-    /// <summary>Adds a table.</summary>
+    /// <summary>Adds a table; one without rows is left out.</summary>
     /// <param name="caption">What the table shows.</param>
     /// <param name="columns">The columns' heads.</param>
     /// <param name="rows">A cell for each column.</param>
@@ -140,11 +143,16 @@ public sealed class HtmlReport(string title)
             throw new ArgumentException($"a row has {odd.Count} cells, the table {columns.Count} columns");
         }
 
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
         string style = columns.Count > MostRoomyColumns ? " class=\"dense\"" : string.Empty;
         var table = new StringBuilder($"<div class=\"scroll\"><table{style}>\n<caption><span>{WebUtility.HtmlEncode(caption)}</span></caption>\n<thead><tr>");
         for (int i = 0; i < columns.Count; i++)
         {
-            bool numbers = rows.Any(row => row[i].Value is not null), published = rows.Count > 0 && rows.All(row => row[i].Published);
+            bool numbers = rows.Any(row => row[i].Value is not null), published = rows.All(row => row[i].Published);
             table.Append($"<th scope=\"col\"{Classes(numbers, strong: false, published)}>{WebUtility.HtmlEncode(columns[i])}</th>");
         }
 
@@ -166,7 +174,7 @@ public sealed class HtmlReport(string title)
     {
         ArgumentNullException.ThrowIfNull(png);
         string group = kind == ImageKind.SmallPlot ? "figures small" : "figures";
-        if (figures != group)
+        if (figures != group || heading.Length > 0)
         {
             Append($"<div class=\"{group}\">\n");
             figures = group;
@@ -207,7 +215,7 @@ public sealed class HtmlReport(string title)
     /// <summary>The page.</summary>
     public string ToHtml()
     {
-        string heading = WebUtility.HtmlEncode(title);
+        string name = WebUtility.HtmlEncode(title);
         string lines = summary.Count == 0 ? string.Empty : $"<ul class=\"summary\">\n{string.Concat(summary)}</ul>\n";
         return $"""
             <!doctype html>
@@ -216,14 +224,14 @@ public sealed class HtmlReport(string title)
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-            <title>{heading}</title>
+            <title>{name}</title>
             <style>
             {Style}
             </style>
             </head>
             <body>
             <main>
-            <h1>{heading}</h1>
+            <h1>{name}</h1>
             {lines}{body}{(figures is null ? string.Empty : "</div>\n")}<footer>Written by cudal2net.</footer>
             </main>
             <script>
@@ -265,6 +273,7 @@ public sealed class HtmlReport(string title)
             figures = null;
         }
 
-        body.Append(html);
+        body.Append(heading).Append(html);
+        heading = string.Empty;
     }
 }

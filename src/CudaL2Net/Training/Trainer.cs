@@ -203,17 +203,18 @@ public sealed class Trainer : IDisposable
             firstLoss = at.Step == 1 ? loss : firstLoss;
             health.Check(reading, at.Step, firstLoss);
             double seconds = watch.Elapsed.TotalSeconds, speed = (at.Step - reportedAt) * 2.0 * options.Batch / seconds;
-            if (validate && Validate() is { } measured)
+            double? measured = validate ? Validate() : null;
+            if (measured is { } now)
             {
-                fpr95 = measured;
-                health.Check(measured, done, TotalSteps);
+                fpr95 = now;
+                health.Check(now, done, TotalSteps);
             }
 
             metrics.WriteLine(RunFiles.MetricsLine(
-                at.Step, (at.Step - 1) / sampler.StepsPerEpoch, (long)at.Step * options.Batch, reading, at.Rate, speed, validate ? fpr95 : null));
+                at.Step, (at.Step - 1) / sampler.StepsPerEpoch, (long)at.Step * options.Batch, reading, at.Rate, speed, measured));
             metrics.Flush();
             progress?.Report(new TrainingProgress(at.Step, TotalSteps, loss, at.Rate, speed, fpr95,
-                TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed)));
+                TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed)) { Fpr95IsNew = measured is not null });
             reportedAt = at.Step;
             watch.Restart();
         }

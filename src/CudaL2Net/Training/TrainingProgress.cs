@@ -8,7 +8,11 @@ namespace CudaL2Net.Training;
 /// <param name="PatchesPerSecond">Patches trained a second since the last report; 0 in the first.</param>
 /// <param name="Fpr95">The last FPR95 on the validation pairs, 0 to 1; null before the first.</param>
 /// <param name="Remaining">The time left at the present speed; null while unknown.</param>
-public sealed record TrainingProgress(int Step, int TotalSteps, float Loss, float LearningRate, double PatchesPerSecond, double? Fpr95, TimeSpan? Remaining);
+public sealed record TrainingProgress(int Step, int TotalSteps, float Loss, float LearningRate, double PatchesPerSecond, double? Fpr95, TimeSpan? Remaining)
+{
+    /// <summary>Whether <see cref="Fpr95"/> was measured at this step, not at one before.</summary>
+    public bool Fpr95IsNew { get; init; }
+}
 
 /// <summary>How a training ended.</summary>
 /// <param name="Completed">False if it was stopped before its last step; its checkpoint can be resumed.</param>

@@ -114,7 +114,11 @@ public sealed class ReportTests : ModelCommandTests
         ReportPage.IsSelfContained(html);
         XElement main = ReportPage.MainOf(html);
         Assert.That(ReportPage.Table(main, "mAP by sequence")[0], Is.EqualTo(new[] { "method", "discs", "mean" }));
-        Assert.That(main.Descendants("figcaption").Select(caption => caption.Value), Has.One.StartsWith("discs, images 1 and"));
+        string[] captions = [.. main.Descendants("figcaption").Select(caption => caption.Value)];
+        Assert.That(captions, Has.One.StartsWith("SIFT on discs, images 1 and").And.One.StartsWith("CudaL2Net on discs, images 1 and"), "every method's matches");
+        Assert.That(captions.Where(caption => caption.Contains("on discs")), Is.All.Contains("at most 200 SIFT keypoints"), "those that were asked for");
+        string[] headings = [.. main.Descendants("h2").Select(heading => heading.Value)];
+        Assert.That(headings, Is.EqualTo(new[] { "Scores", "Matched images", "ROC and precision-recall curves", "Descriptors" }), "no section is empty");
         JsonNode json = JsonNode.Parse(File.ReadAllText(folder["page.json"]))!;
         Assert.That(json["descriptors"]!.AsArray(), Has.Count.EqualTo(2), "keypoints' descriptors are sampled too");
     }

@@ -47,10 +47,18 @@ public sealed class TrainerTests
         PatchSet validation = TrainingData.Blobs(60, seed: 2);
         using var trainer = new Trainer(Presets.Find("quick") with { Batch = 16, Steps = 30 }, TrainingData.Blobs(100), validation, device, folder);
         var losses = new List<float>();
-        TrainingResult result = trainer.Run(new Collect(progress => losses.Add(progress.Loss)));
+        int measured = 0;
+        TrainingResult result = trainer.Run(new Collect(progress =>
+        {
+            losses.Add(progress.Loss);
+            measured += progress.Fpr95IsNew ? 1 : 0;
+        }));
         using var untrained = PatchModel.CreateRandom(TestNetworks.L2Net, 1, device);
         Assert.That(losses[^1], Is.LessThan(0.7f * losses[0]));
         Assert.That(result.Fpr95, Is.LessThanOrEqualTo(new ValidationPairs(validation).Evaluate(untrained).Fpr95));
+
+        // Values that are equal to the last one count, too.
+        Assert.That(measured, Is.EqualTo(15).And.EqualTo(File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Count(line => !line.Contains("\"fpr95\":null"))));
     }
 
     [TestCase("quick", 1)]

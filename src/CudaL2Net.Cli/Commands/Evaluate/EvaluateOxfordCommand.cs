@@ -84,7 +84,8 @@ internal static class EvaluateOxfordCommand
             string.Join(", ", folders), sequences, describers, detector, magnification, images, report, device.Threads));
         if (RunOutput.WantsReport(line))
         {
-            run = run with { Images = MatchedPair.OfSequences(sequences, describers[^1], device) };
+            int keypoints = line.GetValue(Keypoints) ?? SequenceEvaluation.DefaultKeypoints;
+            run = run with { Images = MatchedPair.OfSequences(sequences, describers, device, keypoints, images) };
         }
 
         RunOutput.Write(terminal, line, run, methods);

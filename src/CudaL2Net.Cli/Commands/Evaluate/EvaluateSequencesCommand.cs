@@ -110,7 +110,7 @@ internal static class EvaluateSequencesCommand
         {
             IReadOnlyList<DescriptorStatistics> statistics = methods.Statistics();
             RunOutput.WriteReport(
-                terminal, line, run with { Descriptors = statistics, Images = MatchedPair.OfSequences(sequences, describers[^1], device) });
+                terminal, line, run with { Descriptors = statistics, Images = MatchedPair.OfSequences(sequences, describers, device, line.GetValue(Keypoints)) });
         }
 
         return 0;

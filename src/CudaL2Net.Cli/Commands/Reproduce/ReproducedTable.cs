@@ -162,7 +162,9 @@ internal sealed record ReproducedTable(
                 ReportCell.Number(cell.Seconds, "0.0"),
                 score.TestSet,
                 ReportCell.Number(100 * score.Fpr95, "0.00'%'"),
-                Cell(100 * cell.Scores.FirstOrDefault(other => other.IsBinary && other.TestSet == score.TestSet)?.Fpr95, false),
+                cell.Scores.FirstOrDefault(other => other.IsBinary && other.TestSet == score.TestSet) is { } bits
+                    ? ReportCell.Number(100 * bits.Fpr95, "0.00'%'")
+                    : "-",
                 ReportCell.Number(score.Auc, "0.0000"),
                 ReportCell.Number(score.AveragePrecision, "0.0000"),
             ]))]);

@@ -69,6 +69,43 @@ public sealed class ResultPlotsTests
         Assert.That(diagonal, Is.GreaterThan(8 * 40 * 40));
     }
 
+    [TestCase(1)]
+    [TestCase(8)]
+    public void NoPointIsHiddenByLegendOrNames(int series)
+    {
+        RooflinePoint[] points =
+        [
+            .. from x in Enumerable.Range(0, 13)
+               from y in Enumerable.Range(0, 10)
+               select new RooflinePoint(
+                   $"operation {x} {y}", x == 12 && y == 0 ? "last" : $"series {(x + y) % series}", Math.Pow(10, 0.1 + (0.3 * x)), Math.Pow(10, -2.9 + (0.3 * y))),
+        ];
+        byte[] png = ResultPlots.Roofline(points, 0.5, [("float32", 2), ("bf16", 2.1)], "test");
+        string[] all = [.. points.Select(point => point.Series).Distinct()];
+        for (int s = 0; s < Math.Min(all.Length, 6); s++)
+        {
+            int expected = all.Where((_, i) => i % 7 == s).Sum(name => points.Count(point => point.Series == name) + 1);
+            Assert.That(Spots(png, ResultPlots.ColourOf(s)), Is.EqualTo(expected), $"{all[s]}: its points and its mark in the legend");
+        }
+    }
+
+    [Test]
+    public void TextsThatAreTooLongLoseTheirMiddle()
+    {
+        string path = string.Concat(Enumerable.Repeat("/a/long/path", 30)) + "/model.safetensors";
+        string shown = PlotLayout.Fit("start" + path, 13, 300);
+        Assert.That(PlotLayout.WidthOf(shown, 13), Is.InRange(250, 300));
+        Assert.That(shown, Does.StartWith("start").And.EndWith("model.safetensors").And.Contain("..."));
+        Assert.That(PlotLayout.Fit("short", 13, 300), Is.EqualTo("short"));
+
+        // Names under bars, in the legend and in the title: none of them makes the image wider, all bars are there.
+        string[] groups = [.. Enumerable.Range(0, 12).Select(i => $"{i}{path}")];
+        byte[] png = ResultPlots.Bars(groups, [(path, [.. groups.Select(_ => 0.5)])], path);
+        using Mat drawn = Cv2.ImDecode(png, ImreadModes.Color);
+        Assert.That(drawn.Width, Is.EqualTo(1500));
+        Assert.That(Spots(png, ResultPlots.ColourOf(0)), Is.EqualTo(12 + 1), "bars and the mark in the legend");
+    }
+
     [Test]
     public void NothingToDrawIsRefused()
     {
@@ -76,6 +113,15 @@ public sealed class ResultPlotsTests
         Assert.That(() => ResultPlots.PrecisionRecall([]), Throws.ArgumentException);
         Assert.That(() => ResultPlots.Training([]), Throws.ArgumentException);
         Assert.That(() => ResultPlots.Bars(["a", "b"], [("SIFT", [0.2])], "test"), Throws.ArgumentException);
+    }
+
+    // Parts of the image that have a colour and are not just its edge.
+    private static int Spots(byte[] png, ScottPlot.Color colour)
+    {
+        using Mat drawn = Cv2.ImDecode(png, ImreadModes.Color), mask = new(), labels = new(), stats = new(), centres = new();
+        Cv2.InRange(drawn, new Scalar(colour.B, colour.G, colour.R), new Scalar(colour.B, colour.G, colour.R), mask);
+        int count = Cv2.ConnectedComponentsWithStats(mask, labels, stats, centres);
+        return Enumerable.Range(1, count - 1).Count(i => stats.At<int>(i, (int)ConnectedComponentsTypes.Area) > 12);
     }
 
     private static int Pixels(byte[] png, int red, int green, int blue, int tolerance = 0)

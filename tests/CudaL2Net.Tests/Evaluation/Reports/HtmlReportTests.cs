@@ -42,6 +42,23 @@ public sealed class HtmlReportTests
     }
 
     [Test]
+    public void AnEmptySectionIsLeftOut()
+    {
+        var report = new HtmlReport("title");
+        report.AddHeading("empty");
+        report.AddHeading("with a table without rows");
+        report.AddTable("nothing", ["name"], []);
+        report.AddHeading("with an image");
+        report.AddImage([1], "image");
+        report.AddHeading("with another");
+        report.AddImage([1], "image");
+        report.AddHeading("empty at the end");
+        XElement main = ReportPage.MainOf(report.ToHtml());
+        Assert.That(main.Descendants("h2").Select(heading => heading.Value), Is.EqualTo(new[] { "with an image", "with another" }));
+        Assert.That(main.Elements().Select(element => element.Name.LocalName), Is.EqualTo(new[] { "h1", "h2", "div", "h2", "div", "footer" }));
+    }
+
+    [Test]
     public void NothingIsLoadedFromElsewhere()
     {
         var report = new HtmlReport("title");
