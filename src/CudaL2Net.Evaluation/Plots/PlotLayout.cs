@@ -44,6 +44,7 @@ internal static class PlotLayout
 
         plot.Axes.Bottom.TickLabelStyle.Rotation = (float)-Turn;
         plot.Axes.Bottom.TickLabelStyle.Alignment = Alignment.MiddleRight;
+        plot.Axes.Bottom.TickLabelStyle.OffsetY = 7;
         double height = widest * Math.Sin(Turn * Math.PI / 180);
         plot.Axes.Bottom.MinimumSize = (float)height + 20;
         plot.Axes.Left.MinimumSize = (float)Math.Min(widest * Math.Cos(Turn * Math.PI / 180), 150);

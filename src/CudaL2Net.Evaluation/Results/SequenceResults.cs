@@ -25,7 +25,7 @@ public sealed record SequenceResults(string Measure, int Keypoints, IReadOnlyLis
         return new EvaluationRun(
             "sequences",
             data,
-            new Dictionary<string, string> { ["keypoints"] = $"at most {Keypoints} an image, the same for every method" },
+            new Dictionary<string, string> { ["keypoints"] = $"at most {Keypoints} per image, the same for every method" },
             [.. Methods.Select(method => new EvaluatedMethod(method.Name, method.Dimension, IsBinary: false))],
             [
                 new ScoreTable("mAP by sequence", Measure, true, ScoreUnit.Fraction, [.. sequences, "mean"], [.. Methods.Select(method =>

@@ -115,7 +115,7 @@ public sealed class ReportTests : ModelCommandTests
         XElement main = ReportPage.MainOf(html);
         Assert.That(ReportPage.Table(main, "mAP by sequence")[0], Is.EqualTo(new[] { "method", "discs", "mean" }));
         string[] captions = [.. main.Descendants("figcaption").Select(caption => caption.Value)];
-        Assert.That(captions, Has.One.StartsWith("SIFT on discs, images 1 and").And.One.StartsWith("CudaL2Net on discs, images 1 and"), "every method's matches");
+        Assert.That(captions, Has.One.StartsWith("SIFT on discs, images 1 and").And.Exactly(2).Contains(" on discs, images 1 and"), "every method's matches");
         Assert.That(captions.Where(caption => caption.Contains("on discs")), Is.All.Contains("at most 200 SIFT keypoints"), "those that were asked for");
         string[] headings = [.. main.Descendants("h2").Select(heading => heading.Value)];
         Assert.That(headings, Is.EqualTo(new[] { "Scores", "Matched images", "ROC and precision-recall curves", "Descriptors" }), "no section is empty");
