@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CudaL2Net.Formats;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Networks;
 
 namespace CudaL2Net.Tests.Cli;
 
@@ -76,8 +77,9 @@ public sealed class TrainCommandTests
     [Test]
     public void KilledAtRandomMomentsAndResumedItEndsWithTheSameBytes()
     {
-        const int Kills = 6;
-        string[] settings = ["--steps", "40", "--checkpoint-seconds", "0"];
+        const int Kills = 4;
+        File.WriteAllText(folder["small.json"], NetworkFile.Write(TestNetworks.Small));
+        string[] settings = ["--network", folder["small.json"], "--steps", "100", "--checkpoint-seconds", "0"];
         string checkpoint = folder["killed/checkpoint.safetensors"];
         CommandLine.MustRun([.. Short("undisturbed"), .. settings]);
 

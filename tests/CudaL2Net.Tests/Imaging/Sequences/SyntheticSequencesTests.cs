@@ -22,7 +22,7 @@ public sealed class SyntheticSequencesTests
     {
         using Device device = Device.Open("cpu");
         IReadOnlyList<ImageSequence> sequences = SyntheticSequences.Write(folder);
-        MethodResult sift = new SequenceEvaluation(device, 800).Evaluate(sequences, [new SiftDescriber()]).Methods[0];
+        MethodResult sift = new SequenceEvaluation(device, 400).Evaluate(sequences, [new SiftDescriber()]).Methods[0];
         Assert.That(sift.Sequences.Keys, Is.EqualTo(new[] { "blur", "jpeg", "light", "viewpoint", "zoom-rotation" }));
         Assert.That(sift.Pairs, Has.Count.EqualTo(25));
         Assert.That(sift.Pairs.Select(pair => pair.Correspondences), Is.All.GreaterThan(20));
