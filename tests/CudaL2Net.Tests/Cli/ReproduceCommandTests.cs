@@ -14,7 +14,7 @@ namespace CudaL2Net.Tests.Cli;
 
 public sealed class ReproduceCommandTests
 {
-    private const int Steps = 4;
+    private const int Steps = 2;
 
     private TemporaryFolder folder = null!;
 
@@ -68,7 +68,7 @@ public sealed class ReproduceCommandTests
         using Device device = Device.Open("cpu", 1);
         var terminal = new Terminal(TextWriter.Null, TextWriter.Null);
         IReadOnlyList<BrownDataset> sets = [BrownDataset.Open(folder["brown/liberty"]), BrownDataset.Open(folder["brown/notredame"])];
-        var settings = new GridSettings(options => options with { Steps = Steps, Batch = 4 }, CheckpointSeconds: 0);
+        var settings = new GridSettings(options => options with { Steps = 4, Batch = 4 }, CheckpointSeconds: 0);
         IReadOnlyList<GridCell> whole = Grid("whole").Run(["hardnet-200k"], null, CancellationToken.None)!;
 
         // The second cell dies in its third step, with what it did since the last checkpoint.
