@@ -34,8 +34,8 @@ internal static class PatchInput
 
         using Mat image = ImageFile.LoadGrey(path);
         return IsImage(image.Width, image.Height) ?? throw new UsageException(
-            $"{path} has {image.Width} x {image.Height} pixels, nearly a strip of patches (32, 64 or 65 wide, its height a multiple of that): a strip that lost rows, "
-                + "or an image? --as strip or --as image says which",
+            $"{path} has {image.Width} x {image.Height} pixels, nearly a strip of patches (32, 64 or 65 wide, its height a multiple of that): "
+                + "a strip that lost rows, or an image? --as strip or --as image says which",
             "--as image");
     }
 

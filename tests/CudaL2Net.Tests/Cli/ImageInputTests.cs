@@ -25,8 +25,8 @@ public sealed class ImageInputTests : ModelCommandTests
             }
         }
 
-        Assert.That(new[] { (640, 480), (50, 50), (128, 128), (100, 6400), (64, 40), (8, 8), (1, 1) }.Select(size => PatchInput.IsImage(size.Item1, size.Item2)),
-            Has.All.EqualTo(true));
+        (int, int)[] images = [(640, 480), (50, 50), (128, 128), (100, 6400), (64, 40), (8, 8), (1, 1)];
+        Assert.That(images.Select(size => PatchInput.IsImage(size.Item1, size.Item2)), Has.All.EqualTo(true));
     }
 
     [Test]
@@ -37,7 +37,8 @@ public sealed class ImageInputTests : ModelCommandTests
             Cv2.ImWrite(folder["cut.png"], cut);
         }
 
-        CommandLine.Run("describe", folder["cut.png"], "--model", model, "--out", folder["cut.npy"]).Explains(2, "cut.png", "65 x 389", "--as strip", "--as image");
+        CommandLine.Run("describe", folder["cut.png"], "--model", model, "--out", folder["cut.npy"])
+            .Explains(2, "cut.png", "65 x 389", "--as strip", "--as image");
         Assert.That(File.Exists(folder["cut.npy"]), Is.False);
         CommandLine.Run("describe", folder["cut.png"], "--as", "strip", "--model", model, "--out", folder["cut.npy"]).Explains(1, "cut.png");
         CommandLine.MustRun("describe", folder["cut.png"], "--as", "image", "--model", model, "--out", folder["cut.npy"]);

@@ -7,7 +7,9 @@ namespace CudaL2Net.Imaging.Files.Formats;
 /// <param name="Name">The format.</param>
 /// <param name="Endings">Of files' names, small letters.</param>
 /// <param name="Matches">Whether the bytes start like such a file.</param>
-/// <param name="Check">Reads what the file says of its image, and throws an <see cref="InvalidDataException"/> without the file's name if it is damaged.</param>
+/// <param name="Check">
+/// Reads what the file says of its image, and throws an <see cref="InvalidDataException"/> without the file's name if it is damaged.
+/// </param>
 internal sealed record ImageFormat(string Name, string[] Endings, Func<byte[], bool> Matches, Func<byte[], ImageInfo> Check)
 {
     /// <summary>All formats that are read.</summary>
@@ -45,7 +47,8 @@ internal sealed record ImageFormat(string Name, string[] Endings, Func<byte[], b
     /// <summary>The names of <see cref="All"/>, as errors show them.</summary>
     public static string Names => string.Join(", ", All.Select(format => format.Name));
 
-    private static ImageFormat Unread(string name, string[] endings, Func<byte[], bool> matches) => new(name, endings, matches, _ => throw Damage.NotRead(name));
+    private static ImageFormat Unread(string name, string[] endings, Func<byte[], bool> matches) =>
+        new(name, endings, matches, _ => throw Damage.NotRead(name));
 
     private static bool Starts(byte[] file, ReadOnlySpan<byte> bytes) => file.AsSpan().StartsWith(bytes);
 

@@ -48,7 +48,8 @@ internal static class Jpeg2000File
 
         reader.Take(2, "the size");
         long right = reader.UInt32("the size"), bottom = reader.UInt32("the size"), left = reader.UInt32("the size"), top = reader.UInt32("the size");
-        long tileWidth = reader.UInt32("the size"), tileHeight = reader.UInt32("the size"), tileLeft = reader.UInt32("the size"), tileTop = reader.UInt32("the size");
+        long tileWidth = reader.UInt32("the size"), tileHeight = reader.UInt32("the size");
+        long tileLeft = reader.UInt32("the size"), tileTop = reader.UInt32("the size");
         int components = reader.UInt16("the size"), bits = (reader.Byte("the size") & 0x7F) + 1;
         var info = new ImageInfo(right - left, bottom - top) { IsDeep = bits > 8, HasAlpha = components == 4 };
         if (tileWidth == 0 || tileHeight == 0 || components == 0)
@@ -70,7 +71,9 @@ internal static class Jpeg2000File
 
             if (marker != TilePart)
             {
-                int length = marker >> 8 == 0xFF && !body ? reader.UInt16("a segment") : throw Damage.Because($"there is no marker at byte {start} of the image");
+                int length = marker >> 8 == 0xFF && !body
+                    ? reader.UInt16("a segment")
+                    : throw Damage.Because($"there is no marker at byte {start} of the image");
                 reader.Take(length - 2, "a segment");
                 continue;
             }

@@ -26,7 +26,8 @@ internal static class PnmFile
         }
 
         bool deep = white == White16;
-        byte[] head = System.Text.Encoding.ASCII.GetBytes(FormattableString.Invariant($"P{(colour ? 6 : 5)}\n{size.Width} {size.Height}\n{(deep ? White16 : 255)}\n"));
+        byte[] head = System.Text.Encoding.ASCII.GetBytes(
+            FormattableString.Invariant($"P{(colour ? 6 : 5)}\n{size.Width} {size.Height}\n{(deep ? White16 : 255)}\n"));
         long samples = (long)size.Width * size.Height * (colour ? 3 : 1), left = file.Length - position;
         long needed = text ? samples : kind == 4 ? (size.Width + 7L) / 8 * size.Height : samples * (white > 255 ? 2 : 1);
         if (left < needed)

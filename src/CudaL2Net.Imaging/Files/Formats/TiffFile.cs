@@ -27,8 +27,11 @@ internal sealed class TiffFile
         big = new ByteReader(file, little, 2).UInt16("the header") == 43;
     }
 
-    public static bool Matches(byte[] file) => file.Length >= 8
-        && (file.AsSpan().StartsWith("II*\0"u8) || file.AsSpan().StartsWith("MM\0*"u8) || file.AsSpan().StartsWith("II+\0"u8) || file.AsSpan().StartsWith("MM\0+"u8));
+    public static bool Matches(byte[] file)
+    {
+        ReadOnlySpan<byte> start = file.AsSpan(0, Math.Min(4, file.Length));
+        return file.Length >= 8 && (start.SequenceEqual("II*\0"u8) || start.SequenceEqual("MM\0*"u8) || start.SequenceEqual("II+\0"u8) || start.SequenceEqual("MM\0+"u8));
+    }
 
     public static ImageInfo Check(byte[] file) => new TiffFile(file).Check();
 

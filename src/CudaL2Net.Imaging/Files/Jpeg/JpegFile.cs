@@ -1,7 +1,8 @@
 namespace CudaL2Net.Imaging.Files.Jpeg;
 
 /// <summary>
-/// Walks through a JPEG (ITU-T T.81): baseline, extended or progressive with Huffman codes and 8 bits. What stands behind the image's end is not looked at: phones put videos there.
+/// Walks through a JPEG (ITU-T T.81): baseline, extended or progressive with Huffman codes and 8 bits. What stands behind the image's end is not looked at:
+/// phones put videos there.
 /// </summary>
 internal sealed class JpegFile
 {

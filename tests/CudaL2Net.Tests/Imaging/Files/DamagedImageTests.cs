@@ -119,7 +119,8 @@ public sealed class DamagedImageTests
     }
 
     [Test]
-    public void WhatStandsBehindTheEndIsNotLookedAt([Values("grey.jpg", "progressive.jpg", "restarts.jpg", "grey.png", "lzw.tiff", "lossy.webp", "grey.bmp", "grey.pgm", "colour.gif")] string form)
+    public void WhatStandsBehindTheEndIsNotLookedAt(
+        [Values("grey.jpg", "progressive.jpg", "restarts.jpg", "grey.png", "lzw.tiff", "lossy.webp", "grey.bmp", "grey.pgm", "colour.gif")] string form)
     {
         byte[] good = ImageBytes.Of(form);
         var draws = new PhiloxStream(5, DrawPurpose.Evaluation, 4);

@@ -101,7 +101,8 @@ internal static class ImageBytes
         int directory = BinaryPrimitives.ReadInt32LittleEndian(tiff.AsSpan(4)), entries = BinaryPrimitives.ReadUInt16LittleEndian(tiff.AsSpan(directory));
         byte[] added = [(byte)tag, (byte)(tag >> 8), 3, 0, .. LittleEndian(1), (byte)value, (byte)(value >> 8), 0, 0];
         byte[][] all = [.. Enumerable.Range(0, entries).Select(i => tiff[(directory + 2 + (12 * i))..][..12])
-            .Where(entry => BinaryPrimitives.ReadUInt16LittleEndian(entry) != tag).Append(added).OrderBy(entry => BinaryPrimitives.ReadUInt16LittleEndian(entry))];
+            .Where(entry => BinaryPrimitives.ReadUInt16LittleEndian(entry) != tag).Append(added)
+            .OrderBy(entry => BinaryPrimitives.ReadUInt16LittleEndian(entry))];
         byte[] even = tiff.Length % 2 == 0 ? tiff : [.. tiff, 0];
         byte[] file = [.. even, (byte)all.Length, 0, .. all.SelectMany(entry => entry), 0, 0, 0, 0];
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), even.Length);
