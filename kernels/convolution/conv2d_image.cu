@@ -20,6 +20,10 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Fo
   typedef ImageProduct<Bf16Numbers, IN, STRIDE, OUT / (32 * GROUPS), 4, GROUPS> Product;
   typedef Parked<THREADS, GROUPS> Waiting;
 
+  static constexpr PassShape shape(int blocks) {
+    return {THREADS, blocks, Tile::STRIPS, IMAGES, IMAGES * Tile::OUT_PIXELS, Tile::BYTES, 2 * IN * 4 + Waiting::BYTES, 1};
+  }
+
   static MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
     const ChannelTables<IN> tables{reinterpret_cast<float*>(shared + g.stages * Tile::BYTES)};
@@ -106,6 +110,10 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   typedef ImageProduct<Bf16Numbers, OUT, 1, IN / (32 * GROUPS), ROW_TILES, GROUPS> Product;
   static constexpr int ROW_WARPS = IMAGES * Tile::OUT_PIXELS / WARP_ROWS, THREADS = ROW_WARPS * IN / GROUPS;
   typedef Parked<THREADS, GROUPS> Waiting;
+
+  static constexpr PassShape shape(int blocks) {
+    return {THREADS, blocks, Tile::STRIPS, IMAGES, IMAGES * Tile::OUT_PIXELS, Tile::BYTES, Waiting::BYTES, 1};
+  }
 
   static MEMBER void run(const ImageConvolution& g) {
     DYN_SHARED(unsigned char, shared);
@@ -227,6 +235,8 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
   }
 };
 
+constexpr int DATA_BLOCKS = 2;
+
 // The kernels of a layer: its name, input and output channels, the input's side, stride; rows of output and images of a unit in each pass; blocks of the
 // forward and data kernels that are to share a multiprocessor; warps of the filter kernel.
 #define IMAGE_KERNELS(NAME, IN, OUT, SIDE, STRIDE, FORWARD_ROWS, FORWARD_IMAGES, FORWARD_BLOCKS, DATA_ROWS, DATA_IMAGES, FILTER_ROWS, FILTER_IMAGES, \
@@ -236,12 +246,19 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES> struct Da
     Forward##NAME::run(g);                                                                                                                           \
   }                                                                                                                                                  \
   KERNEL(conv2d_image_forward_##NAME);                                                                                                               \
+  HOST_CONSTANT(conv2d_image_forward_##NAME##_shape, Forward##NAME::shape(FORWARD_BLOCKS));                                                          \
   typedef DataPass<IN, OUT, SIDE, STRIDE, DATA_ROWS, DATA_IMAGES> Data##NAME;                                                                        \
-  extern "C" __global__ __launch_bounds__(Data##NAME::THREADS, 2) void conv2d_image_data_##NAME(const ImageConvolution g) { Data##NAME::run(g); }    \
+  extern "C" __global__ __launch_bounds__(Data##NAME::THREADS, DATA_BLOCKS) void conv2d_image_data_##NAME(const ImageConvolution g) {                \
+    Data##NAME::run(g);                                                                                                                              \
+  }                                                                                                                                                  \
   KERNEL(conv2d_image_data_##NAME);                                                                                                                  \
+  HOST_CONSTANT(conv2d_image_data_##NAME##_shape, Data##NAME::shape(DATA_BLOCKS));                                                                   \
   typedef FilterPass<IN, OUT, SIDE, STRIDE, FILTER_ROWS, FILTER_IMAGES, C, N, K> Filter##NAME;                                                       \
-  extern "C" __global__ __launch_bounds__(384, 1) void conv2d_image_filter_##NAME(const ImageConvolution g) { Filter##NAME::run(g); }                \
-  KERNEL(conv2d_image_filter_##NAME)
+  extern "C" __global__ __launch_bounds__(Filter##NAME::THREADS, 1) void conv2d_image_filter_##NAME(const ImageConvolution g) {                      \
+    Filter##NAME::run(g);                                                                                                                            \
+  }                                                                                                                                                  \
+  KERNEL(conv2d_image_filter_##NAME);                                                                                                                \
+  HOST_CONSTANT(conv2d_image_filter_##NAME##_shape, Filter##NAME::shape())
 
 IMAGE_KERNELS(32_32_32, 32, 32, 32, 1, 16, 1, 2, 16, 1, 8, 1, 1, 1, 4);
 IMAGE_KERNELS(32_32_64, 32, 64, 32, 2, 8, 1, 3, 16, 1, 8, 1, 1, 2, 2);
@@ -270,7 +287,9 @@ extern "C" __global__ __launch_bounds__(256) void conv2d_image_pack(const float*
 KERNEL(conv2d_image_pack);
 
 // The first layer: one input channel, 32 x 32, 32 outputs. A thread has eight outputs (lanes 4 apart the same ones).
-constexpr int FIRST_SIDE = 32, FIRST_PITCH = 34, FIRST_IMAGE = 34 * 34, FIRST_OUT = 32, FIRST_THREADS = 128, FIRST_WARPS = FIRST_THREADS / 32;
+constexpr int FIRST_SIDE = 32, FIRST_PITCH = 34, FIRST_IMAGE = 34 * 34, FIRST_OUT = 32, FIRST_THREADS = 128, FIRST_WARPS = FIRST_THREADS / 32, FIRST_BLOCKS = 3;
+constexpr PassShape FIRST_SHAPE = {FIRST_THREADS, FIRST_BLOCKS, 1, 1, FIRST_SIDE * FIRST_SIDE, 0, 0, 1};
+HOST_CONSTANT(conv2d_image_first_shape, FIRST_SHAPE);
 
 DEVICE void load_patch(const float* __restrict__ patch, float* image) {
   for (int i = threadIdx.x; i < FIRST_IMAGE; i += FIRST_THREADS) {
@@ -280,7 +299,7 @@ DEVICE void load_patch(const float* __restrict__ patch, float* image) {
 }
 
 // filters [32][9] float32. The unit is an image.
-extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_first(const ImageConvolution g, const float* __restrict__ filters) {
+extern "C" __global__ __launch_bounds__(FIRST_THREADS, FIRST_BLOCKS) void conv2d_image_first(const ImageConvolution g, const float* __restrict__ filters) {
   __shared__ float image[FIRST_IMAGE], taps[9][FIRST_OUT];
   __shared__ Moments parts[FIRST_WARPS * FIRST_OUT];
   const Units units(g, g.images);
@@ -332,7 +351,7 @@ extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_firs
 KERNEL(conv2d_image_first);
 
 // parts [block][9][32].
-extern "C" __global__ __launch_bounds__(FIRST_THREADS, 3) void conv2d_image_first_filter(const ImageConvolution g) {
+extern "C" __global__ __launch_bounds__(FIRST_THREADS, FIRST_BLOCKS) void conv2d_image_first_filter(const ImageConvolution g) {
   __shared__ float image[FIRST_IMAGE], numbers[4 * FIRST_OUT], sums[FIRST_WARPS][9][FIRST_OUT];
   const Units units(g, g.images);
   const int channel = threadIdx.x % 4 * 8, slot = threadIdx.x / 4, lane = threadIdx.x % 32;

@@ -1,7 +1,16 @@
 // image_convolution.cuh - what the kernels of conv2d_image.cu share: the arguments of a launch, the units of a block, tables of normalizations, and the
 // statistics that a block gathers.
 #pragma once
+#include "host_constant.cuh"
 #include "image_tile.cuh"
+
+// What the host must know of a pass to launch it; for HOST_CONSTANT.
+struct PassShape {
+  int threads, blocks;                                           // of a block; blocks that are to share a multiprocessor
+  int strips, images, pixels;                                    // units of an image; images and output pixels of a unit
+  int stageBytes, otherBytes;                                    // shared memory: of each stage, and beside them
+  int columns;                                                   // blockIdx.y: blocks that work on the same units
+};
 
 struct ImageConvolution {
   int images, blocksOfHalf, unitsOfBlock, stages;                // of a half; stages of shared memory, 1 or 2

@@ -30,6 +30,10 @@ template <int IN, int OUT, int SIDE, int STRIDE, int ROWS, int IMAGES, int C_WAR
   static constexpr int PIXELS = IMAGES * Tile::OUT_PIXELS, GRADIENT_BYTES = PIXELS * OUTPUTS * 2, STAGE = Tile::BYTES + 2 * GRADIENT_BYTES;
   static constexpr int CHUNKS = OUTPUTS / 8, SHARE = PIXELS / K_WARPS;
 
+  static constexpr PassShape shape() {
+    return {THREADS, 1, Tile::STRIPS, IMAGES, PIXELS, STAGE, (2 * CHANNELS + 4 * OUTPUTS) * 4, C_BLOCKS * (OUT / OUTPUTS)};
+  }
+
   // Calls f(offset in shared memory, element of the outputs or -1) for this thread's chunks of a unit's outputs.
   template <class F> static MEMBER void each_gradient(int unit, int images, int n0, F f) {
     constexpr int STEP = THREADS / CHUNKS;
