@@ -14,11 +14,26 @@ internal static unsafe partial class Driver
 
     private const string Library = "cuda";
 
+    /// <summary>All calls that are declared below.</summary>
+    public static readonly string[] Calls =
+    [
+        nameof(cuInit), nameof(cuDriverGetVersion), nameof(cuGetErrorName), nameof(cuGetErrorString), nameof(cuDeviceGetCount), nameof(cuDeviceGet),
+        nameof(cuDeviceGetName), nameof(cuDeviceGetAttribute), nameof(cuDeviceTotalMem_v2), nameof(cuDeviceGetDefaultMemPool),
+        nameof(cuDevicePrimaryCtxRetain), nameof(cuDevicePrimaryCtxRelease_v2), nameof(cuCtxSetCurrent), nameof(cuMemGetInfo_v2),
+        nameof(cuMemPoolSetAttribute), nameof(cuMemPoolTrimTo), nameof(cuMemAllocAsync), nameof(cuMemFreeAsync), nameof(cuMemHostAlloc),
+        nameof(cuMemFreeHost), nameof(cuMemcpyHtoDAsync_v2), nameof(cuMemcpyDtoHAsync_v2), nameof(cuMemcpyDtoDAsync_v2), nameof(cuMemsetD8Async),
+        nameof(cuStreamCreate), nameof(cuStreamDestroy_v2), nameof(cuStreamSynchronize), nameof(cuStreamWaitEvent), nameof(cuStreamBeginCapture_v2),
+        nameof(cuStreamEndCapture), nameof(cuGraphGetNodes), nameof(cuGraphInstantiateWithFlags), nameof(cuGraphLaunch), nameof(cuGraphExecDestroy),
+        nameof(cuGraphDestroy), nameof(cuEventCreate), nameof(cuEventRecord), nameof(cuEventQuery), nameof(cuEventSynchronize),
+        nameof(cuEventElapsedTime), nameof(cuEventDestroy_v2), nameof(cuModuleLoadDataEx), nameof(cuModuleUnload), nameof(cuModuleGetFunction),
+        nameof(cuFuncSetAttribute), nameof(cuLaunchKernel),
+    ];
+
     /// <summary>Loads and initializes the driver. Every other call needs it.</summary>
-    /// <exception cref="CudaException">There is no driver, it is too old, or it finds no device.</exception>
+    /// <exception cref="CudaException">There is no driver, it lacks a call, is too old, fails to start, or finds no device.</exception>
     public static void Initialize()
     {
-        LoadedLibraries.Add(Library, () => Load(Environment.GetEnvironmentVariable(LibraryVariable)));
+        LoadedLibraries.Add(Library, () => Whole(Load(Environment.GetEnvironmentVariable(LibraryVariable))));
         CudaError result = cuInit(0);
         if (result == CudaError.NoDevice)
         {
@@ -50,6 +65,22 @@ internal static unsafe partial class Driver
                     ? "an NVIDIA GPU needs NVIDIA's driver, which brings it; without a GPU use --device cpu"
                     : $"{LibraryVariable} names it: correct the variable or clear it"),
                 CudaError.NotInitialized);
+    }
+
+    // What lacks a call is told before the first one, and not in the middle of the work.
+    internal static nint Whole(nint library)
+    {
+        string[] missing = [.. Calls.Where(call => !NativeLibrary.TryGetExport(library, call, out _))];
+        if (missing.Length == 0)
+        {
+            return library;
+        }
+
+        NativeLibrary.Free(library);
+        throw new CudaException(
+            $"the CUDA driver's library has no {missing[0]}{(missing.Length > 1 ? $" and lacks {missing.Length - 1} more calls" : string.Empty)}: it is no driver, or an older one "
+                + $"than CUDA {VersionText(OldestVersion)}; update NVIDIA's driver, correct {LibraryVariable}, or use --device cpu",
+            CudaError.NotFound);
     }
 
     /// <summary>A CUDA version, 1000 major + 10 minor, as people write it.</summary>

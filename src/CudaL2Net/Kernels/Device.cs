@@ -205,9 +205,10 @@ public abstract unsafe class Device : IDisposable
             device.Dispose();
             reason = "the CUDA driver is the tests' emulation, which --device cuda takes";
         }
-        catch (CudaException error)
+        catch (Exception error) when (error is CudaException or EntryPointNotFoundException or BadImageFormatException or DllNotFoundException)
         {
-            reason = error.Message;
+            // However the driver fails to start: the CPU can do the work.
+            reason = error.Message.ReplaceLineEndings(" ").Trim();
         }
 
         if (precision != Precision.Float32)

@@ -27,6 +27,15 @@ public sealed class CudaErrorTests
         Fails(() => Driver.Load("no/such/libcuda.so"), CudaError.NotInitialized, "no CUDA driver", "no/such/libcuda.so", "CUDAL2NET_DRIVER");
 
     [Test]
+    public void ALibraryThatLacksCallsIsNamedBeforeTheFirstOne() =>
+        Fails(() => Driver.Whole(System.Runtime.InteropServices.NativeLibrary.Load("libm.so.6")), CudaError.NotFound, "no cuInit", "lacks", "CUDAL2NET_DRIVER", "--device cpu");
+
+    [Test]
+    public void AllCallsThatAreDeclaredAreLookedFor() => Assert.That(
+        Driver.Calls,
+        Is.EquivalentTo(typeof(Driver).GetMethods().Where(method => method.ReturnType == typeof(CudaError)).Select(method => method.Name)));
+
+    [Test]
     public void WithoutADeviceThereIsAnErrorAndAutoTakesTheCpu()
     {
         emulated["devices"] = 0;
