@@ -1,5 +1,6 @@
 using CudaL2Net.Data;
 using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Matching;
 using CudaL2Net.Numerics;
@@ -26,10 +27,10 @@ public static class BrownEvaluation
     public static IReadOnlyList<BrownDataset> OpenAll(string folder)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        string[] inside = Directory.Exists(folder) && !BrownDataset.IsBrownFolder(folder)
-            ? [.. Directory.EnumerateDirectories(folder).Where(BrownDataset.IsBrownFolder).Order(StringComparer.Ordinal)]
+        IReadOnlyList<string> inside = Directory.Exists(folder) && !BrownDataset.IsBrownFolder(folder)
+            ? FolderWalk.Folders(folder, BrownDataset.IsBrownFolder)
             : [];
-        return inside.Length > 0 ? [.. inside.Select(BrownDataset.Open)] : [BrownDataset.Open(folder)];
+        return inside.Count > 0 ? [.. inside.Select(BrownDataset.Open)] : [BrownDataset.Open(folder)];
     }
 
     /// <summary>A set's name: its folder's.</summary>

@@ -48,7 +48,7 @@ public sealed class HPatchesDataset
         }
 
         var sequences = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (string sequence in Directory.EnumerateDirectories(folder))
+        foreach (string sequence in FolderWalk.Folders(folder, _ => true))
         {
             string[] missing = [.. StripNames.Select(strip => Path.Combine(sequence, strip + ".png")).Where(path => !File.Exists(path))];
             if (missing.Length == StripNames.Count)

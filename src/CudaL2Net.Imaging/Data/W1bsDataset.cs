@@ -1,3 +1,5 @@
+using CudaL2Net.Formats;
+
 namespace CudaL2Net.Imaging.Data;
 
 /// <summary>A pair of strips of W1BS.</summary>
@@ -51,7 +53,7 @@ public sealed record W1bsDataset(string Folder, IReadOnlyList<W1bsSubset> Subset
 
         foreach (string root in new[] { folder, Path.Combine(folder, "data", "W1BS"), Path.Combine(folder, "W1BS") }.Where(Directory.Exists))
         {
-            string[] subsets = [.. Directory.EnumerateDirectories(root).Where(IsSubset).Order(StringComparer.Ordinal)];
+            string[] subsets = [.. FolderWalk.Folders(root, IsSubset)];
             if (subsets.Length > 0)
             {
                 return new W1bsDataset(root, [.. subsets.Select(OpenSubset)]);
@@ -88,7 +90,7 @@ public sealed record W1bsDataset(string Folder, IReadOnlyList<W1bsSubset> Subset
     {
         string path = Path.Combine(folder, side);
         return Directory.Exists(path)
-            ? new SortedSet<string>(Directory.EnumerateFiles(path, "*.bmp").Select(file => Path.GetFileName(file)), StringComparer.Ordinal)
+            ? new SortedSet<string>(FolderWalk.Files(path, name => name.EndsWith(".bmp", StringComparison.OrdinalIgnoreCase)).Select(file => Path.GetFileName(file)), StringComparer.Ordinal)
             : throw new DirectoryNotFoundException($"{path} does not exist; a subset has the folders 1 and 2. Unpack the data again.");
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Geometry;
 
 namespace CudaL2Net.Imaging.Sequences;
@@ -42,46 +43,39 @@ public sealed partial class ImageSequence
             return Assemble(folder, hpatches, k => $"H_1_{k}");
         }
 
-        string found = files.Length == 0 ? "it is empty" : $"none of its {files.Length} files has such a name";
-        throw new InvalidDataException($"{folder} is no image sequence: expected img1.ppm, img2.ppm, H1to2p, ... or 1.ppm, 2.ppm, H_1_2, ..., but {found}");
+        throw new InvalidDataException(
+            $"{folder} is no image sequence: expected img1.ppm, img2.ppm, H1to2p, ... or 1.ppm, 2.ppm, H_1_2, ..., but none of its files has such a name");
     }
 
     /// <summary>Opens folders, each a sequence or a folder of sequences.</summary>
     /// <param name="folders">The folders.</param>
-    /// <returns>The sequences in the order of the folders, those of one folder by name.</returns>
+    /// <returns>The sequences in the order of the folders, those of one folder by name; one that is named twice, by whatever path, is there once.</returns>
     /// <exception cref="IOException">A folder does not exist or cannot be read.</exception>
     /// <exception cref="InvalidDataException">A folder holds no sequence, or a homography is missing or wrong; the message names the file.</exception>
     public static IReadOnlyList<ImageSequence> LoadAll(IEnumerable<string> folders)
     {
         ArgumentNullException.ThrowIfNull(folders);
         var sequences = new List<ImageSequence>();
+        var found = new List<string>();
         foreach (string folder in folders)
         {
-            string[] inside = IsSequence(folder) ? [] : [.. Directory.GetDirectories(folder).Where(IsSequence).Order(StringComparer.Ordinal)];
-            sequences.AddRange(inside.Length == 0 ? [Load(folder)] : inside.Select(Load));
+            string[] inside = IsSequence(folder) ? [] : [.. FolderWalk.Folders(folder, IsSequence)];
+            foreach (string sequence in inside.Length == 0 ? [folder] : inside)
+            {
+                if (!found.Any(before => RealPath.AreSame(before, sequence)))
+                {
+                    found.Add(sequence);
+                    sequences.Add(Load(sequence));
+                }
+            }
         }
 
         return sequences;
     }
 
-    private static bool IsSequence(string folder) =>
-        ListFiles(folder).Select(file => Path.GetFileName(file)).Any(name => OxfordName().IsMatch(name) || HPatchesName().IsMatch(name));
+    private static bool IsSequence(string folder) => ListFiles(folder).Length > 0;
 
-    private static string[] ListFiles(string folder)
-    {
-        try
-        {
-            return Directory.GetFiles(folder);
-        }
-        catch (DirectoryNotFoundException exception)
-        {
-            throw new DirectoryNotFoundException($"{folder} does not exist or is no folder", exception);
-        }
-        catch (UnauthorizedAccessException exception)
-        {
-            throw new IOException($"{folder} cannot be read: you have no right to list it", exception);
-        }
-    }
+    private static string[] ListFiles(string folder) => [.. FolderWalk.Files(folder, name => OxfordName().IsMatch(name) || HPatchesName().IsMatch(name))];
 
     private static SortedDictionary<int, string> Numbered(string[] files, Regex names)
     {

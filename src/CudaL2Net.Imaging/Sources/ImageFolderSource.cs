@@ -30,8 +30,8 @@ public sealed class ImageFolderSource : ImageSource
             throw new DirectoryNotFoundException(File.Exists(folder) ? $"{folder} is a file, not a folder of images" : $"the folder {folder} does not exist");
         }
 
-        string[] all = [.. List(folder)];
-        files = [.. all.Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
+        (IReadOnlyList<string> all, Notes) = FolderWalk.Tree(folder, name => ImageFile.HasImageName(name) || ImageFile.HasUnreadImageName(name));
+        files = [.. all.Where(ImageFile.HasImageName)];
         int unread = all.Count(ImageFile.HasUnreadImageName);
         string passedOver = $"{unread} images of formats that are not read, such as HEIC, AVIF or a camera's raw files; convert them to JPEG or PNG";
         if (files.Length == 0)
@@ -105,6 +105,8 @@ public sealed class ImageFolderSource : ImageSource
         ? $"none of the {files.Length} files in {folder} could be read as an image"
         : $"no keypoints were found in the images of {folder} ({files.Length - damaged} could be read)";
 
+    internal override IReadOnlyList<string> Notes { get; }
+
     internal override bool IsMadeOf(SourceReport report) =>
         report.Files.Count > 0 && report.Files.All(file => Digest(Path.Combine(folder, file.Key)) == file.Value);
 
@@ -123,20 +125,6 @@ public sealed class ImageFolderSource : ImageSource
         catch (IOException)
         {
             return string.Empty;
-        }
-    }
-
-    private static IEnumerable<string> List(string folder)
-    {
-        try
-        {
-            // The folder itself must be readable; folders in it without rights are passed over.
-            _ = Directory.GetFileSystemEntries(folder).Length;
-            return Directory.GetFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true });
-        }
-        catch (UnauthorizedAccessException exception)
-        {
-            throw new IOException($"the folder {folder} cannot be read: you have no right to it", exception);
         }
     }
 }

@@ -58,8 +58,12 @@ public abstract class ImageSource
             Cv2.SetNumThreads(openCvThreads);
         }
 
-        return collector.Finish(this);
+        SourceResult result = collector.Finish(this);
+        return Notes.Count == 0 ? result : result with { Report = result.Report with { Warnings = [.. Notes, .. result.Report.Warnings] } };
     }
+
+    /// <summary>What was passed over when the images were listed, for people.</summary>
+    internal virtual IReadOnlyList<string> Notes => [];
 
     /// <summary>Loads image <paramref name="index"/>: 8 bits, one channel.</summary>
     /// <exception cref="IOException">The image cannot be read; it is skipped and counted.</exception>

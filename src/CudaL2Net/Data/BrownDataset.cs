@@ -63,7 +63,7 @@ public sealed class BrownDataset
         string infoPath = Path.Combine(folder, PointFile);
         if (!File.Exists(infoPath))
         {
-            string[] sets = [.. Directory.EnumerateDirectories(folder).Where(IsBrownFolder).Order(StringComparer.Ordinal)];
+            string[] sets = [.. FolderWalk.Folders(folder, IsBrownFolder)];
             string advice = sets.Length > 0
                 ? $"Did you mean {string.Join(" or ", sets)}?"
                 : "Name a folder with info.txt and patches0000.bmp and so on, as liberty, notredame or yosemite.";

@@ -45,6 +45,13 @@ internal static class RealPath
     public static bool AreSame(string a, string b) =>
         string.Equals(Of(a), Of(b), Letters) || (FileStatus.Of(a) is { } first && FileStatus.Of(b) is { } second && first.Identity == second.Identity);
 
+    /// <summary>Whether a path leads to a file that is there; .NET takes a link to nothing for a file.</summary>
+    public static bool LeadsToFile(string path)
+    {
+        string real = Of(path);
+        return File.Exists(real) && LinkTarget(real) is null;
+    }
+
     /// <summary>Whether a path leads into a folder, at any depth, or to the folder itself.</summary>
     public static bool IsWithin(string path, string folder)
     {
