@@ -2,6 +2,7 @@ using System.CommandLine;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
 using Spectre.Console;
 
@@ -85,6 +86,7 @@ internal static class MakeBrownCommand
         }
 
         BrownWriter.RequireFree(folder);
+        using FolderLock held = FolderLock.TakeBeside(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
         var source = new ImageFolderSource(line.GetRequiredValue(Images));
         PairOptions usual = new() { Copies = views - 1 };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
@@ -142,6 +143,9 @@ internal static class TrainCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         string folder = line.GetRequiredValue(Out);
+
+        // Another process that trains there is told first. A folder is made only when all else is right.
+        using FolderLock? existing = Directory.Exists(folder) ? FolderLock.Take(folder) : null;
         TrainingRun run = FindRun(line, folder);
         run.Validate();
         double checkpointSeconds = line.GetValue(CheckpointSeconds);
@@ -154,7 +158,7 @@ internal static class TrainCommand
         RequireInitialTower(run, initial, line.GetValue(Init), folder);
         using Device device = CommonOptions.OpenDevice(line, terminal, run.Device, run.Precision, run.Kernels, trains: true);
         run = run with { Device = device.Name, Precision = device.Precision };
-        run.Write(folder);
+        using FolderLock? made = existing is null ? FolderLock.Take(folder) : null;
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
         TrainingData data = TrainingData.Load(run, device.Threads, terminal, interrupt.Token);
         using var trainer = new Trainer(run.Options, data.Training, data.Validation, device, folder, new TrainerSetup
@@ -165,7 +169,9 @@ internal static class TrainCommand
             PatchScale = run.Patches.PatchScale,
             DataDescription = data.Description,
             CheckpointInterval = TimeSpan.FromSeconds(checkpointSeconds),
+            Lock = existing ?? made,
         });
+        run.Write(folder);
         terminal.Say($"{run.Options.Preset}: {trainer.TotalSteps} steps of {run.Options.Batch} pairs from {data.Description}, on {device.Description}");
         if (trainer.StepsDone > 0)
         {

@@ -25,15 +25,10 @@ public static class BrownWriter
         ArgumentException.ThrowIfNullOrWhiteSpace(origin);
         Check(patches, pointIds, pairs);
         RequireFree(folder);
-        string partial = Path.TrimEndingDirectorySeparator(folder) + ".partial";
+        string partial = TemporaryFile.NameFor(Path.TrimEndingDirectorySeparator(folder));
         string list = $"m50_{pairs.Count}_{pairs.Count}_0.txt";
         try
         {
-            if (Directory.Exists(partial))
-            {
-                Directory.Delete(partial, recursive: true);
-            }
-
             Directory.CreateDirectory(partial);
             WriteMosaics(partial, patches);
             WriteInfo(Path.Combine(partial, BrownDataset.PointFile), pointIds);
@@ -49,6 +44,10 @@ public static class BrownWriter
         catch (UnauthorizedAccessException error)
         {
             throw new IOException($"{folder} cannot be written: access is denied. Check the rights on its folder, or write elsewhere.", error);
+        }
+        finally
+        {
+            Remove(partial);
         }
 
         return list;
@@ -220,6 +219,22 @@ public static class BrownWriter
         }
 
         WriteText(path, text);
+    }
+
+    // What a failure left; after a success there is nothing of that name.
+    private static void Remove(string partial)
+    {
+        try
+        {
+            if (Directory.Exists(partial))
+            {
+                Directory.Delete(partial, recursive: true);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The failure that led here is the one to report.
+        }
     }
 
     private static void WriteText(string path, StringBuilder text)

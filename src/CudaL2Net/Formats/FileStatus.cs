@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace CudaL2Net.Formats;
 
@@ -8,12 +9,24 @@ namespace CudaL2Net.Formats;
 internal readonly partial record struct FileStatus((uint Major, uint Minor, ulong Number) Identity, bool IsRegular)
 {
     /// <summary>The status of what a path leads to, links followed; null where there is nothing, or on another system than Linux.</summary>
-    public static unsafe FileStatus? Of(string path)
+    public static FileStatus? Of(string path)
     {
         const int CurrentFolder = -100;
+        return path.Length == 0 || path.Contains('\0') ? null : Ask(CurrentFolder, path, 0);
+    }
+
+    /// <summary>The status of an open file, whatever has become of its name; null on another system than Linux.</summary>
+    public static FileStatus? Of(SafeFileHandle file)
+    {
+        const int OfTheHandle = 0x1000;
+        return Ask((int)file.DangerousGetHandle(), string.Empty, OfTheHandle);
+    }
+
+    private static unsafe FileStatus? Ask(int folder, string path, int flags)
+    {
         const uint TypeAndNumber = 0x101;
         const ushort TypeMask = 0xF000, Folder = 0x4000, Regular = 0x8000;
-        if (!OperatingSystem.IsLinux() || path.Contains('\0'))
+        if (!OperatingSystem.IsLinux())
         {
             return null;
         }
@@ -21,7 +34,7 @@ internal readonly partial record struct FileStatus((uint Major, uint Minor, ulon
         try
         {
             Answer answer;
-            return statx(CurrentFolder, path, 0, TypeAndNumber, &answer) == 0
+            return statx(folder, path, flags, TypeAndNumber, &answer) == 0
                 ? new FileStatus((answer.Major, answer.Minor, answer.Number), (answer.Mode & TypeMask) is Regular or Folder)
                 : null;
         }

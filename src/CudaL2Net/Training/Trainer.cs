@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using CudaL2Net.Autograd;
 using CudaL2Net.Data;
+using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
@@ -20,6 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly ValidationPairs? validation;
     private readonly Device device;
     private readonly RunFiles files;
+    private readonly FolderLock? callersLock;
     private readonly TrainingHealth health;
     private readonly ShapedNetwork network;
     private readonly double patchScale;
@@ -65,6 +67,7 @@ public sealed class Trainer : IDisposable
         patchScale = setup.PatchScale;
         dataDescription = setup.DataDescription;
         CheckpointInterval = setup.CheckpointInterval;
+        callersLock = setup.Lock;
         foreach (Tower tower in options.Network.Towers)
         {
             training.View(tower.View, options.Network.Input.Side);
@@ -129,9 +132,10 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, or until <paramref name="stop"/> is set; then saves.</summary>
     /// <exception cref="TrainingCollapsedException">The loss is not finite, or the descriptors have become alike; the last checkpoint stays as it
     /// was.</exception>
-    /// <exception cref="IOException">A file cannot be written; the last checkpoint stays as it was.</exception>
+    /// <exception cref="IOException">A file cannot be written, or another process writes in the folder; the last checkpoint stays as it was.</exception>
     public TrainingResult Run(IProgress<TrainingProgress>? progress = null, CancellationToken stop = default)
     {
+        using FolderLock? ownLock = callersLock is null ? FolderLock.Take(files.Folder) : null;
         using StreamWriter metrics = files.OpenMetrics(done);
         if (done == 0)
         {

@@ -1,4 +1,5 @@
 using CudaL2Net.Autograd;
+using CudaL2Net.Formats;
 using CudaL2Net.Networks;
 
 namespace CudaL2Net.Training;
@@ -26,4 +27,7 @@ public sealed record TrainerSetup
 
     /// <summary>The time between checkpoints.</summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The lock on the run's folder, where the caller has it already; else the trainer takes one of its own.</summary>
+    internal FolderLock? Lock { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CudaL2Net.Data;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Tests.Imaging;
 using OpenCvSharp;
@@ -43,6 +44,22 @@ public sealed class DataCommandTests
         Assert.That(loaded.Pixels, Is.EqualTo(small.Patches.Pixels));
         Assert.That(loaded.Centres, Is.EqualTo(small.Patches.Centres));
         Assert.That(loaded.PointIds, Is.EqualTo(small.Patches.PointIds));
+    }
+
+    [Test]
+    public void ASecondOneForTheSameFolderIsRefusedAndNothingOfOthersIsRemoved()
+    {
+        string[] line = ["data", "make-brown", "--images", folder["photos"], "--points", "20", "--pairs", "10", "--out", folder["set"]];
+        using (FolderLock first = FolderLock.TakeBeside(folder["set"]))
+        {
+            CommandLine.Run(line).Explains(1, folder["set"], $"process {Environment.ProcessId}");
+        }
+
+        Directory.CreateDirectory(folder["set.partial"]);
+        File.WriteAllText(folder["set.partial/mine"], "untouched");
+        CommandLine.MustRun(line);
+        Assert.That(File.ReadAllText(folder["set.partial/mine"]), Is.EqualTo("untouched"));
+        Assert.That(Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName), Is.EquivalentTo(new[] { "photos", "set", "set.partial" }));
     }
 
     [Test]

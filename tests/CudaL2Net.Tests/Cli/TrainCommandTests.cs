@@ -147,6 +147,47 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public void ASecondTrainingInTheFolderIsRefusedBeforeItWrites()
+    {
+        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        Dictionary<string, byte[]> before = Contents("run");
+        using (FolderLock first = FolderLock.Take(folder["run"]))
+        {
+            foreach (string[] line in new string[][] { [.. Short("run"), "--steps", "7"], ["train", "--out", folder["run"], "--resume"], [.. Short("run"), "--resume", "--steps", "1"] })
+            {
+                CommandLine.Run(line).Explains(1, folder["run"], $"process {Environment.ProcessId} on {Environment.MachineName}");
+            }
+        }
+
+        Assert.That(Contents("run"), Is.EqualTo(before));
+        CommandLine.MustRun("train", "--out", folder["run"], "--resume");
+    }
+
+    [Test]
+    public void ARunIsWrittenDownAfterItWasChecked()
+    {
+        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        File.Delete(folder["run/run.json"]);
+        CommandLine.Run([.. Short("run"), "--steps", "2", "--resume"]).Explains(1, "other settings");
+        Assert.That(folder["run/run.json"], Does.Not.Exist, "that of other settings would make the first training's be refused");
+        CommandLine.MustRun([.. Short("run"), "--steps", "1", "--resume"]);
+    }
+
+    [TestCase("libm.so.6", "no cuInit")]
+    [TestCase("no/such/library", "cannot be loaded")]
+    [Platform("Linux")]
+    public void ADriverThatIsNoneLeavesTheCpuAndOneLineThatSaysWhy(string library, string why)
+    {
+        NpyFile.Write<byte>(folder["p.npy"], new byte[32 * 32], 1, 32, 32);
+        using Process process = Start(["describe", folder["p.npy"], "--out", folder["d.npy"]], ("CUDAL2NET_DRIVER", library));
+        string error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        string[] lines = [.. error.Split('\n').Where(line => line.Contains("running on the CPU: "))];
+        Assert.That(lines, Has.Length.EqualTo(1), error);
+        Assert.That(lines[0], Does.Contain(why));
+    }
+
+    [Test]
     public void TruncatedCheckpointIsExplained()
     {
         CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
@@ -214,7 +255,7 @@ public sealed class TrainCommandTests
     }
 
     // The tool as it was built beside the tests: its native libraries lie where it looks for them.
-    private static Process Start(string[] args)
+    private static Process Start(string[] args, params (string Name, string Value)[] variables)
     {
         string folder = AppContext.BaseDirectory.Replace(Path.Combine("tests", "CudaL2Net.Tests"), Path.Combine("src", "CudaL2Net.Cli"));
         string program = Path.Combine(folder, OperatingSystem.IsWindows() ? "CudaL2Net.Cli.exe" : "CudaL2Net.Cli");
@@ -223,8 +264,17 @@ public sealed class TrainCommandTests
             Assert.Ignore($"{program} is not there");
         }
 
-        return Process.Start(new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        var start = new ProcessStartInfo(program, args) { RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach ((string name, string value) in variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
     }
+
+    private Dictionary<string, byte[]> Contents(string name) =>
+        Directory.GetFiles(folder[name]).Where(file => Path.GetFileName(file) != ".lock").ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
 
     private string[] Short(string name) => ["train", "--data", "synthetic", "--validation", "none", "--points", "60", "--batch", "8", "--out", folder[name]];
 }

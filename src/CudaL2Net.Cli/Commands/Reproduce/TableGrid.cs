@@ -55,6 +55,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
     public IReadOnlyList<GridCell>? Run(
         IReadOnlyList<string?> presets, IReadOnlyList<string>? trainSets, CancellationToken stop, Action<string, string, TrainingProgress>? observe = null)
     {
+        using FolderLock held = FolderLock.Take(folder);
         var cells = new List<GridCell>();
         string[] names = [.. sets.Select(BrownEvaluation.NameOf)];
         (string? Preset, string TrainSet)[] plan =
@@ -224,7 +225,7 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
             initial = ModelInput.Read(path, terminal);
         }
 
-        run.Write(cellFolder);
+        using FolderLock held = FolderLock.Take(cellFolder);
         TrainingData data = TrainingData.Load(run, device.Threads, terminal, stop);
         var watch = Stopwatch.StartNew();
         int steps = 0;
@@ -236,7 +237,9 @@ internal sealed class TableGrid(string folder, IReadOnlyList<BrownDataset> sets,
                 InitialModel = initial,
                 DataDescription = data.Description,
                 CheckpointInterval = TimeSpan.FromSeconds(settings.CheckpointSeconds),
+                Lock = held,
             });
+            run.Write(cellFolder);
             steps = trainer.TotalSteps;
             if (trainer.StepsDone > 0)
             {
