@@ -7,6 +7,7 @@ using CudaL2Net.Cli.Commands;
 using CudaL2Net.Cli.Commands.Bench;
 using CudaL2Net.Cli.Commands.Evaluate;
 using CudaL2Net.Cli.Commands.Reproduce;
+using CudaL2Net.Cli.Files;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Files;
 using CudaL2Net.Interop;
@@ -47,6 +48,11 @@ internal static partial class Program
 
         try
         {
+            if (line.Action is not null && line.Action == line.CommandResult.Command.Action)
+            {
+                LineFiles.Check(line);
+            }
+
             using ImageRemarks remarks = ImageRemarks.Listen(terminal.Say);
             return line.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
         }
@@ -93,6 +99,7 @@ internal static partial class Program
             TrainCommand.Create(terminal),
         };
         NumberOptions.ReadStrictly(root);
+        LineFiles.ReadPaths(root);
         return root;
     }
 

@@ -24,6 +24,8 @@ internal static class DemoCommand
 {
     private const string Marker = "results.json";
     private const string TrainedName = "trained here";
+    private const string TrainingFolder = "training";
+    private const string SequenceFolder = "sequences";
 
     // Half of the preset's: enough to do better than RootSIFT.
     private const int DefaultSteps = 150;
@@ -75,6 +77,15 @@ internal static class DemoCommand
         return command;
     }
 
+    /// <summary>What the demo writes, by its folder.</summary>
+    public static IEnumerable<OutputPlace> PlacesOf(string folder) =>
+    [
+        OutputPlace.Folder(folder),
+        OutputPlace.Tree(Path.Combine(folder, TrainingFolder)),
+        OutputPlace.Tree(Path.Combine(folder, SequenceFolder)),
+        .. new[] { Marker, "index.html", "model.safetensors" }.Select(name => OutputPlace.FileAndFolder(Path.Combine(folder, name))),
+    ];
+
     private static int Run(ParseResult line, Terminal terminal)
     {
         string folder = line.GetRequiredValue(Out);
@@ -88,7 +99,9 @@ internal static class DemoCommand
         options = minutes is null ? options with { Steps = line.GetValue(Steps) ?? DefaultSteps } : options;
         string[] given = line.GetValue(Sequences) ?? [];
         IReadOnlyList<ImageSequence> photographs = given.Length > 0 ? ImageSequence.LoadAll(given) : [];
-        PrepareFolder(folder);
+        RequireOwn(folder);
+        using FolderLock held = FolderLock.Take(folder);
+        RemoveTraining(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
         using Device device = CommonOptions.OpenDevice(line, terminal, trains: true);
         terminal.Say($"on {device.Description}");
@@ -113,7 +126,7 @@ internal static class DemoCommand
             new CutPatchDescriber(new ModelDescriber(TrainedName, model), device.Threads),
         ];
         terminal.Say("making image sequences from scenes that were not trained on ...");
-        IReadOnlyList<ImageSequence> scenes = SyntheticSequences.Write(Path.Combine(folder, "sequences"), threads: device.Threads);
+        IReadOnlyList<ImageSequence> scenes = SyntheticSequences.Write(Path.Combine(folder, SequenceFolder), threads: device.Threads);
         SequenceResults synthetic = EvaluateSequencesCommand.Evaluate(terminal, device, scenes, methods);
         SequenceResults? real = photographs.Count > 0 ? EvaluateSequencesCommand.Evaluate(terminal, device, photographs, methods) : null;
         interrupt.Token.ThrowIfCancellationRequested();
@@ -135,15 +148,18 @@ internal static class DemoCommand
     }
 
     // A folder of an earlier demo is written over; anything else that is not empty is left alone.
-    private static void PrepareFolder(string folder)
+    private static void RequireOwn(string folder)
     {
-        bool taken = Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any();
-        if (taken && !File.Exists(Path.Combine(folder, Marker)) && !File.Exists(TrainingRun.PathIn(Path.Combine(folder, "training"))))
+        bool taken = Directory.Exists(folder) && !FolderWalk.IsEmpty(folder);
+        if (taken && !File.Exists(Path.Combine(folder, Marker)) && !File.Exists(TrainingRun.PathIn(Path.Combine(folder, TrainingFolder))))
         {
             throw new UsageException($"{folder} is not empty and holds no earlier demo", "choose another --out");
         }
+    }
 
-        string training = Path.Combine(folder, "training");
+    private static void RemoveTraining(string folder)
+    {
+        string training = Path.Combine(folder, TrainingFolder);
         if (Directory.Exists(training))
         {
             Directory.Delete(training, recursive: true);
@@ -159,7 +175,7 @@ internal static class DemoCommand
         const int PairsPerPoint = 2, MostPoints = 20_000, ValidationPoints = 1000;
         double share = run.Minutes is { } minutes ? minutes / 3 : (double)run.Options.Steps!.Value / Presets.Find(run.Options.Preset).Steps!.Value;
         run = run with { Points = (int)Math.Clamp(MostPoints * share, 8 * run.Options.Batch / PairsPerPoint, MostPoints) };
-        string trainingFolder = Path.Combine(folder, "training");
+        string trainingFolder = Path.Combine(folder, TrainingFolder);
         run.Write(trainingFolder);
         TrainingData data = TrainingData.Load(run, device.Threads, terminal, stop, ValidationPoints);
         using var trainer = new Trainer(run.Options, data.Training, data.Validation, device, trainingFolder, new TrainerSetup

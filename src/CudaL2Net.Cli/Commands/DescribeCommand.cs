@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Formats;
@@ -42,12 +41,22 @@ internal static class DescribeCommand
         HelpName = "strip|image",
     };
 
-    private static readonly Option<string?> KeypointFile = new("--keypoints")
+    private static readonly Option<string?> KeypointsIn = new("--keypoints")
     {
-        Description = "For an image: where to write the keypoints (x, y, size, angle, response), .csv or .npy. "
+        Description = "For an image: describe these keypoints, in this order, instead of looking for some. A CSV of x,y,size,angle,response, or an .npy of [n, 2 to 5]; "
+            + "in OpenCV's terms: x and y in pixels, (0, 0) is the centre of the top left pixel; size is a diameter in pixels; angle in degrees, clockwise. "
+            + "Without a size the patch has as many pixels in the image as the network takes, without an angle it is upright.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<string?> KeypointsOut = new("--keypoints-out")
+    {
+        Description = "For an image: where to write the keypoints that were found (x, y, size, angle, response), .csv or .npy. "
             + "The default is beside --out: NAME.keypoints.csv.",
         HelpName = "FILE",
     };
+
+    private static readonly Option<bool> Force = new("--force") { Description = "Write the found keypoints over a file that holds other ones." };
 
     private static readonly Option<int> Limit = new("--limit")
     {
@@ -74,15 +83,22 @@ internal static class DescribeCommand
             "describe",
             "Compute descriptors of patches, or of the keypoints of an image.",
             "cudal2net describe photo.jpg --out photo.npy",
+            "cudal2net describe photo.jpg --keypoints mine.csv --out photo.npy",
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
         {
-            Input, Out, CommonOptions.Model, Binary, As, White, KeypointFile, Limit, CommonOptions.MaxSide,
+            Input, Out, CommonOptions.Model, Binary, As, White, KeypointsIn, KeypointsOut, Force, Limit, CommonOptions.MaxSide,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
     }
+
+    /// <summary>The file beside the descriptors that found keypoints go to; none where the line names another, or the input is no image.</summary>
+    public static IEnumerable<string> KeypointsBeside(ParseResult line, string output) =>
+        line.GetValue(KeypointsIn) is null && line.GetValue(KeypointsOut) is null && line.GetValue(As) != "strip" && PatchInput.MayBeImage(line.GetRequiredValue(Input))
+            ? [Path.ChangeExtension(output, ".keypoints.csv")]
+            : [];
 
     private static int Run(ParseResult line, Terminal terminal)
     {
@@ -107,18 +123,21 @@ internal static class DescribeCommand
             throw new FileNotFoundException($"{input} does not exist");
         }
 
+        CheckKeypointOptions(line, input);
         int? maxSide = CommonOptions.CheckedMaxSide(line);
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         bool binary = line.GetValue(Binary);
-        string? keypointFile = null;
+        string? given = line.GetValue(KeypointsIn), keypointFile = null;
         Keypoint[] keypoints = [];
         IEnumerable<PatchBlock> blocks;
-        using Mat? image = PatchInput.IsImage(input, line.GetValue(As)) ? ImageFile.LoadGrey(input) : null;
+        using Mat? image = given is not null || PatchInput.IsImage(input, line.GetValue(As)) ? ImageFile.LoadGrey(input) : null;
         if (image is not null)
         {
-            keypointFile = line.GetValue(KeypointFile) ?? Path.ChangeExtension(output, ".keypoints.csv");
-            keypoints = FindKeypoints(input, image, line.GetValue(Limit), maxSide);
+            keypointFile = given is not null ? null : line.GetValue(KeypointsOut) ?? Path.ChangeExtension(output, ".keypoints.csv");
+            keypoints = keypointFile is null
+                ? ReadKeypoints(given!, input, image, model)
+                : FindKeypoints(line, input, image, keypointFile, maxSide);
             blocks = PatchCutter.CutBlocks(image, keypoints, model.PatchScale, model.PatchSide, device.Threads)
                 .Select(cut => new PatchBlock(cut, model.PatchSide));
         }
@@ -134,14 +153,15 @@ internal static class DescribeCommand
             model.File.Unfinished);
         terminal.Result(result, console => console.WriteLine(
             $"{result.Patches} descriptors of {(binary ? $"{model.Dimension} bits" : $"{model.Dimension} values")} in {output}"
-            + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")));
+            + (keypointFile is null ? string.Empty : $", keypoints in {keypointFile}")
+            + (given is null ? string.Empty : $", of the keypoints in {given}")));
         return 0;
 
         void WriteOthers()
         {
             if (keypointFile is not null)
             {
-                WriteKeypoints(keypointFile, keypoints);
+                KeypointFile.Write(keypointFile, keypoints);
             }
         }
     }
@@ -182,32 +202,69 @@ internal static class DescribeCommand
         }
     }
 
-    private static Keypoint[] FindKeypoints(string path, Mat image, int limit, int? maxSide)
+    private static void CheckKeypointOptions(ParseResult line, string input)
     {
-        Keypoint[] keypoints = KeypointDetector.Detect(image, limit, maxSide);
-        return keypoints.Length > 0
-            ? keypoints
-            : throw new InvalidDataException($"{path}: no keypoints were found in this image of {image.Width} x "
-                + $"{image.Height}; it may be too small or too uniform");
-    }
-
-    private static void WriteKeypoints(string path, Keypoint[] keypoints)
-    {
-        if (path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase))
+        if (line.GetValue(KeypointsIn) is not { } given)
         {
-            float[] table = [.. keypoints.SelectMany(k => new[] { k.X, k.Y, k.Size, k.Angle, k.Response })];
-            NpyFile.Write<float>(path, table, keypoints.Length, 5);
             return;
         }
 
-        AtomicFile.Write(path, stream =>
+        if (line.GetValue(KeypointsOut) is { } output)
         {
-            using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
-            writer.WriteLine("x,y,size,angle,response");
-            foreach (Keypoint k in keypoints)
+            throw new UsageException($"--keypoints-out {output}: it is for found keypoints, and with --keypoints {given} none are looked for", "leave one of them out");
+        }
+
+        foreach (Option search in new Option[] { Limit, CommonOptions.MaxSide })
+        {
+            if (line.GetResult(search) is { Implicit: false })
             {
-                writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{k.X},{k.Y},{k.Size},{k.Angle},{k.Response}"));
+                throw new UsageException($"{search.Name} is for found keypoints, and with --keypoints {given} all in the file are described", "leave it out");
             }
-        });
+        }
+
+        if (line.GetValue(As) == "strip" || !PatchInput.MayBeImage(input))
+        {
+            throw new UsageException($"--keypoints {given}: {input} has patches that are cut already", "name the image that the keypoints are in");
+        }
+    }
+
+    private static Keypoint[] ReadKeypoints(string file, string path, Mat image, PatchModel model)
+    {
+        // A keypoint without a size: one pixel of the patch is one of the image.
+        Keypoint[] keypoints = KeypointFile.Read(file, (float)(model.PatchSide / model.PatchScale));
+        KeypointFile.RequireInside(file, keypoints, path, image.Width, image.Height);
+        return keypoints;
+    }
+
+    private static Keypoint[] FindKeypoints(ParseResult line, string path, Mat image, string keypointFile, int? maxSide)
+    {
+        Keypoint[] keypoints = KeypointDetector.Detect(image, line.GetValue(Limit), maxSide);
+        if (keypoints.Length == 0)
+        {
+            throw new InvalidDataException($"{path}: no keypoints were found in this image of {image.Width} x "
+                + $"{image.Height}; it may be too small or too uniform");
+        }
+
+        if (File.Exists(keypointFile) && !line.GetValue(Force) && !Holds(keypointFile, keypoints))
+        {
+            throw new UsageException(
+                $"{keypointFile} exists and does not hold the keypoints that were found; nothing was changed",
+                $"--keypoints-out FILE writes them elsewhere, --force writes over it, --keypoints {keypointFile} describes what is in it");
+        }
+
+        return keypoints;
+    }
+
+    // Writing the same keypoints again, as a repeated command does, loses nothing.
+    private static bool Holds(string file, Keypoint[] keypoints)
+    {
+        try
+        {
+            return KeypointFile.Read(file, 1).SequenceEqual(keypoints.Select(keypoint => keypoint with { Octave = 0 }));
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
     }
 }

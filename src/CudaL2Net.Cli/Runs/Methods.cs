@@ -28,9 +28,6 @@ internal sealed class Methods : IDisposable
         DefaultValueFactory = _ => "patch",
     };
 
-    private static readonly string[] Plain = ["model", "binary", "untrained", "sift", "rootsift", "raw"];
-    private static readonly string[] OfFile = ["model", "binary", "tfeat", "onnx"];
-
     private static readonly Dictionary<string, PatchScaling> Scalings = new()
     {
         ["patch"] = PatchScaling.PerPatch,
@@ -73,7 +70,7 @@ internal sealed class Methods : IDisposable
         var methods = new Methods(line, terminal, device);
         try
         {
-            string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.TrimEntries))];
+            string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(MethodWords.Split)];
             foreach (string word in words.Length > 0 ? words.Distinct() : usual)
             {
                 IPatchMethod method = methods.Make(word);
@@ -141,20 +138,20 @@ internal sealed class Methods : IDisposable
 
     private static UsageException Unknown(string word, string kind, string? file)
     {
-        if (file is not null && Plain.Contains(kind))
+        if (file is not null && MethodWords.Plain.Contains(kind))
         {
             return new UsageException($"--method {word}: {kind} takes no file");
         }
 
-        if (file is null && OfFile.Contains(kind))
+        if (file is null && MethodWords.OfFile.Contains(kind))
         {
             return new UsageException($"--method {word}: which file? {kind}:FILE names it");
         }
 
-        string guess = Suggestion.For(kind, Plain.Union(OfFile));
+        string guess = Suggestion.For(kind, MethodWords.Plain.Union(MethodWords.OfFile));
         return new UsageException(
             $"--method {word}: there is no method '{kind}'{guess}",
-            $"the methods are {string.Join(", ", Plain.Concat(OfFile.Select(name => $"{name}:FILE")))}");
+            $"the methods are {string.Join(", ", MethodWords.Plain.Concat(MethodWords.OfFile.Select(name => $"{name}:FILE")))}");
     }
 
     private PatchScaling Scaling()

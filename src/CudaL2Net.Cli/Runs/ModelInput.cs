@@ -79,7 +79,7 @@ internal static class ModelInput
         "evaluate brown, and evaluate hpatches --tasks verification, take networks that score pairs");
 
     // The path itself, or the model (else the checkpoint) in the folder that it names.
-    private static string FileOf(string path)
+    public static string FileOf(string path)
     {
         if (!Directory.Exists(path))
         {

@@ -16,13 +16,16 @@ internal static class PatchInput
     // Of an array that is read at once: enough patches to keep a GPU busy, little beside the memory that describing takes.
     private const int BlockBytes = 16 << 20;
 
+    /// <summary>Whether an input is an image file by its name: no folder and no array.</summary>
+    public static bool MayBeImage(string path) => !Directory.Exists(path) && !IsArray(path);
+
     /// <summary>Whether an input is an image whose keypoints are wanted, not patches.</summary>
     /// <param name="path">A file or folder.</param>
     /// <param name="kind"><c>strip</c>, <c>image</c>, or null to go by the size.</param>
     /// <exception cref="UsageException">The size is nearly that of a strip, so it may be a strip that lost rows.</exception>
     public static bool IsImage(string path, string? kind)
     {
-        if (Directory.Exists(path) || IsArray(path))
+        if (!MayBeImage(path))
         {
             return kind == "image" ? throw new UsageException($"--as image: {path} is no image file") : false;
         }
@@ -86,7 +89,7 @@ internal static class PatchInput
             yield break;
         }
 
-        string[] strips = [.. Directory.EnumerateFiles(path).Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
+        string[] strips = [.. FolderWalk.Files(path, ImageFile.HasImageName)];
         if (strips.Length == 0)
         {
             throw new InvalidDataException($"{path}: the folder has no strips of patches (png, bmp, jpg, pgm, ...) and is no "

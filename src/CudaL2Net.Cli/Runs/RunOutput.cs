@@ -39,6 +39,10 @@ internal static class RunOutput
         var path => throw new UsageException($"--report {path}: the page's name must end in .html"),
     };
 
+    /// <summary>The files that a page of this name is written to.</summary>
+    public static IEnumerable<OutputPlace> PlacesOf(string report) =>
+        new[] { report, Path.ChangeExtension(report, ".json"), Path.ChangeExtension(report, ".csv") }.Select(OutputPlace.FileAndFolder);
+
     /// <summary>Writes a run as the line asks for it.</summary>
     /// <param name="terminal">Where results go.</param>
     /// <param name="line">The command line.</param>

@@ -38,6 +38,13 @@ internal sealed record TrainingRun(
     /// <summary>Where a folder has it.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, "run.json");
 
+    /// <summary>What a training writes, by its folder.</summary>
+    public static IEnumerable<OutputPlace> PlacesOf(string folder)
+    {
+        string[] files = [PathIn(folder), .. new[] { "model.safetensors", "checkpoint.safetensors", "metrics.jsonl" }.Select(name => Path.Combine(folder, name))];
+        return [OutputPlace.Folder(folder), .. files.Select(OutputPlace.FileAndFolder)];
+    }
+
     /// <summary>Reads a folder's run; null where there is none.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public static TrainingRun? Read(string folder)

@@ -43,8 +43,8 @@ public sealed partial class ImageSequence
             return Assemble(folder, hpatches, k => $"H_1_{k}");
         }
 
-        throw new InvalidDataException(
-            $"{folder} is no image sequence: expected img1.ppm, img2.ppm, H1to2p, ... or 1.ppm, 2.ppm, H_1_2, ..., but none of its files has such a name");
+        string found = FolderWalk.IsEmpty(folder) ? "it is empty" : "none of its files has such a name";
+        throw new InvalidDataException($"{folder} is no image sequence: expected img1.ppm, img2.ppm, H1to2p, ... or 1.ppm, 2.ppm, H_1_2, ..., but {found}");
     }
 
     /// <summary>Opens folders, each a sequence or a folder of sequences.</summary>

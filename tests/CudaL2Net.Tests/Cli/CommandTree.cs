@@ -5,13 +5,15 @@ using CudaL2Net.Cli.CommandLine;
 namespace CudaL2Net.Tests.Cli;
 
 /// <summary>All commands that do something, with the words that name them.</summary>
-internal static class CommandTree
+public static class CommandTree
 {
     public sealed record Node(string[] Words, Command Command);
 
+    private static readonly Lazy<IReadOnlyList<Node>> All = new(() => [.. Below(Root(), [])]);
+
     public static Command Root() => Program.Root(new Terminal(TextWriter.Null, TextWriter.Null));
 
-    public static IEnumerable<Node> Nodes() => Below(Root(), []);
+    public static IReadOnlyList<Node> Nodes() => All.Value;
 
     /// <summary>Values for all arguments and options that a command cannot do without, one option excepted.</summary>
     public static string[] Required(string[] words, Option except)
@@ -24,6 +26,9 @@ internal static class CommandTree
                 .SelectMany(option => new[] { option.Name, option.Name == "--format" ? "onnx" : "nothing" }),
         ];
     }
+
+    /// <summary>Whether an output is a folder.</summary>
+    public static bool IsFolder(Node node, Symbol output) => output.Name == "--out" && (node.Words[0] is "train" or "demo" or "reproduce" or "data");
 
     private static IEnumerable<Node> Below(Command command, string[] words) => command.Subcommands.Count == 0
         ? [new Node(words, command)]

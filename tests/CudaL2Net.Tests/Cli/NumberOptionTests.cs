@@ -3,7 +3,6 @@ using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Kernels;
-using CudaL2Net.Tests.Formats;
 using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Cli;
@@ -11,6 +10,8 @@ namespace CudaL2Net.Tests.Cli;
 /// <summary>Numbers that people type, in every option of the command tree.</summary>
 public sealed class NumberOptionTests
 {
+    private static readonly string[] Wrong = ["1,5", "1,000", "", " 2.5", "2.5x", "1e999", "NaN", "infinity"];
+
     private static IEnumerable<TestCaseData> Options() =>
         from node in CommandTree.Nodes()
         from option in node.Command.Options
@@ -18,23 +19,21 @@ public sealed class NumberOptionTests
         select new TestCaseData(node.Words, option).SetArgDisplayNames([.. node.Words, option.Name]);
 
     [TestCaseSource(nameof(Options))]
-    public void EveryOptionOfANumberRefusesWhatIsNone(string[] command, Option option)
+    public void EveryOptionOfANumberTakesOneAndRefusesWhatIsNone(string[] command, Option option)
     {
         Command root = CommandTree.Root();
         string[] start = [.. command, .. CommandTree.Required(command, option)];
-        foreach (string text in NumberTextTests.Wrong)
+        foreach (string text in Wrong)
         {
-            string[] apart = [.. start, option.Name, text], together = [.. start, $"{option.Name}={text}"];
-            Assert.That(root.Parse(apart).Errors.Select(error => error.Message), Has.Some.StartsWith(option.Name).And.Some.Contains("expected a"), text);
-            Assert.That(root.Parse(together).Errors, Is.Not.Empty, text);
+            Assert.That(
+                root.Parse([.. start, option.Name, text]).Errors.Select(error => error.Message), Has.Some.StartsWith(option.Name).And.Some.Contains("expected a"), text);
         }
 
+        Assert.That(root.Parse([.. start, $"{option.Name}=1,5"]).Errors, Is.Not.Empty);
+        Assert.That(root.Parse([.. start, $"{option.Name}="]).Errors, Is.Not.Empty);
+        Assert.That(root.Parse([.. start, option.Name, "3"]).Errors, Is.Empty);
         CommandLine.Run([.. start, option.Name, "1,5"]).Explains(2, $"error: {option.Name} 1,5: expected a");
     }
-
-    [TestCaseSource(nameof(Options))]
-    public void EveryOptionOfANumberTakesOne(string[] command, Option option) =>
-        Assert.That(CommandTree.Root().Parse([.. command, .. CommandTree.Required(command, option), option.Name, "3"]).Errors, Is.Empty);
 
     [Test]
     public void EveryNumberAmongTheSettingsOfATrainingRefusesWhatIsNone()
@@ -48,7 +47,7 @@ public sealed class NumberOptionTests
         foreach (string name in names)
         {
             Assert.That(TrainingRun.Change(run, [$"{name}=1"]), Is.Not.Null, name);
-            foreach (string text in NumberTextTests.Wrong.Except(["1e-999"]))
+            foreach (string text in Wrong)
             {
                 Assert.That(() => TrainingRun.Change(run, [$"{name}={text}"]), Throws.TypeOf<UsageException>().With.Message.Contains("point before the decimals"), $"{name}={text}");
             }

@@ -68,7 +68,8 @@ internal static class Arrows
             ["CommandLine"] = [],
             ["Runs"] = ["CommandLine"],
             ["Commands"] = ["Runs", "CommandLine"],
-            [""] = ["Commands", "CommandLine"],
+            ["Files"] = ["Commands", "Runs", "CommandLine"],
+            [""] = ["Files", "Commands", "CommandLine"],
         },
     };
 
