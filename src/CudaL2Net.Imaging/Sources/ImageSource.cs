@@ -186,7 +186,8 @@ public abstract class ImageSource
         }
 
         private int Count(ImageSource source) =>
-            Points > 0 ? Walk((_, _, _, _, _) => { }) : throw new InvalidDataException(source.Barren(damaged.Count));
+            Points > 0 ? Walk((_, _, _, _, _) => { })
+                : throw new InvalidDataException(string.Join("; ", warnings.Take(1).Prepend(source.Barren(damaged.Count))));
 
         private SourceReport Report(ImageSource source)
         {

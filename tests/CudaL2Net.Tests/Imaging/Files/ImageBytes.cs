@@ -48,6 +48,9 @@ internal static class ImageBytes
     }
 
     /// <summary>A PNG without interlacing.</summary>
+    /// <param name="width">Columns.</param>
+    /// <param name="height">Rows that the header tells of.</param>
+    /// <param name="depth">Bits of a sample.</param>
     /// <param name="colour">PNG's type: 0 grey, 2 colour, 3 palette, 4 grey and alpha, 6 colour and alpha.</param>
     /// <param name="rows">The rows as they are stored, without filter bytes.</param>
     /// <param name="extra">Chunks between header and data.</param>

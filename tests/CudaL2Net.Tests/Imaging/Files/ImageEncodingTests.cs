@@ -194,6 +194,16 @@ public sealed class ImageEncodingTests
     }
 
     [Test]
+    public void AFolderWithoutAReadableImageTellsWhatTheFirstIs()
+    {
+        Directory.CreateDirectory(folder["phone"]);
+        File.WriteAllBytes(folder[Path.Combine("phone", "IMG_1.JPG")], [0, 0, 0, 16, .. "ftypheic"u8, 0, 0, 0, 0]);
+        Assert.That(
+            () => new ImageFolderSource(folder["phone"]).Build(10, new PairOptions(), 1),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("none of the 1 files").And.Message.Contains("IMG_1.JPG is a HEIC image"));
+    }
+
+    [Test]
     public void AnimationsAreReadAtTheirFirstImageAndItIsSaid()
     {
         byte[] gif = ImageBytes.Of("colour.gif");
