@@ -125,6 +125,20 @@ public sealed class DescribeCommandTests : ModelCommandTests
     }
 
     [Test]
+    public void KeypointsOfAReducedImageAreInThePixelsOfTheImage()
+    {
+        using (Mat image = Noise(240, 320))
+        {
+            Cv2.ImWrite(folder["photo.png"], image);
+        }
+
+        CommandLine.MustRun("describe", folder["photo.png"], "--model", model, "--out", folder["photo.npy"], "--max-side", "80");
+        double[] right = [.. File.ReadLines(folder["photo.keypoints.csv"]).Skip(1).Select(line => double.Parse(line.Split(',')[0]))];
+        Assert.That(right.Max(), Is.InRange(160, 320));
+        CommandLine.Run("describe", folder["photo.png"], "--out", folder["photo.npy"], "--max-side", "8").Explains(2, "--max-side 8", "at least 16");
+    }
+
+    [Test]
     public void EmptyFolderIsExplained()
     {
         Directory.CreateDirectory(folder["empty"]);

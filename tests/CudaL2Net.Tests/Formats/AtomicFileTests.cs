@@ -118,6 +118,7 @@ public sealed class AtomicFileTests
 
     [Test]
     [Platform("Unix")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public void AReplacedFileLeavesItsPermissionsAndAReadOnlyOneIsRefused()
     {
         using var folder = new TemporaryFolder();
