@@ -24,6 +24,19 @@ internal static class Emulator
 
         string[] sources = [.. In(DriverFolders).Where(file => Path.GetFileName(file) != "replay.cpp")];
         Link("emulator", compiler, Path.GetFileName(Folders.Emulated), sources, ["-O3", "-fvisibility=hidden"], [], ["-shared", "-Wl,-z,defs", "-ldl"]);
+        CompileDisk(compiler);
+    }
+
+    // The disk that fails on purpose is loaded before everything else, so it is a library of its own.
+    private static void CompileDisk(string compiler)
+    {
+        string source = Folders.In(Sources, "disk", "disk.cpp"), output = Folders.FaultyDisk;
+        if (!File.Exists(output) || File.GetLastWriteTimeUtc(output) < File.GetLastWriteTimeUtc(source))
+        {
+            Processes.Must(
+                compiler, ["-std=c++17", "-O1", "-Wall", "-fPIC", "-fvisibility=hidden", "-shared", source, "-o", output, "-ldl"],
+                "compiling the disk that fails on purpose failed");
+        }
     }
 
     /// <summary>Compiles the kernels, the scheduler and what runs recorded launches as one program with a sanitizer; returns its path.</summary>

@@ -24,6 +24,9 @@ internal static class Folders
     /// <summary>The emulated CUDA driver.</summary>
     public static readonly string Emulated = In("artifacts", "emulator", "libcuda-emulator.so");
 
+    /// <summary>The disk that fails on purpose.</summary>
+    public static readonly string FaultyDisk = In("artifacts", "emulator", "libfaulty-disk.so");
+
     /// <summary>A path in the repository.</summary>
     public static string In(params string[] parts) => Path.Combine([Root, .. parts]);
 

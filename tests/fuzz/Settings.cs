@@ -20,6 +20,12 @@ internal sealed record Settings
     /// <summary>Where files go that a reader fails on.</summary>
     public string Out { get; init; } = Path.Combine("artifacts", "fuzz");
 
+    /// <summary>The command that is run with faults of the disk, or null.</summary>
+    public string? Disk { get; init; }
+
+    /// <summary>The most places of that command that get a fault of each kind.</summary>
+    public long Places { get; init; } = long.MaxValue;
+
     /// <summary>For the worker: the file of the <see cref="Board"/>.</summary>
     public string? Board { get; init; }
 
@@ -52,6 +58,12 @@ internal sealed record Settings
                     break;
                 case "--out" when value.Length > 0:
                     settings = settings with { Out = value };
+                    break;
+                case "--disk" when value.Length > 0:
+                    settings = settings with { Disk = value };
+                    break;
+                case "--places" when whole && number > 0:
+                    settings = settings with { Places = number };
                     break;
                 case "--board" when value.Length > 0:
                     settings = settings with { Board = value };

@@ -80,16 +80,24 @@ Context* context_of(void* handle) {
     return nullptr;
 }
 
-Error check_initialized() { return g_initialized ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED; }
-Error check_device(int device) {
-    TRY(check_initialized());
+Purpose g_purpose = {};
+static Error fail_on_purpose(const char* call) {
+    for (const char* word : {"Free", "Destroy", "Unload", "Release", "SetCurrent"})
+        if (strstr(call, word)) return CUDA_SUCCESS;
+    LOCK;
+    if (++g_purpose.calls != g_purpose.fail_at) return CUDA_SUCCESS;
+    return strstr(call, "Alloc") ? CUDA_ERROR_OUT_OF_MEMORY : report(CUDA_ERROR_UNKNOWN, "%s failed on purpose", call);
+}
+Error check_initialized(const char* call) { return g_initialized ? fail_on_purpose(call) : CUDA_ERROR_NOT_INITIALIZED; }
+Error check_device(int device, const char* call) {
+    TRY(check_initialized(call));
     return device < 0 || device >= configuration().devices ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
 }
-Error check_context() {
+Error check_context(const char* call) {
     if (!g_initialized) return CUDA_ERROR_NOT_INITIALIZED;
     if (!t_context || !t_had_context) return CUDA_ERROR_INVALID_CONTEXT;
     if (!context_of(t_context)) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
-    return t_context->fault;
+    return t_context->fault ? t_context->fault : fail_on_purpose(call);
 }
 Error check_unsafe_in_capture(bool always) {
     for (auto& weak : g_captures) {

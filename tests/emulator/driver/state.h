@@ -140,9 +140,16 @@ Context* context_of(void* handle);
     do {                                          \
         if (Error error_ = (call)) return error_; \
     } while (0)
-Error check_initialized();
-Error check_device(int device);
-Error check_context();
+// They also let the call fail that a test has chosen.
+Error check_initialized(const char* call = __builtin_FUNCTION());
+Error check_device(int device, const char* call = __builtin_FUNCTION());
+Error check_context(const char* call = __builtin_FUNCTION());
+// Calls so far that could fail on purpose. The one of the number `fail_at` does: an allocation for want of memory, any other for no reason.
+// Those that only give back, or make a context current, do not: what they kept would be a leak of the test's own.
+struct Purpose {
+    long long calls, fail_at;
+};
+extern Purpose g_purpose;
 // For calls that could wait for work that is being captured, or that the device would have to stop for.
 Error check_unsafe_in_capture(bool always);
 Error find_stream(void* handle, StreamPointer* stream);

@@ -23,7 +23,15 @@ API int cuStreamDestroy_v2(void* handle) {
     auto found = g_streams.find(handle);
     if (found == g_streams.end()) return CUDA_ERROR_INVALID_HANDLE;
     StreamPointer stream = found->second;
-    if (stream->capture) stream->capture->invalid = true;
+    if (std::shared_ptr<Capture> ended = stream->capture) {
+        // The capture ends with the stream that it began in. It and its streams hold each other.
+        ended->invalid = true;
+        if (ended->origin == stream) {
+            for (auto& member : ended->streams) member->capture = nullptr;
+            ended->streams.clear();
+            ended->mode = 2;
+        }
+    }
     // Its work is still done; nobody can see when.
     finish(*stream);
     g_streams.erase(handle);

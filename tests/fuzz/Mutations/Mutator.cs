@@ -10,6 +10,8 @@ internal sealed record Damaged(byte[] Bytes, Sample Sample, bool IsCut, bool IsR
 /// <summary>Damages files. The same seed, reader and case give the same bytes.</summary>
 internal static class Mutator
 {
+    private const int Largest = 8 << 20;
+
     /// <summary>Input number <paramref name="number"/> of a reader. The first ones are its samples as they are.</summary>
     public static Damaged Make(Reader reader, ulong seed, long number)
     {
@@ -36,7 +38,10 @@ internal static class Mutator
         for (int left = 1 + (random.Next(2) * random.Next(4)); left > 0; left--)
         {
             IReadOnlyList<Func<byte[], Random, byte[]>> mutations = own.Length > 0 && random.Next(4) > 0 ? own : ByteMutations.All;
-            bytes = mutations[random.Next(mutations.Count)](bytes, random);
+            byte[] next = mutations[random.Next(mutations.Count)](bytes, random);
+
+            // What is damaged several times may grow without end, and a large file may take much memory.
+            bytes = next.Length <= Largest ? next : bytes;
         }
 
         bool repair = reader.Repair is not null && random.Next(2) == 0;

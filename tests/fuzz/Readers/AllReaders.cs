@@ -19,6 +19,8 @@ internal static class AllReaders
         ["cache"] = ArrayReaders.Cache,
         ["bmp"] = ImageReaders.Bmp,
         ["jpeg"] = ImageReaders.Jpeg,
+        ["png"] = ImageReaders.Png,
+        ["strip"] = ImageReaders.Strip,
         ["tiff"] = ImageReaders.Tiff,
         ["webp"] = ImageReaders.Webp,
         ["pnm"] = ImageReaders.Pnm,

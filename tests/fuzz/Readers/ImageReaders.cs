@@ -39,8 +39,13 @@ internal static class ImageReaders
         new("grey", Encode(".png", Grey())),
         new("colour", Encode(".png", Colour())),
         new("16 bits", Encode(".png", Converted(Grey(), MatType.CV_16UC1, 257))),
-        new("transparent", Encode(".png", Transparent()))) with
-    { Share = 2 };
+        new("transparent", Encode(".png", Transparent())),
+        new("huge", WithRightSums(Patched(Encode(".png", Grey()), Encoding.ASCII.GetBytes("IHDR"), 4, [0, 0, 0x3f, 0xff, 0, 0, 0x3f, 0xff])), IsValid: false),
+        new("wide", WithRightSums(Patched(Encode(".png", Grey()), Encoding.ASCII.GetBytes("IHDR"), 4, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1])), IsValid: false)) with
+    {
+        Share = 2,
+        Repair = WithRightSums,
+    };
 
     public static Reader Tiff(string name) => Image(name, ".tiff", Promise.NoticesCuts,
         new("grey", Encode(".tiff", Grey())),

@@ -135,8 +135,17 @@ internal unsafe partial class CudaDevice : Device, IKernels
             throw new OutOfMemoryException(error.Message, error);
         }
 
-        stream.MemsetAsync(pointer, 0, Math.Max(bytes, 64));
-        return (void*)pointer;
+        try
+        {
+            stream.MemsetAsync(pointer, 0, Math.Max(bytes, 64));
+            return (void*)pointer;
+        }
+        catch
+        {
+            // Nobody else knows of it.
+            stream.FreeAsync(pointer);
+            throw;
+        }
     }
 
     internal override void FreeBytes(void* pointer)
