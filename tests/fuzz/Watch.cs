@@ -51,7 +51,7 @@ internal static class Watch
     private static string? RunWorker(string[] args, Board board)
     {
         const int LastLines = 20;
-        var start = new ProcessStartInfo(Environment.ProcessPath!, args) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(Environment.ProcessPath!, args) { RedirectStandardError = true, RedirectStandardInput = true };
         // Memory beyond this is an exception, and the machine stays usable.
         start.Environment["DOTNET_GCHeapHardLimit"] = $"{2L << 30:x}";
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";

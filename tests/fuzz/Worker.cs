@@ -9,6 +9,13 @@ internal static class Worker
     /// <summary>Goes on where the board says, to the end; returns the exit code.</summary>
     public static int Run(Settings settings, string boardFile)
     {
+        // The one who watches holds the other end of this input; if that process is gone, so is the need for this one.
+        new Thread(() =>
+        {
+            Console.OpenStandardInput().ReadByte();
+            Environment.Exit(1);
+        })
+        { IsBackground = true }.Start();
         Reader[] readers = [.. settings.Readers.Select(AllReaders.Make)];
         long[] counts = Shares(readers, settings.Count);
         using var board = new Board(boardFile, readers.Length);

@@ -71,47 +71,47 @@ API long disk_disarm() {
     return g_calls;
 }
 
-#define OPEN(name)                                                        \
-    API int name(const char* path, int flags, ...) {                      \
-        static auto real = next<int (*)(const char*, int, ...)>(#name);   \
-        va_list rest;                                                     \
-        va_start(rest, flags);                                            \
-        mode_t mode = (mode_t)va_arg(rest, int);                          \
-        va_end(rest);                                                     \
+#define OPEN(name)                                                            \
+    API int name(const char* path, int flags, ...) {                          \
+        static auto real = next<int (*)(const char*, int, ...)>(#name);       \
+        va_list rest;                                                         \
+        va_start(rest, flags);                                                \
+        mode_t mode = (mode_t)va_arg(rest, int);                              \
+        va_end(rest);                                                         \
         if (int error = fault(below(path), false, false)) return fail(error); \
-        return real(path, flags, mode);                                   \
+        return real(path, flags, mode);                                       \
     }
 OPEN(open)
 OPEN(open64)
 
-#define WRITE(name, parameters, arguments, half)                          \
-    API ssize_t name parameters {                                         \
-        static auto real = next<ssize_t(*) parameters>(#name);            \
-        if (int error = fault(below(file), true, false)) {                \
+#define WRITE(name, parameters, arguments, half)                                  \
+    API ssize_t name parameters {                                                 \
+        static auto real = next<ssize_t(*) parameters>(#name);                    \
+        if (int error = fault(below(file), true, false)) {                        \
             if (g_kind == Full && g_calls == g_at && count > 1) return real half; \
-            return fail(error);                                           \
-        }                                                                 \
-        return real arguments;                                            \
+            return fail(error);                                                   \
+        }                                                                         \
+        return real arguments;                                                    \
     }
 WRITE(write, (int file, const void* bytes, size_t count), (file, bytes, count), (file, bytes, count / 2))
 WRITE(pwrite, (int file, const void* bytes, size_t count, off_t at), (file, bytes, count, at), (file, bytes, count / 2, at))
 WRITE(pwrite64, (int file, const void* bytes, size_t count, off64_t at), (file, bytes, count, at), (file, bytes, count / 2, at))
 
-#define READ(name, parameters, arguments)                                 \
-    API ssize_t name parameters {                                         \
-        static auto real = next<ssize_t(*) parameters>(#name);            \
+#define READ(name, parameters, arguments)                                     \
+    API ssize_t name parameters {                                             \
+        static auto real = next<ssize_t(*) parameters>(#name);                \
         if (int error = fault(below(file), false, false)) return fail(error); \
-        return real arguments;                                            \
+        return real arguments;                                                \
     }
 READ(read, (int file, void* bytes, size_t count), (file, bytes, count))
 READ(pread, (int file, void* bytes, size_t count, off_t at), (file, bytes, count, at))
 READ(pread64, (int file, void* bytes, size_t count, off64_t at), (file, bytes, count, at))
 
-#define CALL(name, parameters, arguments, concerned, writes, deletes)     \
-    API int name parameters {                                             \
-        static auto real = next<int(*) parameters>(#name);                \
+#define CALL(name, parameters, arguments, concerned, writes, deletes)          \
+    API int name parameters {                                                  \
+        static auto real = next<int(*) parameters>(#name);                     \
         if (int error = fault(concerned, writes, deletes)) return fail(error); \
-        return real arguments;                                            \
+        return real arguments;                                                 \
     }
 CALL(fsync, (int file), (file), below(file), true, false)
 CALL(ftruncate, (int file, off_t length), (file, length), below(file), true, false)

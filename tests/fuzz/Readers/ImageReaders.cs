@@ -41,7 +41,8 @@ internal static class ImageReaders
         new("16 bits", Encode(".png", Converted(Grey(), MatType.CV_16UC1, 257))),
         new("transparent", Encode(".png", Transparent())),
         new("huge", WithRightSums(Patched(Encode(".png", Grey()), Encoding.ASCII.GetBytes("IHDR"), 4, [0, 0, 0x3f, 0xff, 0, 0, 0x3f, 0xff])), IsValid: false),
-        new("wide", WithRightSums(Patched(Encode(".png", Grey()), Encoding.ASCII.GetBytes("IHDR"), 4, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1])), IsValid: false)) with
+        new("wide", WithRightSums(Patched(Encode(".png", Grey()), Encoding.ASCII.GetBytes("IHDR"), 4, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1])),
+            IsValid: false)) with
     {
         Share = 2,
         Repair = WithRightSums,

@@ -65,7 +65,8 @@ public sealed class DriverFaultTests
             foreach (string file in new[] { "model.safetensors", "checkpoint.safetensors" })
             {
                 Assert.That(
-                    File.ReadAllBytes(Path.Combine(run, file)), Is.EqualTo(File.ReadAllBytes(folder[$"undisturbed/{file}"])), $"call {place} of {calls}: {file}");
+                    File.ReadAllBytes(Path.Combine(run, file)), Is.EqualTo(File.ReadAllBytes(folder[$"undisturbed/{file}"])),
+                    $"call {place} of {calls}: {file}");
             }
         }
     }
@@ -80,8 +81,8 @@ public sealed class DriverFaultTests
             "describe" => ["describe", folder["patches.npy"], "--model", folder["tiny.safetensors"], "--device", "cuda", "--out", "OUT.npy"],
             "match" =>
             [
-                "match", folder["discs/img1.png"], folder["discs/img2.png"], "--limit", "20", "--model", folder["tiny.safetensors"], "--device", "cuda", "--out",
-                "OUT.png",
+                "match", folder["discs/img1.png"], folder["discs/img2.png"], "--limit", "20", "--model", folder["tiny.safetensors"], "--device", "cuda",
+                "--out", "OUT.png",
             ],
             _ =>
             [
