@@ -72,6 +72,8 @@ public sealed class LineFilesTests
     }
 
     [TestCaseSource(nameof(Outputs))]
+    [Platform("Unix")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public void AnOutputThatCannotBeWrittenIsToldBeforeTheWork(CommandTree.Node node, Symbol output)
     {
         File.SetUnixFileMode(folder["real/victim"], UnixFileMode.UserRead);

@@ -78,6 +78,8 @@ public sealed class FolderWalkTests
     }
 
     [Test]
+    [Platform("Unix")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public void AFolderWithoutRightsIsTold()
     {
         File.SetUnixFileMode(folder["photos/b"], UnixFileMode.None);
