@@ -29,7 +29,11 @@ internal static class FileUses
     private static readonly FileUse Model = Reads(path => [path, .. ModelIn(path)]);
     private static readonly FileUse Source = Reads(text => text.Split(':', 2) is [_, { Length: > 0 } path] ? [path] : []);
     private static readonly FileUse Network = Reads(name => NetworkFile.Names.Contains(name) ? [] : [name]);
-    private static readonly FileUse Methods = Reads(text => MethodWords.Split(text).SelectMany(word => word.Split(':', 2).Skip(1)).SelectMany(path => new[] { path }.Concat(ModelIn(path))));
+    private static readonly FileUse Methods = Reads(text =>
+        from word in MethodWords.Split(text)
+        from path in word.Split(':', 2).Skip(1)
+        from file in new[] { path }.Concat(ModelIn(path))
+        select file);
     private static readonly FileUse Output = Writes((_, path) => [OutputPlace.File(path)]);
 
     // A name alone holds for all commands; one with a command before it, for that command.
