@@ -101,10 +101,21 @@ internal sealed partial class FolderLock : IDisposable
                 continue;
             }
 
-            file.SetLength(0);
-            file.Write(Encoding.UTF8.GetBytes(string.Create(
-                CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName}, since {DateTime.UtcNow:yyyy-MM-dd HH:mm:ss} UTC\n")));
-            return new FolderLock(path, file);
+            var taken = new FolderLock(path, file);
+            try
+            {
+                file.SetLength(0);
+                file.Write(Encoding.UTF8.GetBytes(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"process {Environment.ProcessId} on {Environment.MachineName}, since {DateTime.UtcNow:yyyy-MM-dd HH:mm:ss} UTC\n")));
+                return taken;
+            }
+            catch (IOException error)
+            {
+                // A full disk: the file goes, and with it the lock.
+                taken.Dispose();
+                throw AtomicFile.Explain(path, error);
+            }
         }
     }
 
