@@ -61,7 +61,7 @@ internal sealed class GreyLevels(string file, int side, bool wholeNumbers, doubl
 
         decided = range.White;
         string clipped = range.Clipped > 0
-            ? $"; {range.Clipped} values beyond 0..{Show(range.White)}, by at most {Show(range.Furthest)}, count as black or white"
+            ? $"; values beyond 0..{Show(range.White)}, taken as black or white: {range.Clipped}, by at most {Show(range.Furthest)}"
             : string.Empty;
         return $"{file}: white is {Show(range.White)}{clipped}";
     }

@@ -50,7 +50,7 @@ internal static class BenchCompareCommand
 
         if (comparison.Missing + comparison.New > 0)
         {
-            terminal.Say($"compared {comparison.Compared} rows; {comparison.Missing} of A are missing in B, {comparison.New} of B are new");
+            terminal.Say($"rows compared: {comparison.Compared}; rows of A that are missing in B: {comparison.Missing}; rows of B that A does not have: {comparison.New}");
         }
 
         if (percent is not { } most)
