@@ -87,6 +87,7 @@ internal static class MakeBrownCommand
 
         BrownWriter.RequireFree(folder);
         using FolderLock held = FolderLock.TakeBeside(folder);
+        TemporaryFile.RemoveLeftFolders(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
         var source = new ImageFolderSource(line.GetRequiredValue(Images));
         PairOptions usual = new() { Copies = views - 1 };

@@ -118,7 +118,7 @@ public sealed class UnfinishedModelTests
         }
 
         File.WriteAllText(folder["d.keypoints.csv"], "before");
-        CommandLine.Run("describe", folder["a.png"], "--model", folder["broken.safetensors"], "--out", folder["d.npy"]).Explains(1, "patch 0 ", "not finite");
+        CommandLine.Run("describe", folder["a.png"], "--model", folder["broken.safetensors"], "--out", folder["d.npy"], "--force").Explains(1, "patch 0 ", "not finite");
         Assert.That(File.ReadAllText(folder["d.npy"]), Is.EqualTo("before"));
         Assert.That(File.ReadAllText(folder["d.keypoints.csv"]), Is.EqualTo("before"));
     }

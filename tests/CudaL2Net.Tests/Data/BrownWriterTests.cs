@@ -88,17 +88,6 @@ public sealed class BrownWriterTests
     }
 
     [Test]
-    public void WhatAKilledRunLeftIsWrittenOver()
-    {
-        (byte[] patches, int[] ids) = Make(6);
-        Directory.CreateDirectory(folder["set.partial"]);
-        File.WriteAllText(folder["set.partial/patches0007.bmp"], "half");
-        BrownWriter.Write(folder["set"], patches, ids, BrownWriter.DrawPairs(ids, 2, 1), Origin);
-        Assert.That(BrownDataset.Open(folder["set"]).Count, Is.EqualTo(6));
-        Assert.That(Directory.Exists(folder["set.partial"]), Is.False);
-    }
-
-    [Test]
     public void SeveralListsMustBeToldApart()
     {
         BrownFolder.Write(folder["set"], 12);

@@ -39,6 +39,29 @@ internal static class TemporaryFile
         }
     }
 
+    /// <summary>Removes what killed processes left of a folder that was to appear whole. Only for who holds the folder (<see cref="FolderLock.TakeBeside"/>).</summary>
+    public static void RemoveLeftFolders(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), stem = Stem(full);
+        // A name that is cut short may be that of another folder, too.
+        if (Path.GetFileName(full).Length > MostLettersOfName || Path.GetDirectoryName(full) is not { } parent || !Directory.Exists(parent))
+        {
+            return;
+        }
+
+        try
+        {
+            foreach (string left in Directory.GetDirectories(parent, "*" + Ending).Where(left => IsOneOf(stem, left) && new DirectoryInfo(left).LinkTarget is null))
+            {
+                Directory.Delete(left, recursive: true);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It is only in the way of the disk's space.
+        }
+    }
+
     /// <summary>Removes a file if it can be removed.</summary>
     public static void Remove(string file)
     {

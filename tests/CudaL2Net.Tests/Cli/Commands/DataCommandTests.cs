@@ -57,6 +57,9 @@ public sealed class DataCommandTests
 
         Directory.CreateDirectory(folder["set.partial"]);
         File.WriteAllText(folder["set.partial/mine"], "untouched");
+        // What a killed run leaves.
+        Directory.CreateDirectory(folder["set.abcdefghij1.tmp"]);
+        File.WriteAllText(folder["set.abcdefghij1.tmp/patches0000.bmp"], "half");
         CommandLine.MustRun(line);
         Assert.That(File.ReadAllText(folder["set.partial/mine"]), Is.EqualTo("untouched"));
         Assert.That(Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName), Is.EquivalentTo(new[] { "photos", "set", "set.partial" }));
