@@ -26,24 +26,20 @@ internal sealed partial class FolderLock : IDisposable
     /// <exception cref="IOException">Another process, or another part of this one, has it; or it cannot be made or written. The message says who, and what to do.</exception>
     public static FolderLock Take(string folder)
     {
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            string reason = error is UnauthorizedAccessException ? "access is denied" : error.Message.TrimEnd('.');
-            throw new IOException($"the folder {folder} cannot be made: {reason}. Choose another --out.", error) { HResult = error.HResult };
-        }
-
+        Make(folder);
         return TakeFile(folder, Path.Combine(folder, Name));
     }
 
-    /// <summary>Takes a folder that is to appear whole, by a file beside it.</summary>
+    /// <summary>Takes a folder that is to appear whole, by a file beside it; makes the folders above it.</summary>
     /// <exception cref="IOException">As in <see cref="Take"/>.</exception>
     public static FolderLock TakeBeside(string folder)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        if (Path.GetDirectoryName(full) is { } above)
+        {
+            Make(above);
+        }
+
         return TakeFile(folder, $"{full}{Name}");
     }
 
@@ -60,6 +56,19 @@ internal sealed partial class FolderLock : IDisposable
         if (OperatingSystem.IsWindows())
         {
             TemporaryFile.Remove(path);
+        }
+    }
+
+    private static void Make(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            string reason = error is UnauthorizedAccessException ? "access is denied" : error.Message.TrimEnd('.');
+            throw new IOException($"the folder {folder} cannot be made: {reason}. Choose another --out.", error) { HResult = error.HResult };
         }
     }
 

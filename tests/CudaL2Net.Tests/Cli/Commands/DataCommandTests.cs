@@ -71,12 +71,12 @@ public sealed class DataCommandTests
         string[] line = ["data", "make-brown", "--images", folder["photos"], "--points", "20", "--pairs", "10", "--out"];
         foreach (string name in new[] { "a", "b" })
         {
-            CommandLine.MustRun([.. line, folder[name]]);
+            CommandLine.MustRun([.. line, folder[Path.Combine("new", name)]]);
         }
 
         foreach (string file in new[] { "patches0000.bmp", "info.txt", "m50_10_10_0.txt" })
         {
-            Assert.That(File.ReadAllBytes(folder["a/" + file]), Is.EqualTo(File.ReadAllBytes(folder["b/" + file])), file);
+            Assert.That(File.ReadAllBytes(folder["new/a/" + file]), Is.EqualTo(File.ReadAllBytes(folder["new/b/" + file])), file);
         }
     }
 
