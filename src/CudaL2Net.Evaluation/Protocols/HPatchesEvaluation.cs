@@ -84,6 +84,23 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
         }
     }
 
+    /// <summary>Throws what <see cref="Evaluate"/> would throw about the tasks: to be asked before models are trained for them.</summary>
+    /// <exception cref="IOException">A file cannot be read, or is not there.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or the data have too few patches for a task.</exception>
+    internal void Check()
+    {
+        var tasks = new HPatchesTasks(data, options.Split);
+        if (options.Tasks.HasFlag(HPatchesTask.Verification))
+        {
+            tasks.Verification(options.Pairs);
+        }
+
+        if (options.Tasks.HasFlag(HPatchesTask.Retrieval))
+        {
+            tasks.Retrieval(options.Queries, options.Distractors);
+        }
+    }
+
     // The share of describing in the whole, for the display of progress.
     private const double DescribingShare = 0.9;
 

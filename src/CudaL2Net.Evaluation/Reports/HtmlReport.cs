@@ -45,7 +45,7 @@ public sealed class HtmlReport(string title)
         .published { color: var(--soft); font-style: italic; }
         tbody td:first-child, thead th:first-child { position: sticky; left: 0; background: var(--card); }
         tbody tr:nth-child(even) td:first-child { background: var(--stripe); }
-        @media (max-width: 640px) { tbody td:first-child, thead th:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6rem; max-width: 38vw; } }
+        @media (max-width: 640px) { tbody td:first-child { white-space: normal; overflow-wrap: break-word; min-width: 6rem; max-width: 38vw; } }
         details { margin: .75rem 0; }
         summary { cursor: pointer; color: var(--mark); padding: .3rem 0; }
         .note { border-left: 4px solid #d98a00; background: var(--card); padding: .6rem .9rem; border-radius: 0 8px 8px 0; max-width: none; }

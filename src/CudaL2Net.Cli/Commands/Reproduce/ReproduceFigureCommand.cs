@@ -83,7 +83,9 @@ internal static class ReproduceFigureCommand
         string trainSet = FindTrainSet([.. sets.Select(BrownEvaluation.NameOf)], line.GetValue(TrainSet));
         HPatchesDataset data = HPatchesDataset.Open(line.GetRequiredValue(HPatches));
         string folder = line.GetRequiredValue(ReproduceCommand.Out);
+        var options = new HPatchesOptions { Split = line.GetRequiredValue(Split), Pairs = line.GetValue(VerificationPairs) };
         using Device device = CommonOptions.OpenDevice(line, terminal, trains: true);
+        new HPatchesEvaluation(data, device, options).Check();
         using var interrupt = new Interrupt(terminal, "stopping; what has been trained is saved (Ctrl-C again leaves at once)");
         var grid = new TableGrid(folder, sets, ReproduceCommand.Settings(line), device, terminal);
         IReadOnlyList<GridCell>? cells = grid.Run([.. variants.Select(variant => variant.Preset)], [trainSet], interrupt.Token);
@@ -101,7 +103,6 @@ internal static class ReproduceFigureCommand
             return ExitCode.Failure;
         }
 
-        var options = new HPatchesOptions { Split = line.GetRequiredValue(Split), Pairs = line.GetValue(VerificationPairs) };
         EvaluationRun run = Test(terminal, grid, variants, trainSet, data, options, device, interrupt.Token);
         run = Complete(run, ReproduceCommand.Describe(line), variants, trainSet, sets, cells);
         string page = Path.Combine(folder, "index.html");

@@ -204,6 +204,8 @@ public sealed class ReproduceCommandTests
             "reproduce", "figure3", "--brown", folder["brown"], "--hpatches", folder["hpatches"], "--split", "full", "--rows", "l2net,l2net-no-dif",
             "--out", folder["out"], "--steps", $"{Steps}", "--batch", "4", "--threads", "1",
         ];
+        CommandLine.Run([.. line.Select(word => word == "full" ? "a" : word)]).Explains(1, "splits.json");
+        Assert.That(folder["out"], Does.Not.Exist, "refused before a model was trained");
         CommandLine run = CommandLine.MustRun(line);
         Assert.That(run.Error, Does.Contain("cell 2 of 2: l2net-no-dif on liberty"));
         string html = File.ReadAllText(folder["out/index.html"]);
