@@ -8,13 +8,7 @@ public sealed class MissingKernelsTests
     [Test]
     public void ABuildWarnsAndAPackageIsRefused()
     {
-        string? root = AppContext.BaseDirectory;
-        while (root is not null && !File.Exists(Path.Combine(root, "CudaL2Net.sln")))
-        {
-            root = Path.GetDirectoryName(root);
-        }
-
-        string project = Path.Combine(root ?? string.Empty, "src", "CudaL2Net");
+        string project = Path.Combine(Repository.Folder, "src", "CudaL2Net");
         if (!File.Exists(Path.Combine(project, "obj", "project.assets.json")))
         {
             Assert.Ignore("the tests run away from their repository");
