@@ -28,6 +28,8 @@ internal static class AllReaders
         ["homography"] = TextReaders.Homography,
         ["sequence"] = TextReaders.Sequence,
         ["regions"] = TextReaders.Regions,
+        ["keypoints"] = TextReaders.Keypoints,
+        ["keypoint-rows"] = ArrayReaders.KeypointRows,
         ["brown-info"] = TextReaders.BrownInfo,
         ["brown-pairs"] = TextReaders.BrownPairs,
         ["brown-mosaic"] = ImageReaders.BrownMosaic,

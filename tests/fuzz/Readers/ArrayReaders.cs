@@ -3,6 +3,7 @@ using System.Text;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Sources;
 
 namespace CudaL2Net.Fuzz.Readers;
@@ -28,6 +29,12 @@ internal static class ArrayReaders
             digest.Add(array.ToFloats());
         })
     { Promise = Promise.NoticesCuts, Share = 2 };
+
+    public static Reader KeypointRows(string name) => new(name, "keypoints.npy",
+        [new("written", Written.By(
+            path => KeypointFile.Write(path, [new(10.5f, 20, 9, 45, 0.1f, 0), new(80, 60.25f, 12, 359, 0.2f, 0)]), "keypoints.npy"))],
+        (path, digest) => digest.Add(KeypointFile.Read(path, 12)))
+    { Promise = Promise.NoticesCuts };
 
     public static Reader Npz(string name)
     {

@@ -7,6 +7,7 @@ using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Imaging.Geometry;
+using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Imaging.Sources;
 using CudaL2Net.Training;
@@ -42,6 +43,15 @@ internal static class TextReaders
         ],
         (path, digest) => digest.Add(EllipseFile.Read(path)))
     { Promise = Promise.NoCrash, Content = Content.Lines };
+
+    public static Reader Keypoints(string name) => new(name, "keypoints.csv",
+        [
+            new("written", Written.By(path => KeypointFile.Write(path, [new(10.5f, 20, 9, 45, 0.1f, 0), new(80, 60.25f, 12, 359, 0.2f, 0)]))),
+            new("places", Text("# x y\n10.5,20\n80,60\n")),
+            new("three columns", Text("x,y,size\r\n10.5,20,3\r\n")),
+        ],
+        (path, digest) => digest.Add(KeypointFile.Read(path, 12)))
+    { Content = Content.Lines };
 
     public static Reader BrownInfo(string name) => new(name, "info.txt", [new("five", Text("3 0\n3 0\n7 0\n8 0\n8 0\n"))], (path, digest) =>
         digest.Add(BrownDataset.Open(Path.GetDirectoryName(path)!).PointIds))
