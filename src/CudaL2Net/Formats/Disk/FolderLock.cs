@@ -15,19 +15,22 @@ internal sealed partial class FolderLock : IDisposable
 
     private readonly string path;
     private readonly FileStream file;
+    private readonly string? made;
 
-    private FolderLock(string path, FileStream file)
+    private FolderLock(string path, FileStream file, string? made = null)
     {
         this.path = path;
         this.file = file;
+        this.made = made;
     }
 
     /// <summary>Takes a folder, and makes it if it is not there.</summary>
     /// <exception cref="IOException">Another process, or another part of this one, has it; or it cannot be made or written. The message says who, and what to do.</exception>
     public static FolderLock Take(string folder)
     {
+        string? made = Directory.Exists(folder) ? null : folder;
         Make(folder);
-        return TakeFile(folder, Path.Combine(folder, Name));
+        return TakeFile(folder, Path.Combine(folder, Name), made);
     }
 
     /// <summary>Takes a folder that is to appear whole, by a file beside it; makes the folders above it.</summary>
@@ -43,7 +46,7 @@ internal sealed partial class FolderLock : IDisposable
         return TakeFile(folder, $"{full}{Name}");
     }
 
-    /// <summary>Lets go of the folder, and removes the file.</summary>
+    /// <summary>Lets go of the folder, and removes the file; also the folder, if it was made for this and has stayed empty.</summary>
     public void Dispose()
     {
         // While it is still locked: nobody else can have taken it.
@@ -56,6 +59,23 @@ internal sealed partial class FolderLock : IDisposable
         if (OperatingSystem.IsWindows())
         {
             TemporaryFile.Remove(path);
+        }
+
+        RemoveEmpty(made);
+    }
+
+    private static void RemoveEmpty(string? folder)
+    {
+        try
+        {
+            if (folder is not null)
+            {
+                Directory.Delete(folder);
+            }
+        }
+        catch (IOException)
+        {
+            // There is something in it.
         }
     }
 
@@ -72,7 +92,7 @@ internal sealed partial class FolderLock : IDisposable
         }
     }
 
-    private static FolderLock TakeFile(string folder, string path)
+    private static FolderLock TakeFile(string folder, string path, string? made = null)
     {
         const int Attempts = 10;
         if (new FileInfo(path).LinkTarget is not null)
@@ -110,7 +130,7 @@ internal sealed partial class FolderLock : IDisposable
                 continue;
             }
 
-            var taken = new FolderLock(path, file);
+            var taken = new FolderLock(path, file, made);
             try
             {
                 file.SetLength(0);

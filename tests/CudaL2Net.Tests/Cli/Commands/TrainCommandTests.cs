@@ -228,6 +228,7 @@ public sealed class TrainCommandTests
     {
         Directory.CreateDirectory(folder["empty"]);
         CommandLine.Run("train", "--data", $"images:{folder["empty"]}", "--out", folder["run"]).Explains(1, folder["empty"], "no images");
+        Assert.That(folder["run"], Does.Not.Exist, "a refused training leaves nothing");
     }
 
     [Test]
