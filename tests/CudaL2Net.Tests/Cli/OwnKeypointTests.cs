@@ -23,7 +23,7 @@ public sealed class OwnKeypointTests : ModelCommandTests
         CommandLine run = Describe("given.npy", "--keypoints", folder[name]);
         Assert.Multiple(() =>
         {
-            Assert.That(File.ReadAllBytes(folder["given.npy"]), Is.EqualTo(File.ReadAllBytes(folder["found.npy"])));
+            Assert.That(File.ReadAllBytes(folder["given.npy"]), Same.As(File.ReadAllBytes(folder["found.npy"])));
             Assert.That(File.ReadAllBytes(folder[name]), Is.EqualTo(keypoints), "an input is left as it is");
             Assert.That(folder["given.keypoints.csv"], Does.Not.Exist);
             Assert.That(run.Output, Does.Contain(folder[name]));

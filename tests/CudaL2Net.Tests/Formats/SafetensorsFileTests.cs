@@ -52,7 +52,7 @@ public sealed class SafetensorsFileTests
         SafetensorsFile.Write(folder["1"], new Dictionary<string, SafetensorsTensor> { ["a"] = a, ["b"] = b, ["c"] = c }, xy);
         SafetensorsFile.Write(folder["2"], new Dictionary<string, SafetensorsTensor> { ["c"] = c, ["b"] = b, ["a"] = a }, yx);
         byte[] bytes = File.ReadAllBytes(folder["1"]);
-        Assert.That(bytes, Is.EqualTo(File.ReadAllBytes(folder["2"])));
+        Assert.That(bytes, Same.As(File.ReadAllBytes(folder["2"])));
         long header = BinaryPrimitives.ReadInt64LittleEndian(bytes);
         Assert.That(header % 8, Is.Zero);
         Assert.That(BitConverter.ToDouble(bytes, 8 + (int)header), Is.EqualTo(4d));

@@ -53,7 +53,7 @@ public sealed class CudaTrainingTests
 
         foreach (string file in new[] { "model.safetensors", "checkpoint.safetensors" })
         {
-            Assert.That(File.ReadAllBytes(Path.Combine(parts, file)), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, file))), file);
+            Assert.That(File.ReadAllBytes(Path.Combine(parts, file)), Same.As(File.ReadAllBytes(Path.Combine(whole, file))), file);
         }
 
         float[] losses = Losses(whole), expected = Losses(host);

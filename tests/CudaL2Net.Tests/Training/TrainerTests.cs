@@ -93,8 +93,8 @@ public sealed class TrainerTests
             trainer.Run();
         }
 
-        Assert.That(File.ReadAllBytes(Path.Combine(parts, "model.safetensors")), Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
-        Assert.That(Bytes(parts, "checkpoint.safetensors"), Is.EqualTo(Bytes(whole, "checkpoint.safetensors")));
+        Assert.That(File.ReadAllBytes(Path.Combine(parts, "model.safetensors")), Same.As(File.ReadAllBytes(Path.Combine(whole, "model.safetensors"))));
+        Assert.That(Bytes(parts, "checkpoint.safetensors"), Same.As(Bytes(whole, "checkpoint.safetensors")));
         Assert.That(Steps(parts), Is.EqualTo(Steps(whole)).And.Ordered.And.Unique);
 
         static byte[] Bytes(string run, string file) => File.ReadAllBytes(Path.Combine(run, file));

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using CudaL2Net.Kernels;
 using CudaL2Net.Numerics;
 
@@ -115,16 +117,7 @@ public sealed record NetworkWeights(IReadOnlyList<TowerWeights> Towers, IReadOnl
             {
                 for (int earlier = 0; earlier < v; earlier++)
                 {
-                    double dot = 0;
-                    for (int i = 0; i < length; i++)
-                    {
-                        dot += vector[i] * basis[earlier][i];
-                    }
-
-                    for (int i = 0; i < length; i++)
-                    {
-                        vector[i] -= dot * basis[earlier][i];
-                    }
+                    RemovePart(vector, basis[earlier]);
                 }
             }
 
@@ -145,5 +138,37 @@ public sealed record NetworkWeights(IReadOnlyList<TowerWeights> Towers, IReadOnl
         }
 
         return matrix;
+    }
+
+    // Takes from a vector its part along a unit vector. The lanes of the sum are the same on every machine, and so are its bits.
+    private static void RemovePart(double[] vector, double[] unit)
+    {
+        ref double v = ref MemoryMarshal.GetArrayDataReference(vector), u = ref MemoryMarshal.GetArrayDataReference(unit);
+        int lanes = Vector256<double>.Count, block = 4 * lanes, whole = vector.Length - (vector.Length % block);
+        Vector256<double> a = default, b = default, c = default, d = default;
+        for (int i = 0; i < whole; i += block)
+        {
+            a += Vector256.LoadUnsafe(ref v, (nuint)i) * Vector256.LoadUnsafe(ref u, (nuint)i);
+            b += Vector256.LoadUnsafe(ref v, (nuint)(i + lanes)) * Vector256.LoadUnsafe(ref u, (nuint)(i + lanes));
+            c += Vector256.LoadUnsafe(ref v, (nuint)(i + (2 * lanes))) * Vector256.LoadUnsafe(ref u, (nuint)(i + (2 * lanes)));
+            d += Vector256.LoadUnsafe(ref v, (nuint)(i + (3 * lanes))) * Vector256.LoadUnsafe(ref u, (nuint)(i + (3 * lanes)));
+        }
+
+        double dot = Vector256.Sum((a + b) + (c + d));
+        for (int i = whole; i < vector.Length; i++)
+        {
+            dot += vector[i] * unit[i];
+        }
+
+        Vector256<double> part = Vector256.Create(dot);
+        for (int i = 0; i < whole; i += lanes)
+        {
+            (Vector256.LoadUnsafe(ref v, (nuint)i) - (part * Vector256.LoadUnsafe(ref u, (nuint)i))).StoreUnsafe(ref v, (nuint)i);
+        }
+
+        for (int i = whole; i < vector.Length; i++)
+        {
+            vector[i] -= dot * unit[i];
+        }
     }
 }

@@ -76,7 +76,7 @@ public sealed class DataCommandTests
 
         foreach (string file in new[] { "patches0000.bmp", "info.txt", "m50_10_10_0.txt" })
         {
-            Assert.That(File.ReadAllBytes(folder["new/a/" + file]), Is.EqualTo(File.ReadAllBytes(folder["new/b/" + file])), file);
+            Assert.That(File.ReadAllBytes(folder["new/a/" + file]), Same.As(File.ReadAllBytes(folder["new/b/" + file])), file);
         }
     }
 

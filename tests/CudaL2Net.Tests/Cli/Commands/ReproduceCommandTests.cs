@@ -91,7 +91,7 @@ public sealed class ReproduceCommandTests
         {
             Assert.That(resumed[i].Scores, Is.EqualTo(whole[i].Scores));
             string model = $"hardnet-200k/{whole[i].TrainSet}/model.safetensors";
-            Assert.That(File.ReadAllBytes(folder["killed/" + model]), Is.EqualTo(File.ReadAllBytes(folder["whole/" + model])));
+            Assert.That(File.ReadAllBytes(folder["killed/" + model]), Same.As(File.ReadAllBytes(folder["whole/" + model])));
         }
 
         TableGrid Grid(string name) => new(folder[name], sets, settings, device, terminal);

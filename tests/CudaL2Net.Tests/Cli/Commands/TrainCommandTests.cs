@@ -113,8 +113,8 @@ public sealed class TrainCommandTests
         Assert.Multiple(() =>
         {
             Assert.That(kill, Is.GreaterThan(kills / 2), "a fast machine may be done before the last kills");
-            Assert.That(File.ReadAllBytes(folder["killed/model.safetensors"]), Is.EqualTo(File.ReadAllBytes(folder["undisturbed/model.safetensors"])));
-            Assert.That(File.ReadAllBytes(checkpoint), Is.EqualTo(File.ReadAllBytes(folder["undisturbed/checkpoint.safetensors"])));
+            Assert.That(File.ReadAllBytes(folder["killed/model.safetensors"]), Same.As(File.ReadAllBytes(folder["undisturbed/model.safetensors"])));
+            Assert.That(File.ReadAllBytes(checkpoint), Same.As(File.ReadAllBytes(folder["undisturbed/checkpoint.safetensors"])));
             Assert.That(StepsOf("killed"), Is.EqualTo(StepsOf("undisturbed")));
         });
 
