@@ -23,6 +23,7 @@ internal static class Program
                          `sanitize FILE` runs launches that the emulator recorded
           kernels        compile the CUDA kernels to PTX: artifacts/kernels                   (part of build)
           emulator       compile them with the emulated CUDA driver: artifacts/emulator       (part of build, on x86-64 Linux)
+          native         compile the C library to machine code: artifacts/native
           licences       list the licences of the packages in the tool, and write THIRD-PARTY-NOTICES.md
           publish-tests  put the tests into artifacts/tests as a program that needs no .NET: for a machine with a GPU
           clean          remove everything that was built
@@ -91,6 +92,10 @@ internal static class Program
                 return 0;
             case "emulator":
                 Emulator.Compile();
+                return 0;
+            case "native":
+                Setup.Install(emulator: false, native: true);
+                Native.Compile();
                 return 0;
             case "setup":
                 BuildTool();

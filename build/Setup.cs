@@ -12,17 +12,19 @@ internal static class Setup
 
     /// <summary>Installs all that is missing, in one go.</summary>
     /// <param name="emulator">Also what compiles the emulated driver.</param>
-    public static void Install(bool emulator)
+    /// <param name="native">Also what links the C library.</param>
+    public static void Install(bool emulator, bool native = false)
     {
         if (!OperatingSystem.IsLinux())
         {
             return;
         }
 
-        bool clang = Compilers.Device() == null, host = emulator && Compilers.CanEmulate && Compilers.Host() == null;
+        bool clang = Compilers.Device() == null, host = (native || (emulator && Compilers.CanEmulate)) && Compilers.Host() == null;
+        bool zlib = native && !File.Exists("/usr/include/zlib.h");
         bool font = !Directory.Exists("/usr/share/fonts") || !Directory.EnumerateFiles("/usr/share/fonts", "*.?tf", SearchOption.AllDirectories).Any();
-        string[] missing = [.. clang ? ["clang"] : (string[])[], .. host ? ["g++"] : (string[])[], .. Loads(Gtk) ? [] : (string[])["GTK 3"],
-            .. font ? ["a TrueType font"] : (string[])[]];
+        string[] missing = [.. clang ? ["clang"] : (string[])[], .. host ? ["g++"] : (string[])[], .. zlib ? ["zlib's headers"] : (string[])[],
+            .. Loads(Gtk) ? [] : (string[])["GTK 3"], .. font ? ["a TrueType font"] : (string[])[]];
         if (missing.Length == 0)
         {
             return;
@@ -38,13 +40,13 @@ internal static class Setup
         if (Administrator() is not { } prefix)
         {
             Console.Error.WriteLine($"warning: missing on this system: {what}. As an administrator run:  apt-get update && apt-get install -y "
-                + $"clang-{Compilers.OldestClang} g++ libgtk-3-0 fonts-dejavu-core");
+                + $"clang-{Compilers.OldestClang} g++ zlib1g-dev libgtk-3-0 fonts-dejavu-core");
             return;
         }
 
         Console.WriteLine($"installing what is missing on this system: {what}");
         Apt(prefix, ["update", "-q"]);
-        List<string> packages = [.. host ? ["g++"] : (string[])[], .. font ? ["fonts-dejavu-core"] : (string[])[]];
+        List<string> packages = [.. host ? ["g++"] : (string[])[], .. zlib ? ["zlib1g-dev"] : (string[])[], .. font ? ["fonts-dejavu-core"] : (string[])[]];
         // Debian 13 and Ubuntu 24.04 renamed the package when time_t grew to 64 bits.
         packages.AddRange(Loads(Gtk) ? [] : [Processes.Run("apt-cache", ["show", "libgtk-3-0t64"], quiet: true) == 0 ? "libgtk-3-0t64" : "libgtk-3-0"]);
         packages.AddRange(clang && Clang() is { } package ? [package] : []);

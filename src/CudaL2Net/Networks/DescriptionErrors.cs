@@ -1,5 +1,5 @@
-using System.Reflection;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 
 namespace CudaL2Net.Networks;
@@ -23,7 +23,7 @@ internal static partial class DescriptionErrors
         }
 
         string member = path[2..].Split('.', '[')[0];
-        PropertyInfo? property = Array.Find(type.GetProperties(), one => JsonNamingPolicy.CamelCase.ConvertName(one.Name) == member);
+        JsonPropertyInfo? property = NetworkJson.Default.GetTypeInfo(type)!.Properties.FirstOrDefault(one => one.Name == member);
         return property is null ? FirstSentence(error.Message) : $"{member} must be {ValuesOf(property.PropertyType)}";
     }
 

@@ -12,6 +12,7 @@ internal static class Arrows
         ["CudaL2Net.Interop"] = [],
         ["CudaL2Net"] = ["CudaL2Net.Interop"],
         ["CudaL2Net.Reference"] = ["CudaL2Net"],
+        ["CudaL2Net.Native"] = ["CudaL2Net", "CudaL2Net.Interop"],
         ["CudaL2Net.Imaging"] = ["CudaL2Net"],
         ["CudaL2Net.Evaluation"] = ["CudaL2Net.Imaging", "CudaL2Net"],
         ["CudaL2Net.Bench"] = ["CudaL2Net.Reference", "CudaL2Net", "CudaL2Net.Interop"],
@@ -34,6 +35,7 @@ internal static class Arrows
             ["Training"] = ["Networks", "Data", "Matching", "Autograd", "Kernels", "Formats", "Numerics"],
         },
         ["CudaL2Net.Reference"] = new() { [""] = [] },
+        ["CudaL2Net.Native"] = new() { [""] = [] },
         ["CudaL2Net.Imaging"] = new()
         {
             ["Files"] = [],

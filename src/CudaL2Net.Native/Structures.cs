@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+
+namespace CudaL2Net.Native;
+
+/// <summary><c>cl2_type</c>: what an element is.</summary>
+internal enum ElementType
+{
+    Byte,
+    Float,
+    Bits,
+}
+
+/// <summary><c>cl2_device_info</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct DeviceInfo
+{
+    public nint Name, Description, Note;
+}
+
+/// <summary><c>cl2_model_info</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ModelInfo
+{
+    public int Dimension, PatchSide, ScoresPairs, BinaryBytes;
+    public double PatchScale;
+    public nint Network, Metadata;
+}
+
+/// <summary><c>cl2_patches</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PatchArray
+{
+    public void* Data;
+    public long Count;
+    public int Side, Type;
+    public long PatchStride, RowStride, PixelStride;
+    public double White;
+}
+
+/// <summary><c>cl2_descriptors</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct DescriptorArray
+{
+    public void* Data;
+    public long Count;
+    public int Dimension, Type;
+}
+
+/// <summary><c>cl2_match</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct Match
+{
+    public int Query, Target;
+    public float Distance, SecondDistance;
+}
