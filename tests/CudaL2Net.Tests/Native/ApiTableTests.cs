@@ -126,7 +126,7 @@ public sealed unsafe partial class ApiTableTests
     private static string[] Functions(string header) =>
         [.. Regex.Matches(File.ReadAllText(header), @"\(CL2_CALL \*\w+\)\([^;]*;").Select(match => Regex.Replace(match.Value, @"\s+", " "))];
 
-    private static void Succeed(nint status) => Assert.That(status, Is.Zero, Marshal.PtrToStringUTF8(Api->StatusText(status)));
+    private static void Succeed(nint status) => Assert.That((long)status, Is.Zero, Marshal.PtrToStringUTF8(Api->StatusText(status)));
 
     // Never freed: a few bytes of a test.
     private static byte* Utf8(string text) => (byte*)Marshal.StringToCoTaskMemUTF8(text);
