@@ -25,6 +25,7 @@ internal static class Program
           emulator       compile them with the emulated CUDA driver: artifacts/emulator       (part of build, on x86-64 Linux)
           native         compile the C library to machine code: artifacts/native
           licences       list the licences of the packages in the tool, and write THIRD-PARTY-NOTICES.md
+          pack           make the NuGet packages, and try each in a new project: artifacts/packages
           publish-tests  put the tests into artifacts/tests as a program that needs no .NET: for a machine with a GPU
           clean          remove everything that was built
 
@@ -73,6 +74,10 @@ internal static class Program
             case "test":
                 BuildAll();
                 return Tests.All(rest);
+            case "pack":
+                Setup.Install(emulator: false);
+                Pack.Run();
+                return 0;
             case "publish-tests":
                 BuildAll();
                 Solution.PublishTests();
