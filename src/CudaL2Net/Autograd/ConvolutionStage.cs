@@ -21,7 +21,7 @@ public static class ConvolutionStage
         Require.BatchNorm(tape, geometry.Batch, geometry.OutChannels, options, scale, shift, runningMean, runningVariance);
         bool readable = geometry.InChannels == 1
             ? !x.NeedsGradient
-            : x is { Stored: { } rounded, RoundedGradient: null } && rounded.Normalization.Halves == options.Halves;
+            : x is { Activation: Activation.DeferredBf16 { Stored: var rounded }, RoundedGradient: null } && rounded.Normalization.Halves == options.Halves;
         IStoredKernels? images = readable && filters.NeedsGradient && tape.Device.StoredKernels is { } offered && offered.TakesStored(geometry) ? offered : null;
         IFusedKernels? kernels = images ?? tape.Device.FusedKernels;
         if (kernels == null)
@@ -42,12 +42,12 @@ public static class ConvolutionStage
         var output = new NormalizedActivation(y, normalization, sums);
 
         // A normalized input is read as it is stored, if it has as many halves.
-        NormalizedActivation? input = x.Deferred?.Normalization.Halves == options.Halves ? x.Deferred : null;
+        NormalizedActivation? input = x.Activation is Activation.Deferred { Stored: var deferred } && deferred.Normalization.Halves == options.Halves ? deferred : null;
         Tensor<float> stored = input?.X ?? x.Value, bank = filters.Value;
         Tensor<float>? biasValue = bias?.Value;
         Tensor<float>? dx = x.ClaimIfNeeded(), dBias = bias?.ClaimIfNeeded(), dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();
         Tensor<float>? dFilters = filters.ClaimIfNeeded() ?? (dBias == null ? null : tape.Own(tape.Device.Allocate<float>(filters.Shape)));
-        Variable result = tape.Deferred(output, (dx ?? dFilters ?? dScale ?? dShift) != null);
+        Variable result = tape.Deferred(new Activation.Deferred(output), (dx ?? dFilters ?? dScale ?? dShift) != null);
         tape.Record(
             result,
             () => kernels.Conv2dForward(geometry, stored, input?.Normalization, bank, biasValue, y, options, mean, inverseDeviation, runningMean,
@@ -88,7 +88,7 @@ public static class ConvolutionStage
     {
         Tensor<ushort> y = tape.Own(tape.Device.Allocate<ushort>(geometry.Batch, geometry.OutHeight, geometry.OutWidth, geometry.OutChannels));
         var output = new Bf16Activation(y, normalization, sums);
-        Variable result = tape.Deferred(output, needsGradient: true);
+        Variable result = tape.Deferred(new Activation.DeferredBf16(output), needsGradient: true);
         Tensor<float> bank = filters.Value, dFilters = filters.ClaimGradient();
         Tensor<float>? biasValue = bias?.Value, dScale = scale?.ClaimIfNeeded(), dShift = shift?.ClaimIfNeeded();
 
@@ -97,7 +97,7 @@ public static class ConvolutionStage
 
         Action forward;
         Action<GradientParts> backward;
-        if (x.Stored is { } input)
+        if (x.Activation is Activation.DeferredBf16 { Stored: var input })
         {
             Tensor<ushort> packed = tape.Own(tape.Device.Allocate<ushort>(2, bank.Length));
             Tensor<ushort>? dx = x.NeedsGradient ? x.ClaimRoundedGradient() : null;

@@ -33,7 +33,7 @@ public sealed class Tape(Device device) : IDisposable
     public Variable Input(Tensor<float> value)
     {
         Require.On(this, value);
-        return new Variable(this, value, needsGradient: false);
+        return new Variable(this, new Activation.Written(value), needsGradient: false);
     }
 
     /// <summary>A value from outside whose gradient is wanted. The caller keeps the tensor.</summary>
@@ -92,7 +92,7 @@ public sealed class Tape(Device device) : IDisposable
     internal Variable AddParameter(Tensor<float> value, Tensor<float>? gradient)
     {
         Require.On(this, value);
-        var variable = new Variable(this, value, needsGradient: true, gradient);
+        var variable = new Variable(this, new Activation.Written(value), needsGradient: true, gradient);
         parameters.Add(variable);
         return variable;
     }
@@ -103,32 +103,24 @@ public sealed class Tape(Device device) : IDisposable
     /// <param name="sharedGradient">Memory that may hold the result's gradient: that of the operation's input, where the one turns into the other in
     /// place.</param>
     internal Variable Result(ReadOnlySpan<int> shape, bool needsGradient, Tensor<float>? sharedGradient = null) =>
-        new(this, Own(Device.Allocate<float>(shape)), needsGradient, sharedGradient);
+        new(this, new Activation.Written(Own(Device.Allocate<float>(shape))), needsGradient, sharedGradient);
 
     /// <summary>A result that lies in memory of its input.</summary>
     /// <param name="value">That memory.</param>
     /// <param name="needsGradient">Whether a gradient will be asked of it.</param>
     /// <param name="sharedGradient">Memory that holds the result's gradient; null where the tape makes it.</param>
-    internal Variable View(Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null) => new(this, value, needsGradient, sharedGradient);
+    internal Variable View(Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null) =>
+        new(this, new Activation.Written(value), needsGradient, sharedGradient);
 
-    /// <summary>A normalized activation that its readers compute, see <see cref="IFusedKernels"/>.</summary>
-    internal Variable Deferred(NormalizedActivation activation, bool needsGradient) => new(this, activation, needsGradient);
+    /// <summary>A result that its readers compute.</summary>
+    internal Variable Deferred(Activation activation, bool needsGradient) => new(this, activation, needsGradient);
 
-    /// <summary>A normalized activation stored as bf16, see <see cref="IStoredKernels"/>.</summary>
-    internal Variable Deferred(Bf16Activation activation, bool needsGradient) => new(this, activation, needsGradient);
-
-    /// <summary>Records that a normalized activation is written out after all; it must have been recorded before.</summary>
-    internal Tensor<float> Materialize(NormalizedActivation activation)
+    /// <summary>Records that an activation is written out; what it is computed from must have been recorded before.</summary>
+    internal Tensor<float> WriteOut(ReadOnlySpan<int> shape, Action<Tensor<float>> normalize)
     {
-        IFusedKernels kernels = Device.FusedKernels!;
-        return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
-    }
-
-    /// <inheritdoc cref="Materialize(NormalizedActivation)"/>
-    internal Tensor<float> Materialize(Bf16Activation activation)
-    {
-        IStoredKernels kernels = Device.StoredKernels!;
-        return Materialize(activation.X.Shape, value => kernels.Normalize(activation.X, activation.Normalization, value));
+        Tensor<float> value = Own(Device.Allocate<float>(shape));
+        Record(new Variable(this, new Activation.Written(value), needsGradient: false), () => normalize(value), null);
+        return value;
     }
 
     /// <summary>Frees <paramref name="resource"/> with the tape.</summary>
@@ -165,7 +157,7 @@ public sealed class Tape(Device device) : IDisposable
 
         Tensor<float> value = Own(Device.Allocate<float>(1));
         losses.Add(new RecordedLoss(name, value));
-        nodes.Add(new Node(new Variable(this, value, needsGradient: false), () => compute(value), null));
+        nodes.Add(new Node(new Variable(this, new Activation.Written(value), needsGradient: false), () => compute(value), null));
     }
 
     /// <summary>Throws if the tape or its device has been disposed of.</summary>
@@ -184,13 +176,6 @@ public sealed class Tape(Device device) : IDisposable
 
         owned.Clear();
         nodes.Clear();
-    }
-
-    private Tensor<float> Materialize(ReadOnlySpan<int> shape, Action<Tensor<float>> normalize)
-    {
-        Tensor<float> value = Own(Device.Allocate<float>(shape));
-        Record(new Variable(this, value, needsGradient: false), () => normalize(value), null);
-        return value;
     }
 
     private sealed record Node(Variable Output, Action Forward, Action? Backward);

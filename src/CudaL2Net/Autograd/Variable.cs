@@ -11,28 +11,13 @@ public sealed class Variable
     private Tensor<float>? value;
     private bool read;
 
-    internal Variable(Tape tape, Tensor<float> value, bool needsGradient, Tensor<float>? sharedGradient = null)
+    internal Variable(Tape tape, Activation activation, bool needsGradient, Tensor<float>? sharedGradient = null)
     {
         Tape = tape;
+        Activation = activation;
         this.sharedGradient = sharedGradient;
-        this.value = value;
-        shape = value.Shape.ToArray();
-        NeedsGradient = needsGradient;
-    }
-
-    internal Variable(Tape tape, NormalizedActivation deferred, bool needsGradient)
-    {
-        Tape = tape;
-        Deferred = deferred;
-        shape = deferred.X.Shape.ToArray();
-        NeedsGradient = needsGradient;
-    }
-
-    internal Variable(Tape tape, Bf16Activation stored, bool needsGradient)
-    {
-        Tape = tape;
-        Stored = stored;
-        shape = stored.X.Shape.ToArray();
+        shape = activation.Shape.ToArray();
+        value = activation is Activation.Written ? activation.WriteOut(tape) : null;
         NeedsGradient = needsGradient;
     }
 
@@ -46,7 +31,7 @@ public sealed class Variable
     /// The value; the tape overwrites it on every replay unless it is an input or a parameter. Operations take it when they are recorded, not when they run: a
     /// value that was not going to be stored is stored from then on.
     /// </summary>
-    public Tensor<float> Value => value ??= Stored != null ? Tape.Materialize(Stored) : Tape.Materialize(Deferred!);
+    public Tensor<float> Value => value ??= Activation.WriteOut(Tape);
 
     /// <summary>Whether the loss's gradient reaches this variable.</summary>
     public bool NeedsGradient { get; }
@@ -64,13 +49,10 @@ public sealed class Variable
     /// <summary>Whether the memory of the value was given back.</summary>
     internal bool IsDisposed => value is { IsDisposed: true };
 
-    /// <summary>What this variable is computed from by its readers; null for an ordinary one.</summary>
-    internal NormalizedActivation? Deferred { get; }
+    /// <summary>How the value is kept.</summary>
+    internal Activation Activation { get; }
 
-    /// <summary>The same, where it is stored as bf16; null for others.</summary>
-    internal Bf16Activation? Stored { get; }
-
-    /// <summary>The part of the gradient that comes as bf16, from the one reader that takes <see cref="Stored"/> as it is; null where there is none.</summary>
+    /// <summary>The part of the gradient that comes as bf16, from the one reader that takes the activation as it is stored; null where there is none.</summary>
     internal Tensor<ushort>? RoundedGradient { get; private set; }
 
     /// <summary>Whether a single operation reads this variable's gradient into being.</summary>
@@ -96,7 +78,7 @@ public sealed class Variable
         return part;
     }
 
-    /// <summary>Memory that the one reader of <see cref="Stored"/> overwrites with its part of the gradient.</summary>
+    /// <summary>Memory that the one reader of a stored activation overwrites with its part of the gradient.</summary>
     internal Tensor<ushort> ClaimRoundedGradient()
     {
         read = true;

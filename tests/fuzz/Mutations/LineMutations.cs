@@ -32,7 +32,10 @@ internal static partial class LineMutations
     });
 
     private static byte[] ManyLines(byte[] file, Random random) => Lines(file, lines =>
-        lines.AddRange(Enumerable.Repeat(lines[random.Next(lines.Count)], random.Next(1, 3000))));
+    {
+        string line = lines[random.Next(lines.Count)];
+        lines.AddRange(Enumerable.Repeat(line, Math.Min(random.Next(1, 3000), 1 + (Mutator.Largest / (line.Length + 1)))));
+    });
 
     private static byte[] Number(byte[] file, Random random) => Replace(file, random, AnyNumber(random));
 

@@ -10,7 +10,7 @@ internal sealed record Damaged(byte[] Bytes, Sample Sample, bool IsCut, bool IsR
 /// <summary>Damages files. The same seed, reader and case give the same bytes.</summary>
 internal static class Mutator
 {
-    private const int Largest = 1 << 20;
+    public const int Largest = 1 << 20;
 
     /// <summary>Input number <paramref name="number"/> of a reader. The first ones are its samples as they are.</summary>
     public static Damaged Make(Reader reader, ulong seed, long number)
