@@ -63,7 +63,7 @@ public sealed class TrainCommandTests
     [Test]
     public void SettingsReachTheRun()
     {
-        CommandLine.MustRun([.. Short("run"), "--steps", "1", "--lr", "0.001", "--seed", "7", "--set", "loss.margin=0.5", "--set", "patches.copies=1"]);
+        CommandLine.MustRun([.. Tiny("run"), "--steps", "1", "--lr", "0.001", "--seed", "7", "--set", "loss.margin=0.5", "--set", "patches.copies=1"]);
         JsonNode run = JsonNode.Parse(File.ReadAllText(folder["run/run.json"]))!;
         Assert.Multiple(() =>
         {
@@ -149,11 +149,11 @@ public sealed class TrainCommandTests
     [Test]
     public void ASecondTrainingInTheFolderIsRefusedBeforeItWrites()
     {
-        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        CommandLine.MustRun([.. Tiny("run"), "--steps", "1"]);
         Dictionary<string, byte[]> before = Contents("run");
         using (FolderLock first = FolderLock.Take(folder["run"]))
         {
-            foreach (string[] line in new string[][] { [.. Short("run"), "--steps", "7"], ["train", "--out", folder["run"], "--resume"], [.. Short("run"), "--resume", "--steps", "1"] })
+            foreach (string[] line in new string[][] { [.. Tiny("run"), "--steps", "7"], ["train", "--out", folder["run"], "--resume"], [.. Tiny("run"), "--resume", "--steps", "1"] })
             {
                 CommandLine.Run(line).Explains(1, folder["run"], $"process {Environment.ProcessId} on {Environment.MachineName}");
             }
@@ -166,11 +166,11 @@ public sealed class TrainCommandTests
     [Test]
     public void ARunIsWrittenDownAfterItWasChecked()
     {
-        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        CommandLine.MustRun([.. Tiny("run"), "--steps", "1"]);
         File.Delete(folder["run/run.json"]);
-        CommandLine.Run([.. Short("run"), "--steps", "2", "--resume"]).Explains(1, "other settings");
+        CommandLine.Run([.. Tiny("run"), "--steps", "2", "--resume"]).Explains(1, "other settings");
         Assert.That(folder["run/run.json"], Does.Not.Exist, "that of other settings would make the first training's be refused");
-        CommandLine.MustRun([.. Short("run"), "--steps", "1", "--resume"]);
+        CommandLine.MustRun([.. Tiny("run"), "--steps", "1", "--resume"]);
     }
 
     [TestCase("libm.so.6", "no cuInit")]
@@ -190,7 +190,7 @@ public sealed class TrainCommandTests
     [Test]
     public void TruncatedCheckpointIsExplained()
     {
-        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        CommandLine.MustRun([.. Tiny("run"), "--steps", "1"]);
         byte[] whole = File.ReadAllBytes(folder["run/checkpoint.safetensors"]);
         File.WriteAllBytes(folder["run/checkpoint.safetensors"], whole[..(whole.Length / 3)]);
         CommandLine.Run("train", "--out", folder["run"], "--resume").Explains(1, folder["run/checkpoint.safetensors"]);
@@ -199,9 +199,9 @@ public sealed class TrainCommandTests
     [Test]
     public void OtherSettingsAreNotResumed()
     {
-        CommandLine.MustRun([.. Short("run"), "--steps", "1"]);
+        CommandLine.MustRun([.. Tiny("run"), "--steps", "1"]);
         CommandLine.Run("train", "--out", folder["run"], "--resume", "--batch", "16").Explains(2, folder["run"], "other settings");
-        CommandLine.Run(Short("run")).Explains(2, folder["run"], "--resume");
+        CommandLine.Run(Tiny("run")).Explains(2, folder["run"], "--resume");
     }
 
     [Test]
@@ -278,4 +278,11 @@ public sealed class TrainCommandTests
         Directory.GetFiles(folder[name]).Where(file => Path.GetFileName(file) != ".lock").ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
 
     private string[] Short(string name) => ["train", "--data", "synthetic", "--validation", "none", "--points", "60", "--batch", "8", "--out", folder[name]];
+
+    // For what is not about the network.
+    private string[] Tiny(string name)
+    {
+        File.WriteAllText(folder["tiny.json"], FaultyRuns.TinyNetwork);
+        return [.. Short(name), "--network", folder["tiny.json"]];
+    }
 }
