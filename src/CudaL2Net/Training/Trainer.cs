@@ -218,7 +218,8 @@ public sealed class Trainer : IDisposable
                 at.Step, (at.Step - 1) / sampler.StepsPerEpoch, (long)at.Step * options.Batch, reading, at.Rate, speed, measured));
             metrics.Flush();
             progress?.Report(new TrainingProgress(at.Step, TotalSteps, loss, at.Rate, speed, fpr95,
-                TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed)) { Fpr95IsNew = measured is not null });
+                TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed))
+            { Fpr95IsNew = measured is not null });
             reportedAt = at.Step;
             watch.Restart();
         }

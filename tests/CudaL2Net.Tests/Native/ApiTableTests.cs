@@ -77,7 +77,13 @@ public sealed unsafe partial class ApiTableTests
         {
             var patches = new PatchArray
             {
-                Data = bytes + ((Side - 1) * Wide), Count = Count, Side = Side, Type = 0, PatchStride = 40 * Wide, RowStride = -Wide, PixelStride = 2,
+                Data = bytes + ((Side - 1) * Wide),
+                Count = Count,
+                Side = Side,
+                Type = 0,
+                PatchStride = 40 * Wide,
+                RowStride = -Wide,
+                PixelStride = 2,
             };
             Succeed(Api->Describe(model, &patches, output, found.Length));
             Assert.That(found, Is.EqualTo(expected));

@@ -12,7 +12,13 @@ internal sealed class TiffFile
 
     private static readonly Dictionary<int, string> OtherCompressions = new()
     {
-        [2] = "CCITT fax", [3] = "CCITT fax", [4] = "CCITT fax", [6] = "JPEG of the old kind", [34712] = "JPEG 2000", [34925] = "LZMA", [50000] = "Zstandard",
+        [2] = "CCITT fax",
+        [3] = "CCITT fax",
+        [4] = "CCITT fax",
+        [6] = "JPEG of the old kind",
+        [34712] = "JPEG 2000",
+        [34925] = "LZMA",
+        [50000] = "Zstandard",
         [50001] = "WebP",
     };
 
