@@ -164,6 +164,20 @@ public sealed class AtomicFileTests
     }
 
     [Test]
+    public void AFolderIsWritableWhateverIsInIt()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string name in new[] { "cudal2net", "run", "test" })
+        {
+            Directory.CreateDirectory(folder[name]);
+        }
+
+        WritableFolder.Require(folder.Path);
+        WritableFolder.Require(folder["new/run"]);
+        Assert.That(Directory.GetFileSystemEntries(folder.Path), Has.Length.EqualTo(3));
+    }
+
+    [Test]
     public void AMissingFolderAFileAsFolderAndAFolderAsFileAreExplained()
     {
         using var folder = new TemporaryFolder();

@@ -20,7 +20,7 @@ internal static class WritableFolder
 
         try
         {
-            AtomicFile.RequireWritable(Path.Combine(at, "cudal2net"));
+            AtomicFile.RequireWritable(Path.Combine(at, Path.GetRandomFileName()));
         }
         catch (IOException error)
         {
