@@ -37,13 +37,6 @@ public sealed class NativeClientTests
     }
 
     [Test]
-    public void StartsInLessThan50Milliseconds()
-    {
-        double least = Enumerable.Range(0, 5).Min(_ => double.Parse(Succeed("start"), CultureInfo.InvariantCulture));
-        Assert.That(least, Is.LessThan(50), "milliseconds");
-    }
-
-    [Test]
     public void AMillionCallsDoNotGrow() => Assert.That(long.Parse(Succeed("many", "1000000"), CultureInfo.InvariantCulture), Is.LessThan(4096), "KiB");
 
     [Test]
