@@ -95,16 +95,7 @@ internal sealed record TrainingRun(
     /// <exception cref="IOException">The folder or file cannot be written.</exception>
     public void Write(string folder)
     {
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            string reason = exception is UnauthorizedAccessException ? "access is denied" : exception.Message.TrimEnd('.');
-            throw new IOException($"the folder {folder} cannot be made: {reason}. Choose another --out.", exception);
-        }
-
+        WritableFolder.Make(folder);
         var json = new JsonObject
         {
             ["data"] = Data,

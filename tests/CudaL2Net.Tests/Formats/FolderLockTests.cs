@@ -28,6 +28,24 @@ public sealed class FolderLockTests
     }
 
     [Test]
+    public void FoldersThatWereMadeForItAndStayEmptyGoWithIt()
+    {
+        FolderLock.Take(folder["new/deep/run"]).Dispose();
+        FolderLock.TakeBeside(folder["new/deep/set"]).Dispose();
+        Assert.That(folder["new"], Does.Not.Exist);
+        Directory.CreateDirectory(folder["old"]);
+        using (FolderLock held = FolderLock.Take(folder["old/deep/run"]))
+        {
+            File.WriteAllText(folder["old/deep/mine"], "");
+        }
+
+        Assert.That(folder["old/deep/run"], Does.Not.Exist);
+        Assert.That(folder["old/deep/mine"], Does.Exist);
+        FolderLock.Take(folder["old"]).Dispose();
+        Assert.That(folder["old"], Does.Exist, "it was there before");
+    }
+
+    [Test]
     public void ALockBesideAFolderDoesNotMakeIt()
     {
         using (FolderLock first = FolderLock.TakeBeside(folder["set/"]))

@@ -15,9 +15,9 @@ internal sealed partial class FolderLock : IDisposable
 
     private readonly string path;
     private readonly FileStream file;
-    private readonly string? made;
+    private readonly IReadOnlyList<string> made;
 
-    private FolderLock(string path, FileStream file, string? made = null)
+    private FolderLock(string path, FileStream file, IReadOnlyList<string> made)
     {
         this.path = path;
         this.file = file;
@@ -28,8 +28,7 @@ internal sealed partial class FolderLock : IDisposable
     /// <exception cref="IOException">Another process, or another part of this one, has it; or it cannot be made or written. The message says who, and what to do.</exception>
     public static FolderLock Take(string folder)
     {
-        string? made = Directory.Exists(folder) ? null : folder;
-        Make(folder);
+        IReadOnlyList<string> made = WritableFolder.Make(folder);
         return TakeFile(folder, Path.Combine(folder, Name), made);
     }
 
@@ -38,15 +37,11 @@ internal sealed partial class FolderLock : IDisposable
     public static FolderLock TakeBeside(string folder)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        if (Path.GetDirectoryName(full) is { } above)
-        {
-            Make(above);
-        }
-
-        return TakeFile(folder, $"{full}{Name}");
+        IReadOnlyList<string> made = Path.GetDirectoryName(full) is { } above ? WritableFolder.Make(above) : [];
+        return TakeFile(folder, $"{full}{Name}", made);
     }
 
-    /// <summary>Lets go of the folder, and removes the file; also the folder, if it was made for this and has stayed empty.</summary>
+    /// <summary>Lets go of the folder, and removes the file; also the folders that were made for this and have stayed empty.</summary>
     public void Dispose()
     {
         // While it is still locked: nobody else can have taken it.
@@ -61,38 +56,10 @@ internal sealed partial class FolderLock : IDisposable
             TemporaryFile.Remove(path);
         }
 
-        RemoveEmpty(made);
+        WritableFolder.RemoveEmpty(made);
     }
 
-    private static void RemoveEmpty(string? folder)
-    {
-        try
-        {
-            if (folder is not null)
-            {
-                Directory.Delete(folder);
-            }
-        }
-        catch (IOException)
-        {
-            // There is something in it.
-        }
-    }
-
-    private static void Make(string folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            string reason = error is UnauthorizedAccessException ? "access is denied" : error.Message.TrimEnd('.');
-            throw new IOException($"the folder {folder} cannot be made: {reason}. Choose another --out.", error) { HResult = error.HResult };
-        }
-    }
-
-    private static FolderLock TakeFile(string folder, string path, string? made = null)
+    private static FolderLock TakeFile(string folder, string path, IReadOnlyList<string> made)
     {
         const int Attempts = 10;
         if (new FileInfo(path).LinkTarget is not null)
