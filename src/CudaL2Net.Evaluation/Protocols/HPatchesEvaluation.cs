@@ -54,9 +54,7 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
 
         progress?.Invoke(0, "reading the tasks");
         var tasks = new HPatchesTasks(data, options.Split);
-        VerificationPairs? pairs = options.Tasks.HasFlag(HPatchesTask.Verification) ? tasks.Verification(options.Pairs) : null;
-        RetrievalTask? retrieval = options.Tasks.HasFlag(HPatchesTask.Retrieval) && scorers.Length < methods.Count
-            ? tasks.Retrieval(options.Queries, options.Distractors) : null;
+        (VerificationPairs? pairs, RetrievalTask? retrieval) = Draw(tasks, forDescribers: scorers.Length < methods.Count);
         var tallies = new List<Tally>();
         try
         {
@@ -87,19 +85,14 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
     /// <summary>Throws what <see cref="Evaluate"/> would throw about the tasks: to be asked before models are trained for them.</summary>
     /// <exception cref="IOException">A file cannot be read, or is not there.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or the data have too few patches for a task.</exception>
-    internal void Check()
-    {
-        var tasks = new HPatchesTasks(data, options.Split);
-        if (options.Tasks.HasFlag(HPatchesTask.Verification))
-        {
-            tasks.Verification(options.Pairs);
-        }
+    internal void Check() => Draw(new HPatchesTasks(data, options.Split), forDescribers: true);
 
-        if (options.Tasks.HasFlag(HPatchesTask.Retrieval))
-        {
-            tasks.Retrieval(options.Queries, options.Distractors);
-        }
-    }
+    // What the tasks ask for; null for those that are not wanted. Scores of pairs need no retrieval.
+    private (VerificationPairs? Pairs, RetrievalTask? Retrieval) Draw(HPatchesTasks tasks, bool forDescribers) =>
+    (
+        options.Tasks.HasFlag(HPatchesTask.Verification) ? tasks.Verification(options.Pairs) : null,
+        options.Tasks.HasFlag(HPatchesTask.Retrieval) && forDescribers ? tasks.Retrieval(options.Queries, options.Distractors) : null
+    );
 
     // The share of describing in the whole, for the display of progress.
     private const double DescribingShare = 0.9;
