@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text.RegularExpressions;
 
 namespace CudaL2Net.Build;
 
@@ -84,13 +83,12 @@ internal static class Native
     // Files ending in .in are written with the version in place of @VERSION@.
     private static void Copy(string folder, string pattern, string target)
     {
-        string version = Regex.Match(File.ReadAllText(Folders.In("Directory.Build.props")), "<Version>(.*)</Version>").Groups[1].Value;
         Directory.CreateDirectory(target);
         foreach (string file in Directory.EnumerateFiles(Folders.In(Source, folder), pattern))
         {
             string name = Path.GetFileName(file);
             File.WriteAllText(
-                Path.Combine(target, name.EndsWith(".in", StringComparison.Ordinal) ? name[..^3] : name), File.ReadAllText(file).Replace("@VERSION@", version));
+                Path.Combine(target, name.EndsWith(".in", StringComparison.Ordinal) ? name[..^3] : name), File.ReadAllText(file).Replace("@VERSION@", Solution.Version));
         }
     }
 }

@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace CudaL2Net.Build;
 
 /// <summary>Makes the NuGet packages, and tries each as its user would: in a new project that knows nothing of this repository.</summary>
@@ -67,7 +65,6 @@ internal static class Pack
 
     private static void Try(string folder)
     {
-        string version = Regex.Match(File.ReadAllText(Folders.In("Directory.Build.props")), "<Version>(.*)</Version>").Groups[1].Value;
         string usual = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         string settings = Path.Combine(folder, "nuget.config");
@@ -91,7 +88,7 @@ internal static class Pack
                     <ImplicitUsings>enable</ImplicitUsings>
                     <Nullable>enable</Nullable>
                   </PropertyGroup>
-                  <ItemGroup><PackageReference Include="{package}" Version="{version}" /></ItemGroup>
+                  <ItemGroup><PackageReference Include="{package}" Version="{Solution.Version}" /></ItemGroup>
                 </Project>
                 """);
             File.WriteAllText(Path.Combine(project, "Program.cs"), program);
@@ -100,7 +97,7 @@ internal static class Pack
 
         string tools = Path.Combine(folder, "tool");
         Processes.Must(
-            "dotnet", ["tool", "install", "CudaL2Net.Cli", "--version", version, "--tool-path", tools, "--configfile", settings], "the tool could not be installed");
+            "dotnet", ["tool", "install", "CudaL2Net.Cli", "--version", Solution.Version, "--tool-path", tools, "--configfile", settings], "the tool could not be installed");
         string tool = Path.Combine(tools, OperatingSystem.IsWindows() ? "cudal2net.exe" : "cudal2net");
         Expect("hardnet", tool, ["info", "--networks"], folder, "the installed tool");
     }

@@ -1,3 +1,5 @@
+using System.Xml.Linq;
+
 namespace CudaL2Net.Build;
 
 /// <summary>
@@ -10,7 +12,10 @@ internal static class Solution
     private static readonly string Cli = Path.Combine("src", "CudaL2Net.Cli"), Stamps = Folders.In("artifacts", "stamps");
 
     // What every project depends on: settings, versions, and the PTX that the library embeds.
-    private static readonly string[] Settings = ["Directory.Build.props", "Directory.Packages.props", "global.json"];
+    private static readonly string[] Settings = ["Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props", "global.json"];
+
+    /// <summary>The version of all libraries and of the tool.</summary>
+    public static string Version => XElement.Load(Folders.In("Directory.Build.props")).Descendants("Version").First().Value;
 
     /// <summary>All projects, and the tool.</summary>
     public static void BuildAll()
