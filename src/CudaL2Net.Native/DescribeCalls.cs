@@ -48,7 +48,7 @@ internal static unsafe class DescribeCalls
         {
             byte[] others = new byte[count * area];
             PatchArray part = *second;
-            part.Data = (byte*)part.Data + (start * Stride(part));
+            part.Data = (byte*)part.Data + (start * part.Strides().Patch);
             part.Count = count;
             PatchBlocks.For(part, (other, at, number) => other.CopyTo(others.AsSpan((int)at * area, number * area)));
             network.Score(block, others, first->Side).CopyTo(new Span<float>(scores + start, count));
@@ -58,10 +58,6 @@ internal static unsafe class DescribeCalls
             network.Score([], [], first->Side);
         }
     });
-
-    private static long Stride(in PatchArray patches) => patches is { PatchStride: 0, RowStride: 0, PixelStride: 0 }
-        ? (long)patches.Side * patches.Side * ((ElementType)patches.Type == ElementType.Float ? sizeof(float) : 1)
-        : patches.PatchStride;
 
     private static PatchModel Begin(nint model, PatchArray* patches)
     {

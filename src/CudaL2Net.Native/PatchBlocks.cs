@@ -53,10 +53,8 @@ internal static unsafe class PatchBlocks
     /// <exception cref="ArgumentException">A value is not finite.</exception>
     public static void For(in PatchArray patches, PatchWork work)
     {
-        int side = patches.Side, area = side * side, size = (ElementType)patches.Type == ElementType.Float ? sizeof(float) : 1;
-        bool dense = patches is { PatchStride: 0, RowStride: 0, PixelStride: 0 };
-        long pixelStride = dense ? size : patches.PixelStride, rowStride = dense ? (long)side * size : patches.RowStride;
-        long patchStride = dense ? (long)area * size : patches.PatchStride;
+        int side = patches.Side, area = side * side, size = patches.ElementSize;
+        (long patchStride, long rowStride, long pixelStride) = patches.Strides();
         bool asItIs = size == 1 && pixelStride == 1 && rowStride == side && patchStride == area;
         int most = (asItIs ? DenseBytes : GatheredBytes) / area;
         if (asItIs)
@@ -116,7 +114,8 @@ internal static unsafe class PatchBlocks
                 throw new ArgumentException($"patch {patch} (counted from 0) has a pixel that is not finite");
             }
 
-            target[x] = (byte)(Math.Clamp(value, 0, 255) + 0.5f);
+            // As the tool rounds floats of an array.
+            target[x] = (byte)Math.Clamp(MathF.Round(value), 0, 255);
         }
     }
 }

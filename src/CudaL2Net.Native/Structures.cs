@@ -35,6 +35,14 @@ internal unsafe struct PatchArray
     public int Side, Type;
     public long PatchStride, RowStride, PixelStride;
     public double White;
+
+    /// <summary>Bytes of a pixel.</summary>
+    public readonly int ElementSize => (ElementType)Type == ElementType.Float ? sizeof(float) : 1;
+
+    /// <summary>Bytes from one to the next; where all are 0 the patches are dense.</summary>
+    public readonly (long Patch, long Row, long Pixel) Strides() => (PatchStride, RowStride, PixelStride) is (0, 0, 0)
+        ? ((long)Side * Side * ElementSize, (long)Side * ElementSize, ElementSize)
+        : (PatchStride, RowStride, PixelStride);
 }
 
 /// <summary><c>cl2_descriptors</c>.</summary>

@@ -91,6 +91,18 @@ public sealed unsafe partial class ApiTableTests
             patches = new PatchArray { Data = values, Count = Count, Side = Side, Type = 1, White = 1 };
             Succeed(Api->Describe(model, &patches, output, found.Length));
             Assert.That(found, Is.EqualTo(expected));
+
+            // Halves are rounded as by the tool.
+            for (int i = 0; i < floats.Length; i++)
+            {
+                floats[i] = (i % 255) + 0.5f;
+                dense[i] = (byte)MathF.Round(floats[i]);
+            }
+
+            expected = library.Describe(dense, Side);
+            patches.White = 255;
+            Succeed(Api->Describe(model, &patches, output, found.Length));
+            Assert.That(found, Is.EqualTo(expected));
         }
 
         Succeed(Api->ModelRelease(model));
