@@ -140,7 +140,7 @@ public sealed record NetworkWeights(IReadOnlyList<TowerWeights> Towers, IReadOnl
         return matrix;
     }
 
-    // Takes from a vector its part along a unit vector. The lanes of the sum are the same on every machine, and so are its bits.
+    // Takes from a vector its part along a unit vector. The lanes of the sum are the same on every machine.
     private static void RemovePart(double[] vector, double[] unit)
     {
         ref double v = ref MemoryMarshal.GetArrayDataReference(vector), u = ref MemoryMarshal.GetArrayDataReference(unit);
