@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using CudaL2Net.Data;
 using CudaL2Net.Numerics;
 using OpenCvSharp;
 
@@ -34,7 +36,7 @@ public static class PatchCutter
 
         if (!keypoints.IsEmpty)
         {
-            Cut(new ImagePyramid(grey, HighestLevel(keypoints, patchScale, side)), keypoints, patchScale, side, patches, threads);
+            Cut(Pyramid(grey, keypoints, patchScale, side), keypoints, patchScale, side, patches, threads);
         }
     }
 
@@ -49,7 +51,7 @@ public static class PatchCutter
 
         IEnumerable<byte[]> Blocks()
         {
-            var pyramid = new ImagePyramid(grey, HighestLevel(keypoints, patchScale, side));
+            var pyramid = Pyramid(grey, keypoints, patchScale, side);
             for (int first = 0; first < keypoints.Length; first += BlockPatches)
             {
                 int count = Math.Min(BlockPatches, keypoints.Length - first);
@@ -69,7 +71,7 @@ public static class PatchCutter
             new Parallelism(threads).For(keypoints.Length, i =>
             {
                 ref Keypoint keypoint = ref ((Keypoint*)keypointAddress)[i];
-                pyramid.Cut(keypoint, Step(keypoint, patchScale, side), side, (byte*)patchAddress + ((long)i * side * side));
+                pyramid.Cut(keypoint.X, keypoint.Y, keypoint.Angle, Step(keypoint, patchScale, side), side, (byte*)patchAddress + ((long)i * side * side));
             });
         }
     }
@@ -87,8 +89,8 @@ public static class PatchCutter
     /// <summary>The distance of two samples in the image, in pixels.</summary>
     internal static double Step(in Keypoint keypoint, double patchScale, int side) => keypoint.Size * patchScale / side;
 
-    /// <summary>The coarsest pyramid level that these patches look at.</summary>
-    internal static int HighestLevel(ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
+    /// <summary>The image at all sizes that these patches look at.</summary>
+    internal static ImagePyramid Pyramid(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
     {
         double widest = 1;
         foreach (Keypoint keypoint in keypoints)
@@ -96,7 +98,20 @@ public static class PatchCutter
             widest = Math.Max(widest, Step(keypoint, patchScale, side));
         }
 
-        return (int)Math.Ceiling(Math.Min(Math.Log2(widest), 30));
+        return Pyramid(grey, widest);
+    }
+
+    /// <summary>The image at all sizes that samples at up to <paramref name="widest"/> pixels' distance look at.</summary>
+    internal static ImagePyramid Pyramid(Mat grey, double widest)
+    {
+        int width = grey.Width, height = grey.Height;
+        byte[] pixels = new byte[width * height];
+        for (int y = 0; y < height; y++)
+        {
+            Marshal.Copy(grey.Ptr(y), pixels, y * width, width);
+        }
+
+        return new ImagePyramid(pixels, width, height, ImagePyramid.HighestLevel(widest));
     }
 
     internal static void CheckGrey(Mat grey)

@@ -1,3 +1,4 @@
+using CudaL2Net.Data;
 using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Numerics;
@@ -50,7 +51,7 @@ public static class RegionPatches
         }
 
         SampleGrid[] grids = [.. regions.Select(region => Grid(region, magnification, side))];
-        var pyramid = new ImagePyramid(grey, (int)Math.Ceiling(Math.Clamp(Math.Log2(grids.Max(grid => grid.Steps().Widest)), 0, 30)));
+        ImagePyramid pyramid = PatchCutter.Pyramid(grey, grids.Max(grid => grid.Steps().Widest));
         fixed (byte* target = patches)
         {
             nint address = (nint)target;

@@ -177,13 +177,14 @@ public sealed class PairGenerator
 
     private unsafe byte[] Cut(Mat image, Keypoint[] keypoints)
     {
-        ImagePyramid pyramid = new(image, PatchCutter.HighestLevel(keypoints, options.PatchScale, side));
+        ImagePyramid pyramid = PatchCutter.Pyramid(image, keypoints, options.PatchScale, side);
         byte[] patches = new byte[keypoints.Length * side * side];
         fixed (byte* target = patches)
         {
             for (int i = 0; i < keypoints.Length; i++)
             {
-                pyramid.Cut(keypoints[i], PatchCutter.Step(keypoints[i], options.PatchScale, side), side, target + (i * side * side));
+                Keypoint at = keypoints[i];
+                pyramid.Cut(at.X, at.Y, at.Angle, PatchCutter.Step(at, options.PatchScale, side), side, target + (i * side * side));
             }
         }
 

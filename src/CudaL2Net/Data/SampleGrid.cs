@@ -1,4 +1,4 @@
-namespace CudaL2Net.Imaging.Keypoints;
+namespace CudaL2Net.Data;
 
 /// <summary>
 /// Where a patch's pixels lie in the image: pixel (column, row) at (X + Xx c + Xy r, Y + Yx c + Yy r), c and r counted from the middle of the patch,
