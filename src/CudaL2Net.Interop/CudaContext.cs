@@ -25,11 +25,18 @@ public sealed unsafe class CudaContext : IDisposable
     /// <exception cref="CudaException">There is no driver or no such device.</exception>
     public CudaContext(int deviceId = 0)
     {
-        const int ReleaseThreshold = 4;
+        const int ReleaseThreshold = 4, MemoryPoolsSupported = 115;
         device = Device(deviceId);
         DeviceId = deviceId;
         Handle = new ContextHandle(device);
         SetCurrent();
+
+        int pools;
+        CudaException.Check(Driver.cuDeviceGetAttribute(&pools, MemoryPoolsSupported, device), nameof(Driver.cuDeviceGetAttribute));
+        if (pools == 0)
+        {
+            return;
+        }
 
         // Freed memory stays with the process for the next allocation, until the context is disposed of.
         nint pool;
@@ -43,6 +50,9 @@ public sealed unsafe class CudaContext : IDisposable
     public int DeviceId { get; }
 
     internal ContextHandle Handle { get; }
+
+    /// <summary>Whether memory is allocated and freed in the order of a stream's work; some devices, virtual ones above all, have no pools for that.</summary>
+    internal bool HasPools => Pool != 0;
 
     private nint Pool { get; }
 
@@ -116,12 +126,15 @@ public sealed unsafe class CudaContext : IDisposable
     public void TrimMemoryPool()
     {
         SetCurrent();
-        CudaException.Check(Driver.cuMemPoolTrimTo(Pool, 0), nameof(Driver.cuMemPoolTrimTo));
+        if (HasPools)
+        {
+            CudaException.Check(Driver.cuMemPoolTrimTo(Pool, 0), nameof(Driver.cuMemPoolTrimTo));
+        }
     }
 
-    /// <summary>Loads PTX.</summary>
+    /// <summary>Loads PTX, or what <c>ptxas</c> has made of it for this device (a cubin).</summary>
     /// <param name="name">What messages call it.</param>
-    /// <param name="ptx">The text; needs no end.</param>
+    /// <param name="ptx">The text, or the cubin; needs no end.</param>
     /// <exception cref="CudaException">The driver refuses it; the message has the compiler's log and the versions.</exception>
     public CudaModule LoadModulePTX(string name, ReadOnlySpan<byte> ptx) => new(this, name, ptx);
 
@@ -131,7 +144,7 @@ public sealed unsafe class CudaContext : IDisposable
         if (!Handle.IsClosed)
         {
             SetCurrent();
-            _ = Driver.cuMemPoolTrimTo(Pool, 0);
+            _ = HasPools ? Driver.cuMemPoolTrimTo(Pool, 0) : CudaError.Success;
             Handle.Dispose();
         }
     }

@@ -15,7 +15,7 @@ public sealed unsafe class CudaStream : IDisposable
         ArgumentNullException.ThrowIfNull(context);
         Context = context;
         context.SetCurrent();
-        Handle = new StreamHandle(context.Handle);
+        Handle = new StreamHandle(context.Handle, context.HasPools);
         SynchronizeEachLaunch = Environment.GetEnvironmentVariable(SynchronizeVariable) == "1";
     }
 
@@ -60,7 +60,7 @@ public sealed unsafe class CudaStream : IDisposable
                 result);
         }
 
-        Check(result, nameof(Driver.cuMemAllocAsync));
+        Check(result, Context.HasPools ? nameof(Driver.cuMemAllocAsync) : nameof(Driver.cuMemAlloc_v2));
         return pointer;
 
         static string Text(ulong size) => size >= 1 << 30 ? $"{size / (double)(1 << 30):F1} GiB" : $"{size / (double)(1 << 20):F1} MiB";

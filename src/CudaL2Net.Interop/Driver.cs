@@ -20,7 +20,8 @@ internal static unsafe partial class Driver
         nameof(cuInit), nameof(cuDriverGetVersion), nameof(cuGetErrorName), nameof(cuGetErrorString), nameof(cuDeviceGetCount), nameof(cuDeviceGet),
         nameof(cuDeviceGetName), nameof(cuDeviceGetAttribute), nameof(cuDeviceTotalMem_v2), nameof(cuDeviceGetDefaultMemPool),
         nameof(cuDevicePrimaryCtxRetain), nameof(cuDevicePrimaryCtxRelease_v2), nameof(cuCtxSetCurrent), nameof(cuMemGetInfo_v2),
-        nameof(cuMemPoolSetAttribute), nameof(cuMemPoolTrimTo), nameof(cuMemAllocAsync), nameof(cuMemFreeAsync), nameof(cuMemHostAlloc),
+        nameof(cuMemPoolSetAttribute), nameof(cuMemPoolTrimTo), nameof(cuMemAllocAsync), nameof(cuMemFreeAsync), nameof(cuMemAlloc_v2), nameof(cuMemFree_v2),
+        nameof(cuMemHostAlloc),
         nameof(cuMemFreeHost), nameof(cuMemcpyHtoDAsync_v2), nameof(cuMemcpyDtoHAsync_v2), nameof(cuMemcpyDtoDAsync_v2), nameof(cuMemsetD8Async),
         nameof(cuStreamCreate), nameof(cuStreamDestroy_v2), nameof(cuStreamSynchronize), nameof(cuStreamWaitEvent), nameof(cuStreamBeginCapture_v2),
         nameof(cuStreamEndCapture), nameof(cuGraphGetNodes), nameof(cuGraphInstantiateWithFlags), nameof(cuGraphLaunch), nameof(cuGraphExecDestroy),
@@ -139,6 +140,12 @@ internal static unsafe partial class Driver
 
     [LibraryImport(Library)]
     public static partial CudaError cuMemFreeAsync(nint pointer, nint stream);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemAlloc_v2(nint* pointer, nuint bytes);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuMemFree_v2(nint pointer);
 
     [LibraryImport(Library)]
     public static partial CudaError cuMemHostAlloc(nint* pointer, nuint bytes, uint flags);

@@ -49,14 +49,16 @@ internal abstract class ContextChild(ContextHandle context) : SafeHandle(0, owns
 internal sealed unsafe class StreamHandle : ContextChild
 {
     private readonly ContextHandle context;
+    private readonly bool pools;
     private readonly Lock freeing = new();
     private readonly List<nint> waiting = [];
     private bool capturing;
 
-    public StreamHandle(ContextHandle context)
+    public StreamHandle(ContextHandle context, bool pools)
         : base(context)
     {
         const uint NonBlocking = 1;
+        this.pools = pools;
         this.context = context;
         nint stream;
         CudaException.Check(Driver.cuStreamCreate(&stream, NonBlocking), nameof(Driver.cuStreamCreate));
@@ -83,7 +85,7 @@ internal sealed unsafe class StreamHandle : ContextChild
     public CudaError Allocate(nuint bytes, out nint pointer)
     {
         nint allocated = 0;
-        CudaError result = Driver.cuMemAllocAsync(&allocated, bytes, handle);
+        CudaError result = pools ? Driver.cuMemAllocAsync(&allocated, bytes, handle) : Driver.cuMemAlloc_v2(&allocated, bytes);
         if (result == CudaError.Success)
         {
             bool held = false;
@@ -115,7 +117,8 @@ internal sealed unsafe class StreamHandle : ContextChild
     private void FreeNow(nint pointer)
     {
         _ = Driver.cuCtxSetCurrent(context.DangerousGetHandle());
-        _ = Driver.cuMemFreeAsync(pointer, handle);
+        // Without pools the memory is freed when all work of the device is done.
+        _ = pools ? Driver.cuMemFreeAsync(pointer, handle) : Driver.cuMemFree_v2(pointer);
         DangerousRelease();
     }
 }

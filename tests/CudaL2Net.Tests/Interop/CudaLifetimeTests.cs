@@ -38,6 +38,17 @@ public sealed class CudaLifetimeTests
     }
 
     [Test]
+    public void ADeviceWithoutMemoryPoolsAllocatesOtherwise()
+    {
+        emulated["pools"] = 0;
+        using Device device = Device.Open("cuda");
+        using Tensor<float> x = device.Upload<float>([1, -2, 3]), y = device.Allocate<float>(3);
+        device.Kernels.ReluForward(x, y);
+        Assert.That(y.ToArray(), Is.EqualTo(new float[] { 1, 0, 3 }));
+        Assert.That(device.FreeMemory(), Is.Positive);
+    }
+
+    [Test]
     public unsafe void AnyOrderOfDisposalIsSafe()
     {
         var random = new PhiloxStream(1, DrawPurpose.Evaluation, 0);

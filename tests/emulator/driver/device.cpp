@@ -80,7 +80,7 @@ API int cuDeviceGetAttribute(int* value, int attribute, int device) {
         {1, 1024},         {2, 1024},  {3, 1024}, {4, 64},     {5, 2147483647}, {6, 65535},  {7, 65535},     // threads and blocks
         {8, StaticShared}, {9, 65536}, {10, 32},  {12, 65536}, {13, 1000000},                                // shared, constant, warp, registers, kHz
         {14, 512},         {16, 2},    {19, 1},   {31, 1},     {36, 1000000},   {37, 128},   {38, 4 << 20},  // multiprocessors, L2
-        {39, 2048},        {40, 2},    {41, 1},   {82, 65536}, {106, 32},       {111, 1024}, {115, 1},
+        {39, 2048},        {40, 2},    {41, 1},   {82, 65536}, {106, 32},       {111, 1024},
     };
     int compute = configuration().compute;
     auto found = fixed.find(attribute);
@@ -88,6 +88,7 @@ API int cuDeviceGetAttribute(int* value, int attribute, int device) {
              : attribute == 76      ? compute % 10
              : attribute == 81      ? (int)shared_of_multiprocessor()
              : attribute == 97      ? (int)most_shared()
+             : attribute == 115     ? configuration().pools
              : found != fixed.end() ? found->second
                                     : 0;
     return CUDA_SUCCESS;

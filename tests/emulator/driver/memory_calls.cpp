@@ -54,6 +54,7 @@ API int cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 API int cuDeviceGetDefaultMemPool(void** pool, int device) {
     TRY(check_device(device));
+    if (!configuration().pools) return CUDA_ERROR_NOT_SUPPORTED;
     static int pools[64];
     *pool = &pools[device & 63];
     return CUDA_SUCCESS;
@@ -68,6 +69,7 @@ API int cuMemAlloc_v2(uintptr_t* pointer, size_t bytes) {
 }
 API int cuMemAllocAsync(uintptr_t* pointer, size_t bytes, void* handle) {
     LOCK;
+    if (!configuration().pools) return CUDA_ERROR_NOT_SUPPORTED;
     TRY(check_context());
     StreamPointer stream;
     TRY(find_stream(handle, &stream));

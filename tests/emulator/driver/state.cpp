@@ -42,6 +42,7 @@ Configuration& configuration() {
         if (const char* text = getenv("CUDAL2NET_EMULATOR_COMPUTE")) read.compute = (int)version_number(text, 10, 1);
         if (const char* text = getenv("CUDAL2NET_EMULATOR_DEVICES")) read.devices = atoi(text);
         if (const char* text = getenv("CUDAL2NET_EMULATOR_PTX")) read.ptx |= atoi(text) != 0;
+        if (const char* text = getenv("CUDAL2NET_EMULATOR_POOLS")) read.pools = atoi(text) != 0;
         return read;
     }();
     return c;

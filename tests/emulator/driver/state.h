@@ -31,6 +31,8 @@ struct Configuration {
     int driver = 12040, compute = 80, devices = 1;
     // Whether kernels are run from their PTX instead of the C++ that they were compiled to as well.
     bool ptx = false;
+    // Whether memory can be allocated in a stream's order.
+    bool pools = true;
 };
 Configuration& configuration();
 constexpr unsigned StaticShared = 48 << 10;

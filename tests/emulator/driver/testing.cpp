@@ -3,7 +3,7 @@
 
 using namespace emu;
 
-// memory (bytes), driver (12040 is 12.4), compute (80 is 8.0), devices, failCall (n: the n-th call from now fails; 0: none). False where there is no such name.
+// memory (bytes), driver (12040 is 12.4), compute (80 is 8.0), devices, ptx, pools, failCall (n: the n-th call from now fails; 0: none). False where there is no such name.
 API int emulator_set(const char* name, long long value) {
     LOCK;
     Configuration& c = configuration();
@@ -18,6 +18,8 @@ API int emulator_set(const char* name, long long value) {
         if (value == 0) g_initialized = false;
     } else if (!strcmp(name, "ptx")) {
         c.ptx = value != 0;
+    } else if (!strcmp(name, "pools")) {
+        c.pools = value != 0;
     } else if (!strcmp(name, "failCall")) {
         g_purpose.fail_at = value > 0 ? g_purpose.calls + value : 0;
     } else {
@@ -41,6 +43,7 @@ API long long emulator_get(const char* name) {
         {"compute", configuration().compute},
         {"devices", configuration().devices},
         {"ptx", configuration().ptx},
+        {"pools", configuration().pools},
         {"contexts", sum([](Context& c) { return c.references; })},
         {"allocations", sum([](Context& c) { return c.memory.count(); })},
         {"bytes", sum([](Context& c) { return c.memory.used(); })},
