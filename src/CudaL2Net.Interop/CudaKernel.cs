@@ -18,7 +18,8 @@ public sealed unsafe class CudaKernel
 {
     private readonly CudaModule module;
     private readonly nint function;
-    private int allowedSharedBytes;
+    private readonly Lock raising = new();
+    private volatile int allowedSharedBytes;
 
     internal CudaKernel(CudaModule module, string name)
     {
@@ -75,15 +76,34 @@ public sealed unsafe class CudaKernel
         var launch = new LaunchRecord(KernelName, grid, block, sharedBytes);
         if (sharedBytes > allowedSharedBytes)
         {
-            const int MaxDynamicSharedSizeBytes = 8;
-            stream.Check(Driver.cuFuncSetAttribute(function, MaxDynamicSharedSizeBytes, sharedBytes), nameof(Driver.cuFuncSetAttribute), launch);
-            allowedSharedBytes = sharedBytes;
+            lock (raising)
+            {
+                Allow(stream, launch);
+            }
         }
 
         CudaError result = Driver.cuLaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block.X, (uint)block.Y, (uint)block.Z,
             (uint)sharedBytes, stream.Handle.DangerousGetHandle(), arguments, null);
         stream.Check(result, nameof(Driver.cuLaunchKernel), launch);
         stream.Launched(launch);
+    }
+
+    private void Allow(CudaStream stream, in LaunchRecord launch)
+    {
+        const int MaxDynamicSharedSizeBytes = 8, PreferredSharedMemoryCarveout = 9, Usual = 48 << 10, All = 100;
+        if (launch.SharedBytes <= allowedSharedBytes)
+        {
+            return;
+        }
+
+        stream.Check(Driver.cuFuncSetAttribute(function, MaxDynamicSharedSizeBytes, launch.SharedBytes), nameof(Driver.cuFuncSetAttribute), launch);
+        if (launch.SharedBytes > Usual)
+        {
+            // Otherwise the driver may leave room for one block where two would fit.
+            stream.Check(Driver.cuFuncSetAttribute(function, PreferredSharedMemoryCarveout, All), nameof(Driver.cuFuncSetAttribute), launch);
+        }
+
+        allowedSharedBytes = launch.SharedBytes;
     }
 }
 
