@@ -96,7 +96,7 @@ public sealed unsafe class KernelSignaturesTests
             File.WriteAllText(Path.Combine(folder.Path, "relu.ptx"), ptx.Replace(".u32 relu_forward_param_2", ".u64 relu_forward_param_2", StringComparison.Ordinal));
         }
 
-        Environment.SetEnvironmentVariable(CudaDevice.KernelsVariable, folder.Path);
+        Environment.SetEnvironmentVariable(KernelFiles.FolderVariable, folder.Path);
         try
         {
             using Device device = Device.Open("cuda");
@@ -108,7 +108,7 @@ public sealed unsafe class KernelSignaturesTests
         }
         finally
         {
-            Environment.SetEnvironmentVariable(CudaDevice.KernelsVariable, null);
+            Environment.SetEnvironmentVariable(KernelFiles.FolderVariable, null);
         }
     }
 }

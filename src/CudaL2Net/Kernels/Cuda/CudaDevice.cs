@@ -1,5 +1,5 @@
-using System.Reflection;
 using CudaL2Net.Interop;
+using CudaL2Net.Numerics;
 
 namespace CudaL2Net.Kernels.Cuda;
 
@@ -8,11 +8,7 @@ namespace CudaL2Net.Kernels.Cuda;
 /// </summary>
 internal unsafe partial class CudaDevice : Device, IKernels
 {
-    /// <summary>The environment variable that names a folder of PTX to take instead of this build's, to compare compilers.</summary>
-    internal const string KernelsVariable = "CUDAL2NET_KERNELS";
-
     private const int OldestCapability = 8;
-    private const string CommonTarget = "sm_80", HopperTarget = "sm_90a";
 
     // The address that tensors are given while memory is only measured.
     private const nint Nowhere = 512;
@@ -20,7 +16,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     private readonly CudaContext context;
     private readonly CudaStream stream;
     private readonly CudaDeviceProperties properties;
-    private readonly Dictionary<string, LoadedFile> files = [];
+    private readonly KernelFiles files;
     private readonly Dictionary<(string File, string Kernel), LoadedKernel> kernels = [];
     private readonly List<CudaDeviceVariable<byte>> scratch = [];
     private long? measured;
@@ -33,7 +29,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     public CudaDevice(int ordinal, Precision precision = Precision.Float32, int threads = 0)
         : base(HostThreads(threads))
     {
-        if (Resources.Length == 0)
+        if (KernelFiles.Names.Length == 0)
         {
             throw new CudaException("this build has no CUDA kernels: ./build.sh setup installs a compiler for them", CudaError.NotFound);
         }
@@ -49,6 +45,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
 
         context = new CudaContext(ordinal);
         stream = new CudaStream(context);
+        files = new KernelFiles(ordinal, HasHopper);
         Name = $"cuda:{ordinal}";
         Precision = precision;
     }
@@ -58,7 +55,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     public override string Description =>
         $"{properties.DeviceName}, compute capability {properties.ComputeCapability}, {properties.TotalGlobalMemory / (double)(1 << 30):0.#} GiB, "
             + $"driver of CUDA {properties.DriverVersion}, "
-            + $"PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != HopperTarget))}, "
+            + $"PTX {string.Join(" and ", Targets.Where(target => HasHopper || target != KernelFiles.HopperTarget))}, "
             + Precision.ToString().ToLowerInvariant();
 
     internal override IKernels Kernels => this;
@@ -81,12 +78,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     internal override bool Emulated => properties.DeviceName.Contains("emulat", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What this build has kernels for.</summary>
-    public static IReadOnlyList<string> Targets =>
-        [.. Resources.Select(name => name.Split('.')[^2]).Select(end => end == HopperTarget ? HopperTarget : CommonTarget).Distinct().Order()];
-
-
-    private static string[] Resources =>
-        [.. typeof(CudaDevice).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".ptx", StringComparison.Ordinal))];
+    public static IReadOnlyList<string> Targets => KernelFiles.Targets;
 
     // Code for sm_90a runs on compute capability 9.0 only.
     private bool HasHopper => properties.ComputeCapability == new Version(9, 0);
@@ -201,13 +193,8 @@ internal unsafe partial class CudaDevice : Device, IKernels
         WaitBeforeFreeing(stream.Synchronize);
         scratch.ForEach(block => block.Dispose());
         scratch.Clear();
-        foreach (LoadedFile file in files.Values)
-        {
-            file.Module.Dispose();
-        }
-
-        files.Clear();
         kernels.Clear();
+        files.Dispose();
         stream.Dispose();
         context.Dispose();
     }
@@ -257,7 +244,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     private void Launch(string file, string kernel, Grid grid, int threads, int sharedBytes, params ReadOnlySpan<KernelArgument> arguments)
     {
         LoadedKernel loaded = Kernel(file, kernel);
-        KernelSignatures.Require(loaded.File.Module.Name, kernel, loaded.Parameters, arguments);
+        KernelSignatures.Require(loaded.Module.Name, kernel, loaded.Parameters, arguments);
         void** pointers = stackalloc void*[arguments.Length];
         fixed (KernelArgument* first = arguments)
         {
@@ -276,30 +263,24 @@ internal unsafe partial class CudaDevice : Device, IKernels
     /// <summary>Blocks of 256 threads for a grid-stride loop over rows, one warp per row.</summary>
     private int RowBlocks(int rows) => Blocks(32L * rows);
 
-    /// <summary>Loads every file of kernels that this build has.</summary>
+    /// <summary>Loads every file of kernels that this build has, several at once: the driver compiles each on the thread that asks for it.</summary>
     /// <exception cref="CudaException">The driver refuses one.</exception>
     internal IReadOnlyList<string> LoadAll()
     {
         using DeviceGate.Entry entry = Enter();
-        string[] all = [.. Resources.Select(name => name.Split('.')[2]).Distinct().Order(StringComparer.Ordinal)];
-        foreach (string file in all.Except(files.Keys))
-        {
-            files.Add(file, Load(file));
-        }
-
+        string[] all = KernelFiles.Names;
+        new Parallelism(Threads).For(all.Length, i => files.Get(all[i]));
         return all;
     }
 
     private LoadedKernel Kernel(string file, string kernel)
     {
-        if (kernels.TryGetValue((file, kernel), out LoadedKernel? found))
+        if (!kernels.TryGetValue((file, kernel), out LoadedKernel? found))
         {
-            return found;
+            found = files.Get(file).Kernel(kernel);
+            kernels.Add((file, kernel), found);
         }
 
-        LoadedFile loaded = Loaded(file);
-        found = new LoadedKernel(loaded, kernel, loaded.Signatures.Of(kernel));
-        kernels.Add((file, kernel), found);
         return found;
     }
 
@@ -309,53 +290,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
 
     /// <summary>The numbers of a structure that a file of kernels has for the host.</summary>
     /// <exception cref="InvalidOperationException">There is none of that name.</exception>
-    private int[] Constants(string file, string name) => Loaded(file).Signatures.Constant(name);
-
-    // A file is loaded when something of it is first needed.
-    private LoadedFile Loaded(string file)
-    {
-        if (!files.TryGetValue(file, out LoadedFile? loaded))
-        {
-            loaded = Load(file);
-            files.Add(file, loaded);
-        }
-
-        return loaded;
-    }
-
-    private LoadedFile Load(string file)
-    {
-        Assembly assembly = typeof(CudaDevice).Assembly;
-        if (Environment.GetEnvironmentVariable(KernelsVariable) is { Length: > 0 } folder)
-        {
-            string path = Path.Combine(folder, $"{file}.ptx");
-            return File.Exists(path)
-                ? Load(path, File.ReadAllBytes(path))
-                : throw new FileNotFoundException($"{path} does not exist: {KernelsVariable} names a folder of all kernels as PTX; correct the variable or clear it");
-        }
-
-        string hopper = $"{file}.{HopperTarget}.ptx", common = $"{file}.ptx";
-        using Stream? tuned = HasHopper ? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{hopper}") : null;
-        using Stream source = tuned ?? assembly.GetManifestResourceStream($"CudaL2Net.Kernels.{common}")
-            ?? throw new InvalidOperationException($"this build is not whole: the CUDA kernels {common} are missing");
-        var ptx = new byte[source.Length];
-        source.ReadExactly(ptx);
-        return Load(tuned != null ? hopper : common, ptx);
-    }
-
-    private LoadedFile Load(string name, byte[] ptx) => new(context.LoadModulePTX(name, ptx), new KernelSignatures(name, ptx));
-
-    /// <summary>A file of kernels in the context.</summary>
-    private sealed record LoadedFile(CudaModule Module, KernelSignatures Signatures);
-
-    /// <summary>A kernel and the bytes of each of its parameters.</summary>
-    private sealed record LoadedKernel(LoadedFile File, string Name, int[] Parameters)
-    {
-        private CudaKernel? function;
-
-        /// <summary>The kernel in the driver, which is asked for it once.</summary>
-        public CudaKernel Function => function ??= File.Module.GetKernel(Name);
-    }
+    private int[] Constants(string file, string name) => files.Get(file).Signatures.Constant(name);
 
     /// <summary>Blocks in each dimension.</summary>
     private readonly record struct Grid(int X, int Y = 1, int Z = 1)
