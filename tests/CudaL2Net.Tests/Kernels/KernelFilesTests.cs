@@ -59,6 +59,22 @@ public sealed class KernelFilesTests
         }
     }
 
+    [TestCase("0")]
+    [TestCase("many")]
+    public void AWrongNumberOfMultiprocessorsIsRefused(string number)
+    {
+        using var emulated = new EmulatedDevice();
+        Environment.SetEnvironmentVariable(CudaDevice.MultiprocessorsVariable, number);
+        try
+        {
+            Assert.That(() => new CudaDevice(0), Throws.TypeOf<CudaException>().With.Message.Contains($"CUDAL2NET_MULTIPROCESSORS is {number}"));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(CudaDevice.MultiprocessorsVariable, null);
+        }
+    }
+
     private static float[] Relu(Device device)
     {
         using Tensor<float> x = device.Upload<float>([1, -2, 3]), y = device.Allocate<float>(3);

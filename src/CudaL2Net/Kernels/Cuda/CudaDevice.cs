@@ -8,6 +8,10 @@ namespace CudaL2Net.Kernels.Cuda;
 /// </summary>
 internal unsafe partial class CudaDevice : Device, IKernels
 {
+    /// <summary>The environment variable that sets for how many streaming multiprocessors work is divided, instead of for those there are: with 2, blocks loop as
+    /// on the emulated device.</summary>
+    internal const string MultiprocessorsVariable = "CUDAL2NET_MULTIPROCESSORS";
+
     private const int OldestCapability = 8;
 
     // The address that tensors are given while memory is only measured.
@@ -43,6 +47,9 @@ internal unsafe partial class CudaDevice : Device, IKernels
                 CudaError.InvalidDevice);
         }
 
+        Multiprocessors = Environment.GetEnvironmentVariable(MultiprocessorsVariable) is not { Length: > 0 } text ? properties.MultiProcessorCount
+            : int.TryParse(text, out int number) && number is > 0 and <= 1024 ? number
+            : throw new CudaException($"{MultiprocessorsVariable} is {text}: it must be a number from 1 to 1024, or not be set", CudaError.InvalidValue);
         context = new CudaContext(ordinal);
         stream = new CudaStream(context);
         files = new KernelFiles(ordinal, HasHopper);
@@ -68,7 +75,7 @@ internal unsafe partial class CudaDevice : Device, IKernels
     internal CudaStream Stream => stream;
 
     /// <summary>Streaming multiprocessors, for launch geometries.</summary>
-    public int Multiprocessors => properties.MultiProcessorCount;
+    public int Multiprocessors { get; internal init; }
 
     public override Precision Precision { get; }
 

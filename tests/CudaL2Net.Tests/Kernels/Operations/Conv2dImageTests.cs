@@ -258,6 +258,48 @@ public sealed class Conv2dImageTests(KernelSet set)
         Assert.That(Kernels(bf16).TakesStored(g with { OutChannels = 12 }), Is.False);
     }
 
+    /// <summary>What a block does beside its own units never shows in an image: a block that loops over six gives the bits of six blocks. Sums are added in another
+    /// order.</summary>
+    [TestCase(32, 32, 32, 1)]
+    [TestCase(32, 32, 64, 2)]
+    [TestCase(16, 64, 64, 1)]
+    [TestCase(16, 64, 128, 2)]
+    [TestCase(8, 128, 128, 1)]
+    public void BlocksThatLoopGiveTheSameImages(int side, int inChannels, int outChannels, int stride)
+    {
+        if (IsVendor)
+        {
+            Assert.Ignore("a test of our own launches");
+        }
+
+        const int Batch = 12;
+        var layer = new Layer(Batch, 2, side, inChannels, outChannels, stride, Learned: false, Relu: true);
+        Conv2dGeometry g = layer.Geometry;
+        var output = new StoredActivation(20, Batch, 2, g.OutHeight, outChannels, Learned: false, Relu: true);
+        double[] gradient = RoundedSamples(30, output.Length);
+        (float[][] same, float[][] near) = Run(1);
+        (float[][] others, float[][] close) = Run(64);
+        for (int i = 0; i < same.Length; i++)
+        {
+            Assert.That(others[i], Is.EqualTo(same[i]));
+            Assert.That(close[i], Is.EqualTo(near[i]).Within(1e-4f * near[i].Max(Math.Abs)));
+        }
+
+        (float[][] Images, float[][] Sums) Run(int multiprocessors)
+        {
+            using var device = new CudaDevice(0, Precision.Bf16) { Multiprocessors = multiprocessors };
+            Tensor<ushort> y = Allocate<ushort>(device, Batch, g.OutHeight, g.OutWidth, outChannels), dInput = Allocate<ushort>(device, Batch, side, side, inChannels);
+            Tensor<float> mean = Allocate<float>(device, 2, outChannels), inverse = Allocate<float>(device, 2, outChannels);
+            Tensor<float> running = Allocate<float>(device, outChannels), dFilters = Allocate<float>(device, outChannels, 3, 3, inChannels);
+            Bf16Activation input = layer.Input(device);
+            Tensor<ushort> packed = layer.Pack(device);
+            Kernels(device).Conv2dForward(g, input, packed, null, y, new BatchNormOptions(2, 1e-3f, 0.1f, Relu: true), mean, inverse, running, running);
+            Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, output.Sums(gradient)), new GradientParts(Bits(device, gradient), null),
+                dFilters, dInput, gatherSums: true);
+            return ([Widen(y), Widen(dInput)], [mean.ToArray(), dFilters.ToArray()]);
+        }
+    }
+
     /// <summary>Lets go of the tensors of a test.</summary>
     [TearDown]
     public void LetGo() => StoredActivation.LetGo();
