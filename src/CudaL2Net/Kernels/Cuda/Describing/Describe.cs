@@ -108,24 +108,29 @@ internal unsafe partial class CudaDevice
         /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
         {
-            Run(patches, descriptors.Pointer, null);
+            Run(patches, descriptors, null);
         }
 
         /// <inheritdoc/>
         public void RunSigns(Tensor<byte> patches, Tensor<byte> signs)
         {
-            Run(patches, null, signs.Pointer);
+            Run(patches, null, signs);
         }
 
-        // One of the two results is wanted.
-        private void Run(Tensor<byte> patches, float* descriptors, byte* signs)
+        // One of the two results is wanted. Blocks bound the features' memory, whatever the number of patches.
+        private void Run(Tensor<byte> patches, Tensor<float>? descriptors, Tensor<byte>? signs)
         {
             int count = patches.Length / FoldedNetwork.InputArea;
-            if (count == 0)
+            for (int first = 0; first < count; first += Block)
             {
-                return;
+                int rows = Math.Min(Block, count - first);
+                Run(rows, patches.Pointer + ((long)first * FoldedNetwork.InputArea), descriptors == null ? null : descriptors.Pointer + ((long)first * Dimension),
+                    signs == null ? null : signs.Pointer + ((long)first * (Dimension / 8)));
             }
+        }
 
+        private void Run(int count, byte* patches, float* descriptors, byte* signs)
+        {
             if (features == null || features.Length < count * Features)
             {
                 features?.Dispose();
