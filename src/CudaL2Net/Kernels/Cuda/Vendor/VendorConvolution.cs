@@ -22,7 +22,7 @@ internal sealed class VendorConvolution : IDisposable
         convolution = new CudaDnnConvolution(
             new TensorDescriptor(type, g.Batch, g.Height, g.Width, g.InChannels),
             new FilterDescriptor(type, g.OutChannels, g.KernelHeight, g.KernelWidth, g.InChannels),
-            new ConvolutionDescriptor(g.Stride, g.Padding, precision == Precision.Float32 ? CudaDnnMathType.Fma : CudaDnnMathType.TensorOp),
+            new ConvolutionDescriptor(g.Stride, g.Padding, MathType(precision)),
             new TensorDescriptor(type, g.Batch, g.OutHeight, g.OutWidth, g.OutChannels));
         FloatY = type == CudaDnnDataType.Float
             ? convolution.Y
@@ -48,6 +48,14 @@ internal sealed class VendorConvolution : IDisposable
         CudaDnnAlgorithm algorithm = algorithms[(int)pass] ??= Fastest(pass, x, filters, y);
         libraries.Dnn.Convolve(convolution, algorithm, x, filters, y, libraries.Workspace(algorithm.WorkspaceBytes));
     }
+
+    /// <summary>How cuDNN is asked to multiply. TensorFloat-32 is what float32 tensors get by default; asked for tensor cores, cuDNN may answer with FMAs.</summary>
+    internal static CudaDnnMathType MathType(Precision precision) => precision switch
+    {
+        Precision.Float32 => CudaDnnMathType.Fma,
+        Precision.Tf32 => CudaDnnMathType.Default,
+        _ => CudaDnnMathType.TensorOp,
+    };
 
     public void Dispose()
     {
