@@ -15,7 +15,7 @@ internal sealed record Peak(string Name, double Rate);
 /// </summary>
 internal sealed class Peaks
 {
-    private const int Rounds = 10;
+    private const int Rounds = 10, RandomBytes = 16 << 20;
     private const double BurstSeconds = 0.005;
 
     private readonly Dictionary<Arithmetic, double> rates;
@@ -96,6 +96,17 @@ internal sealed class Peaks
     {
         int bytes = device.Emulated ? 1 << 20 : 512 << 20;
         using Tensor<byte> from = device.Allocate<byte>(bytes), to = device.Allocate<byte>(bytes);
+        // Memory of zeros may be compressed on its way. A block of random bytes is enough: it is far larger than what a compressor looks at.
+        var random = new byte[Math.Min(bytes, RandomBytes)];
+        new Random(1).NextBytes(random);
+        using (Tensor<byte> block = device.Upload<byte>(random))
+        {
+            for (int first = 0; first < bytes; first += random.Length)
+            {
+                from.View(first, random.Length).CopyFrom(block);
+            }
+        }
+
         return 2.0 * bytes / Best(device, () => to.CopyFrom(from));
     }
 
