@@ -345,6 +345,9 @@ internal interface IKernels
 /// <summary>A network laid out for one device: weights packed, scratch memory held.</summary>
 internal interface INetworkPlan : IDisposable
 {
+    /// <summary>Patches that fill the device: fewer at a time leave it idle between calls.</summary>
+    int Block { get; }
+
     /// <summary>Normalizes and describes byte patches.</summary>
     /// <param name="patches">n x 32 x 32 bytes in host memory.</param>
     /// <param name="descriptors">n x d unit vectors in host memory, row i at i x <paramref name="stride"/>.</param>

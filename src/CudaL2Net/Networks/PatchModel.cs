@@ -19,6 +19,7 @@ public sealed class PatchModel : IDisposable
     private readonly ShapedNetwork network;
     private readonly TowerRunner[] towers;
     private readonly TapePlan? pairs;
+    private readonly Parallelism parallel;
     private volatile bool disposed;
 
     /// <summary>Lays a model out on a device.</summary>
@@ -29,6 +30,7 @@ public sealed class PatchModel : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         File = file;
         network = ShapedNetwork.Of(file.Network);
+        parallel = new Parallelism(device.Threads);
         pairs = file.Network.ScoresPairs ? new TapePlan(device, network, file.Weights) : null;
         towers = pairs != null ? [] : [.. network.Towers.Select((_, t) => new TowerRunner(device, network, file.Weights, t))];
     }
@@ -384,11 +386,11 @@ public sealed class PatchModel : IDisposable
             return;
         }
 
-        // A thousand patches at a time keep the resized copies small.
-        const int Block = 1024;
-        for (int first = 0; first < count; first += Block)
+        // A block that fills the device, and no more at once, keeps the resized copies small.
+        int most = towers.Max(tower => tower.Block);
+        for (int first = 0; first < count; first += most)
         {
-            int block = Math.Min(Block, count - first);
+            int block = Math.Min(most, count - first);
             ReadOnlySpan<byte> source = patches.Slice(first * side * side, block * side * side);
             foreach (TowerRunner tower in towers)
             {
@@ -417,24 +419,38 @@ public sealed class PatchModel : IDisposable
     }
 
     /// <summary>A tower's view of patches of any side that is taken.</summary>
-    private byte[] View(ReadOnlySpan<byte> patches, int count, int side, PatchView view)
+    private unsafe byte[] View(ReadOnlySpan<byte> patches, int count, int side, PatchView view)
     {
-        int to = view == PatchView.Whole ? PatchSide : PatchSide / 2;
+        const int Chunk = 64;
+        int to = view == PatchView.Whole ? PatchSide : PatchSide / 2, area = side * side;
         var pixels = new byte[count * to * to];
-        switch (view)
+        fixed (byte* source = patches)
         {
-            case PatchView.Centre:
-                PatchResize.CropCentre(patches, side, pixels);
-                break;
-            case PatchView.Whole when to == 64:
-                PatchResize.ToLarge(patches, side, pixels);
-                break;
-            default:
-                PatchResize.Reduce(patches, side, pixels);
-                break;
+            byte* first = source;
+            parallel.For((count + Chunk - 1) / Chunk, chunk =>
+            {
+                int start = chunk * Chunk, rows = Math.Min(Chunk, count - start);
+                Resize(new(first + ((long)start * area), rows * area), pixels.AsSpan(start * to * to, rows * to * to));
+            });
         }
 
         return pixels;
+
+        void Resize(ReadOnlySpan<byte> from, Span<byte> resized)
+        {
+            switch (view)
+            {
+                case PatchView.Centre:
+                    PatchResize.CropCentre(from, side, resized);
+                    break;
+                case PatchView.Whole when to == 64:
+                    PatchResize.ToLarge(from, side, resized);
+                    break;
+                default:
+                    PatchResize.Reduce(from, side, resized);
+                    break;
+            }
+        }
     }
 
     private int Count(ReadOnlySpan<byte> patches, int side)

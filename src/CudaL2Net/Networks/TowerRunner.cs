@@ -7,7 +7,7 @@ namespace CudaL2Net.Networks;
 /// <summary>One tower of a network that describes patches: on the device's own plan where it has one for the tower's layers, else on tapes.</summary>
 internal sealed class TowerRunner : IDisposable
 {
-    private const int SignBlock = 512;
+    private const int SignBlock = 512, TapeBlock = 1024;
 
     private readonly INetworkPlan? plan;
     private readonly TapePlan? tape;
@@ -27,6 +27,9 @@ internal sealed class TowerRunner : IDisposable
 
     /// <summary>Values that it gives.</summary>
     public int Width { get; }
+
+    /// <summary>Patches that are best described at once.</summary>
+    public int Block => plan?.Block ?? TapeBlock;
 
     /// <summary>Where they stand in the descriptor.</summary>
     public int FirstValue { get; }

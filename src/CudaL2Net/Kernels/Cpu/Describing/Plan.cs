@@ -116,6 +116,8 @@ internal sealed unsafe partial class CpuDevice
 
         ~NetworkPlan() => device.WhenFree(Free);
 
+        public int Block => BlockPatches;
+
         // Block by block, between which other threads have their turn.
         public void Describe(ReadOnlySpan<byte> patches, Span<float> descriptors, int stride)
         {
