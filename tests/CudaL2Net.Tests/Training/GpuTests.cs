@@ -73,6 +73,39 @@ public sealed class GpuTests
         }
     }
 
+    /// <summary>At the size at which speed is measured every block has many units: loops, stages and joins run, and a race would show in the bits.</summary>
+    [TestCase(Precision.Bf16)]
+    [TestCase(Precision.Tf32)]
+    [TestCase(Precision.Float32)]
+    public void StepsOfFullSizeGiveTheSameBitsAgain(Precision precision)
+    {
+        PatchSet patches = TrainingData.Blobs(1024, views: 2);
+        TrainingOptions options = Presets.Find("hardnet-200k") with { Batch = 512, PairsPerEpoch = 1024, Steps = 4 };
+        float[] first = Losses(Device.Open("cuda", 0, precision), patches, options), again = Losses(Device.Open("cuda", 0, precision), patches, options);
+        Assert.That(again, Is.EqualTo(first));
+        Assert.That(first, Has.All.Matches<float>(float.IsFinite));
+    }
+
+    /// <summary>One call describes so many patches that every block has many; in calls of a few hundred each block has one.</summary>
+    [TestCase(Precision.Bf16)]
+    [TestCase(Precision.Int8)]
+    [TestCase(Precision.Tf32)]
+    [TestCase(Precision.Float32)]
+    public void ManyPatchesAreDescribedAsFew(Precision precision)
+    {
+        const int Few = 200, Many = 20_000;
+        PatchSet patches = TrainingData.Blobs(500, views: 2);
+        int[] rows = [.. Enumerable.Range(0, Many).Select(i => i % patches.Count)];
+        using Device device = Device.Open("cuda", 0, precision);
+        using PatchModel model = PatchModel.LoadDefault(device);
+        float[] together = model.Describe(patches.Select(rows));
+        for (int first = 0; first < Many; first += Few)
+        {
+            float[] part = model.Describe(patches.Select(rows.AsSpan(first, Few)));
+            Assert.That(together.AsSpan(first * model.Dimension, part.Length).SequenceEqual(part), $"patches from {first} on");
+        }
+    }
+
     [TestCase(Precision.Float32, 1e-4)]
     [TestCase(Precision.Tf32, 5e-3)]
     public void TheVendorsConvolutionsAndOursAgree(Precision precision, double tolerance)
