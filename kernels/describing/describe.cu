@@ -185,10 +185,10 @@ template <class Store> DEVICE void first_layer(const float* image, const float* 
 }
 
 // A 3 x 3 layer, counted from 0: SIDE x SIDE pixels of OUT channels; a warp's part is 16 ROW_TILES pixels x 32 GROUPS channels.
-template <class Tower, int NUMBER, int ROW_TILES, int GROUPS> struct Layer {
+template <class Tower, int NUMBER, int ROW_TILES, int GROUPS, int AHEAD = 1> struct Layer {
   static constexpr int IN = TOWER.layers[NUMBER].in, OUT = TOWER.layers[NUMBER].out, STRIDE = TOWER.layers[NUMBER].stride, SIDE = side_of(NUMBER);
   typedef Strip<IN, SIDE * STRIDE, STRIDE, SIDE, 1> Tile;
-  ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / (32 * GROUPS), ROW_TILES, GROUPS> product;
+  ImageProduct<typename Tower::Numbers, IN, STRIDE, OUT / (32 * GROUPS), ROW_TILES, GROUPS, AHEAD> product;
 
   // Sums for the output pixels from the first on, as many as the warps have.
   MEMBER void multiply(const unsigned char* input, const uint4* __restrict__ filters, int first) {
@@ -260,10 +260,10 @@ DEVICE void describe(unsigned char* shared, const unsigned char* __restrict__ pa
     __syncthreads();
 
     image5.clear_margin();
-    run_layer<Layer<Tower, 4, 4, 1>>(x, filters5, tables + 4 * TABLE, image5);
+    run_layer<Layer<Tower, 4, 4, 1, 2>>(x, filters5, tables + 4 * TABLE, image5);
     __syncthreads();
 
-    run_layer<Layer<Tower, 5, 4, 1>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
+    run_layer<Layer<Tower, 5, 4, 1, 2>>(y, filters6, tables + 5 * TABLE, Features{features + (size_t)patch * (FEATURES / 8)});
     __syncthreads();
   }
 }

@@ -5,7 +5,7 @@
 //  - 16-byte chunks are swizzled by the pixel's index, so that the eight rows of an ldmatrix (neighbours, or every second pixel) lie in different banks, also
 //    for a reader that takes them transposed.
 //  - Filters are packed in the order of the mma fragments: [tap][in / step][out / 16][lane][16 bytes], a step being 16 inputs in bf16, 32 in bytes; a lane's
-//    registers for a step x 16 outputs are one 16-byte load from L1 or L2, fetched a step ahead, and need no barrier. The eight outputs of a lane in a group of
+//    registers for a step x 16 outputs are one 16-byte load from L1 or L2, fetched ahead, and need no barrier. The eight outputs of a lane in a group of
 //    32 are neighbours (8 (lane % 4) + 0..7), so that results go out side by side. See conv2d_image_pack and FusedTower.PackFragments.
 #pragma once
 #include "normalization.cuh"
@@ -128,12 +128,14 @@ struct Int8Numbers {
   static MEMBER void multiply(int (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) { mma_u8s8_16832(d, a, b0, b1); }
 };
 
-// Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs per warp; 32 GROUPS COLUMN_WARPS outputs in all.
-template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, int GROUPS = 1> struct ImageProduct {
+// Sums of 16 ROW_TILES output pixels x 32 GROUPS outputs per warp; 32 GROUPS COLUMN_WARPS outputs in all. Filters are fetched AHEAD steps before they are used:
+// a step of 16 mma takes fewer clocks than a load from L2.
+template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, int GROUPS = 1, int AHEAD = 1> struct ImageProduct {
   static constexpr int OUT = 32 * GROUPS * COLUMN_WARPS, STEP = OUT / 16 * 32;     // 16-byte fragments of a step
   static constexpr int PIXEL_BYTES = IN * Numbers::BYTES, STEPS = PIXEL_BYTES / 32;
   // A turn of the loops: more spill, and with a single step registers of filters could not take turns.
-  static constexpr int TAPS = STEPS == 1 ? 3 : 1;
+  static constexpr int TAPS = STEPS == 1 ? 3 : 1, TURN = AHEAD == 1 ? 2 : STEPS;
+  static_assert(AHEAD <= STEPS, "what is fetched is of this tap or of the next one");
   typename Numbers::Sum acc[ROW_TILES][4 * GROUPS][4];
 
   static MEMBER int warp() { return fresh_thread() / 32; }
@@ -157,9 +159,12 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, in
     }
     const uint4* fragment = filters + warp() % COLUMN_WARPS * (64 * GROUPS) + lane;
     const uint4* tap = fragment + taps.filter(0) * (STEPS * STEP);
-    uint4 b[2 * GROUPS];
+    uint4 b[AHEAD][2 * GROUPS];
     PRAGMA_UNROLL
-    for (int j = 0; j < 2 * GROUPS; j++) b[j] = __ldg(tap + j * 32);
+    for (int s = 0; s < AHEAD; s++) {
+      PRAGMA_UNROLL
+      for (int j = 0; j < 2 * GROUPS; j++) b[s][j] = __ldg(tap + s * STEP + j * 32);
+    }
     const int count = taps.count();
     PRAGMA_UNROLL_BY(TAPS)
     for (int t = 0; t < count; t++) {
@@ -167,11 +172,11 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, in
       int first[ROW_TILES];
       PRAGMA_UNROLL
       for (int i = 0; i < ROW_TILES; i++) first[i] = swizzled<PIXEL_BYTES * STRIDE>(place[i] + shift);
-      // The filters of the next step; behind the last one once more those of the first.
+      // The filters of the steps to come; behind the last one once more those of the first.
       const uint4* next = fragment + taps.filter(t + 1 < count ? t + 1 : 0) * (STEPS * STEP);
-      PRAGMA_UNROLL_2
+      PRAGMA_UNROLL_BY(TURN)
       for (int c = 0; c < STEPS; c++) {
-        const uint4* ahead = c + 1 < STEPS ? tap + (c + 1) * STEP : next;
+        const uint4* ahead = c + AHEAD < STEPS ? tap + (c + AHEAD) * STEP : next + (c + AHEAD - STEPS) * STEP;
         uint4 following[2 * GROUPS];
         PRAGMA_UNROLL
         for (int j = 0; j < 2 * GROUPS; j++) following[j] = __ldg(ahead + j * 32);
@@ -181,12 +186,16 @@ template <class Numbers, int IN, int STRIDE, int COLUMN_WARPS, int ROW_TILES, in
           ldmatrix_x4(a, image, first[i] ^ (32 * c));
           PRAGMA_UNROLL
           for (int j = 0; j < 2 * GROUPS; j++) {
-            Numbers::multiply(acc[i][2 * j], a, b[j].x, b[j].y);
-            Numbers::multiply(acc[i][2 * j + 1], a, b[j].z, b[j].w);
+            Numbers::multiply(acc[i][2 * j], a, b[0][j].x, b[0][j].y);
+            Numbers::multiply(acc[i][2 * j + 1], a, b[0][j].z, b[0][j].w);
           }
         }
         PRAGMA_UNROLL
-        for (int j = 0; j < 2 * GROUPS; j++) b[j] = following[j];
+        for (int j = 0; j < 2 * GROUPS; j++) {
+          PRAGMA_UNROLL
+          for (int s = 0; s + 1 < AHEAD; s++) b[s][j] = b[s + 1][j];
+          b[AHEAD - 1][j] = following[j];
+        }
       }
       tap = next;
     }
