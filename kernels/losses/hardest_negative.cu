@@ -40,7 +40,7 @@ extern "C" __global__ __launch_bounds__(Gemm::THREADS) void mining_scan(
     int angular, float near_duplicate, const float* __restrict__ y, const float* __restrict__ squares, unsigned long long* __restrict__ keys, int pairs,
     int width) {
   constexpr int ROW_THREADS = 64 / 4, COLUMN_THREADS = Gemm::THREADS / ROW_THREADS;
-  static_assert(Gemm::SHARED_BYTES >= 64 * 8 * (ROW_THREADS + COLUMN_THREADS) && Gemm::PASS == 64, "all keys of a tile fit");
+  static_assert(Gemm::SHARED_BYTES >= 64 * 8 * COLUMN_THREADS && Gemm::PASS == 64 && 32 % ROW_THREADS == 0, "the tile is there at once, a row in half a warp");
   __shared__ __align__(16) unsigned char shared[Gemm::SHARED_BYTES];
   const int first_row = blockIdx.y * 64, first_column = blockIdx.x * 64, column = first_column + Gemm::column();
   const float *first = y, *second = y + (size_t)pairs * width;
@@ -48,48 +48,67 @@ extern "C" __global__ __launch_bounds__(Gemm::THREADS) void mining_scan(
   MatrixRows<Gemm::B_VECTORS> b = MatrixRows<Gemm::B_VECTORS>::tile(second, pairs, width, first_column, width);
   Gemm::Accumulators sums;
   Gemm::run(a, b, 0, width, shared, sums);
-  unsigned long long least_row[Gemm::ROW_COUNT], least_column[4] = {NO_KEY, NO_KEY, NO_KEY, NO_KEY};
-  Gemm::rows(sums, shared, [&](int m, float4 (&v)[Gemm::ROW_COUNT]) {
-    PRAGMA_UNROLL
-    for (int i = 0; i < Gemm::ROW_COUNT; i++) {
-      const int row = first_row + m + i * Gemm::ROW_STEP;
-      const float products[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
-      least_row[i] = NO_KEY;
+  Gemm::rows(sums, shared, [](int, float4 (&)[Gemm::ROW_COUNT]) {});
+  unsigned long long least_column[4] = {NO_KEY, NO_KEY, NO_KEY, NO_KEY};
+  float column_square[4];
+  PRAGMA_UNROLL
+  for (int j = 0; j < 4; j++) column_square[j] = column + j < pairs ? squares[pairs + column + j] : 0.f;
+  // Rolled, row by row: in line, distances with their roots and limits are most of the kernel's code.
+  PRAGMA_ROLLED
+  for (int i = 0; i < Gemm::ROW_COUNT; i++) {
+    const int local = Gemm::row() + i * Gemm::ROW_STEP, row = first_row + local;
+    unsigned long long least_row = NO_KEY;
+    if (row < pairs) {
+      const float4 four = ld_f4(reinterpret_cast<const float*>(shared) + local * Gemm::PITCH + Gemm::column());
+      const float products[4] = {four.x, four.y, four.z, four.w}, row_square = squares[row];
+      float squared[4];
+      unsigned near = 0;
       PRAGMA_UNROLL
       for (int j = 0; j < 4; j++) {
-        if (row >= pairs || column + j >= pairs || row == column + j) continue;
-        float distance = 2.f * (1.f - products[j]);
-        if (!angular) {
-          const float both = squares[row] + squares[pairs + column + j];
-          float squared = both - 2.f * products[j];
-          if (squared < both / 64.f) squared = squared_distance(first + (size_t)row * width, second + ((size_t)column + j) * width, width);
-          distance = sqrtf(squared + 1e-6f) + 1e-8f;
-        }
-        if (!(distance >= near_duplicate)) continue;
+        const float both = row_square + column_square[j];
+        squared[j] = both - 2.f * products[j];
+        if (!angular && squared[j] < both / 64.f) near |= 1u << j;
+      }
+      // Few are so near that their digits are lost.
+      PRAGMA_ROLLED
+      for (; near != 0; near &= near - 1) {
+        const int which = __ffs((int)near) - 1;
+        if (column + which >= pairs || row == column + which) continue;
+        const float exact = squared_distance(first + (size_t)row * width, second + ((size_t)column + which) * width, width);
+        PRAGMA_UNROLL
+        for (int j = 0; j < 4; j++) squared[j] = j == which ? exact : squared[j];
+      }
+      PRAGMA_UNROLL
+      for (int j = 0; j < 4; j++) {
+        const float distance = angular ? 2.f * (1.f - products[j]) : sqrtf(squared[j] + 1e-6f) + 1e-8f;
+        if (column + j >= pairs || row == column + j || !(distance >= near_duplicate)) continue;
         const unsigned long long row_key = distance_key(distance, column + j), column_key = distance_key(distance, row);
-        if (row_key < least_row[i]) least_row[i] = row_key;
+        if (row_key < least_row) least_row = row_key;
         if (column_key < least_column[j]) least_column[j] = column_key;
       }
     }
-  });
-  // The tile's 16 threads per row and 8 per column, then the matrix.
-  unsigned long long* rows = reinterpret_cast<unsigned long long*>(shared);
-  unsigned long long* columns = rows + ROW_THREADS * 64;
+    PRAGMA_UNROLL
+    for (int lanes = 1; lanes < ROW_THREADS; lanes *= 2) {
+      const unsigned low = __shfl_xor_sync(0xffffffffu, (unsigned)least_row, lanes), high = __shfl_xor_sync(0xffffffffu, (unsigned)(least_row >> 32), lanes);
+      const unsigned long long other = (unsigned long long)high << 32 | low;
+      if (other < least_row) least_row = other;
+    }
+    if (threadIdx.x % ROW_THREADS == 0 && least_row != NO_KEY) atomicMin(keys + row, least_row);
+  }
+  // The tile's 8 threads per column, then the matrix.
+  unsigned long long* columns = reinterpret_cast<unsigned long long*>(shared);
   __syncthreads();
-  PRAGMA_UNROLL
-  for (int i = 0; i < Gemm::ROW_COUNT; i++) rows[Gemm::column() / 4 * 64 + Gemm::row() + i * Gemm::ROW_STEP] = least_row[i];
   PRAGMA_UNROLL
   for (int j = 0; j < 4; j++) columns[Gemm::row() * 64 + Gemm::column() + j] = least_column[j];
   __syncthreads();
-  static_assert(Gemm::THREADS == 2 * 64, "one thread per row and one per column");
-  const bool by_row = threadIdx.x < 64;
-  const int line = threadIdx.x % 64;
+  if (threadIdx.x >= 64) return;
   unsigned long long least = NO_KEY;
-  for (int k = 0; k < (by_row ? ROW_THREADS : COLUMN_THREADS); k++) {
-    const unsigned long long key = (by_row ? rows : columns)[k * 64 + line];
+  PRAGMA_UNROLL
+  for (int k = 0; k < COLUMN_THREADS; k++) {
+    const unsigned long long key = columns[k * 64 + threadIdx.x];
     if (key < least) least = key;
   }
-  if (least != NO_KEY) atomicMin(keys + (by_row ? first_row : pairs + first_column) + line, least);
+  if (least != NO_KEY) atomicMin(keys + pairs + first_column + threadIdx.x, least);
 }
 KERNEL(mining_scan);
 
