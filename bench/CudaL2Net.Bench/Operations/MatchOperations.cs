@@ -26,9 +26,14 @@ internal static class MatchOperations
     {
         Tensor<float> queries = set.UnitVectors(count, Dimension), targets = set.UnitVectors(count, Dimension), distance = set.Empty<float>(count, 2);
         Tensor<int> nearest = set.Empty<int>(count, 2);
+        SearchTargets<float> prepared = set.Own(set.Device.Kernels.Prepare(targets));
         int rows = Math.Min(count, CheckedQueries);
         return new PreparedOperation(
-            () => set.Device.Kernels.NearestEuclidean(queries, targets, nearest, distance),
+            () =>
+            {
+                prepared.Refresh();
+                set.Device.Kernels.NearestEuclidean(queries, prepared, nearest, distance);
+            },
             () => [Plain.Nearest(Doubles(queries.Rows(0, rows)), Doubles(targets), Dimension)],
             () => [Doubles(distance.Rows(0, rows))])
         {
@@ -41,9 +46,14 @@ internal static class MatchOperations
     {
         Tensor<byte> queries = set.Bits(count, Bits / 8), targets = set.Bits(count, Bits / 8);
         Tensor<int> nearest = set.Empty<int>(count, 2), distance = set.Empty<int>(count, 2);
+        SearchTargets<byte> prepared = set.Own(set.Device.Kernels.Prepare(targets));
         int rows = Math.Min(count, CheckedQueries);
         return new PreparedOperation(
-            () => set.Device.Kernels.NearestHamming(queries, targets, nearest, distance),
+            () =>
+            {
+                prepared.Refresh();
+                set.Device.Kernels.NearestHamming(queries, prepared, nearest, distance);
+            },
             () => [Plain.NearestBits(queries.Rows(0, rows).ToArray(), targets.ToArray(), Bits / 8)],
             () => [Doubles(distance.Rows(0, rows))]);
     }

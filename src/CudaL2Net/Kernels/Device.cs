@@ -254,16 +254,6 @@ public abstract unsafe class Device : IDisposable
         Debug.Assert(rows > 0 && rows % 2 == 0, "a batch of pairs has an even number of rows");
         return (rows / 2, batch.Length / rows);
     }
-
-    /// <summary>Rows of queries and of targets, at least one, and the values in a row.</summary>
-    private protected static (int Rows, int Columns, int Width) NearestShape<T>(Tensor<T> queries, Tensor<T> targets)
-        where T : unmanaged
-    {
-        int rows = queries.Shape[0], columns = targets.Shape[0];
-        int width = targets.Length / columns;
-        Debug.Assert((long)rows * width == queries.Length, "queries and targets have rows of one length");
-        return (rows, columns, width);
-    }
 }
 
 /// <summary>Memory that may be given back.</summary>

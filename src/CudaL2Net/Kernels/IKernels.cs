@@ -323,20 +323,46 @@ internal interface IKernels
     /// <param name="step">[1], updated.</param>
     void AdvanceStep(Tensor<StepParameters> step);
 
-    /// <summary>For each row of <paramref name="queries"/> the nearest and second nearest row of <paramref name="targets"/> by Euclidean distance; ties go
-    /// to the lower index.</summary>
+    /// <summary>Lays targets out for <see cref="NearestEuclidean"/> and <see cref="WithinEuclidean"/>.</summary>
+    /// <param name="rows">[m][d], m at least 1. They stay the caller's, and must outlive the result.</param>
+    SearchTargets<float> Prepare(Tensor<float> rows);
+
+    /// <summary>Lays targets out for <see cref="NearestHamming"/> and <see cref="WithinHamming"/>.</summary>
+    /// <param name="rows">[m][d / 8], m at least 1. They stay the caller's, and must outlive the result.</param>
+    SearchTargets<byte> Prepare(Tensor<byte> rows);
+
+    /// <summary>
+    /// For each row of <paramref name="queries"/> the k nearest rows of <paramref name="targets"/> by Euclidean distance, sqrt(sum (a - b)^2) in float32, by
+    /// rising distance; equal distances by rising index. Rows whose distance is not finite are nobody's neighbours.
+    /// </summary>
     /// <param name="queries">[n][d].</param>
-    /// <param name="targets">[m][d], m at least 1.</param>
-    /// <param name="nearest">[n][2]: indices, -1 where m is 1.</param>
-    /// <param name="distance">[n][2]: distances, infinity where m is 1.</param>
-    void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance);
+    /// <param name="targets">m rows of d.</param>
+    /// <param name="nearest">[n][k]: indices, then -1 where there are fewer than k.</param>
+    /// <param name="distance">[n][k]: distances, then infinity.</param>
+    void NearestEuclidean(Tensor<float> queries, SearchTargets<float> targets, Tensor<int> nearest, Tensor<float> distance);
 
     /// <summary><see cref="NearestEuclidean"/> by Hamming distance on packed bits.</summary>
     /// <param name="queries">[n][d / 8].</param>
-    /// <param name="targets">[m][d / 8].</param>
-    /// <param name="nearest">[n][2].</param>
-    /// <param name="distance">[n][2].</param>
-    void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance);
+    /// <param name="targets">m rows of d / 8.</param>
+    /// <param name="nearest">[n][k].</param>
+    /// <param name="distance">[n][k]; the largest number where there are fewer than k.</param>
+    void NearestHamming(Tensor<byte> queries, SearchTargets<byte> targets, Tensor<int> nearest, Tensor<int> distance);
+
+    /// <summary>Finds all pairs of a query and a target whose distance, as <see cref="NearestEuclidean"/> measures it, is at most a radius.</summary>
+    /// <param name="queries">[n][d].</param>
+    /// <param name="targets">m rows of d.</param>
+    /// <param name="radius">At least 0.</param>
+    /// <param name="found">[capacity]: the pairs, in any order; where they are more, some of them.</param>
+    /// <param name="total">[1]: the number of pairs is added to it, which must be 0.</param>
+    void WithinEuclidean(Tensor<float> queries, SearchTargets<float> targets, float radius, Tensor<FoundNeighbor> found, Tensor<long> total);
+
+    /// <summary><see cref="WithinEuclidean"/> by Hamming distance on packed bits.</summary>
+    /// <param name="queries">[n][d / 8].</param>
+    /// <param name="targets">m rows of d / 8.</param>
+    /// <param name="radius">Bits, at least 0.</param>
+    /// <param name="found">[capacity].</param>
+    /// <param name="total">[1].</param>
+    void WithinHamming(Tensor<byte> queries, SearchTargets<byte> targets, int radius, Tensor<FoundNeighbor> found, Tensor<long> total);
 
     /// <summary>Makes a network, with batch normalization folded in, ready for <see cref="INetworkPlan.Describe"/>.</summary>
     INetworkPlan Plan(FoldedNetwork network);

@@ -14,49 +14,21 @@ public readonly record struct DescriptorMatch(int Query, int Target, float Dista
 /// <param name="Ratio">Keep a match only if distance &lt; ratio x second distance (Lowe, IJCV 2004); above 0, 1 or more keeps all.</param>
 public readonly record struct MatchOptions(bool Mutual, double Ratio);
 
-/// <summary>Finds nearest descriptors by exhaustive search on a device. Many threads may use one search, and several searches of one device, at once; they take
-/// turns.</summary>
+/// <summary>Finds near descriptors by exhaustive search on a device. Many threads may use one search, and several searches of one device, at once; they take
+/// turns. Where targets are searched more than once, a <see cref="DescriptorIndex"/> spares preparing them again.</summary>
 /// <param name="device">Where the search runs.</param>
 public sealed class DescriptorSearch(Device device)
 {
     /// <summary>The nearest target of every query, by the distance of their kind.</summary>
     /// <param name="queries">n descriptors.</param>
     /// <param name="targets">m descriptors of the same kind.</param>
-    /// <returns>[n], query by query; empty where there are no targets.</returns>
+    /// <returns>[n], query by query; empty where there are no targets. A query without a neighbour has target -1 and infinite distances.</returns>
     /// <exception cref="ArgumentException">The sets differ in kind or dimension.</exception>
     /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
     public DescriptorMatch[] Nearest(DescriptorSet queries, DescriptorSet targets)
     {
-        ArgumentNullException.ThrowIfNull(queries);
-        queries.RequireSameKind(targets);
-        device.ThrowIfDisposed();
-        int n = queries.Count, m = targets.Count;
-        if (n == 0 || m == 0)
-        {
-            return [];
-        }
-
-        using DeviceGate.Entry entry = device.Enter();
-        using Tensor<int> nearest = device.Allocate<int>(n, 2);
-        float[] distances;
-        if (queries.Values is not null)
-        {
-            using Tensor<float> from = device.Upload<float>(queries.Values, n, queries.Dimension), to = device.Upload<float>(targets.Values, m,
-                queries.Dimension);
-            using Tensor<float> distance = device.Allocate<float>(n, 2);
-            device.Kernels.NearestEuclidean(from, to, nearest, distance);
-            distances = distance.ToArray();
-        }
-        else
-        {
-            using Tensor<byte> from = device.Upload<byte>(queries.Bits, n, queries.Dimension / 8), to = device.Upload<byte>(targets.Bits, m,
-                queries.Dimension / 8);
-            using Tensor<int> distance = device.Allocate<int>(n, 2);
-            device.Kernels.NearestHamming(from, to, nearest, distance);
-            distances = Array.ConvertAll(distance.ToArray(), bits => (float)bits);
-        }
-
-        return Collect(nearest.ToArray(), distances);
+        using DescriptorIndex index = Index(queries, targets);
+        return index.Nearest(queries);
     }
 
     /// <summary>Nearest targets that pass the tests of <paramref name="options"/>.</summary>
@@ -68,28 +40,43 @@ public sealed class DescriptorSearch(Device device)
     /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
     public DescriptorMatch[] Match(DescriptorSet queries, DescriptorSet targets, MatchOptions options)
     {
-        if (!(options.Ratio > 0))
-        {
-            throw new ArgumentException($"the ratio must be above 0, not {options.Ratio}");
-        }
-
-        DescriptorMatch[] matches = Nearest(queries, targets);
-        DescriptorMatch[]? back = options.Mutual ? Nearest(targets, queries) : null;
-        return Array.FindAll(
-            matches,
-            match => (options.Ratio >= 1 || match.Distance < options.Ratio * match.SecondDistance) && (back is null
-                || back[match.Target].Target == match.Query));
+        using DescriptorIndex index = Index(queries, targets);
+        return index.Match(queries, options);
     }
 
-    private static DescriptorMatch[] Collect(int[] nearest, float[] distance)
+    /// <summary>The k nearest targets of every query.</summary>
+    /// <param name="queries">n descriptors.</param>
+    /// <param name="targets">m descriptors of the same kind.</param>
+    /// <param name="k">Neighbours wanted, at least 1. Made for some tens: a neighbour that is found moves the farther ones.</param>
+    /// <returns>n lists of k neighbours; of fewer where there are not so many targets.</returns>
+    /// <exception cref="ArgumentException">The sets differ in kind or dimension, or n k neighbours are more than an array holds.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="k"/> is below 1.</exception>
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
+    public DescriptorNeighbors KNearest(DescriptorSet queries, DescriptorSet targets, int k)
     {
-        var matches = new DescriptorMatch[nearest.Length / 2];
-        for (int i = 0; i < matches.Length; i++)
-        {
-            float second = nearest[(2 * i) + 1] < 0 ? float.PositiveInfinity : distance[(2 * i) + 1];
-            matches[i] = new DescriptorMatch(i, nearest[2 * i], distance[2 * i], second);
-        }
+        using DescriptorIndex index = Index(queries, targets);
+        return index.KNearest(queries, k);
+    }
 
-        return matches;
+    /// <summary>All targets within a radius of every query.</summary>
+    /// <param name="queries">n descriptors.</param>
+    /// <param name="targets">m descriptors of the same kind.</param>
+    /// <param name="radius">The largest distance that counts: Euclidean, or differing bits; at least 0, infinity for all.</param>
+    /// <returns>n lists.</returns>
+    /// <exception cref="ArgumentException">The sets differ in kind or dimension, or more targets lie within the radius than an array holds.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="radius"/> is negative or not a number.</exception>
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
+    public DescriptorNeighbors Within(DescriptorSet queries, DescriptorSet targets, float radius)
+    {
+        using DescriptorIndex index = Index(queries, targets);
+        return index.Within(queries, radius);
+    }
+
+    // Sets that do not fit are refused before anything is prepared.
+    private DescriptorIndex Index(DescriptorSet queries, DescriptorSet targets)
+    {
+        ArgumentNullException.ThrowIfNull(queries);
+        queries.RequireSameKind(targets);
+        return new DescriptorIndex(device, targets);
     }
 }

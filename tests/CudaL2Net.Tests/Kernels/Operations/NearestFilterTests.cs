@@ -12,7 +12,7 @@ public sealed class NearestFilterTests
     public void RequireDevice() => CudaDriver.Require();
 
     [Test]
-    public void EitherPrecisionFindsTheExactAnswerAmongNearDuplicates([Values(24, 33, 128, 130)] int width)
+    public void EitherPrecisionFindsTheExactAnswerAmongNearDuplicates([Values(24, 33, 128, 130)] int width, [Values(2, 7, 20)] int kept)
     {
         // Targets crowd around the queries at distances that differ by less than what bf16 tells apart, some of them twice: 17 spans of 2,048 would be
         // too slow to emulate, so it is two.
@@ -26,21 +26,22 @@ public sealed class NearestFilterTests
             }
         }
 
-        (int[] indices, float[] distances) = Run(a, b, width, long.MaxValue);
-        (int[] indicesBf16, float[] distancesBf16) = Run(a, b, width, 0);
+        (int[] indices, float[] distances) = Run(a, b, width, long.MaxValue, kept);
+        (int[] indicesBf16, float[] distancesBf16) = Run(a, b, width, 0, kept);
         Assert.That(indicesBf16, Is.EqualTo(indices));
         Assert.That(distancesBf16, Is.EqualTo(distances));
         for (int i = 0; i < queries; i++)
         {
             double[] all = Enumerable.Range(0, targets).Select(j => Distance(a, b, width, i, j)).ToArray();
-            double[] sorted = [.. all.Order().Take(2)];
-            for (int rank = 0; rank < 2; rank++)
+            double[] sorted = [.. all.Order().Take(kept)];
+            for (int rank = 0; rank < kept; rank++)
             {
-                Assert.That((double)distances[(2 * i) + rank], Is.EqualTo(sorted[rank]).Within(1e-6 * sorted[rank]));
-                Assert.That(all[indices[(2 * i) + rank]], Is.EqualTo(sorted[rank]).Within(1e-6 * sorted[rank]));
+                int at = (kept * i) + rank;
+                Assert.That((double)distances[at], Is.EqualTo(sorted[rank]).Within(1e-6 * sorted[rank]));
+                Assert.That(all[indices[at]], Is.EqualTo(sorted[rank]).Within(1e-6 * sorted[rank]));
+                Assert.That(rank == 0 || distances[at - 1] < distances[at] || (distances[at - 1] == distances[at] && indices[at - 1] < indices[at]), Is.True,
+                    "ties go to the lower index");
             }
-
-            Assert.That(distances[2 * i] < distances[(2 * i) + 1] || indices[2 * i] < indices[(2 * i) + 1], Is.True, "ties go to the lower index");
         }
     }
 
@@ -68,6 +69,38 @@ public sealed class NearestFilterTests
         Assert.That((int[])[indices[0], indices[1], indices[4], indices[5]], Is.All.InRange(0, 4).And.None.EqualTo(2));
     }
 
+    [Test]
+    public void EitherPrecisionFindsTheSameWithinARadius([Values(24, 33, 130)] int width)
+    {
+        const int queries = 37, targets = 2300;
+        float[] a = Samples.UnitRows(1, queries, width), noise = Samples.Gaussian(2, targets * width);
+        float[] b = [.. noise.Select((value, i) => a[i % a.Length] + (1e-3f * value))];
+        (int[] indices, float[] distances) = Run(a, b, width, long.MaxValue, targets);
+        float[] sorted = [.. distances.Order()];
+        foreach (float radius in new[] { sorted[0], sorted[1000], sorted[3000], 1f })
+        {
+            FoundNeighbor[] expected =
+            [
+                .. indices.Select((target, at) => new FoundNeighbor { Query = at / targets, Target = target, Distance = distances[at] })
+                    .Where(pair => pair.Distance <= radius).OrderBy(pair => (pair.Query, pair.Target)),
+            ];
+            Assert.That(Within(a, b, width, radius, long.MaxValue, expected.Length), Is.EqualTo(expected));
+            Assert.That(Within(a, b, width, radius, 0, expected.Length), Is.EqualTo(expected));
+        }
+    }
+
+    private static IEnumerable<FoundNeighbor> Within(float[] a, float[] b, int width, float radius, long tensorCoreMatches, int expected)
+    {
+        using var device = new CudaDevice(0) { TensorCoreMatches = tensorCoreMatches };
+        using Tensor<float> queries = device.Upload<float>(a, a.Length / width, width), targets = device.Upload<float>(b, b.Length / width, width);
+        using Tensor<FoundNeighbor> found = device.Allocate<FoundNeighbor>(expected);
+        using Tensor<long> total = device.Allocate<long>(1);
+        using SearchTargets<float> prepared = device.Prepare(targets);
+        device.WithinEuclidean(queries, prepared, radius, found, total);
+        Assert.That(total.ToArray()[0], Is.EqualTo(expected));
+        return found.ToArray().OrderBy(pair => (pair.Query, pair.Target));
+    }
+
     private static double Distance(float[] a, float[] b, int width, int i, int j)
     {
         double sum = 0;
@@ -80,13 +113,14 @@ public sealed class NearestFilterTests
         return Math.Sqrt(sum);
     }
 
-    private static (int[] Indices, float[] Distances) Run(float[] a, float[] b, int width, long tensorCoreMatches)
+    private static (int[] Indices, float[] Distances) Run(float[] a, float[] b, int width, long tensorCoreMatches, int kept = 2)
     {
         using var device = new CudaDevice(0) { TensorCoreMatches = tensorCoreMatches };
         using Tensor<float> queries = device.Upload<float>(a, a.Length / width, width), targets = device.Upload<float>(b, b.Length / width, width);
-        using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2);
-        using Tensor<float> distance = device.Allocate<float>(a.Length / width, 2);
-        device.NearestEuclidean(queries, targets, nearest, distance);
+        using Tensor<int> nearest = device.Allocate<int>(a.Length / width, kept);
+        using Tensor<float> distance = device.Allocate<float>(a.Length / width, kept);
+        using SearchTargets<float> prepared = device.Prepare(targets);
+        device.NearestEuclidean(queries, prepared, nearest, distance);
         return (nearest.ToArray(), distance.ToArray());
     }
 }

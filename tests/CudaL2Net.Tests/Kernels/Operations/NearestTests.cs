@@ -35,6 +35,84 @@ public sealed class NearestTests(string device) : OperationTests(device)
         }
     }
 
+    // Up to 8 and 32 neighbours (4 and 16 in float32) the kernels on a GPU begin with a bound from their first tile, beyond with none.
+    [Test]
+    public void AsManyAsAreAskedForMatchTheReference([Values(1, 3, 8, 9, 32, 33, 70)] int kept, [Values(1, 20, 300)] int targets, [Values(5, 128)] int width)
+    {
+        const int queries = 67;
+        float[] a = Samples.Gaussian(1, queries * width), b = Samples.Gaussian(2, targets * width);
+        b.AsSpan(0, targets / 4 * width).CopyTo(b.AsSpan(targets / 2 * width));
+        (int[] indices, float[] distances) = Euclidean(a, b, width, kept);
+        for (int i = 0; i < queries; i++)
+        {
+            double[] all = [.. Enumerable.Range(0, targets).Select(j => PlainDistance(a, b, width, i, j))], sorted = [.. all.Order()];
+            Span<int> found = indices.AsSpan(i * kept, kept);
+            Span<float> measured = distances.AsSpan(i * kept, kept);
+            int count = Math.Min(kept, targets);
+            Assert.That(found[..count].ToArray(), Is.Unique.And.All.InRange(0, targets - 1));
+            Assert.That(found[count..].ToArray(), Is.All.EqualTo(-1));
+            Assert.That(measured[count..].ToArray(), Is.All.EqualTo(float.PositiveInfinity));
+            for (int rank = 0; rank < count; rank++)
+            {
+                Assert.That((double)measured[rank], Is.EqualTo(sorted[rank]).Within(1e-5 * sorted[rank]));
+                Assert.That((double)measured[rank], Is.EqualTo(all[found[rank]]).Within(1e-5 * sorted[rank]));
+                Assert.That(rank == 0 || (measured[rank - 1], found[rank - 1]).CompareTo((measured[rank], found[rank])) < 0, Is.True, "rising, ties too");
+            }
+        }
+    }
+
+    [Test]
+    public void AShorterListIsTheBeginningOfALongerOneToTheBit([Values(1, 2, 6, 17)] int kept)
+    {
+        const int width = 40, longer = 90;
+        float[] a = Samples.UnitRows(1, 33, width), b = Samples.UnitRows(2, 301, width);
+        (int[] indices, float[] distances) = Euclidean(a, b, width, kept);
+        (int[] allIndices, float[] allDistances) = Euclidean(a, b, width, longer);
+        for (int i = 0; i < 33; i++)
+        {
+            Assert.That(indices.AsSpan(i * kept, kept).SequenceEqual(allIndices.AsSpan(i * longer, kept)), Is.True);
+            Assert.That(distances.AsSpan(i * kept, kept).SequenceEqual(allDistances.AsSpan(i * longer, kept)), Is.True);
+        }
+    }
+
+    [Test]
+    public void WhatIsNotFiniteIsNobodysNeighbour()
+    {
+        float[] targets = [float.NaN, 0, 3, 0, float.PositiveInfinity, 0, 1, 0];
+        (int[] indices, float[] distances) = Euclidean([1, 0, float.NaN, 1], targets, 2, kept: 3);
+        Assert.That(indices, Is.EqualTo(new[] { 3, 1, -1, -1, -1, -1 }));
+        Assert.That(distances, Is.EqualTo(new[] { 0, 2, float.PositiveInfinity, float.PositiveInfinity, float.PositiveInfinity, float.PositiveInfinity }));
+    }
+
+    [Test]
+    public void SmallNumbersAreTakenAsWellAsLargeOnes([Values(1e-20f, 1e-12f, 1, 1e15f)] float scale)
+    {
+        float[] a = [.. Samples.Gaussian(1, 5 * 8).Select(value => value * scale)], b = [.. Samples.Gaussian(2, 200 * 8).Select(value => value * scale)];
+        int[] indices = Euclidean(a, b, 8, kept: 3).Indices, plain =
+        [
+            .. Enumerable.Range(0, 5).SelectMany(i => Enumerable.Range(0, 200).OrderBy(j => PlainDistance(a, b, 8, i, j)).Take(3)),
+        ];
+        Assert.That(scale < 1e-18f ? indices.Order().First() : 0, Is.Not.Negative);
+        if (scale > 1e-18f)
+        {
+            Assert.That(indices, Is.EqualTo(plain));
+        }
+    }
+
+    [Test]
+    public void AsManyBitsAsAreAskedForMatchTheReference([Values(1, 3, 8, 9, 33, 70)] int kept, [Values(1, 20, 300)] int targets, [Values(3, 16, 32, 41)] int width)
+    {
+        const int queries = 67;
+        byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
+        int[][] result = Hamming(a, b, width, kept);
+        for (int i = 0; i < queries; i++)
+        {
+            (int Bits, int Index)[] sorted = [.. Enumerable.Range(0, targets).Select(j => (Differing(a, i, b, j, width), j)).Order()];
+            IEnumerable<(int Bits, int Index)> expected = sorted.Concat(Enumerable.Repeat((int.MaxValue, -1), kept)).Take(kept);
+            Assert.That(Enumerable.Range(i * kept, kept).Select(at => (result[1][at], result[0][at])), Is.EqualTo(expected));
+        }
+    }
+
     [Test]
     public void EqualTargetsGoToTheLowerIndexAndARowIsAtDistanceZeroFromItself()
     {
@@ -52,7 +130,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
         for (int i = 0; i < queries; i++)
         {
             (int Bits, int Index)[] sorted = Enumerable.Range(0, targets)
-                .Select(j => (Enumerable.Range(0, width).Sum(k => BitOperations.PopCount((uint)(a[(i * width) + k] ^ b[(j * width) + k]))), j))
+                .Select(j => (Differing(a, i, b, j, width), j))
                 .Append((int.MaxValue, -1)).Order().ToArray();
             Assert.That(result[0][2 * i], Is.EqualTo(sorted[0].Index));
             Assert.That(result[0][(2 * i) + 1], Is.EqualTo(sorted[1].Index));
@@ -87,33 +165,38 @@ public sealed class NearestTests(string device) : OperationTests(device)
     private static double PlainDistance(float[] a, float[] b, int width, int i, int j) =>
         Math.Sqrt(Enumerable.Range(0, width).Sum(k => Math.Pow((double)a[(i * width) + k] - b[(j * width) + k], 2)));
 
+    private static int Differing(byte[] a, int i, byte[] b, int j, int width) =>
+        Enumerable.Range(0, width).Sum(k => BitOperations.PopCount((uint)(a[(i * width) + k] ^ b[(j * width) + k])));
+
     private static byte[] Bytes(ulong seed, int count)
     {
         var stream = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
         return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
     }
 
-    private (int[] Indices, float[] Distances) Euclidean(float[] a, float[] b, int width)
+    private (int[] Indices, float[] Distances) Euclidean(float[] a, float[] b, int width, int kept = 2)
     {
         int[] indices = [];
         float[][] result = RunOnDevice(device =>
         {
             using Tensor<float> queries = device.Upload<float>(a, a.Length / width, width), targets = device.Upload<float>(b, b.Length / width, width);
-            using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2);
-            Tensor<float> distance = device.Allocate<float>(a.Length / width, 2);
-            device.Kernels.NearestEuclidean(queries, targets, nearest, distance);
+            using Tensor<int> nearest = device.Allocate<int>(a.Length / width, kept);
+            Tensor<float> distance = device.Allocate<float>(a.Length / width, kept);
+            using SearchTargets<float> prepared = device.Kernels.Prepare(targets);
+            device.Kernels.NearestEuclidean(queries, prepared, nearest, distance);
             indices = nearest.ToArray();
             return [distance];
         });
         return (indices, result[0]);
     }
 
-    private int[][] Hamming(byte[] a, byte[] b, int width)
+    private int[][] Hamming(byte[] a, byte[] b, int width, int kept = 2)
     {
         using Device device = Open();
         using Tensor<byte> queries = device.Upload<byte>(a, a.Length / width, width), targets = device.Upload<byte>(b, b.Length / width, width);
-        using Tensor<int> nearest = device.Allocate<int>(a.Length / width, 2), distance = device.Allocate<int>(a.Length / width, 2);
-        device.Kernels.NearestHamming(queries, targets, nearest, distance);
+        using Tensor<int> nearest = device.Allocate<int>(a.Length / width, kept), distance = device.Allocate<int>(a.Length / width, kept);
+        using SearchTargets<byte> prepared = device.Kernels.Prepare(targets);
+        device.Kernels.NearestHamming(queries, prepared, nearest, distance);
         return [nearest.ToArray(), distance.ToArray()];
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -90,6 +91,23 @@ internal static unsafe class HammingScan
     {
         Vector256<byte> d = Vector256.Load(distances);
         return Vector256.Equals(Vector256.Min(d, Vector256.Create((byte)(threshold - 1))), d).ExtractMostSignificantBits();
+    }
+
+    /// <summary>The distance of two descriptors, from byte <paramref name="from"/> on.</summary>
+    public static int Distance(byte* a, byte* b, int from, int width)
+    {
+        int bits = 0;
+        for (; from <= width - 8; from += 8)
+        {
+            bits += BitOperations.PopCount(*(ulong*)(a + from) ^ *(ulong*)(b + from));
+        }
+
+        for (; from < width; from++)
+        {
+            bits += BitOperations.PopCount((uint)(a[from] ^ b[from]));
+        }
+
+        return bits;
     }
 
     private static byte* CreateTables()

@@ -3,152 +3,110 @@ using System.Runtime.CompilerServices;
 
 namespace CudaL2Net.Kernels.Cpu;
 
-// The nearest and second nearest row. Euclidean: smallest |b_j|^2 - 2 a_i . b_j, found by a scan over tiles of inner products at nearly the rate of the
-// multiply-adds (100,000 x 100,000 x 128: 2.6 TFLOP; the matrix of 40 GB never exists); the two winners' distances are then taken from the differences.
-// Hamming: by tables for 128 targets at a time, or by population counts of 64 bits; groups of targets stay in the cache for a block of queries.
+// The nearest targets, in lists that stay sorted. Columns come in rising order, so equal distances keep theirs. Groups of targets stay in the cache for a block of
+// queries.
 internal sealed unsafe partial class CpuDevice
 {
     private const int HammingQueries = 64;
     private const int HammingTargets = 8 * HammingScan.Group;
 
-    public void NearestEuclidean(Tensor<float> queries, Tensor<float> targets, Tensor<int> nearest, Tensor<float> distance)
+    public void NearestEuclidean(Tensor<float> queries, SearchTargets<float> targets, Tensor<int> nearest, Tensor<float> distance)
     {
-        (int rows, int columns, int width) = NearestShape(queries, targets);
-        int padded = InnerProducts.Panels(columns, InnerProducts.ColumnTile) * InnerProducts.ColumnTile;
-        float* panels = Scratch(0, (nuint)padded * (nuint)width);
-        float* packed = Scratch(1, (nuint)(pool.Threads * ProductScan.BlockRows) * (nuint)width);
-        float* squares = Scratch(2, (nuint)padded);
-        PackPanels(new MatrixOperand(targets.Pointer, width, 1), columns, width, panels, InnerProducts.ColumnTile);
-        for (int column = 0; column < padded; column++)
-        {
-            float* b = targets.Pointer + ((long)column * width);
-            squares[column] = column < columns ? Vectors.Dot(b, b, width) : float.PositiveInfinity;
-        }
-
+        int rows = targets.QueriesOf(queries);
         var job = new NearestJob
         {
-            Queries = queries.Pointer,
-            Targets = targets.Pointer,
-            Rows = rows,
-            Columns = columns,
-            Width = width,
-            Panels = panels,
-            Packed = packed,
-            Squares = squares,
+            Scan = StartEuclidean(queries, (FloatTargets)targets),
+            Kept = nearest.Length / Math.Max(rows, 1),
             Nearest = nearest.Pointer,
             Distance = distance.Pointer,
         };
-        pool.For(InnerProducts.Panels(rows, ProductScan.BlockRows), job);
+        pool.For(job.Scan.Blocks, job);
     }
 
-    public void NearestHamming(Tensor<byte> queries, Tensor<byte> targets, Tensor<int> nearest, Tensor<int> distance)
+    public void NearestHamming(Tensor<byte> queries, SearchTargets<byte> targets, Tensor<int> nearest, Tensor<int> distance)
     {
-        (int rows, int columns, int width) = NearestShape(queries, targets);
-        byte* packed = null;
-        if (HammingScan.Fits(width))
-        {
-            int groups = (columns + HammingScan.Group - 1) / HammingScan.Group;
-            packed = (byte*)Scratch(0, (nuint)groups * (nuint)HammingScan.GroupLength(width) / sizeof(float));
-            pool.For(groups, new HammingPackJob { Targets = targets.Pointer, Columns = columns, Width = width, Packed = packed });
-        }
-
+        int rows = targets.QueriesOf(queries);
+        Tensor<byte>? packed = ((BitTargets)targets).Packed;
         var job = new HammingJob
         {
             Queries = queries.Pointer,
-            Targets = targets.Pointer,
-            Packed = packed,
+            Targets = targets.Rows.Pointer,
+            Packed = packed is null ? null : packed.Pointer,
             Rows = rows,
-            Columns = columns,
-            Width = width,
+            Columns = targets.Count,
+            Width = targets.Width,
+            Kept = nearest.Length / Math.Max(rows, 1),
             Nearest = nearest.Pointer,
             Distance = distance.Pointer,
         };
         pool.For(InnerProducts.Panels(rows, HammingQueries), job);
     }
 
+    /// <summary>Puts a target into a sorted list, after those that are as near; the last one falls out.</summary>
+    private static void Insert<T>(T distance, int target, T* distances, int* targets, int kept)
+        where T : unmanaged, IComparisonOperators<T, T, bool>
+    {
+        int place = kept - 1;
+        for (; place > 0 && distance < distances[place - 1]; place--)
+        {
+            (distances[place], targets[place]) = (distances[place - 1], targets[place - 1]);
+        }
+
+        (distances[place], targets[place]) = (distance, target);
+    }
+
     private struct NearestJob : IParallelJob
     {
-        public float* Queries;
-        public float* Targets;
-        public int Rows;
-        public int Columns;
-        public int Width;
-        public float* Panels;
-        public float* Packed;
-        public float* Squares;
+        public EuclideanScan Scan;
+        public int Kept;
         public int* Nearest;
         public float* Distance;
 
         public readonly void Run(int index, int worker)
         {
-            int firstRow = index * ProductScan.BlockRows, count = Math.Min(ProductScan.BlockRows, Rows - firstRow);
-            var visitor = new NearestVisitor { Scores = Distance + (2L * firstRow), Indices = Nearest + (2L * firstRow) };
-            new Span<float>(visitor.Scores, 2 * count).Fill(float.PositiveInfinity);
-            new Span<int>(visitor.Indices, 2 * count).Fill(-1);
-            float* packed = Packed + ((long)worker * ProductScan.BlockRows * Width);
-            ProductScan.Run(new MatrixOperand(Queries, Width, 1), firstRow, count, Panels, Squares, Columns, Width, packed, ref visitor);
-            for (int row = 0; row < count; row++)
-            {
-                Measure(Queries + ((long)(firstRow + row) * Width), visitor.Indices + (2 * row), visitor.Scores + (2 * row));
-            }
-        }
-
-        /// <summary>Replaces the scores of the two winners by their distances, and exchanges the two where rounding had put them the wrong way round.</summary>
-        private readonly void Measure(float* query, int* indices, float* distances)
-        {
-            for (int rank = 0; rank < 2; rank++)
-            {
-                distances[rank] = indices[rank] < 0
-                    ? float.PositiveInfinity
-                    : MathF.Sqrt(Vectors.SquaredDistance(query, Targets + ((long)indices[rank] * Width), Width));
-            }
-
-            if (distances[1] < distances[0] || (distances[1] == distances[0] && indices[1] >= 0 && indices[1] < indices[0]))
-            {
-                (distances[0], distances[1]) = (distances[1], distances[0]);
-                (indices[0], indices[1]) = (indices[1], indices[0]);
-            }
+            int firstRow = index * ProductScan.BlockRows, count = Scan.RowsOf(firstRow) * Kept;
+            long first = (long)firstRow * Kept;
+            new Span<float>(Distance + first, count).Fill(float.PositiveInfinity);
+            new Span<int>(Nearest + first, count).Fill(-1);
+            var visitor = new NearestVisitor { Scan = Scan, FirstRow = firstRow, Kept = Kept, Nearest = Nearest, Distance = Distance };
+            Scan.Run(firstRow, worker, ref visitor);
         }
     }
 
     private struct NearestVisitor : IScoreVisitor
     {
-        public float* Scores;
-        public int* Indices;
+        public EuclideanScan Scan;
+        public int FirstRow;
+        public int Kept;
+        public int* Nearest;
+        public float* Distance;
 
         public readonly void Visit(int row, int firstColumn, float* scores, ref float threshold)
         {
-            float* best = Scores + (2 * row);
-            int* indices = Indices + (2 * row);
+            int query = FirstRow + row;
+            float* distances = Distance + ((long)query * Kept);
+            int* targets = Nearest + ((long)query * Kept);
+            ref float farthest = ref distances[Kept - 1];
+            float before = farthest;
             for (int c = 0; c < InnerProducts.ColumnTile; c++)
             {
-                if (scores[c] < best[0])
+                if (!(scores[c] < threshold))
                 {
-                    (best[1], indices[1]) = (best[0], indices[0]);
-                    (best[0], indices[0]) = (scores[c], firstColumn + c);
+                    continue;
                 }
-                else if (scores[c] < best[1])
+
+                float distance = Scan.Measure(query, firstColumn + c);
+                if (distance < farthest)
                 {
-                    (best[1], indices[1]) = (scores[c], firstColumn + c);
+                    Insert(distance, firstColumn + c, distances, targets, Kept);
                 }
             }
 
-            threshold = best[1];
-        }
-    }
-
-    private struct HammingPackJob : IParallelJob
-    {
-        public byte* Targets;
-        public int Columns;
-        public int Width;
-        public byte* Packed;
-
-        public readonly void Run(int index, int worker)
-        {
-            int first = index * HammingScan.Group;
-            HammingScan.Pack(Targets + ((nint)first * Width), Math.Min(HammingScan.Group, Columns - first), Width,
-                Packed + ((nint)index * HammingScan.GroupLength(Width)));
+            // Once a tile: all that has become nearer in it.
+            if (farthest < before)
+            {
+                threshold = Scan.Threshold(query, farthest);
+            }
         }
     }
 
@@ -163,14 +121,15 @@ internal sealed unsafe partial class CpuDevice
         public int Rows;
         public int Columns;
         public int Width;
+        public int Kept;
         public int* Nearest;
         public int* Distance;
 
         public readonly void Run(int index, int worker)
         {
             int firstRow = index * HammingQueries, endRow = Math.Min(firstRow + HammingQueries, Rows);
-            new Span<int>(Nearest + (2L * firstRow), 2 * (endRow - firstRow)).Fill(-1);
-            new Span<int>(Distance + (2L * firstRow), 2 * (endRow - firstRow)).Fill(int.MaxValue);
+            new Span<int>(Nearest + ((long)Kept * firstRow), Kept * (endRow - firstRow)).Fill(-1);
+            new Span<int>(Distance + ((long)Kept * firstRow), Kept * (endRow - firstRow)).Fill(int.MaxValue);
             if (Packed != null)
             {
                 byte* halves = stackalloc byte[HammingQueries * 2 * Width];
@@ -195,7 +154,7 @@ internal sealed unsafe partial class CpuDevice
                 int end = Math.Min(start + HammingTargets, Columns);
                 for (int row = firstRow; row < endRow; row++)
                 {
-                    Scan(Queries + ((long)row * Width), start, end, Nearest + (2L * row), Distance + (2L * row));
+                    Scan(Queries + ((long)row * Width), start, end, Nearest + ((long)Kept * row), Distance + ((long)Kept * row));
                 }
             }
         }
@@ -209,8 +168,9 @@ internal sealed unsafe partial class CpuDevice
             int count = Math.Min(HammingScan.Group, Columns - start);
             for (int r = row; r <= second; r++, distances += HammingScan.Group)
             {
-                int* indices = Nearest + (2L * r), best = Distance + (2L * r);
-                if (best[1] > byte.MaxValue)
+                int* indices = Nearest + ((long)Kept * r), best = Distance + ((long)Kept * r);
+                ref int farthest = ref best[Kept - 1];
+                if (farthest > byte.MaxValue)
                 {
                     // A byte does not tell 256 from 255, nor from no distance at all.
                     Scan(Queries + ((long)r * Width), start, start + count, indices, best);
@@ -219,13 +179,13 @@ internal sealed unsafe partial class CpuDevice
 
                 for (int first = 0; first < count; first += 32)
                 {
-                    uint below = best[1] == 0 ? 0 : HammingScan.Below(distances + first, best[1]);
+                    uint below = farthest == 0 ? 0 : HammingScan.Below(distances + first, farthest);
                     for (below &= count - first < 32 ? (1u << (count - first)) - 1 : uint.MaxValue; below != 0; below &= below - 1)
                     {
                         int target = first + BitOperations.TrailingZeroCount(below);
-                        if (distances[target] < best[1])
+                        if (distances[target] < farthest)
                         {
-                            Insert(distances[target], start + target, indices, best);
+                            Insert(distances[target], start + target, best, indices, Kept);
                         }
                     }
                 }
@@ -234,52 +194,24 @@ internal sealed unsafe partial class CpuDevice
 
         private readonly void Scan(byte* query, int start, int end, int* indices, int* best)
         {
-            int second = best[1], width = Width;
+            int farthest = best[Kept - 1], width = Width;
             byte* target = Targets + ((long)start * width);
             ulong query0 = width < 16 ? 0 : *(ulong*)query, query1 = width < 16 ? 0 : *(ulong*)(query + 8);
             for (int column = start; column < end; column++, target += width)
             {
-                int d = width < 16 ? Bits(query, target, 0)
+                int d = width < 16 ? HammingScan.Distance(query, target, 0, width)
                     : BitOperations.PopCount(query0 ^ *(ulong*)target) + BitOperations.PopCount(query1 ^ *(ulong*)(target + 8));
                 if (width > 16)
                 {
-                    d += Bits(query, target, 16);
+                    d += HammingScan.Distance(query, target, 16, width);
                 }
 
-                if (d < second)
+                if (d < farthest)
                 {
-                    Insert(d, column, indices, best);
-                    second = best[1];
+                    Insert(d, column, best, indices, Kept);
+                    farthest = best[Kept - 1];
                 }
             }
-        }
-
-        private static void Insert(int distance, int column, int* indices, int* best)
-        {
-            int rank = distance < best[0] ? 0 : 1;
-            if (rank == 0)
-            {
-                (best[1], indices[1]) = (best[0], indices[0]);
-            }
-
-            (best[rank], indices[rank]) = (distance, column);
-        }
-
-        /// <summary>The distance of what comes after the first <paramref name="i"/> bytes.</summary>
-        private readonly int Bits(byte* a, byte* b, int i)
-        {
-            int bits = 0;
-            for (; i <= Width - 8; i += 8)
-            {
-                bits += BitOperations.PopCount(*(ulong*)(a + i) ^ *(ulong*)(b + i));
-            }
-
-            for (; i < Width; i++)
-            {
-                bits += BitOperations.PopCount((uint)(a[i] ^ b[i]));
-            }
-
-            return bits;
         }
     }
 }

@@ -1,33 +1,30 @@
-// ptx: 7.1
-// For each of n queries the nearest and the second nearest of m targets, by Euclidean or by Hamming distance, never storing the n x m matrix.
-// Layouts: floats [n][d], [m][d]; bits in bytes [n][b], [m][b]; results [n][2].
-// A distance and its index make a 64-bit key that grows with both. Two keys per query lie in memory. A new key goes into the first by an atomic minimum,
-// and whichever of the two lost into the second: whatever the order, the first ends as the least of all keys and the second as the least that lost.
-// So targets can be cut into spans for different blocks, and blocks see one another's finds, yet the result is the same always; ties go to the lower index.
+// nearest_scan.cuh - the exhaustive search among m targets that nearest.cu and within.cu share: which pairs of a query and a target can be among the results,
+// found without storing the n x m matrix, and the exact distances of these, and only these, handed to a sink.
 //
 // Both distances are filtered by inner products P of a block's 128 queries and tiles of 128 targets, which stay in registers:
 //   Euclidean  exact float32 distances sqrt(sum (a - b)^2), but only of candidates. P is multiplied in bf16 on tensor cores, or in float32. With
 //              |P - a.b| <= e |a| |b| a true squared distance lies between (1 - e)(|a|^2 + |b|^2) - 2 P and (1 + e)(|a|^2 + |b|^2) - 2 P, so a target with
-//              (1 - e)|b|^2 - 2 P above (the second nearest so far)^2 - (1 - e)|a|^2 cannot win. The precision decides how many are measured in vain, no more.
+//              (1 - e)|b|^2 - 2 P above limit^2 - (1 - e)|a|^2 is farther than the limit. The precision decides how many are measured in vain, no more.
 //   Hamming    popc(a ^ b) = popc(a) + popc(b) - 2 popc(a & b), and popc(a & b) is a binary product of the tensor cores, exact: 256 bits of 16 x 8 pairs
 //              per instruction, where popcounts take 8 POPC per pair at 16 lanes per clock and multiprocessor. The same filter with e = 0.
-// The first tile gives every query a threshold: the second least of its upper bounds. Later on candidates go to a queue and are measured when it holds 256,
-// by eight lanes each: about 2 ln m per query, and those within the error.
+// Candidates go to a queue and are measured when it holds 256, by eight lanes each.
 // Rows are prepared once: rounded to bf16 or padded with zeros, n and m up to multiples of 128, so that cp.async fetches them without a look at where they end:
 // four stages of 64 (Hamming: 32) bytes of each row; queries of up to 256 bytes stay in shared memory. 2 n m d operations, n m d / 64 bytes through L2, and for
 // each of the n m products three instructions: product to bound, compare, note.
+//
+// A sink:
+//   SEEDED                         whether thresholds fall while it fills, and the first tile of targets gives every query one to begin with
+//   kept                           where SEEDED: the neighbours wanted of a query
+//   opening(measure, query)        the threshold to begin with
+//   take(query, target, bits)      a measured pair; bits: of the distance, which rise with it
+//   limit(query) -> bits           where SEEDED: of the farthest distance that still matters, ~0 for all
+#pragma once
 #include "block_gemm.cuh"
 #include "reduce.cuh"
 
-typedef unsigned long long Key;
-static constexpr Key NO_KEY = ~0ull;
+static constexpr unsigned NOT_FINITE = 0x7f800000u;                   // the bits of an infinite float; above them those of what is not a number
+static constexpr float TINY = 7.9e-31f;                               // more than what squares and products lose where they underflow
 static constexpr int QUERIES = 128, QUEUE_READY = 256, QUEUE_SIZE = 1024;
-
-static __device__ __forceinline__ void insert_key(Key* two, Key key) {
-  const Key old = atomicMin(two, key);
-  const Key lost = old > key ? old : key;
-  if (lost != NO_KEY) atomicMin(two + 1, lost);
-}
 
 // Bounds and thresholds: floats of Euclidean, integers of Hamming distances. The open threshold lets every target pass but those that are not there, the
 // shut one none.
@@ -60,47 +57,7 @@ template <class Value> struct TwoLeast {
   }
 };
 
-// share x |row|^2 of each row, one warp per row; no keys yet, where they are given; and where rounded is, the row in bf16, with zeros up to pitch numbers.
-// From count to padded the rows are zeros whose square is not a number.
-extern "C" __global__ __launch_bounds__(256) void nearest_start(const float* __restrict__ rows, int count, int padded, int width, int pitch, float share,
-    float* __restrict__ squares, unsigned* __restrict__ rounded, Key* __restrict__ keys) {
-  const int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
-  if (row >= padded) return;
-  const float* from = rows + (size_t)row * width;
-  const int columns = row < count ? width : 0;
-  const float square = warp_square(from, columns);
-  if (lane == 0) squares[row] = row < count ? share * square : Bound<float>::absent();
-  if (lane < 2 && keys && row < count) keys[2 * (size_t)row + lane] = NO_KEY;
-  if (!rounded) return;
-  for (int k = 2 * lane; k < pitch; k += 64)
-    rounded[((size_t)row * pitch + k) / 2] = pack_bf16(k < columns ? from[k] : 0.f, k + 1 < columns ? from[k + 1] : 0.f);
-}
-KERNEL(nearest_start);
-
-// The same of rows of bytes: their ones, and the rows as words.
-extern "C" __global__ __launch_bounds__(256) void hamming_start(const unsigned char* __restrict__ rows, int count, int padded, int width, int pitch,
-    int* __restrict__ ones, unsigned* __restrict__ words, Key* __restrict__ keys) {
-  const int row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
-  if (row >= padded) return;
-  const unsigned char* from = rows + (size_t)row * width;
-  const int columns = row < count ? width : 0;
-  int sum = 0;
-  for (int k = lane; k < pitch; k += 32) {
-    unsigned word = 0;
-    PRAGMA_UNROLL
-    for (int j = 0; j < 4; j++)
-      if (4 * k + j < columns) word |= (unsigned)from[4 * k + j] << (8 * j);
-    words[(size_t)row * pitch + k] = word;
-    sum += __popc(word);
-  }
-  PRAGMA_UNROLL
-  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-  if (lane == 0) ones[row] = row < count ? sum : Bound<int>::absent();
-  if (lane < 2 && keys && row < count) keys[2 * (size_t)row + lane] = NO_KEY;
-}
-KERNEL(hamming_start);
-
-// Exact distances, each by eight neighbouring lanes: as the upper half of a key, all ones where it is not a number.
+// Exact distances, each by eight neighbouring lanes: as the upper half of a key, all ones where it is not finite.
 struct EuclideanMeasure {
   typedef float Value;
   const float *queries, *targets, *squares;                            // squares: of the queries, times 1 - e
@@ -124,14 +81,15 @@ struct EuclideanMeasure {
     float all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     PRAGMA_UNROLL
     for (int offset = 4; offset > 0; offset /= 2) all += __shfl_xor_sync(0xffffffffu, all, offset);
-    return all == all ? __float_as_uint(sqrtf(all)) : ~0u;
+    const unsigned bits = __float_as_uint(sqrtf(all));
+    return bits < NOT_FINITE ? bits : ~0u;
   }
-  // Above which bound a target is farther than a distance; than the second least upper bound.
+  // Above which bound a target is farther than a distance; than an upper bound without the query's share.
   __device__ __forceinline__ float threshold(int query, unsigned bits) const {
     const float distance = __uint_as_float(bits);
-    return fmaf(distance * distance, slack, -squares[query]);
+    return fmaf(distance * distance, slack, TINY - squares[query]);
   }
-  __device__ __forceinline__ float first_threshold(int query, float second) const { return fmaf(fmaf(up, squares[query], second), slack, -squares[query]); }
+  __device__ __forceinline__ float first_threshold(int query, float bound) const { return fmaf(fmaf(up, squares[query], bound), slack, TINY - squares[query]); }
   __device__ __forceinline__ float upper(float square, float product) const { return fmaf(-2.f, product, up * square); }
 };
 struct HammingMeasure {
@@ -147,12 +105,12 @@ struct HammingMeasure {
     return (unsigned)sum;
   }
   __device__ __forceinline__ int threshold(int query, unsigned bits) const { return (int)bits - ones[query]; }
-  __device__ __forceinline__ int first_threshold(int, int second) const { return second; }
+  __device__ __forceinline__ int first_threshold(int, int bound) const { return bound; }
   __device__ __forceinline__ int upper(int square, int product) const { return square - 2 * product; }
 };
 
 // A block's candidates. Tile: which 8 queries and 8 targets of a tile a thread has the products of.
-template <class Tile, class Measure> struct Shortlist {
+template <class Tile, class Measure, class Sink> struct Shortlist {
   typedef typename Measure::Value Value;
   typedef Bound<Value> Of;
   struct Shared {
@@ -165,20 +123,24 @@ template <class Tile, class Measure> struct Shortlist {
 
   Measure measure;
   Shared& shared;
-  Key* keys;                                // of the tile's first query
+  Sink sink;
   int first_query, queries, begin;          // queries that there are; the span's first target
   unsigned long long waiting;               // this thread's candidates that are not in the queue yet: one bit a product
   int waiting_tile;                         // their tile's first target - the span's
 
   __device__ __forceinline__ void start() {
     waiting = 0;
-    for (int m = threadIdx.x; m < QUERIES; m += Tile::THREADS) shared.thresholds[m] = m < queries ? Of::open() : Of::shut();
+    for (int m = threadIdx.x; m < QUERIES; m += Tile::THREADS) shared.thresholds[m] = m < queries ? sink.opening(measure, first_query + m) : Of::shut();
     if (threadIdx.x == 0) shared.queued = 0;
     __syncthreads();
   }
 
-  // Thresholds from a first tile's upper bounds. squares: of the tile's targets, times 1 - e.
+  // Thresholds from a first tile's upper bounds: the least that as many targets as are wanted stay below, or a little more. squares: of the tile's targets,
+  // times 1 - e. Where they are more than two, of as many groups of the tile's columns as it takes the greatest of the second least bounds: four lanes and a
+  // warp have a group of 32 columns, or a lane one of 8. For more than two of each such group the thresholds stay open.
   __device__ __forceinline__ void seed(const typename Tile::Accumulators& sums, const Value* squares) {
+    if (sink.kept > 8 * WARPS) return;
+    const bool by_lane = sink.kept > 2 * WARPS;
     TwoLeast<Value>* least = reinterpret_cast<TwoLeast<Value>*>(shared.queue);
     PRAGMA_UNROLL
     for (int r = 0; r < 8; r++) {
@@ -188,8 +150,12 @@ template <class Tile, class Measure> struct Shortlist {
       PRAGMA_UNROLL
       for (int offset = 1; offset < 4; offset *= 2) {
         const Value first = __shfl_xor_sync(0xffffffffu, two.first, offset), second = __shfl_xor_sync(0xffffffffu, two.second, offset);
-        two.add(first);
-        two.add(second);
+        if (by_lane) {
+          two.second = Of::greatest(two.second, second);
+        } else {
+          two.add(first);
+          two.add(second);
+        }
       }
       if (threadIdx.x % 4 == 0) least[Tile::column(0) / 32 * QUERIES + Tile::row(r)] = two;
     }
@@ -198,8 +164,13 @@ template <class Tile, class Measure> struct Shortlist {
       TwoLeast<Value> two = least[m];
       PRAGMA_UNROLL
       for (int warp = 1; warp < WARPS; warp++) {
-        two.add(least[warp * QUERIES + m].first);
-        two.add(least[warp * QUERIES + m].second);
+        const TwoLeast<Value> other = least[warp * QUERIES + m];
+        if (sink.kept > 2) {
+          two.second = Of::greatest(two.second, other.second);
+        } else {
+          two.add(other.first);
+          two.add(other.second);
+        }
       }
       shared.thresholds[m] = Of::least(Of::open(), measure.first_threshold(first_query + m, two.second));
     }
@@ -246,13 +217,15 @@ template <class Tile, class Measure> struct Shortlist {
         const unsigned candidate = shared.queue[min(entry, count - 1)];
         const int m = (int)(candidate & 127u), target = begin + (int)(candidate >> 7);
         const unsigned bits = measure.bits(first_query + m, target);
-        if (entry < count && threadIdx.x % 8 == 0 && bits != ~0u) insert_key(keys + 2 * m, (Key)bits << 32 | (unsigned)target);
+        if (entry < count && threadIdx.x % 8 == 0 && bits != ~0u) sink.take(first_query + m, target, bits);
       }
       __syncthreads();
       if (threadIdx.x == 0) shared.queued = 0;
-      for (int m = threadIdx.x; m < queries; m += Tile::THREADS) {
-        const Key second = ld_relaxed(keys + 2 * m + 1);      // whatever other blocks have made of it: it only falls
-        if (second != NO_KEY) shared.thresholds[m] = Of::least(shared.thresholds[m], measure.threshold(first_query + m, (unsigned)(second >> 32)));
+      if constexpr (Sink::SEEDED) {
+        for (int m = threadIdx.x; m < queries; m += Tile::THREADS) {
+          const unsigned limit = sink.limit(first_query + m);
+          if (limit != ~0u) shared.thresholds[m] = Of::least(shared.thresholds[m], measure.threshold(first_query + m, limit));
+        }
       }
       __syncthreads();
     } while (__syncthreads_or(enqueue(last ? 1 : QUEUE_READY)));
@@ -368,16 +341,16 @@ template <class Tile> struct Stages {
 };
 
 // Block (query tile, span of targets). squares: of the targets, times 1 - e.
-template <class Tile, class Measure>
+template <class Tile, class Measure, class Sink>
 static __device__ __forceinline__ void scan(const unsigned char* __restrict__ query_rows, const unsigned char* __restrict__ target_rows,
-    const typename Measure::Value* __restrict__ squares, const Measure& measure, Key* keys, int query_count, int target_count, int pitch, int span) {
-  typedef Shortlist<Tile, Measure> List;
+    const typename Measure::Value* __restrict__ squares, const Measure& measure, const Sink& sink, int query_count, int target_count, int pitch, int span) {
+  typedef Shortlist<Tile, Measure, Sink> List;
   DYN_SHARED(unsigned char, shared);
   __shared__ typename List::Shared listed;
   const int first_query = blockIdx.x * QUERIES, begin = blockIdx.y * span, length = min(target_count - begin, span);
   Stages<Tile> stages = {query_rows + (size_t)first_query * pitch, target_rows + (size_t)begin * pitch, squares + begin, pitch};
   stages.start(shared, (length + Tile::COLUMNS - 1) / Tile::COLUMNS);
-  List list = {measure, listed, keys + 2 * (size_t)first_query, first_query, min(query_count - first_query, QUERIES), begin};
+  List list = {measure, listed, sink, first_query, min(query_count - first_query, QUERIES), begin};
   list.start();
   typename Tile::Accumulators sums;
   bool due = false;
@@ -393,40 +366,24 @@ static __device__ __forceinline__ void scan(const unsigned char* __restrict__ qu
       __syncthreads();
       of = stages.multiply(sums, chunk);
     }
-    if (tile == 0) list.seed(sums, of);
+    if constexpr (Sink::SEEDED)
+      if (tile == 0) list.seed(sums, of);
     due = list.note(sums, of, tile);
   }
   cp_async_wait<0>();
 }
 
-extern "C" __global__ __launch_bounds__(256, 2) void nearest_scan_bf16(
-    const float* __restrict__ queries, const float* __restrict__ targets, const unsigned char* __restrict__ query_rows,
-    const unsigned char* __restrict__ target_rows, const float* __restrict__ query_squares, const float* __restrict__ target_squares, Key* keys,
-    int query_count, int target_count, int width, int pitch, int span, float slack, float up) {
-  scan<Bf16Tile>(query_rows, target_rows, target_squares, EuclideanMeasure{queries, targets, query_squares, width, slack, up}, keys, query_count, target_count,
-                 pitch, span);
-}
-KERNEL(nearest_scan_bf16);
-extern "C" __global__ __launch_bounds__(256, 2) void hamming_scan(
-    const unsigned* __restrict__ query_rows, const unsigned* __restrict__ target_rows, const int* __restrict__ query_ones,
-    const int* __restrict__ target_ones, Key* keys, int query_count, int target_count, int words, int span) {
-  scan<BitsTile>(reinterpret_cast<const unsigned char*>(query_rows), reinterpret_cast<const unsigned char*>(target_rows), target_ones,
-                 HammingMeasure{query_rows, target_rows, query_ones, words}, keys, query_count, target_count, 4 * words, span);
-}
-KERNEL(hamming_scan);
-
-// The same in float32, from the rows themselves.
-extern "C" __global__ __launch_bounds__(128, 2) void nearest_scan_float32(
-    const float* __restrict__ queries, const float* __restrict__ targets, const float* __restrict__ query_squares,
-    const float* __restrict__ target_squares, Key* keys, int query_count, int target_count, int width, int span, float slack, float up) {
+// The same in float32, from the rows themselves, 64 targets at a time.
+template <class Sink>
+static __device__ __forceinline__ void scan_float32(const float* __restrict__ queries, const float* __restrict__ targets,
+    const float* __restrict__ target_squares, const EuclideanMeasure& measure, const Sink& sink, int query_count, int target_count, int width, int span) {
   typedef FloatTile Tile;
-  typedef Shortlist<Tile, EuclideanMeasure> List;
+  typedef Shortlist<Tile, EuclideanMeasure, Sink> List;
   __shared__ __align__(16) unsigned char shared[Tile::SHARED_BYTES];
-  __shared__ List::Shared listed;
+  __shared__ typename List::Shared listed;
   __shared__ float squares[Tile::COLUMNS];
   const int first_query = blockIdx.x * QUERIES, begin = blockIdx.y * span, end = min(target_count - begin, span) + begin;
-  List list = {EuclideanMeasure{queries, targets, query_squares, width, slack, up}, listed, keys + 2 * (size_t)first_query, first_query,
-               min(query_count - first_query, QUERIES), begin};
+  List list = {measure, listed, sink, first_query, min(query_count - first_query, QUERIES), begin};
   list.start();
   for (int first = begin; first < end; first += Tile::COLUMNS) {
     if (threadIdx.x < Tile::COLUMNS) squares[threadIdx.x] = target_squares[first + threadIdx.x];
@@ -434,27 +391,9 @@ extern "C" __global__ __launch_bounds__(128, 2) void nearest_scan_float32(
     MatrixRows<Tile::B_VECTORS> b = MatrixRows<Tile::B_VECTORS>::tile(targets, end, width, first, width);
     Tile::Accumulators sums;
     Tile::run(a, b, 0, width, shared, sums);
-    if (first == begin) list.seed(sums, squares);
+    if constexpr (Sink::SEEDED)
+      if (first == begin) list.seed(sums, squares);
     const bool last = first + Tile::COLUMNS >= end;
     if (__syncthreads_or(list.note(sums, squares, first - begin) || last)) list.drain(last);
   }
 }
-KERNEL(nearest_scan_float32);
-
-extern "C" __global__ __launch_bounds__(256) void nearest_finish(
-    const Key* __restrict__ keys, int* __restrict__ nearest, float* __restrict__ distance, int count) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
-    nearest[i] = (int)(unsigned)keys[i];    // no key: -1
-    distance[i] = __uint_as_float(keys[i] == NO_KEY ? 0x7f800000u : (unsigned)(keys[i] >> 32));
-  }
-}
-KERNEL(nearest_finish);
-
-extern "C" __global__ __launch_bounds__(256) void hamming_finish(
-    const Key* __restrict__ keys, int* __restrict__ nearest, int* __restrict__ distance, int count) {
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += gridDim.x * blockDim.x) {
-    nearest[i] = (int)(unsigned)keys[i];
-    distance[i] = keys[i] == NO_KEY ? 0x7fffffff : (int)(keys[i] >> 32);
-  }
-}
-KERNEL(hamming_finish);
