@@ -3,12 +3,15 @@ using System.Text.RegularExpressions;
 namespace CudaL2Net.Build;
 
 /// <summary>
-/// Installs what the system lacks, on Debian and Ubuntu: the kernels' compilers; GTK 3, which OpenCV's library needs; and a font for plots. Elsewhere, or
-/// without an administrator's rights, it says what to install.
+/// Installs what the system lacks, on Debian and Ubuntu: the kernels' compilers; GTK 3, which OpenCV's library needs; a font for plots; and in continuous
+/// integration the programs that tests go on with, which are skipped without. Elsewhere, or without an administrator's rights, it says what to install.
 /// </summary>
 internal static class Setup
 {
     private const string Gtk = "libgtk-3.so.0";
+
+    // Programs that read what this one writes.
+    private static readonly (string Package, string File)[] Readers = [("colmap", "/usr/bin/colmap")];
 
     /// <summary>Installs all that is missing, in one go.</summary>
     /// <param name="emulator">Also what compiles the emulated driver.</param>
@@ -23,8 +26,11 @@ internal static class Setup
         bool clang = Compilers.Device() == null, host = (native || (emulator && Compilers.CanEmulate)) && Compilers.Host() == null;
         bool zlib = native && !File.Exists("/usr/include/zlib.h");
         bool font = !Directory.Exists("/usr/share/fonts") || !Directory.EnumerateFiles("/usr/share/fonts", "*.?tf", SearchOption.AllDirectories).Any();
+        string[] readers = Environment.GetEnvironmentVariable("CI") == "true"
+            ? [.. Readers.Where(reader => emulator && !File.Exists(reader.File)).Select(reader => reader.Package)]
+            : [];
         string[] missing = [.. clang ? ["clang"] : (string[])[], .. host ? ["g++"] : (string[])[], .. zlib ? ["zlib's headers"] : (string[])[],
-            .. Loads(Gtk) ? [] : (string[])["GTK 3"], .. font ? ["a TrueType font"] : (string[])[]];
+            .. Loads(Gtk) ? [] : (string[])["GTK 3"], .. font ? ["a TrueType font"] : (string[])[], .. readers];
         if (missing.Length == 0)
         {
             return;
@@ -46,7 +52,8 @@ internal static class Setup
 
         Console.WriteLine($"installing what is missing on this system: {what}");
         Apt(prefix, ["update", "-q"]);
-        List<string> packages = [.. host ? ["g++"] : (string[])[], .. zlib ? ["zlib1g-dev"] : (string[])[], .. font ? ["fonts-dejavu-core"] : (string[])[]];
+        List<string> packages = [.. host ? ["g++"] : (string[])[], .. zlib ? ["zlib1g-dev"] : (string[])[], .. font ? ["fonts-dejavu-core"] : (string[])[],
+            .. readers];
         // Debian 13 and Ubuntu 24.04 renamed the package when time_t grew to 64 bits.
         packages.AddRange(Loads(Gtk) ? [] : [Processes.Run("apt-cache", ["show", "libgtk-3-0t64"], quiet: true) == 0 ? "libgtk-3-0t64" : "libgtk-3-0"]);
         packages.AddRange(clang && Clang() is { } package ? [package] : []);

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Commands;
 using CudaL2Net.Cli.Commands.Bench;
+using CudaL2Net.Cli.Commands.Colmap;
 using CudaL2Net.Cli.Commands.Evaluate;
 using CudaL2Net.Cli.Commands.Reproduce;
 using CudaL2Net.Cli.Files;
@@ -88,6 +89,7 @@ internal static partial class Program
             CommonOptions.Json,
             CommonOptions.Verbose,
             BenchCommand.Create(terminal),
+            ColmapCommand.Create(terminal),
             DataCommand.Create(terminal),
             DemoCommand.Create(terminal),
             DescribeCommand.Create(terminal),

@@ -42,10 +42,24 @@ public static class ImageFile
     /// <inheritdoc cref="LoadGrey(string)"/>
     public static Mat LoadColour(string path) => Load(path, ImreadModes.Color);
 
+    /// <summary>Reads an image as grey levels as it is stored, not turned: the frame that COLMAP and hloc give keypoints in.</summary>
+    /// <inheritdoc cref="LoadGrey(string)"/>
+    internal static StoredImage LoadStored(string path)
+    {
+        double? focal = null;
+        Mat grey = Load(path, ImreadModes.Grayscale, info =>
+        {
+            focal = info.RelativeFocal;
+            info.Orientation = 1;
+        });
+        return new StoredImage(grey, focal);
+    }
+
     private static HashSet<string> EndingsOf(IEnumerable<ImageFormat> formats) =>
         new(formats.SelectMany(format => format.Endings), StringComparer.OrdinalIgnoreCase);
 
-    private static Mat Load(string path, ImreadModes mode)
+    // With `asStored` the image is not turned; it is told what the file's headers say.
+    private static Mat Load(string path, ImreadModes mode, Action<ImageInfo>? asStored = null)
     {
         byte[] bytes = ReadBytes(path);
         if (bytes.Length == 0)
@@ -58,6 +72,13 @@ public static class ImageFile
         try
         {
             ImageInfo info = format.Check(bytes);
+            asStored?.Invoke(info);
+            if (asStored is not null && info.DecodersOrientation is { } orientation)
+            {
+                bytes[orientation.Place + (orientation.LittleEndian ? 0 : 1)] = 1;
+                bytes[orientation.Place + (orientation.LittleEndian ? 1 : 0)] = 0;
+            }
+
             Mat image = new ImageDecoder(info, info.Rewritten ?? bytes, mode).Decode(path);
             foreach (string remark in info.Remarks)
             {

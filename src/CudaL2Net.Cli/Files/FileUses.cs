@@ -3,6 +3,7 @@ using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Commands;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Networks;
+using CudaL2Net.Pipelines.Images;
 
 namespace CudaL2Net.Cli.Files;
 
@@ -49,11 +50,13 @@ internal static class FileUses
         ["--brown"] = Input,
         ["--csv"] = Output,
         ["--data"] = Source,
+        ["--database"] = Output,
         ["--detector"] = Word,
         ["--device"] = Word,
         ["--filter"] = Word,
         ["--format"] = Word,
         ["--hpatches"] = Input,
+        ["--images"] = Input,
         ["--init"] = Model,
         ["--keypoints"] = Input,
         ["--keypoints-out"] = Output,
@@ -73,7 +76,9 @@ internal static class FileUses
         ["--tasks"] = Word,
         ["--train-set"] = Word,
         ["--validation"] = Source,
-        ["data make-brown --images"] = Input,
+        ["colmap extract --camera-model"] = Word,
+        ["colmap extract --camera-params"] = Word,
+        ["colmap match --pairs"] = Reads(text => ImagePairs.IsFile(text) ? [text] : []),
         ["data make-brown --out"] = Writes((_, path) => [OutputPlace.Tree(path)]),
         ["demo --out"] = Writes((_, path) => DemoCommand.PlacesOf(path)),
         ["describe --out"] = Writes((line, path) => [OutputPlace.File(path), .. DescribeCommand.KeypointsBeside(line, path).Select(OutputPlace.File)]),

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Security.Cryptography;
 using CudaL2Net.Cli.CommandLine;
+using CudaL2Net.Formats;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
@@ -69,6 +71,21 @@ internal static class ModelInput
         return name is "model" or "checkpoint"
             ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))!
             : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+    }
+
+    /// <summary>A word that tells models apart: the start of the digest of the file; or of which version the model in the box is.</summary>
+    /// <param name="path">A file, or the folder of a training; null for the model in the box.</param>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static string Fingerprint(string? path)
+    {
+        const int Letters = 12;
+        if (path is null)
+        {
+            return $"the model of version {typeof(PatchModel).Assembly.GetName().Version}";
+        }
+
+        using FileStream file = InputFile.Open(FileOf(path));
+        return $"model {NameOf(path)} {Convert.ToHexStringLower(SHA256.HashData(file))[..Letters]}";
     }
 
     /// <summary>What to say where a network that scores pairs is asked for descriptors.</summary>

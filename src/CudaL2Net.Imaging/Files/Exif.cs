@@ -1,18 +1,19 @@
 namespace CudaL2Net.Imaging.Files;
 
-/// <summary>EXIF data, of which only the orientation counts here.</summary>
+/// <summary>EXIF data, of which only the orientation and the focal length count here.</summary>
 internal static class Exif
 {
     private const int OrientationTag = 0x112, KnownTypes = 13;
 
-    /// <summary>Takes the orientation from EXIF data, or remarks that they are damaged.</summary>
-    /// <param name="info">Gets the orientation.</param>
+    /// <summary>Takes what counts from EXIF data, or remarks that they are damaged.</summary>
+    /// <param name="info">Gets the orientation, and the focal length.</param>
     /// <param name="exif">The data from the byte order on.</param>
     public static void Read(ImageInfo info, ReadOnlySpan<byte> exif)
     {
         try
         {
             info.Orientation = Orientation(exif);
+            info.RelativeFocal = ExifFocal.Read(exif);
         }
         catch (InvalidDataException)
         {

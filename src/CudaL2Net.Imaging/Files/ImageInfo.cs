@@ -44,8 +44,14 @@ internal sealed class ImageInfo
     /// <summary>EXIF's number, 1 to 8: how the stored image must be turned. 1 where the decoder turns it.</summary>
     public int Orientation { get; set; } = 1;
 
+    /// <summary>The focal length that EXIF tells, over the longer side; null where it tells none.</summary>
+    public double? RelativeFocal { get; set; }
+
     /// <summary>The bytes to decode, where they are others than the file's.</summary>
     public byte[]? Rewritten { get; init; }
+
+    /// <summary>The first byte of an orientation that the decoder turns by, with the bytes of its number; null where there is none.</summary>
+    public (int Place, bool LittleEndian)? DecodersOrientation { get; init; }
 
     /// <summary>What is odd about the file, to be said once behind its name.</summary>
     public IReadOnlyList<string> Remarks => remarks;

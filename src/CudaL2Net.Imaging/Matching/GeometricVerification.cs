@@ -37,7 +37,9 @@ internal static class GeometricVerification
             : (MatchGeometry.None, null, new bool[from.Length]);
     }
 
-    private static (double[]? Matrix, bool[] Inliers) FitHomography(Point2d[] from, Point2d[] to, double tolerance)
+    /// <summary>The homography that most matches agree with.</summary>
+    /// <returns>[3][3], from the first image's pixels to the second's, or null; and which matches lie within the tolerance of it.</returns>
+    internal static (double[]? Matrix, bool[] Inliers) FitHomography(Point2d[] from, Point2d[] to, double tolerance)
     {
         var inliers = new bool[from.Length];
         if (from.Length < 4)
@@ -61,7 +63,9 @@ internal static class GeometricVerification
         return (h, inliers);
     }
 
-    private static (double[]? Matrix, bool[] Inliers) FitFundamental(Point2d[] from, Point2d[] to, double tolerance)
+    /// <summary>The fundamental matrix that most matches agree with.</summary>
+    /// <returns>[3][3], F with (x', y', 1) F (x, y, 1)' = 0, or null; and which matches lie within the tolerance of both epipolar lines.</returns>
+    internal static (double[]? Matrix, bool[] Inliers) FitFundamental(Point2d[] from, Point2d[] to, double tolerance)
     {
         var inliers = new bool[from.Length];
         if (from.Length < 8)

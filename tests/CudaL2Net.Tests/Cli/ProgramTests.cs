@@ -2,6 +2,8 @@ namespace CudaL2Net.Tests.Cli;
 
 public sealed class ProgramTests
 {
+    [TestCase("colmap")]
+    [TestCase("colmap extract")]
     [TestCase("data")]
     [TestCase("demo")]
     [TestCase("describe")]

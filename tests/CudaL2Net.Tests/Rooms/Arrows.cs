@@ -15,8 +15,9 @@ internal static class Arrows
         ["CudaL2Net.Native"] = ["CudaL2Net", "CudaL2Net.Interop"],
         ["CudaL2Net.Imaging"] = ["CudaL2Net"],
         ["CudaL2Net.Evaluation"] = ["CudaL2Net.Imaging", "CudaL2Net"],
+        ["CudaL2Net.Pipelines"] = ["CudaL2Net.Imaging", "CudaL2Net"],
         ["CudaL2Net.Bench"] = ["CudaL2Net.Reference", "CudaL2Net", "CudaL2Net.Interop"],
-        ["CudaL2Net.Cli"] = ["CudaL2Net.Bench", "CudaL2Net.Evaluation", "CudaL2Net.Imaging", "CudaL2Net", "CudaL2Net.Interop"],
+        ["CudaL2Net.Cli"] = ["CudaL2Net.Bench", "CudaL2Net.Evaluation", "CudaL2Net.Pipelines", "CudaL2Net.Imaging", "CudaL2Net", "CudaL2Net.Interop"],
     };
 
     /// <summary>Which rooms of its own project a room may use. The root is "".</summary>
@@ -57,6 +58,11 @@ internal static class Arrows
             ["Protocols"] = ["Measures", "Results"],
             ["Plots"] = ["Results"],
             ["Reports"] = ["Plots", "Results"],
+        },
+        ["CudaL2Net.Pipelines"] = new()
+        {
+            ["Images"] = [],
+            ["Colmap"] = ["Images"],
         },
         ["CudaL2Net.Bench"] = new()
         {

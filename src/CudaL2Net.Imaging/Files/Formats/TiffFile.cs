@@ -8,7 +8,7 @@ namespace CudaL2Net.Imaging.Files.Formats;
 /// </summary>
 internal sealed class TiffFile
 {
-    private const int Uncompressed = 1, Lzw = 5, JpegCompression = 7, Deflate = 8, PackBits = 32773, OldDeflate = 32946, Rgb = 2, YCbCr = 6;
+    private const int Uncompressed = 1, Lzw = 5, JpegCompression = 7, Deflate = 8, PackBits = 32773, OldDeflate = 32946, Rgb = 2, YCbCr = 6, Orientation = 274;
 
     private static readonly Dictionary<int, string> OtherCompressions = new()
     {
@@ -25,6 +25,7 @@ internal sealed class TiffFile
     private readonly byte[] file;
     private readonly bool little, big;
     private readonly Dictionary<int, long[]> tags = [];
+    private int? orientation;
 
     private TiffFile(byte[] file)
     {
@@ -55,6 +56,8 @@ internal sealed class TiffFile
         {
             IsDeep = bits > 8,
             HasAlpha = tags.TryGetValue(338, out long[]? extra) ? Array.Exists(extra, kind => kind is 1 or 2) : samples == 4 && One(262, 1) == Rgb,
+            DecodersOrientation = orientation is { } place ? (place, little) : null,
+            RelativeFocal = big ? null : ExifFocal.Read(file),
         };
         if (compression is not (Uncompressed or Lzw or JpegCompression or Deflate or OldDeflate or PackBits))
         {
@@ -99,6 +102,11 @@ internal sealed class TiffFile
             }
 
             ReadOnlySpan<byte> field = reader.Take(big ? 8 : 4, "the directory");
+            if (tag == Orientation && type == 3 && count == 1)
+            {
+                orientation = reader.Position - field.Length;
+            }
+
             var values = new ByteReader(field, little);
             if (count > field.Length / size)
             {
