@@ -32,7 +32,7 @@ internal sealed record ImagePairs(IEnumerable<(int First, int Second)> Pairs, lo
             return Of(ReadFile(text, names));
         }
 
-        return NumberText.TryParse(text[Sequential.Length..], out int following) && following >= 1
+        return NumberText.TryParse(text.AsSpan(Sequential.Length), out int following) && following >= 1
             ? Of(Following(names, following))
             : throw new ArgumentException($"--pairs {text}: behind '{Sequential}' stands a whole number of at least 1, as in sequential:10");
     }
