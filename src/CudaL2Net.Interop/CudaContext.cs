@@ -13,8 +13,9 @@ public sealed record CudaDeviceProperties(
     string DeviceName, Version ComputeCapability, ulong TotalGlobalMemory, int MultiProcessorCount, int SharedMemoryPerBlockOptin, Version DriverVersion);
 
 /// <summary>
-/// A device and its primary context, shared with whatever else of this process uses CUDA. Contexts are current for a thread: everything made from this one
-/// makes it current first, so it can be used from any thread; but not from two at once. What is made from a context may be disposed of before or after it.
+/// A device's primary context, shared with whatever else of this process uses CUDA, or a context that other code of the process has made and keeps. Contexts are
+/// current for a thread: everything made from this one makes it current first, so it can be used from any thread; but not from two at once. What is made from a
+/// context may be disposed of before or after it.
 /// </summary>
 public sealed unsafe class CudaContext : IDisposable
 {
@@ -24,11 +25,23 @@ public sealed unsafe class CudaContext : IDisposable
     /// <param name="deviceId">0 to <see cref="GetDeviceCount"/> - 1.</param>
     /// <exception cref="CudaException">There is no driver or no such device.</exception>
     public CudaContext(int deviceId = 0)
+        : this(deviceId, null)
     {
-        const int ReleaseThreshold = 4, MemoryPoolsSupported = 115;
+        if (HasPools)
+        {
+            // Freed memory stays with the process for the next allocation, until the context is disposed of.
+            const int ReleaseThreshold = 4;
+            ulong keep = ulong.MaxValue;
+            CudaException.Check(Driver.cuMemPoolSetAttribute(Pool, ReleaseThreshold, &keep), nameof(Driver.cuMemPoolSetAttribute));
+        }
+    }
+
+    private CudaContext(int deviceId, ContextHandle? foreign)
+    {
+        const int MemoryPoolsSupported = 115;
         device = Device(deviceId);
         DeviceId = deviceId;
-        Handle = new ContextHandle(device);
+        Handle = foreign ?? new ContextHandle(device);
         SetCurrent();
 
         int pools;
@@ -38,16 +51,24 @@ public sealed unsafe class CudaContext : IDisposable
             return;
         }
 
-        // Freed memory stays with the process for the next allocation, until the context is disposed of.
         nint pool;
         CudaException.Check(Driver.cuDeviceGetDefaultMemPool(&pool, device), nameof(Driver.cuDeviceGetDefaultMemPool));
-        ulong keep = ulong.MaxValue;
-        CudaException.Check(Driver.cuMemPoolSetAttribute(pool, ReleaseThreshold, &keep), nameof(Driver.cuMemPoolSetAttribute));
         Pool = pool;
     }
 
     /// <summary>The device's number.</summary>
     public int DeviceId { get; }
+
+    /// <summary>The driver's handle, a <c>CUcontext</c>, for other code of the process.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed of.</exception>
+    public nint NativeHandle
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Handle.IsClosed, this);
+            return Handle.DangerousGetHandle();
+        }
+    }
 
     internal ContextHandle Handle { get; }
 
@@ -55,6 +76,44 @@ public sealed unsafe class CudaContext : IDisposable
     internal bool HasPools => Pool != 0;
 
     private nint Pool { get; }
+
+    /// <summary>A context that other code has made. It stays theirs: it is not destroyed, the device's settings are left alone, and it must outlive all that is made
+    /// from it here. What is current for the thread stays so.</summary>
+    /// <param name="context">A <c>CUcontext</c>.</param>
+    /// <exception cref="ArgumentException">The handle is 0.</exception>
+    /// <exception cref="CudaException">There is no driver, or it does not know the context.</exception>
+    public static CudaContext FromHandle(nint context)
+    {
+        if (context == 0)
+        {
+            throw new ArgumentException("the handle of a CUDA context is 0: make a context first, or open a device by its number", nameof(context));
+        }
+
+        Driver.Initialize();
+        CurrentContext before = CurrentContext.Get();
+        try
+        {
+            CudaException.Check(Driver.cuCtxSetCurrent(context), nameof(Driver.cuCtxSetCurrent));
+            int device;
+            CudaException.Check(Driver.cuCtxGetDevice(&device), nameof(Driver.cuCtxGetDevice));
+            return new CudaContext(Ordinal(device), new ContextHandle(context));
+        }
+        finally
+        {
+            before.Restore();
+        }
+    }
+
+    /// <summary>The context that is current for the calling thread, made by other code; as <see cref="FromHandle"/>.</summary>
+    /// <exception cref="CudaException">There is no driver, or no context is current.</exception>
+    public static CudaContext FromCurrent()
+    {
+        Driver.Initialize();
+        nint current;
+        CudaException.Check(Driver.cuCtxGetCurrent(&current), nameof(Driver.cuCtxGetCurrent));
+        return current != 0 ? FromHandle(current) : throw new CudaException(
+            "no CUDA context is current for this thread: make one current first, or open a device by its number", CudaError.InvalidContext);
+    }
 
     /// <summary>The devices there are; 0 where the driver finds none.</summary>
     /// <exception cref="CudaException">There is no driver.</exception>
@@ -138,15 +197,53 @@ public sealed unsafe class CudaContext : IDisposable
     /// <exception cref="CudaException">The driver refuses it; the message has the compiler's log and the versions.</exception>
     public CudaModule LoadModulePTX(string name, ReadOnlySpan<byte> ptx) => new(this, name, ptx);
 
-    /// <summary>Gives the context back, when all that was made from it has been disposed of, too.</summary>
+    /// <summary>The same context once more, to be disposed of by itself.</summary>
+    internal CudaContext Share() => Handle.Foreign ? FromHandle(NativeHandle) : new CudaContext(DeviceId);
+
+    /// <summary>Whether memory is the device's; throws nothing and makes nothing current.</summary>
+    /// <param name="pointer">An address.</param>
+    internal CudaError CheckPointer(nint pointer)
+    {
+        const int MemoryType = 2, DeviceOrdinal = 9, DeviceMemory = 2;
+        int type = 0, ordinal = 0;
+        CudaError result = Driver.cuPointerGetAttribute(&type, MemoryType, pointer);
+        if (result == CudaError.Success && type == DeviceMemory)
+        {
+            result = Driver.cuPointerGetAttribute(&ordinal, DeviceOrdinal, pointer);
+        }
+
+        return result != CudaError.Success || type != DeviceMemory || ordinal == DeviceId ? result : CudaError.InvalidDevice;
+    }
+
+    /// <summary>Gives the context back, when all that was made from it has been disposed of, too. One that other code has made is left as it is.</summary>
     public void Dispose()
     {
-        if (!Handle.IsClosed)
+        if (Handle.IsClosed)
+        {
+            return;
+        }
+
+        if (!Handle.Foreign)
         {
             SetCurrent();
             _ = HasPools ? Driver.cuMemPoolTrimTo(Pool, 0) : CudaError.Success;
-            Handle.Dispose();
         }
+
+        Handle.Dispose();
+    }
+
+    // The number of a device that the driver has named.
+    private static int Ordinal(int device)
+    {
+        for (int id = 0; id < GetDeviceCount(); id++)
+        {
+            if (Device(id) == device)
+            {
+                return id;
+            }
+        }
+
+        throw new CudaException("the context's device is not among those that the driver lists", CudaError.InvalidDevice);
     }
 
     private static int Device(int deviceId)

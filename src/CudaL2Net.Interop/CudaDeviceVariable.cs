@@ -21,6 +21,25 @@ public sealed unsafe class CudaDeviceVariable<T> : IDisposable
         handle = new MemoryHandle(stream.Handle, stream.AllocateAsync((nuint)size * (nuint)sizeof(T)));
     }
 
+    /// <summary>Takes memory that other code has allocated and will free.</summary>
+    /// <param name="stream">The stream that uses it.</param>
+    /// <param name="devicePointer">A <c>CUdeviceptr</c>.</param>
+    /// <param name="size">Elements, at least 1.</param>
+    /// <exception cref="ArgumentException">The pointer is 0.</exception>
+    public CudaDeviceVariable(CudaStream stream, nint devicePointer, long size)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
+        if (devicePointer == 0)
+        {
+            throw new ArgumentException("the pointer is 0: give the address of memory on the device", nameof(devicePointer));
+        }
+
+        this.stream = stream;
+        Size = size;
+        handle = new MemoryHandle(stream.Handle, devicePointer, owned: false);
+    }
+
     /// <summary>Elements.</summary>
     public long Size { get; }
 
@@ -64,7 +83,7 @@ public sealed unsafe class CudaDeviceVariable<T> : IDisposable
     /// <summary>Queues the setting of every byte.</summary>
     public void Memset(byte value) => stream.MemsetAsync(DevicePointer, value, (nuint)SizeInBytes);
 
-    /// <summary>Frees it, in the order of the stream's work.</summary>
+    /// <summary>Frees it, in the order of the stream's work; memory of other code's is left as it is.</summary>
     public void Dispose() => handle.Dispose();
 
     private void RequireSize(long length)

@@ -24,6 +24,9 @@ public enum CudaError
     /// <summary>The module is no code.</summary>
     InvalidImage = 200,
 
+    /// <summary>The context is none, is gone, or is not the one that something was made in.</summary>
+    InvalidContext = 201,
+
     /// <summary>The module has no code for this device.</summary>
     NoBinaryForGpu = 209,
 

@@ -19,8 +19,29 @@ public sealed unsafe class CudaStream : IDisposable
         SynchronizeEachLaunch = Environment.GetEnvironmentVariable(SynchronizeVariable) == "1";
     }
 
+    private CudaStream(CudaContext context, nint foreign)
+    {
+        Context = context;
+        Handle = new StreamHandle(context.Handle, context.HasPools, foreign);
+        SynchronizeEachLaunch = Environment.GetEnvironmentVariable(SynchronizeVariable) == "1";
+    }
+
     /// <summary>Where it runs.</summary>
     public CudaContext Context { get; }
+
+    /// <summary>The driver's handle, a <c>CUstream</c>, for other code of the process; 0 is the default stream.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed of.</exception>
+    public nint NativeHandle
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Handle.IsClosed, this);
+            return Handle.DangerousGetHandle();
+        }
+    }
+
+    /// <summary>Whether other code has made it, and will destroy it.</summary>
+    internal bool Foreign => Handle.Foreign;
 
     /// <summary>Whether every launch waits for its end.</summary>
     public bool SynchronizeEachLaunch { get; set; }
@@ -29,6 +50,27 @@ public sealed unsafe class CudaStream : IDisposable
     public bool IsCapturing => Handle.Capturing;
 
     internal StreamHandle Handle { get; }
+
+    /// <summary>A stream that other code has made, ManagedCuda, ILGPU or TorchSharp, say. It stays theirs: it is not destroyed, and it must outlive all that is made
+    /// from it here. What is current for the thread stays so.</summary>
+    /// <param name="stream">A <c>CUstream</c> (<c>cudaStream_t</c>); 0, 1 and 2 are the default streams.</param>
+    /// <param name="context">Its context; null is the one that the driver names, for a default stream the one that is current for the thread.</param>
+    /// <exception cref="CudaException">There is no driver, it does not know the stream, or the stream is of another context.</exception>
+    public static CudaStream FromHandle(nint stream, CudaContext? context = null)
+    {
+        const int PerThreadDefault = 2;
+        if (stream is >= 0 and <= PerThreadDefault)
+        {
+            return new CudaStream(context ?? CudaContext.FromCurrent(), stream);
+        }
+
+        Driver.Initialize();
+        nint owner;
+        CudaException.Check(Driver.cuStreamGetCtx(stream, &owner), nameof(Driver.cuStreamGetCtx));
+        return context == null || context.NativeHandle == owner
+            ? new CudaStream(context ?? CudaContext.FromHandle(owner), stream)
+            : throw new CudaException("the stream is of another context than the one that is given with it", CudaError.InvalidContext);
+    }
 
     /// <summary>Waits until all queued work has been done.</summary>
     /// <exception cref="CudaException">A kernel failed; the message names the last launches and their geometries.</exception>
@@ -144,7 +186,8 @@ public sealed unsafe class CudaStream : IDisposable
         }
     }
 
-    /// <summary>Destroys the stream, when the memory that was allocated on it has been freed. Queued work is done before.</summary>
+    /// <summary>Destroys the stream, when the memory that was allocated on it has been freed. Queued work is done before. One that other code has made is left as
+    /// it is.</summary>
     public void Dispose() => Handle.Dispose();
 
     /// <summary>Makes the stream's context the calling thread's.</summary>

@@ -19,7 +19,8 @@ internal static unsafe partial class Driver
     [
         nameof(cuInit), nameof(cuDriverGetVersion), nameof(cuGetErrorName), nameof(cuGetErrorString), nameof(cuDeviceGetCount), nameof(cuDeviceGet),
         nameof(cuDeviceGetName), nameof(cuDeviceGetAttribute), nameof(cuDeviceTotalMem_v2), nameof(cuDeviceGetDefaultMemPool),
-        nameof(cuDevicePrimaryCtxRetain), nameof(cuDevicePrimaryCtxRelease_v2), nameof(cuCtxSetCurrent), nameof(cuMemGetInfo_v2),
+        nameof(cuDevicePrimaryCtxRetain), nameof(cuDevicePrimaryCtxRelease_v2), nameof(cuCtxSetCurrent), nameof(cuCtxGetCurrent), nameof(cuCtxGetDevice),
+        nameof(cuStreamGetCtx), nameof(cuPointerGetAttribute), nameof(cuMemGetInfo_v2),
         nameof(cuMemPoolSetAttribute), nameof(cuMemPoolTrimTo), nameof(cuMemAllocAsync), nameof(cuMemFreeAsync), nameof(cuMemAlloc_v2), nameof(cuMemFree_v2),
         nameof(cuMemHostAlloc),
         nameof(cuMemFreeHost), nameof(cuMemcpyHtoDAsync_v2), nameof(cuMemcpyDtoHAsync_v2), nameof(cuMemcpyDtoDAsync_v2), nameof(cuMemsetD8Async),
@@ -125,6 +126,18 @@ internal static unsafe partial class Driver
 
     [LibraryImport(Library)]
     public static partial CudaError cuCtxSetCurrent(nint context);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuCtxGetCurrent(nint* context);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuCtxGetDevice(int* device);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuStreamGetCtx(nint stream, nint* context);
+
+    [LibraryImport(Library)]
+    public static partial CudaError cuPointerGetAttribute(void* value, int attribute, nint pointer);
 
     [LibraryImport(Library)]
     public static partial CudaError cuMemGetInfo_v2(nuint* free, nuint* total);

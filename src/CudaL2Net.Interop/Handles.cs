@@ -2,10 +2,20 @@ using System.Runtime.InteropServices;
 
 namespace CudaL2Net.Interop;
 
-/// <summary>A device's primary context, held. It is given back when this and all that was made in it have been disposed of, in whatever order.</summary>
+/// <summary>
+/// A device's primary context, held: it is given back when this and all that was made in it have been disposed of, in whatever order. Or a context of other
+/// code's, which is never given back.
+/// </summary>
 internal sealed class ContextHandle : SafeHandle
 {
     private readonly int device;
+
+    public ContextHandle(nint foreign)
+        : base(0, ownsHandle: false)
+    {
+        Foreign = true;
+        SetHandle(foreign);
+    }
 
     public unsafe ContextHandle(int device)
         : base(0, ownsHandle: true)
@@ -16,21 +26,56 @@ internal sealed class ContextHandle : SafeHandle
         SetHandle(context);
     }
 
+    public bool Foreign { get; }
+
     public override bool IsInvalid => handle == 0;
 
     protected override bool ReleaseHandle() => Driver.cuDevicePrimaryCtxRelease_v2(device) == CudaError.Success;
 }
 
+/// <summary>The context that was current for a thread.</summary>
+internal readonly struct CurrentContext
+{
+    private readonly nint context;
+    private readonly bool known;
+
+    private CurrentContext(nint context)
+    {
+        this.context = context;
+        known = true;
+    }
+
+    /// <summary>The calling thread's.</summary>
+    public static unsafe CurrentContext Get()
+    {
+        nint context;
+        return Driver.cuCtxGetCurrent(&context) == CudaError.Success ? new CurrentContext(context) : default;
+    }
+
+    /// <summary>Makes it the calling thread's again.</summary>
+    public void Restore()
+    {
+        if (known)
+        {
+            _ = Driver.cuCtxSetCurrent(context);
+        }
+    }
+}
+
 /// <summary>Something made in a context: keeps the context, and is released in it on whatever thread.</summary>
 internal abstract class ContextChild(ContextHandle context) : SafeHandle(0, ownsHandle: true)
 {
-    public sealed override bool IsInvalid => handle == 0;
+    // 0 is a stream, too.
+    private bool set;
+
+    public sealed override bool IsInvalid => !set;
 
     protected void Own(nint made)
     {
         bool held = false;
         context.DangerousAddRef(ref held);
         SetHandle(made);
+        set = true;
     }
 
     /// <summary>Calls the driver; the context is current.</summary>
@@ -38,8 +83,9 @@ internal abstract class ContextChild(ContextHandle context) : SafeHandle(0, owns
 
     protected sealed override bool ReleaseHandle()
     {
-        _ = Driver.cuCtxSetCurrent(context.DangerousGetHandle());
-        CudaError result = Release();
+        // What was made in a context that its owner has destroyed is gone with it.
+        CudaError result = Driver.cuCtxSetCurrent(context.DangerousGetHandle());
+        result = result == CudaError.Success ? Release() : result;
         context.DangerousRelease();
         return result == CudaError.Success;
     }
@@ -54,16 +100,24 @@ internal sealed unsafe class StreamHandle : ContextChild
     private readonly List<nint> waiting = [];
     private bool capturing;
 
-    public StreamHandle(ContextHandle context, bool pools)
+    public StreamHandle(ContextHandle context, bool pools, nint? foreign = null)
         : base(context)
     {
         const uint NonBlocking = 1;
         this.pools = pools;
         this.context = context;
-        nint stream;
-        CudaException.Check(Driver.cuStreamCreate(&stream, NonBlocking), nameof(Driver.cuStreamCreate));
+        Foreign = foreign != null;
+        nint stream = foreign ?? 0;
+        if (!Foreign)
+        {
+            CudaException.Check(Driver.cuStreamCreate(&stream, NonBlocking), nameof(Driver.cuStreamCreate));
+        }
+
         Own(stream);
     }
+
+    /// <summary>Whether other code has made it, and will destroy it.</summary>
+    public bool Foreign { get; }
 
     public bool Capturing
     {
@@ -112,13 +166,16 @@ internal sealed unsafe class StreamHandle : ContextChild
         }
     }
 
-    protected override CudaError Release() => Driver.cuStreamDestroy_v2(handle);
+    protected override CudaError Release() => Foreign ? CudaError.Success : Driver.cuStreamDestroy_v2(handle);
 
     private void FreeNow(nint pointer)
     {
-        _ = Driver.cuCtxSetCurrent(context.DangerousGetHandle());
-        // Without pools the memory is freed when all work of the device is done.
-        _ = pools ? Driver.cuMemFreeAsync(pointer, handle) : Driver.cuMemFree_v2(pointer);
+        if (Driver.cuCtxSetCurrent(context.DangerousGetHandle()) == CudaError.Success)
+        {
+            // Without pools the memory is freed when all work of the device is done.
+            _ = pools ? Driver.cuMemFreeAsync(pointer, handle) : Driver.cuMemFree_v2(pointer);
+        }
+
         DangerousRelease();
     }
 }
@@ -128,8 +185,8 @@ internal sealed class MemoryHandle : SafeHandle
 {
     private readonly StreamHandle stream;
 
-    public MemoryHandle(StreamHandle stream, nint pointer)
-        : base(0, ownsHandle: true)
+    public MemoryHandle(StreamHandle stream, nint pointer, bool owned = true)
+        : base(0, owned)
     {
         this.stream = stream;
         SetHandle(pointer);

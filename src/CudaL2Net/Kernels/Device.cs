@@ -25,7 +25,7 @@ public abstract unsafe class Device : IDisposable
     private protected Device(int threads)
     {
         Threads = threads;
-        gate = new DeviceGate(this, Release);
+        gate = new DeviceGate(this, Release, Arrive, Leave);
     }
 
     /// <summary>A short name: <c>cpu</c> or <c>cuda:0</c>.</summary>
@@ -92,6 +92,17 @@ public abstract unsafe class Device : IDisposable
         };
     }
 
+    /// <summary>Opens a GPU in a context and on a stream that other code of the process has made (ManagedCuda, ILGPU, TorchSharp), to work beside it: work is queued
+    /// on that stream in the order of the calls, and a call leaves the context that was current for the thread as it was.</summary>
+    /// <param name="stream">The stream, as <see cref="CudaStream.FromHandle"/> makes it. It and its context stay the caller's: they are not destroyed, and must
+    /// outlive the device and all that is on it.</param>
+    /// <param name="precision">What matrix products multiply.</param>
+    /// <param name="threads">The most threads of the host that work at once; 0 is one per core.</param>
+    /// <remarks>Recorded work (<see cref="Record"/>) is queued anew each time, for a recording would hold what others queue meanwhile.</remarks>
+    /// <exception cref="CudaException">The GPU is too old, or this build has no kernels.</exception>
+    /// <exception cref="ObjectDisposedException">The stream has been disposed of.</exception>
+    public static Device OpenCuda(CudaStream stream, Precision precision = Precision.Float32, int threads = 0) => new CudaDevice(stream, precision, threads);
+
     /// <summary>A new tensor of zeros.</summary>
     /// <param name="shape">The extent of each dimension, slowest first.</param>
     /// <exception cref="OutOfMemoryException">The device has not enough memory.</exception>
@@ -106,6 +117,28 @@ public abstract unsafe class Device : IDisposable
         Tensor<T> tensor = shape.IsEmpty ? Allocate<T>(values.Length) : Allocate<T>(shape);
         tensor.Write(values);
         return tensor;
+    }
+
+    /// <summary>A tensor in memory that is there: nothing is copied, and disposing of the tensor leaves the memory as it is.</summary>
+    /// <typeparam name="T">Element type.</typeparam>
+    /// <param name="pointer">The first element, at a multiple of 16 bytes: a device pointer of this GPU; for the CPU an address of the process that stays where it
+    /// is. The memory must last as long as the tensor is used.</param>
+    /// <param name="shape">The extent of each dimension, slowest first; dense.</param>
+    /// <exception cref="ArgumentException">The pointer is 0, is no multiple of 16, or is not memory of this GPU.</exception>
+    /// <exception cref="ObjectDisposedException">The device has been disposed of.</exception>
+    public Tensor<T> Wrap<T>(nint pointer, params ReadOnlySpan<int> shape)
+        where T : unmanaged
+    {
+        using (Enter())
+        {
+            var tensor = new Tensor<T>(this, pointer, shape);
+            if (tensor.Length > 0)
+            {
+                RequireMemory(pointer);
+            }
+
+            return tensor;
+        }
     }
 
     /// <summary>A tensor that is only read, with the contents of a large array: on a device that computes in the host's memory the array itself, which must not
@@ -145,6 +178,22 @@ public abstract unsafe class Device : IDisposable
 
     /// <summary>Frees something that work in other threads may still use: when they are done with it. Works after the device has been disposed of, too.</summary>
     internal void WhenFree(Action release) => gate.WhenFree(release);
+
+    /// <summary>Throws unless an address, which is not 0, is of memory that the device can use.</summary>
+    /// <exception cref="ArgumentException">It is not.</exception>
+    private protected virtual void RequireMemory(nint pointer)
+    {
+    }
+
+    /// <summary>A thread has come in to use the device.</summary>
+    private protected virtual void Arrive()
+    {
+    }
+
+    /// <summary>The thread goes.</summary>
+    private protected virtual void Leave()
+    {
+    }
 
     /// <summary>Waits for queued work; nobody else is using the device.</summary>
     private protected abstract void WaitForWork();

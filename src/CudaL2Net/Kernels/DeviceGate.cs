@@ -9,7 +9,9 @@ namespace CudaL2Net.Kernels;
 /// </summary>
 /// <param name="owner">Whose gate it is, for messages.</param>
 /// <param name="release">Frees what the owner holds, once, when the gate has been closed and nobody is inside.</param>
-internal sealed class DeviceGate(object owner, Action release)
+/// <param name="arrived">Done by a thread that has come in.</param>
+/// <param name="leaving">Done by that thread before it goes out.</param>
+internal sealed class DeviceGate(object owner, Action release, Action? arrived = null, Action? leaving = null)
 {
     private readonly Lock held = new();
     private readonly ConcurrentQueue<Action> waiting = [];
@@ -25,7 +27,7 @@ internal sealed class DeviceGate(object owner, Action release)
     public Entry Enter()
     {
         held.Enter();
-        depth++;
+        Deeper();
         if (closed)
         {
             Leave();
@@ -44,7 +46,7 @@ internal sealed class DeviceGate(object owner, Action release)
     {
         if (held.TryEnter())
         {
-            depth++;
+            Deeper();
             try
             {
                 work();
@@ -80,8 +82,7 @@ internal sealed class DeviceGate(object owner, Action release)
         }
         finally
         {
-            depth--;
-            held.Exit();
+            Out();
         }
 
         if (last)
@@ -98,7 +99,7 @@ internal sealed class DeviceGate(object owner, Action release)
         while (HasWork && held.TryEnter())
         {
             bool alone = depth == 0;
-            depth++;
+            Deeper();
             try
             {
                 if (alone)
@@ -108,8 +109,7 @@ internal sealed class DeviceGate(object owner, Action release)
             }
             finally
             {
-                depth--;
-                held.Exit();
+                Out();
             }
 
             if (!alone)
@@ -119,6 +119,25 @@ internal sealed class DeviceGate(object owner, Action release)
 
             Interlocked.MemoryBarrier();
         }
+    }
+
+    private void Deeper()
+    {
+        if (++depth == 1)
+        {
+            arrived?.Invoke();
+        }
+    }
+
+    private void Out()
+    {
+        if (depth == 1)
+        {
+            leaving?.Invoke();
+        }
+
+        depth--;
+        held.Exit();
     }
 
     private void Work()

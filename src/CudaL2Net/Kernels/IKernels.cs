@@ -391,4 +391,9 @@ internal interface INetworkPlan : IDisposable
     /// <param name="patches">[n][32 x 32].</param>
     /// <param name="descriptors">[n][d], unit vectors.</param>
     void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors);
+
+    /// <summary>Describes patches that are on the device by the signs of their descriptors; queued like any operation.</summary>
+    /// <param name="patches">[n][32 x 32].</param>
+    /// <param name="signs">[n][d / 8], as <see cref="DescribeSigns"/> has them.</param>
+    void DescribeSignsOnDevice(Tensor<byte> patches, Tensor<byte> signs);
 }

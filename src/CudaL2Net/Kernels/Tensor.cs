@@ -10,7 +10,13 @@ namespace CudaL2Net.Kernels;
 public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
     where T : unmanaged
 {
+    // Kernels load four floats at once.
+    private const int Alignment = 16;
+
     private readonly int[] shape;
+
+    // Whether the memory is other code's.
+    private readonly bool wrapped;
 
     // The tensor whose memory this is a view of, never a view itself; null where the memory is this tensor's own.
     private readonly Tensor<T>? owner;
@@ -39,6 +45,23 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
         CheckHostLength(values.Length);
         lent = GCHandle.Alloc(values, GCHandleType.Pinned);
         address = lent.AddrOfPinnedObject();
+    }
+
+    /// <summary>Takes memory as it is, and never frees it.</summary>
+    internal Tensor(Device device, nint pointer, ReadOnlySpan<int> shape)
+    {
+        Device = device;
+        this.shape = shape.ToArray();
+        Length = CheckedLength(shape);
+        if ((pointer == 0 && Length > 0) || pointer % Alignment != 0)
+        {
+            throw new ArgumentException(
+                $"the address of the tensor [{string.Join(", ", this.shape)}] is 0x{pointer:x}: it must be a multiple of {Alignment} and not 0", nameof(pointer));
+        }
+
+        // No memory has the address 0, which says that it was given back.
+        address = pointer == 0 ? Alignment : pointer;
+        wrapped = true;
     }
 
     private Tensor(Tensor<T> source, int start, int length, int[] shape)
@@ -84,6 +107,11 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
             return (T*)first;
         }
     }
+
+    /// <summary>The address of the first element, for other code that uses the device: a device pointer, for the CPU an address of the process. It holds as long as
+    /// the tensor is not disposed of.</summary>
+    /// <exception cref="ObjectDisposedException">The tensor was disposed of, or the one that it is a view of.</exception>
+    public nint DevicePointer => (nint)Pointer;
 
     /// <summary>Copies <paramref name="source"/> from host memory.</summary>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
@@ -180,7 +208,7 @@ public sealed unsafe class Tensor<T> : IDisposable, IDeviceMemory
     private void Free()
     {
         nint memory = Interlocked.Exchange(ref address, 0);
-        if (owner == null && memory != 0)
+        if (owner == null && !wrapped && memory != 0)
         {
             Device.WhenFree(() => GiveBack(memory));
         }

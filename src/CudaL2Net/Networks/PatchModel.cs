@@ -12,13 +12,14 @@ namespace CudaL2Net.Networks;
 /// block on the CPU and call by call on a GPU, for one block already uses the whole device. Disposing does not wait: a description in another thread then ends
 /// with <see cref="ObjectDisposedException"/>.
 /// </remarks>
-public sealed class PatchModel : IDisposable
+public sealed partial class PatchModel : IDisposable
 {
     private const string DefaultModel = "CudaL2Net.Networks.Pretrained.l2net-synthetic.safetensors";
 
     private readonly ShapedNetwork network;
     private readonly TowerRunner[] towers;
     private readonly TapePlan? pairs;
+    private readonly Device device;
     private readonly Parallelism parallel;
     private volatile bool disposed;
 
@@ -29,6 +30,7 @@ public sealed class PatchModel : IDisposable
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(device);
         File = file;
+        this.device = device;
         network = ShapedNetwork.Of(file.Network);
         parallel = new Parallelism(device.Threads);
         pairs = file.Network.ScoresPairs ? new TapePlan(device, network, file.Weights) : null;
@@ -273,6 +275,9 @@ public sealed class PatchModel : IDisposable
         pairs?.Dispose();
     }
 
+    // Between unit vectors Euclidean distance puts neighbours in the order of their angles. Towers that end in unit vectors give rows of one length.
+    private bool NeedsUnitVectors => Network.Head.Comparison == DescriptorComparison.Cosine && !Network.Head.UnitVectors;
+
     private void RequireDescriptors()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
@@ -332,10 +337,9 @@ public sealed class PatchModel : IDisposable
         }
     }
 
-    // Between unit vectors Euclidean distance puts neighbours in the order of their angles. Towers that end in unit vectors give rows of one length.
     private void MakeUnitVectors(Span<float> descriptors)
     {
-        if (Network.Head.Comparison != DescriptorComparison.Cosine || Network.Head.UnitVectors)
+        if (!NeedsUnitVectors)
         {
             return;
         }

@@ -54,6 +54,21 @@ internal sealed class TapePlan : IDisposable
         }
     }
 
+    /// <summary>Describes patches that are on the device by the one tower that the plan is of; queued.</summary>
+    /// <param name="patches">The tower's view of them, [n][side][side].</param>
+    /// <param name="output">[n][<see cref="Width"/>].</param>
+    public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> output)
+    {
+        int count = patches.Shape[0];
+        for (int done = 0; done < count;)
+        {
+            using DeviceGate.Entry entry = device.Enter();
+            Recording recording = For(count - done, out int rows);
+            recording.RunOnDevice(patches.Rows(done, rows), output.Rows(done, rows));
+            done += rows;
+        }
+    }
+
     /// <summary>Scores pairs of patches.</summary>
     /// <param name="first">For each tower its view of the first patches.</param>
     /// <param name="second">The same of the second ones.</param>
@@ -192,6 +207,14 @@ internal sealed class TapePlan : IDisposable
             {
                 values.AsSpan(row * plan.Width, plan.Width).CopyTo(output[(row * stride)..]);
             }
+        }
+
+        /// <summary>Computes rows of the one tower's view that are on the device.</summary>
+        public void RunOnDevice(Tensor<byte> patches, Tensor<float> output)
+        {
+            pixels.First(tensor => tensor != null)!.Rows(0, patches.Shape[0]).CopyFrom(patches);
+            tape.Forward();
+            output.CopyFrom(result.Value.View(0, output.Shape));
         }
 
         public void Dispose() => tape.Dispose();

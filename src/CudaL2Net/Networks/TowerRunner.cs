@@ -76,6 +76,27 @@ internal sealed class TowerRunner : IDisposable
         }
     }
 
+    /// <summary>Describes patches that are on the device; queued.</summary>
+    /// <param name="patches">The tower's view of them, [n][side][side].</param>
+    /// <param name="output">[n][<see cref="Width"/>].</param>
+    public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> output)
+    {
+        if (plan != null)
+        {
+            plan.DescribeOnDevice(patches, output);
+            return;
+        }
+
+        tape!.DescribeOnDevice(patches, output);
+    }
+
+    /// <summary>Describes patches that are on the device by the signs of their values; queued. False where the tower has no plan for it.</summary>
+    public bool TryDescribeSignsOnDevice(Tensor<byte> patches, Tensor<byte> signs)
+    {
+        plan?.DescribeSignsOnDevice(patches, signs);
+        return plan != null;
+    }
+
     public void Dispose()
     {
         plan?.Dispose();

@@ -100,7 +100,11 @@ static void destroy(Context* context) {
     g_count.leaks = (long long)context->memory.count();
     context->memory.clear();
     for (auto entry = g_streams.begin(); entry != g_streams.end();) entry = entry->second->context == context ? g_streams.erase(entry) : std::next(entry);
-    g_contexts.erase(context->device);
+    if (context->own) {
+        g_own_contexts.erase(context);
+    } else {
+        g_contexts.erase(context->device);
+    }
 }
 API int cuDevicePrimaryCtxRetain(void** context, int device) {
     LOCK;
@@ -126,6 +130,25 @@ API int cuDevicePrimaryCtxReset_v2(int device) {
     if (found != g_contexts.end()) destroy(found->second.get());
     return CUDA_SUCCESS;
 }
+API int cuCtxCreate_v2(void** context, unsigned, int device) {
+    LOCK;
+    TRY(check_device(device));
+    if (!context) return CUDA_ERROR_INVALID_VALUE;
+    std::unique_ptr<Context> made(new Context(device, false));
+    made->references = 1;
+    *context = t_context = made.get();
+    t_had_context = true;
+    g_own_contexts[*context] = std::move(made);
+    return CUDA_SUCCESS;
+}
+API int cuCtxDestroy_v2(void* handle) {
+    LOCK;
+    Context* context = lookup(g_own_contexts, handle);
+    if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+    if (t_context == context) t_context = nullptr;
+    destroy(context);
+    return CUDA_SUCCESS;
+}
 API int cuCtxSetCurrent(void* context) {
     LOCK;
     TRY(check_initialized());
@@ -149,6 +172,7 @@ API int cuCtxSynchronize() {
     LOCK;
     TRY(check_context());
     TRY(check_unsafe_in_capture(true));
+    g_count.waits++;
     finish_all(t_context);
     return t_context->fault;
 }

@@ -32,6 +32,10 @@ void on_signal(int number, siginfo_t* information, void* state) {
 }
 }  // namespace
 void catch_faults() {
+    // A second time the handler would be its own predecessor.
+    static bool caught = false;
+    if (caught) return;
+    caught = true;
     for (int number : {SIGSEGV, SIGBUS, SIGFPE}) {
         struct sigaction action = {};
         action.sa_sigaction = on_signal;

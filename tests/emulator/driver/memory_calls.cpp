@@ -52,6 +52,21 @@ API int cuMemGetInfo_v2(size_t* free, size_t* total) {
     *free = *total > t_context->memory.used() ? *total - t_context->memory.used() : 0;
     return CUDA_SUCCESS;
 }
+API int cuPointerGetAttribute(void* data, int attribute, uintptr_t pointer) {
+    LOCK;
+    TRY(check_initialized());
+    constexpr int MemoryType = 2, DeviceOrdinal = 9, Host = 1, Device = 2;
+    if (!data || (attribute != MemoryType && attribute != DeviceOrdinal)) return CUDA_ERROR_INVALID_VALUE;
+    int type = pinned((const void*)pointer, 1) ? Host : 0, ordinal = 0;
+    for (Context* context : all_contexts()) {
+        if (!context->memory.usable(pointer, 1)) continue;
+        type = Device;
+        ordinal = context->device;
+    }
+    if (!type) return report(CUDA_ERROR_INVALID_VALUE, "cuPointerGetAttribute: %p is nothing that CUDA has allocated", (void*)pointer);
+    *(int*)data = attribute == MemoryType ? type : ordinal;
+    return CUDA_SUCCESS;
+}
 API int cuDeviceGetDefaultMemPool(void** pool, int device) {
     TRY(check_device(device));
     if (!configuration().pools) return CUDA_ERROR_NOT_SUPPORTED;
@@ -85,6 +100,7 @@ API int cuMemFree_v2(uintptr_t pointer) {
     TRY(check_context());
     TRY(check_unsafe_in_capture(false));
     if (!pointer) return CUDA_SUCCESS;
+    g_count.waits++;
     finish_all(t_context);
     TRY(t_context->fault);
     Allocation* allocation = nullptr;
@@ -118,6 +134,7 @@ API int cuMemFreeHost(void* pointer) {
     LOCK;
     TRY(check_context());
     if (!g_pinned.count((uintptr_t)pointer)) return report(CUDA_ERROR_INVALID_VALUE, "cuMemFreeHost: %p was not allocated by cuMemHostAlloc", pointer);
+    g_count.waits++;
     finish_all(t_context);
     g_pinned.erase((uintptr_t)pointer);
     free(pointer);
@@ -146,7 +163,10 @@ API int cuMemcpyDtoHAsync_v2(void* to, uintptr_t from, size_t bytes, void* handl
     Context* context = t_context;
     TRY(submit(stream, [=] { copy(context, to, (const void*)from, bytes, "cuMemcpyDtoHAsync"); }));
     // To pageable memory the call returns when the copy is done.
-    if (!stream->capture && !pinned(to, bytes)) finish(*stream);
+    if (!stream->capture && !pinned(to, bytes)) {
+        g_count.waits++;
+        finish(*stream);
+    }
     return context->fault;
 }
 API int cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, void* handle) {
@@ -165,6 +185,7 @@ API int cuMemcpyHtoD_v2(uintptr_t to, const void* from, size_t bytes) {
     TRY(check_context());
     TRY(check_unsafe_in_capture(false));
     TRY((Error)cuMemcpyHtoDAsync_v2(to, from, bytes, nullptr));
+    g_count.waits++;
     finish(*t_context->legacy);
     return t_context->fault;
 }
@@ -173,6 +194,7 @@ API int cuMemcpyDtoH_v2(void* to, uintptr_t from, size_t bytes) {
     TRY(check_context());
     TRY(check_unsafe_in_capture(false));
     TRY((Error)cuMemcpyDtoHAsync_v2(to, from, bytes, nullptr));
+    g_count.waits++;
     finish(*t_context->legacy);
     return t_context->fault;
 }

@@ -9,6 +9,7 @@ namespace emu {
 std::recursive_mutex g_lock;
 bool g_initialized;
 std::map<int, std::unique_ptr<Context>> g_contexts;
+std::map<void*, std::unique_ptr<Context>> g_own_contexts;
 std::map<void*, StreamPointer> g_streams;
 std::map<void*, std::unique_ptr<Event>> g_events;
 std::map<void*, std::unique_ptr<Module>> g_modules;
@@ -76,14 +77,20 @@ Error fault(Context* context, Error error, const std::string& detail) {
     return context->fault;
 }
 Context* context_of(void* handle) {
-    for (auto& [device, context] : g_contexts)
-        if (context.get() == handle) return context.get();
+    for (Context* context : all_contexts())
+        if (context == handle) return context;
     return nullptr;
+}
+std::vector<Context*> all_contexts() {
+    std::vector<Context*> all;
+    for (auto& [device, context] : g_contexts) all.push_back(context.get());
+    for (auto& [handle, context] : g_own_contexts) all.push_back(context.get());
+    return all;
 }
 
 Purpose g_purpose = {};
 static Error fail_on_purpose(const char* call) {
-    for (const char* word : {"Free", "Destroy", "Unload", "Release", "SetCurrent"})
+    for (const char* word : {"Free", "Destroy", "Unload", "Release", "SetCurrent", "GetCurrent"})
         if (strstr(call, word)) return CUDA_SUCCESS;
     LOCK;
     if (++g_purpose.calls != g_purpose.fail_at) return CUDA_SUCCESS;

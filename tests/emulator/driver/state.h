@@ -46,10 +46,13 @@ using StreamPointer = std::shared_ptr<Stream>;
 struct Capture;
 DeviceMemory& memory_of(int device);
 struct Context {
-    explicit Context(int ordinal) : device(ordinal), memory(memory_of(ordinal)) {}
+    // A device's primary context, or one that a program makes for itself.
+    explicit Context(int ordinal, bool primary = true)
+        : device(ordinal), own(primary ? nullptr : new DeviceMemory), memory(primary ? memory_of(ordinal) : *own) {}
     int references = 0, device;
     Error fault = CUDA_SUCCESS;
-    // The device's: its addresses are not used again in the next context.
+    std::unique_ptr<DeviceMemory> own;
+    // The primary context's is the device's: its addresses are not used again in the next context.
     DeviceMemory& memory;
     StreamPointer legacy;
 };
@@ -108,7 +111,9 @@ struct Module {
 extern std::recursive_mutex g_lock;
 #define LOCK std::lock_guard<std::recursive_mutex> guard_(g_lock)
 extern bool g_initialized;
+// The primary contexts by device, and those that programs made.
 extern std::map<int, std::unique_ptr<Context>> g_contexts;
+extern std::map<void*, std::unique_ptr<Context>> g_own_contexts;
 extern std::map<void*, StreamPointer> g_streams;
 extern std::map<void*, std::unique_ptr<Event>> g_events;
 extern std::map<void*, std::unique_ptr<Module>> g_modules;
@@ -119,6 +124,8 @@ extern std::map<uintptr_t, size_t> g_pinned;
 extern std::vector<std::weak_ptr<Capture>> g_captures;
 struct Counts {
     long long launches, library_calls, library_objects, graph_launches, copies, leaks, damages;
+    // Calls that kept the host waiting for the device.
+    long long waits;
 };
 extern Counts g_count;
 // What went wrong last.
@@ -136,6 +143,7 @@ auto* lookup(Map& map, void* handle) {
     return found == map.end() ? nullptr : found->second.get();
 }
 Context* context_of(void* handle);
+std::vector<Context*> all_contexts();
 
 // ---- checks that calls begin with ----
 #define TRY(call)                                 \

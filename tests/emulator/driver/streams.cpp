@@ -48,8 +48,23 @@ API int cuStreamSynchronize(void* handle) {
     StreamPointer stream;
     TRY(find_stream(handle, &stream));
     TRY(check_not_capturing(stream));
+    g_count.waits++;
     finish(*stream);
     return t_context->fault;
+}
+API int cuStreamGetCtx(void* handle, void** context) {
+    LOCK;
+    TRY(check_initialized());
+    auto found = g_streams.find(handle);
+    if (found != g_streams.end()) {
+        *context = found->second->context;
+        return CUDA_SUCCESS;
+    }
+    TRY(check_context());
+    StreamPointer stream;
+    TRY(find_stream(handle, &stream));
+    *context = stream->context;
+    return CUDA_SUCCESS;
 }
 API int cuStreamQuery(void* handle) {
     LOCK;
@@ -147,6 +162,7 @@ API int cuEventSynchronize(void* handle) {
     TRY(check_context());
     Event* event;
     TRY(find_event(handle, &event));
+    g_count.waits++;
     if (event->stream) advance(*event->stream, event->position);
     return t_context->fault;
 }

@@ -32,7 +32,7 @@ API long long emulator_get(const char* name) {
     LOCK;
     auto sum = [](auto value) {
         long long total = 0;
-        for (auto& [device, context] : g_contexts) total += (long long)value(*context);
+        for (Context* context : all_contexts()) total += (long long)value(*context);
         return total;
     };
     long long pending = sum([](Context& c) { return c.legacy ? c.legacy->queue.size() : 0; });
@@ -59,6 +59,7 @@ API long long emulator_get(const char* name) {
         {"libraryObjects", g_count.library_objects},
         {"graphLaunches", g_count.graph_launches},
         {"copies", g_count.copies},
+        {"waits", g_count.waits},
         {"leaks", g_count.leaks},
         {"calls", g_purpose.calls},
         {"failCall", g_purpose.fail_at > g_purpose.calls ? g_purpose.fail_at - g_purpose.calls : 0},

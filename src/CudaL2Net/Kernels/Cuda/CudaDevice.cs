@@ -23,6 +23,12 @@ internal unsafe partial class CudaDevice : Device, IKernels
     private readonly KernelFiles files;
     private readonly Dictionary<(string File, string Kernel), LoadedKernel> kernels = [];
     private readonly List<CudaDeviceVariable<byte>> scratch = [];
+
+    // Whether stream and context are the caller's.
+    private readonly bool lent;
+
+    // What was current for the thread that is using the device.
+    private CurrentContext callers;
     private long? measured;
 
     /// <summary>Opens a GPU.</summary>
@@ -33,12 +39,60 @@ internal unsafe partial class CudaDevice : Device, IKernels
     public CudaDevice(int ordinal, Precision precision = Precision.Float32, int threads = 0)
         : base(HostThreads(threads))
     {
+        properties = Usable(ordinal);
+        Multiprocessors = ChosenMultiprocessors(properties);
+        Name = $"cuda:{ordinal}";
+        Precision = precision;
+        CurrentContext before = CurrentContext.Get();
+        try
+        {
+            context = new CudaContext(ordinal);
+            stream = new CudaStream(context);
+            files = new KernelFiles(context, HasHopper);
+        }
+        finally
+        {
+            before.Restore();
+        }
+    }
+
+    /// <summary>Opens a GPU in a context and on a stream of the caller's.</summary>
+    /// <param name="stream">The stream; it and its context outlive the device.</param>
+    /// <param name="precision">What matrix products multiply.</param>
+    /// <param name="threads">The most threads of the host that work around its kernels; 0 is one per core.</param>
+    /// <exception cref="CudaException">The device is too old.</exception>
+    /// <exception cref="ObjectDisposedException">The stream has been disposed of.</exception>
+    public CudaDevice(CudaStream stream, Precision precision, int threads)
+        : base(HostThreads(threads))
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ObjectDisposedException.ThrowIf(stream.Handle.IsClosed, stream);
+        properties = Usable(stream.Context.DeviceId);
+        Multiprocessors = ChosenMultiprocessors(properties);
+        Name = $"cuda:{stream.Context.DeviceId}";
+        Precision = precision;
+        context = stream.Context;
+        this.stream = stream;
+        lent = true;
+        CurrentContext before = CurrentContext.Get();
+        try
+        {
+            files = new KernelFiles(context, HasHopper);
+        }
+        finally
+        {
+            before.Restore();
+        }
+    }
+
+    private static CudaDeviceProperties Usable(int ordinal)
+    {
         if (KernelFiles.Names.Length == 0)
         {
             throw new CudaException("this build has no CUDA kernels: ./build.sh setup installs a compiler for them", CudaError.NotFound);
         }
 
-        properties = CudaContext.GetDeviceInfo(ordinal);
+        CudaDeviceProperties properties = CudaContext.GetDeviceInfo(ordinal);
         if (properties.ComputeCapability.Major < OldestCapability)
         {
             throw new CudaException(
@@ -47,15 +101,13 @@ internal unsafe partial class CudaDevice : Device, IKernels
                 CudaError.InvalidDevice);
         }
 
-        Multiprocessors = Environment.GetEnvironmentVariable(MultiprocessorsVariable) is not { Length: > 0 } text ? properties.MultiProcessorCount
+        return properties;
+    }
+
+    private static int ChosenMultiprocessors(CudaDeviceProperties properties) =>
+        Environment.GetEnvironmentVariable(MultiprocessorsVariable) is not { Length: > 0 } text ? properties.MultiProcessorCount
             : int.TryParse(text, out int number) && number is > 0 and <= 1024 ? number
             : throw new CudaException($"{MultiprocessorsVariable} is {text}: it must be a number from 1 to 1024, or not be set", CudaError.InvalidValue);
-        context = new CudaContext(ordinal);
-        stream = new CudaStream(context);
-        files = new KernelFiles(ordinal, HasHopper);
-        Name = $"cuda:{ordinal}";
-        Precision = precision;
-    }
 
     public override string Name { get; }
 
@@ -111,7 +163,11 @@ internal unsafe partial class CudaDevice : Device, IKernels
         GC.WaitForPendingFinalizers();
         using DeviceGate.Entry entry = Enter();
         stream.Synchronize();
-        context.TrimMemoryPool();
+        if (!lent)
+        {
+            context.TrimMemoryPool();
+        }
+
         return (long)context.GetFreeDeviceMemorySize();
     }
 
@@ -192,6 +248,22 @@ internal unsafe partial class CudaDevice : Device, IKernels
         }
     }
 
+    private protected override void Arrive() => callers = CurrentContext.Get();
+
+    private protected override void Leave() => callers.Restore();
+
+    private protected override void RequireMemory(nint pointer)
+    {
+        CudaError result = context.CheckPointer(pointer);
+        if (result != CudaError.Success)
+        {
+            throw new ArgumentException(
+                $"0x{pointer:x} is {(result == CudaError.InvalidDevice ? "memory of another GPU than" : "no memory that CUDA has allocated for")} {Name}: "
+                    + "give a device pointer of this GPU",
+                nameof(pointer));
+        }
+    }
+
     private protected override void WaitForWork() => stream.Synchronize();
 
     private protected override void Release()
@@ -202,8 +274,11 @@ internal unsafe partial class CudaDevice : Device, IKernels
         scratch.Clear();
         kernels.Clear();
         files.Dispose();
-        stream.Dispose();
-        context.Dispose();
+        if (!lent)
+        {
+            stream.Dispose();
+            context.Dispose();
+        }
     }
 
     /// <summary>

@@ -8,7 +8,8 @@ internal unsafe partial class CudaDevice
     private HashSet<IDeviceMemory>? uses;
     private volatile int recorder;
 
-    public override IReplay Record(Action work) => new GraphReplay(this, work);
+    // What another thread queues on a caller's stream would be recorded, too.
+    public override IReplay Record(Action work) => lent ? new DirectReplay(this, work) : new GraphReplay(this, work);
 
     internal override void NoteUse(IDeviceMemory memory)
     {

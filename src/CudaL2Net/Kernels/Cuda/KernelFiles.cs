@@ -5,8 +5,8 @@ using CudaL2Net.Interop;
 namespace CudaL2Net.Kernels.Cuda;
 
 /// <summary>
-/// The files of kernels in the context of a GPU, shared by all devices of the process that are open on it: the driver compiles each of them once. The last device
-/// unloads them.
+/// The files of kernels in a context of a GPU, shared by all devices of the process that work in it: the driver compiles each of them once. The last device unloads
+/// them.
 /// </summary>
 internal sealed class KernelFiles : IDisposable
 {
@@ -17,22 +17,24 @@ internal sealed class KernelFiles : IDisposable
     /// <summary>What this build's PTX is for: every GPU that is taken, and one of compute capability 9.0.</summary>
     internal const string CommonTarget = "sm_80", HopperTarget = "sm_90a";
 
-    private static readonly Dictionary<int, Shared> Open = [];
+    // By the context's handle.
+    private static readonly Dictionary<nint, Shared> Open = [];
 
     private readonly Shared shared;
     private bool disposed;
 
-    /// <summary>Takes part in the files of a GPU.</summary>
-    /// <param name="ordinal">The GPU's number.</param>
-    /// <param name="hopper">Whether it runs code for sm_90a.</param>
-    public KernelFiles(int ordinal, bool hopper)
+    /// <summary>Takes part in the files of a context.</summary>
+    /// <param name="context">The context; not kept.</param>
+    /// <param name="hopper">Whether its GPU runs code for sm_90a.</param>
+    public KernelFiles(CudaContext context, bool hopper)
     {
         lock (Open)
         {
-            if (!Open.TryGetValue(ordinal, out Shared? found))
+            nint key = context.NativeHandle;
+            if (!Open.TryGetValue(key, out Shared? found))
             {
-                found = new Shared(new CudaContext(ordinal), hopper);
-                Open.Add(ordinal, found);
+                found = new Shared(context.Share(), hopper);
+                Open.Add(key, found);
             }
 
             found.Users++;
@@ -130,7 +132,7 @@ internal sealed class KernelFiles : IDisposable
                 return;
             }
 
-            Open.Remove(shared.Context.DeviceId);
+            Open.Remove(shared.Context.NativeHandle);
         }
 
         foreach (Lazy<KernelFile> file in shared.Files.Values.Where(file => file.IsValueCreated))

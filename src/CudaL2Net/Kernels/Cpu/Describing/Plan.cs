@@ -178,6 +178,12 @@ internal sealed unsafe partial class CpuDevice
             Describe(new ReadOnlySpan<byte>(patches.Pointer, patches.Length), new Span<float>(descriptors.Pointer, descriptors.Length), network.Dimension);
         }
 
+        public void DescribeSignsOnDevice(Tensor<byte> patches, Tensor<byte> signs)
+        {
+            using DeviceGate.Entry entry = device.Enter();
+            DescribeSigns(new ReadOnlySpan<byte>(patches.Pointer, patches.Length), new Span<byte>(signs.Pointer, signs.Length), network.Dimension / 8);
+        }
+
         public void Dispose()
         {
             disposed = true;

@@ -96,12 +96,12 @@ internal unsafe partial class CudaDevice
 
         public void DescribeOnDevice(Tensor<byte> patches, Tensor<float> descriptors)
         {
-            using DeviceGate.Entry entry = device.Enter();
-            ObjectDisposedException.ThrowIf(disposed, this);
-            if (patches.Length > 0)
-            {
-                tower.Run(patches, descriptors);
-            }
+            DescribeOnDevice(patches, (input, first, rows) => tower.Run(input, descriptors.Rows(first, rows)));
+        }
+
+        public void DescribeSignsOnDevice(Tensor<byte> patches, Tensor<byte> signs)
+        {
+            DescribeOnDevice(patches, (input, first, rows) => tower.RunSigns(input, signs.Rows(first, rows)));
         }
 
         public void Dispose()
@@ -128,6 +128,19 @@ internal unsafe partial class CudaDevice
             tower.Dispose();
             Array.ForEach(slots, slot => slot.Dispose());
             uploads.Dispose();
+        }
+
+        // Blocks bound what the network's layers take, whatever the number of patches.
+        private void DescribeOnDevice(Tensor<byte> patches, Action<Tensor<byte>, int, int> run)
+        {
+            int count = patches.Length / FoldedNetwork.InputArea, most = Block;
+            using DeviceGate.Entry entry = device.Enter();
+            ThrowIfDisposed();
+            for (int first = 0; first < count; first += most)
+            {
+                int rows = Math.Min(most, count - first);
+                run(patches.Rows(first, rows), first, rows);
+            }
         }
 
         /// <summary>Describes patches block by block, each result at its row of the output, <paramref name="stride"/> bytes from the one before. The blocks under

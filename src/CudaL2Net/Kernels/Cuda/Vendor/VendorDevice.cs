@@ -22,6 +22,7 @@ internal sealed unsafe partial class VendorDevice : CudaDevice, IKernels
     {
         try
         {
+            using DeviceGate.Entry entry = Enter();
             libraries = new VendorLibraries(Stream);
             batchNorms = new VendorBatchNorms(libraries);
         }
