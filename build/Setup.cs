@@ -11,7 +11,7 @@ internal static class Setup
     private const string Gtk = "libgtk-3.so.0";
 
     // Programs that read what this one writes.
-    private static readonly (string Package, string File)[] Readers = [("colmap", "/usr/bin/colmap")];
+    private static readonly (string Package, string File)[] Readers = [("colmap", "/usr/bin/colmap"), ("python3-h5py", "/usr/lib/python3/dist-packages/h5py")];
 
     /// <summary>Installs all that is missing, in one go.</summary>
     /// <param name="emulator">Also what compiles the emulated driver.</param>
@@ -27,7 +27,7 @@ internal static class Setup
         bool zlib = native && !File.Exists("/usr/include/zlib.h");
         bool font = !Directory.Exists("/usr/share/fonts") || !Directory.EnumerateFiles("/usr/share/fonts", "*.?tf", SearchOption.AllDirectories).Any();
         string[] readers = Environment.GetEnvironmentVariable("CI") == "true"
-            ? [.. Readers.Where(reader => emulator && !File.Exists(reader.File)).Select(reader => reader.Package)]
+            ? [.. Readers.Where(reader => emulator && !Path.Exists(reader.File)).Select(reader => reader.Package)]
             : [];
         string[] missing = [.. clang ? ["clang"] : (string[])[], .. host ? ["g++"] : (string[])[], .. zlib ? ["zlib's headers"] : (string[])[],
             .. Loads(Gtk) ? [] : (string[])["GTK 3"], .. font ? ["a TrueType font"] : (string[])[], .. readers];

@@ -4,9 +4,11 @@ using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging;
+using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
+using CudaL2Net.Pipelines.Hloc;
 using OpenCvSharp;
 using Spectre.Console;
 
@@ -19,14 +21,14 @@ internal static class DescribeCommand
     {
         Description = "A strip of square patches (width 32, 64 or 65, height a multiple of it), a folder of strips, a Brown folder, "
             + "an .npy or .npz of patches ([n, side, side]; bytes, or floats in 0..255 or 0..1; FILE.npz:NAME is one array of several), "
-            + "or an image, whose keypoints are found.",
+            + "or an image, whose keypoints are found. With --out FILE.h5 many images: a folder, a list (.txt, a file per line) or a quoted pattern ('photos/*.jpg').",
     };
 
     private static readonly Option<string> Out = new("--out", "-o")
     {
-        Description = "The .npy file to write: [n, d] float32, or [n, d / 8] bytes with --binary. "
+        Description = "The file to write: .npy, [n, d] float32, or [n, d / 8] bytes with --binary; or .h5 for many images, in hloc's layout. "
             + "d is the number of values per descriptor, 128 for the model that comes with the tool.",
-        HelpName = "FILE.npy",
+        HelpName = "FILE.npy|FILE.h5",
         Required = true,
     };
 
@@ -56,7 +58,14 @@ internal static class DescribeCommand
         HelpName = "FILE",
     };
 
-    private static readonly Option<bool> Force = new("--force") { Description = "Write the found keypoints over a file that holds other ones." };
+    private static readonly Option<bool> Force = new("--force") { Description = "Write the found keypoints over a file that holds other ones. Of many images: begin anew what a run with other options left." };
+
+    private static readonly Option<DescriptorForm> Form = new("--descriptors")
+    {
+        Description = "What .h5 holds per value: float32, float16, or uint8 ((value - 128) / 256, said in the file). With --binary bits.",
+        HelpName = "float32|float16|uint8",
+        DefaultValueFactory = _ => DescriptorForm.Float32,
+    };
 
     private static readonly Option<int> Limit = new("--limit")
     {
@@ -79,15 +88,17 @@ internal static class DescribeCommand
     public static Command Create(Terminal terminal)
     {
         As.AcceptOnlyFromAmong("strip", "image");
+        Form.AcceptOnlyFromAmong("float32", "float16", "uint8");
         var command = new ExampleCommand(
             "describe",
             "Compute descriptors of patches, or of the keypoints of an image.",
             "cudal2net describe photo.jpg --out photo.npy",
             "cudal2net describe photo.jpg --keypoints mine.csv --out photo.npy",
+            "cudal2net describe photos --out features.h5",
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
         {
-            Input, Out, CommonOptions.Model, Binary, As, White, KeypointsIn, KeypointsOut, Force, Limit, CommonOptions.MaxSide,
+            Input, Out, CommonOptions.Model, Binary, As, White, KeypointsIn, KeypointsOut, Form, Force, Limit, CommonOptions.MaxSide,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -103,9 +114,20 @@ internal static class DescribeCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         string input = line.GetRequiredValue(Input), output = line.GetRequiredValue(Out);
+        if (DescribeImages.IsFeatures(output))
+        {
+            return RunImages(line, terminal, input, output);
+        }
+
         if (!output.EndsWith(".npy", StringComparison.OrdinalIgnoreCase))
         {
-            throw new UsageException($"--out {output}: descriptors are written as .npy", $"--out {Path.ChangeExtension(output, ".npy")}");
+            throw new UsageException(
+                $"--out {output}: descriptors are written as .npy, and those of many images as .h5", $"--out {Path.ChangeExtension(output, ".npy")}");
+        }
+
+        if (line.GetResult(Form) is { Implicit: false })
+        {
+            throw new UsageException("--descriptors is for many images, whose output is .h5", "leave it out");
         }
 
         if (line.GetValue(White) is { } white && !(white is > 0 and <= 1e12))
@@ -164,6 +186,28 @@ internal static class DescribeCommand
                 KeypointFile.Write(keypointFile, keypoints);
             }
         }
+    }
+
+    private static int RunImages(ParseResult line, Terminal terminal, string input, string output)
+    {
+        foreach (Option one in new Option[] { As, White, KeypointsIn, KeypointsOut })
+        {
+            if (line.GetResult(one) is { Implicit: false })
+            {
+                throw new UsageException($"{one.Name} is for one image or for patches, and --out {output} is for many images", "leave it out");
+            }
+        }
+
+        using Device device = CommonOptions.OpenDevice(line, terminal);
+        using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
+        string? path = line.GetValue(CommonOptions.Model);
+        var method = new ModelDescriber(ModelInput.NameOf(path, model), model, line.GetValue(Binary) || model.Network.Head.Comparison == DescriptorComparison.Hamming);
+        DescriptorForm form = method.IsBinary ? DescriptorForm.Bits : line.GetValue(Form);
+        int limit = line.GetValue(Limit);
+        int? maxSide = CommonOptions.CheckedMaxSide(line);
+        string settings = $"{ModelInput.Fingerprint(path)}, {form.ToString().ToLowerInvariant()}, at most {limit} keypoints, longer side at most {maxSide?.ToString() ?? "any"}";
+        return DescribeImages.Run(
+            input, output, method, new FeatureOptions(limit, maxSide, form, line.GetValue(Force), settings), device, model.File.Unfinished, terminal);
     }
 
     // What stands beside the descriptors is written when all of them have been computed, and before they take the place of older ones.

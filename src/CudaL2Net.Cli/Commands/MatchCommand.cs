@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Plots;
@@ -9,6 +10,7 @@ using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Networks;
+using CudaL2Net.Pipelines.Images;
 using OpenCvSharp;
 using Spectre.Console;
 
@@ -17,23 +19,38 @@ namespace CudaL2Net.Cli.Commands;
 /// <summary><c>cudal2net match</c>: the same places in two images.</summary>
 internal static class MatchCommand
 {
-    private static readonly Argument<string> First = new("A") { Description = "The first image." };
+    private static readonly Argument<string?> First = new("A") { Description = "The first image.", Arity = ArgumentArity.ZeroOrOne };
 
-    private static readonly Argument<string> Second = new("B") { Description = "The second image." };
+    private static readonly Argument<string?> Second = new("B") { Description = "The second image.", Arity = ArgumentArity.ZeroOrOne };
+
+    private static readonly Option<string?> Features = new("--features")
+    {
+        Description = "Match many images instead of A and B: those of a file that `describe FOLDER --out FILE.h5`, or hloc, wrote. --out is then FILE.h5, in hloc's layout.",
+        HelpName = "FILE.h5",
+    };
+
+    private static readonly Option<string> Pairs = new("--pairs")
+    {
+        Description = "For --features: exhaustive (all with all), sequential:N (each with the N after it, by name), or a file with two names per line.",
+        HelpName = ImagePairs.Forms,
+        DefaultValueFactory = _ => "exhaustive",
+    };
+
+    private static readonly Option<bool> Force = new("--force") { Description = "For --features: begin anew what a run with other options left." };
 
     private static readonly Option<string?> Out = new("--out", "-o")
     {
-        Description = "A PNG of both images with their matches, the verified ones in colour.",
-        HelpName = "FILE.png",
+        Description = "A PNG of both images with their matches, the verified ones in colour. For --features the .h5 to write.",
+        HelpName = "FILE.png|FILE.h5",
     };
 
     private static readonly Option<double?> Ratio = new("--ratio")
     {
-        Description = "Keep a match only if its distance is at most R times that of the second nearest keypoint.",
+        Description = "Keep a match only if its distance is at most R times that of the second nearest keypoint; 0.85 for --features unless given.",
         HelpName = "R",
     };
 
-    private static readonly Option<bool> Mutual = new("--mutual") { Description = "Keep a match only if each keypoint is the other's nearest." };
+    private static readonly Option<bool> Mutual = new("--mutual") { Description = "Keep a match only if each keypoint is the other's nearest. For --features always." };
 
     private static readonly Option<int> Limit = new("--limit")
     {
@@ -75,9 +92,10 @@ internal static class MatchCommand
             "match",
             "Match the keypoints of two images and verify the matches with RANSAC (a homography or a fundamental matrix).",
             "cudal2net match a.jpg b.jpg --out matches.png",
+            "cudal2net match --features features.h5 --pairs sequential:10 --out matches.h5",
             "cudal2net match a.jpg b.jpg --model runs/first --mutual --ratio 0.9 --json")
         {
-            First, Second, CommonOptions.Model, Out, Ratio, Mutual, Limit, CommonOptions.MaxSide, Tolerance, Binary,
+            First, Second, Features, Pairs, Force, CommonOptions.Model, Out, Ratio, Mutual, Limit, CommonOptions.MaxSide, Tolerance, Binary,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -86,7 +104,21 @@ internal static class MatchCommand
 
     private static int Run(ParseResult line, Terminal terminal)
     {
-        string pathA = line.GetRequiredValue(First), pathB = line.GetRequiredValue(Second);
+        if (line.GetValue(Features) is { } features)
+        {
+            return RunFeatures(line, terminal, features);
+        }
+
+        if (line.GetValue(First) is not { } pathA || line.GetValue(Second) is not { } pathB)
+        {
+            throw new UsageException("which images? Name two of them, or a file of features with --features");
+        }
+
+        if (new Option[] { Pairs, Force }.FirstOrDefault(option => line.GetResult(option) is { Implicit: false }) is { } many)
+        {
+            throw new UsageException($"{many.Name} is for --features", "leave it out");
+        }
+
         double ratio = line.GetValue(Ratio) ?? 1;
         if (!(ratio is > 0 and <= 1))
         {
@@ -152,6 +184,32 @@ internal static class MatchCommand
             }
         });
         return 0;
+    }
+
+    private static int RunFeatures(ParseResult line, Terminal terminal, string features)
+    {
+        foreach (Symbol one in new Symbol[] { First, Second, CommonOptions.Model, Limit, CommonOptions.MaxSide, Tolerance, Binary })
+        {
+            if (line.GetResult(one) is OptionResult { Implicit: false } or ArgumentResult { Tokens.Count: > 0 })
+            {
+                throw new UsageException($"{one.Name} is for two images, and --features {features} names many that are described already", "leave it out");
+            }
+        }
+
+        if (line.GetValue(Out) is not { } output || !DescribeImages.IsFeatures(output))
+        {
+            throw new UsageException($"--out {line.GetValue(Out)}: the matches of --features are written as .h5", "--out matches.h5");
+        }
+
+        const double UsualRatio = 0.85;
+        double ratio = line.GetValue(Ratio) ?? UsualRatio;
+        if (!(ratio is > 0 and <= 1))
+        {
+            throw new UsageException($"--ratio {ratio}: it must be above 0 and at most 1");
+        }
+
+        using Device device = CommonOptions.OpenDevice(line, terminal);
+        return MatchFeatures.Run(features, line.GetValue(Pairs)!, output, new MatchOptions(true, ratio), line.GetValue(Force), device, terminal);
     }
 
     private static Place PlaceOf(Keypoint keypoint) => new(keypoint.X, keypoint.Y, keypoint.Size, keypoint.Angle);

@@ -39,7 +39,7 @@ internal sealed class ColmapExtraction(ColmapDatabase database, IPatchDescriber 
     /// <param name="options">How.</param>
     /// <param name="progress">Is told how many images are done, of how many.</param>
     /// <param name="cancellation">Ends it between two images; all before are in the database.</param>
-    /// <exception cref="InvalidOperationException">The database was filled otherwise, and it is not to be replaced.</exception>
+    /// <exception cref="OtherSettingsException">The database was filled otherwise, and it is not to be replaced.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public ColmapExtractReport Run(
         IReadOnlyList<ImageEntry> images, ColmapExtractOptions options, IProgress<(int Done, int Total)> progress, CancellationToken cancellation)
@@ -99,13 +99,13 @@ internal sealed class ColmapExtraction(ColmapDatabase database, IPatchDescriber 
         {
             if (settings is not null)
             {
-                throw new InvalidOperationException($"the database was filled with other settings ({settings}; now {options.Settings}); --force describes all images anew");
+                throw new OtherSettingsException($"the database was filled with other settings ({settings}; now {options.Settings}); --force describes all images anew");
             }
 
             int there = database.Ids("keypoints").Count;
             if (there > 0 && !options.KeepKeypoints)
             {
-                throw new InvalidOperationException(
+                throw new OtherSettingsException(
                     $"the database has keypoints of {there} images from another program; --keep-keypoints describes them, --force replaces them");
             }
         }

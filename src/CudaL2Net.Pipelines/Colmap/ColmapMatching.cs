@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Matching;
 using CudaL2Net.Pipelines.Images;
 using OpenCvSharp;
@@ -36,10 +35,6 @@ internal sealed class ColmapMatching(ColmapDatabase database, DescriptorSearch s
     /// <summary>The names of the steps in the database.</summary>
     public const string MatchStep = "match", VerifyStep = "verify";
 
-    // A pair of fewer verified matches is no pair to COLMAP's mapper either.
-    private const int LeastInliers = 15;
-    private const double LeastPart = 0.15, NearlyAll = 0.8;
-
     private const int Ahead = 3, PairsPerTransaction = 32;
     private const long CacheBytes = 512L << 20;
 
@@ -48,7 +43,7 @@ internal sealed class ColmapMatching(ColmapDatabase database, DescriptorSearch s
     /// <param name="options">How.</param>
     /// <param name="progress">Is told how many pairs are done, of how many.</param>
     /// <param name="cancellation">Ends it; what is done is in the database.</param>
-    /// <exception cref="InvalidOperationException">No image is described, or the database has other matches and they are not to be replaced.</exception>
+    /// <exception cref="OtherSettingsException">No image is described, or the database has other matches and they are not to be replaced.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public ColmapMatchReport Run(string pairs, ColmapMatchOptions options, IProgress<(long Done, long Total)> progress, CancellationToken cancellation)
     {
@@ -57,7 +52,7 @@ internal sealed class ColmapMatching(ColmapDatabase database, DescriptorSearch s
         ColmapImage[] images = [.. all.Where(image => described.Contains(image.Id))];
         if (images.Length == 0)
         {
-            throw new InvalidOperationException("the database has no descriptors of this tool; `cudal2net colmap extract` makes them (with --keep-keypoints for "
+            throw new OtherSettingsException("the database has no descriptors of this tool; `cudal2net colmap extract` makes them (with --keep-keypoints for "
                 + "the keypoints that are there)");
         }
 
@@ -118,7 +113,7 @@ internal sealed class ColmapMatching(ColmapDatabase database, DescriptorSearch s
             int there = before == settings || options.Force ? 0 : database.Ids(table).Count;
             if (there > 0)
             {
-                throw new InvalidOperationException(before is null
+                throw new OtherSettingsException(before is null
                     ? $"the database has {there} pairs in {table} from another program; --force replaces them"
                     : $"{there} pairs were done with other settings ({before}; now {settings}); --force does all anew");
             }
@@ -162,25 +157,7 @@ internal sealed class ColmapMatching(ColmapDatabase database, DescriptorSearch s
     {
         uint[] matches = pair.Matches
             ?? [.. search.Match(pair.First.Descriptors, pair.Second.Descriptors, options.Match).SelectMany(match => new[] { (uint)match.Query, (uint)match.Target })];
-        return pair with { Matches = matches, Geometry = options.Tolerance is { } tolerance ? Verify(pair, matches, tolerance) : null };
-    }
-
-    private static ColmapGeometry Verify(Pair pair, uint[] matches, double tolerance)
-    {
-        Point2d[] from = [.. Enumerable.Range(0, matches.Length / 2).Select(i => pair.First.Places[matches[2 * i]])];
-        Point2d[] to = [.. Enumerable.Range(0, matches.Length / 2).Select(i => pair.Second.Places[matches[(2 * i) + 1]])];
-        (double[]? fundamental, bool[] onLines) = GeometricVerification.FitFundamental(from, to, tolerance);
-        (double[]? homography, bool[] mapped) = GeometricVerification.FitHomography(from, to, tolerance);
-        int lines = onLines.Count(inlier => inlier), map = mapped.Count(inlier => inlier);
-        if (Math.Max(lines, map) < Math.Max(LeastInliers, LeastPart * from.Length))
-        {
-            return new ColmapGeometry(ColmapConfiguration.Degenerate, [], null, null);
-        }
-
-        // As COLMAP: a homography that explains nearly as much is a plane or a turned camera, which the mapper does not start with.
-        ColmapConfiguration configuration = map > NearlyAll * lines ? ColmapConfiguration.PlanarOrPanoramic : ColmapConfiguration.Uncalibrated;
-        bool[] inliers = map > lines ? mapped : onLines;
-        return new ColmapGeometry(configuration, [.. matches.Where((_, i) => inliers[i / 2])], fundamental, homography);
+        return pair with { Matches = matches, Geometry = options.Tolerance is { } tolerance ? ColmapVerification.Verify(pair.First.Places, pair.Second.Places, matches, tolerance) : null };
     }
 
     private void Write(List<Pair> pairs)

@@ -62,7 +62,8 @@ internal static class Arrows
         ["CudaL2Net.Pipelines"] = new()
         {
             ["Images"] = [],
-            ["Colmap"] = ["Images"],
+            ["Hloc"] = ["Images"],
+            ["Colmap"] = ["Hloc", "Images"],
         },
         ["CudaL2Net.Bench"] = new()
         {

@@ -22,22 +22,6 @@ internal static class ColmapExtractCommand
         Required = true,
     };
 
-    private static readonly Option<string> CameraModel = new("--camera-model")
-    {
-        Description = "COLMAP's model of new cameras.",
-        HelpName = "NAME",
-        DefaultValueFactory = _ => "SIMPLE_RADIAL",
-    };
-
-    private static readonly Option<bool> SingleCamera = new("--single-camera") { Description = "All images are of one camera. Without it each image gets one." };
-
-    private static readonly Option<string?> CameraParams = new("--camera-params")
-    {
-        Description = "The parameters of new cameras, with commas: 'f,cx,cy,k' for SIMPLE_RADIAL, in pixels. "
-            + "Without it the focal length is EXIF's, or 1.2 times the longer side.",
-        HelpName = "P,...",
-    };
-
     private static readonly Option<int> Limit = new("--limit") { Description = "The most keypoints per image.", HelpName = "N", DefaultValueFactory = _ => 8192 };
 
     private static readonly Option<int?> MaxSide = new("--max-side")
@@ -61,7 +45,6 @@ internal static class ColmapExtractCommand
     /// <summary>Makes the command.</summary>
     public static Command Create(Terminal terminal)
     {
-        CameraModel.AcceptOnlyFromAmong([.. CameraChoice.Models]);
         var command = new ExampleCommand(
             "extract",
             "Find keypoints in all images of a folder, describe them, and write cameras, images, keypoints and descriptors into COLMAP's database. "
@@ -70,7 +53,7 @@ internal static class ColmapExtractCommand
             "cudal2net colmap extract --images photos --database photos.db --single-camera --limit 4000",
             "cudal2net colmap extract --images photos --database from-colmap.db --keep-keypoints")
         {
-            Images, ColmapCommand.Database, CommonOptions.Model, CameraModel, SingleCamera, CameraParams, Limit, MaxSide, KeepKeypoints, Binary, Force,
+            Images, ColmapCommand.Database, CommonOptions.Model, CameraOptions.Model, CameraOptions.Single, CameraOptions.Parameters, Limit, MaxSide, KeepKeypoints, Binary, Force,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -93,7 +76,7 @@ internal static class ColmapExtractCommand
         }
 
         CheckKept(line);
-        CameraChoice camera = ReadCamera(line);
+        CameraChoice camera = CameraOptions.Read(line);
         (IReadOnlyList<ImageEntry> images, IReadOnlyList<string> notes) = ImageEntry.InFolder(folder);
         foreach (string note in notes)
         {
@@ -148,26 +131,12 @@ internal static class ColmapExtractCommand
             return;
         }
 
-        foreach (Option search in new Option[] { Limit, MaxSide, CameraModel, SingleCamera, CameraParams })
+        foreach (Option search in new Option[] { Limit, MaxSide, CameraOptions.Model, CameraOptions.Single, CameraOptions.Parameters })
         {
             if (line.GetResult(search) is { Implicit: false })
             {
                 throw new UsageException($"{search.Name} is for new keypoints and cameras, and with --keep-keypoints those of the database stay", "leave it out");
             }
-        }
-    }
-
-    private static CameraChoice ReadCamera(ParseResult line)
-    {
-        string model = line.GetValue(CameraModel)!;
-        try
-        {
-            return new CameraChoice(model, line.GetValue(SingleCamera),
-                line.GetValue(CameraParams) is { } text ? CameraChoice.ReadParameters(model, text) : null);
-        }
-        catch (FormatException error)
-        {
-            throw new UsageException(error.Message);
         }
     }
 }

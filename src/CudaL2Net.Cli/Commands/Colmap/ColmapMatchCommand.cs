@@ -29,18 +29,6 @@ internal static class ColmapMatchCommand
 
     private static readonly Option<bool> OneWay = new("--one-way") { Description = "Keep a match also if only one keypoint is the other's nearest." };
 
-    private static readonly Option<bool> Verify = new("--verify")
-    {
-        Description = "Also verify the matches with RANSAC, so that `colmap mapper` can go on at once. Without it, COLMAP's matches_importer verifies them.",
-    };
-
-    private static readonly Option<double> Tolerance = new("--tolerance")
-    {
-        Description = "The largest error of a verified match, in pixels.",
-        HelpName = "PIXELS",
-        DefaultValueFactory = _ => 4,
-    };
-
     private static readonly Option<bool> Force = new("--force") { Description = "Replace all matches that the database has already." };
 
     private sealed record Result(
@@ -55,7 +43,7 @@ internal static class ColmapMatchCommand
             "cudal2net colmap match --database photos.db --verify",
             "cudal2net colmap match --database photos.db --verify --pairs sequential:10 --ratio 0.8")
         {
-            ColmapCommand.Database, Pairs, Ratio, OneWay, Verify, Tolerance, Force, CommonOptions.Device, CommonOptions.Threads,
+            ColmapCommand.Database, Pairs, Ratio, OneWay, ColmapCommand.Verify, ColmapCommand.Tolerance, Force, CommonOptions.Device, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -64,27 +52,18 @@ internal static class ColmapMatchCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         string path = line.GetRequiredValue(ColmapCommand.Database);
-        double ratio = line.GetValue(Ratio), tolerance = line.GetValue(Tolerance);
-        bool verify = line.GetValue(Verify);
+        double ratio = line.GetValue(Ratio);
+        double? tolerance = ColmapCommand.CheckedTolerance(line);
+        bool verify = tolerance is not null;
         if (!(ratio is > 0 and <= 1))
         {
             throw new UsageException($"--ratio {ratio}: it must be above 0 and at most 1");
         }
 
-        if (!(tolerance > 0) || !double.IsFinite(tolerance))
-        {
-            throw new UsageException($"--tolerance {tolerance}: it must be above 0 pixels");
-        }
-
-        if (!verify && line.GetResult(Tolerance) is { Implicit: false })
-        {
-            throw new UsageException("--tolerance is for --verify", "add --verify, or leave it out");
-        }
-
         using var interrupt = new Interrupt(terminal, "stopping; the same command goes on from here (Ctrl-C again leaves at once)");
         using ColmapDatabase database = ColmapDatabase.Open(path, create: false);
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        var options = new ColmapMatchOptions(new MatchOptions(!line.GetValue(OneWay), ratio), verify ? tolerance : null, line.GetValue(Force));
+        var options = new ColmapMatchOptions(new MatchOptions(!line.GetValue(OneWay), ratio), tolerance, line.GetValue(Force));
         var watch = Stopwatch.StartNew();
         ColmapMatchReport report = ColmapCommand.Step(path, () => terminal.WithProgress("matching", share =>
             new ColmapMatching(database, new DescriptorSearch(device)).Run(line.GetValue(Pairs)!, options, new Reporter<(long Done, long Total)>(at => share(
