@@ -26,4 +26,21 @@ internal static class InputFile
             throw new IOException($"{path} cannot be read: access is denied. Check the rights on the file and its folder.", error);
         }
     }
+
+    /// <summary>All bytes of a file of up to 2 GB.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The file is larger.</exception>
+    public static byte[] ReadAll(string path)
+    {
+        using FileStream stream = Open(path);
+        if (stream.Length > Array.MaxLength)
+        {
+            throw new InvalidDataException($"{path} has {stream.Length} bytes, and files of this kind over 2 GB are not supported");
+        }
+
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
 }

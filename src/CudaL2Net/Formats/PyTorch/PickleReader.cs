@@ -35,7 +35,7 @@ internal sealed class PickleReader(byte[] bytes)
     /// null, bool, long, <see cref="BigInteger"/> (beyond long), double, string, byte[], object?[] (a tuple), List (a list), <see cref="PickleDictionary"/>,
     /// <see cref="PickleGlobal"/>, <see cref="PickleStorage"/>, <see cref="PickleTensor"/> or <see cref="PickleObject"/>.
     /// </returns>
-    /// <exception cref="PickleException">The pickle is damaged.</exception>
+    /// <exception cref="ContentException">The pickle is damaged.</exception>
     public object? Read()
     {
         stack.Clear();
@@ -81,7 +81,7 @@ internal sealed class PickleReader(byte[] bytes)
         }
     }
 
-    private static PickleException Damaged(string reason) => new(reason);
+    private static ContentException Damaged(string reason) => new(reason);
 
     private bool ReadConstant(byte code)
     {

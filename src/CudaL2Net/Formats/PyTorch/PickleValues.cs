@@ -2,9 +2,6 @@ using System.Buffers.Binary;
 
 namespace CudaL2Net.Formats.PyTorch;
 
-/// <summary>What is wrong with a pickle; the reader of the file adds its name.</summary>
-internal sealed class PickleException(string message) : Exception(message);
-
 /// <summary>A dictionary of a pickle. Keys may be anything, so the entries are kept as a list.</summary>
 internal sealed class PickleDictionary
 {

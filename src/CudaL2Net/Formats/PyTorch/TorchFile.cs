@@ -32,19 +32,12 @@ public static class TorchFile
     public static IReadOnlyDictionary<string, TorchTensor> Read(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        using FileStream stream = InputFile.Open(path);
-        if (stream.Length > Array.MaxLength)
-        {
-            throw new InvalidDataException($"{path} has {stream.Length} bytes, and PyTorch files over 2 GB are not supported");
-        }
-
-        byte[] bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
+        byte[] bytes = InputFile.ReadAll(path);
         try
         {
             return bytes.AsSpan().StartsWith("PK\u0003\u0004"u8) ? ReadZip(bytes) : ReadLegacy(bytes);
         }
-        catch (PickleException error)
+        catch (ContentException error)
         {
             throw new InvalidDataException($"{path} is not a PyTorch file that can be read: {error.Message}.", error);
         }
@@ -58,11 +51,11 @@ public static class TorchFile
     {
         using var archive = new ZipArchive(new MemoryStream(bytes, writable: false));
         ZipArchiveEntry pickle = archive.Entries.FirstOrDefault(entry => entry.Name == "data.pkl")
-            ?? throw new PickleException("the archive has no data.pkl");
+            ?? throw new ContentException("the archive has no data.pkl");
         string folder = pickle.FullName[..^"data.pkl".Length];
         if (archive.GetEntry(folder + "byteorder") is { } order && Encoding.ASCII.GetString(Extract(order)).Trim() != "little")
         {
-            throw new PickleException("its numbers are not little-endian");
+            throw new ContentException("its numbers are not little-endian");
         }
 
         Dictionary<string, PickleTensor> weights = Weights(new PickleReader(Extract(pickle)).Read());
@@ -70,28 +63,28 @@ public static class TorchFile
         return Gathered(weights, key =>
         {
             // torch.save stores each storage once and as it is: together they are smaller than the file.
-            byte[] storage = Extract(archive.GetEntry($"{folder}data/{key}") ?? throw new PickleException($"the archive has no data/{key}"));
+            byte[] storage = Extract(archive.GetEntry($"{folder}data/{key}") ?? throw new ContentException($"the archive has no data/{key}"));
             left -= storage.Length;
-            return left >= 0 ? storage : throw new PickleException("its storages are larger than the file");
+            return left >= 0 ? storage : throw new ContentException("its storages are larger than the file");
         });
 
         byte[] Extract(ZipArchiveEntry entry)
         {
             if (entry.Length != entry.CompressedLength)
             {
-                throw new PickleException($"{entry.FullName} is compressed, which torch.save does not do");
+                throw new ContentException($"{entry.FullName} is compressed, which torch.save does not do");
             }
 
             if (entry.Length > bytes.Length)
             {
-                throw new PickleException($"{entry.FullName} claims {entry.Length} bytes, and the file has {bytes.Length}");
+                throw new ContentException($"{entry.FullName} claims {entry.Length} bytes, and the file has {bytes.Length}");
             }
 
             byte[] content = new byte[entry.Length];
             using var stream = new ZipEntryStream(entry);
             return stream.ReadAtLeast(content, content.Length, throwOnEndOfStream: false) == content.Length
                 ? content
-                : throw new PickleException($"{entry.FullName} ends too early");
+                : throw new ContentException($"{entry.FullName} ends too early");
         }
     }
 
@@ -101,7 +94,7 @@ public static class TorchFile
         if (bytes.Length < 2 || bytes[0] != 0x80 || reader.Read() is not BigInteger magic || magic != LegacyMagic)
         {
             FileKind kind = FileKinds.Of(bytes.AsSpan(0, Math.Min(bytes.Length, FileKinds.Bytes)));
-            throw new PickleException(kind is not FileKind.PyTorch && FileKinds.NameOf(kind) is { } other
+            throw new ContentException(kind is not FileKind.PyTorch && FileKinds.NameOf(kind) is { } other
                 ? $"it is {other}"
                 : "it starts neither like a zip archive nor with the magic number of the format before that");
         }
@@ -109,18 +102,18 @@ public static class TorchFile
         const int Version = 1001;
         if (reader.Read() is not long version || version != Version)
         {
-            throw new PickleException("its format version is unknown");
+            throw new ContentException("its format version is unknown");
         }
 
         if (reader.Read() is not PickleDictionary system || !system.TryGet("little_endian", out object? little) || little is not true)
         {
-            throw new PickleException("its numbers are not little-endian");
+            throw new ContentException("its numbers are not little-endian");
         }
 
         Dictionary<string, PickleTensor> weights = Weights(reader.Read());
         if (reader.Read() is not List<object?> keys)
         {
-            throw new PickleException("it has no list of storages");
+            throw new ContentException("it has no list of storages");
         }
 
         int position = reader.Position;
@@ -129,7 +122,7 @@ public static class TorchFile
         {
             if (entry is not string key || !reader.Storages.TryGetValue(key, out PickleElement? element) || bytes.Length - position < sizeof(long))
             {
-                throw new PickleException("it ends inside its list of storages, or lists one whose type is not known");
+                throw new ContentException("it ends inside its list of storages, or lists one whose type is not known");
             }
 
             int size = element.Bytes;
@@ -137,7 +130,7 @@ public static class TorchFile
             position += sizeof(long);
             if (count < 0 || count > (bytes.Length - position) / size)
             {
-                throw new PickleException($"it ends inside storage {key} of {count} elements");
+                throw new ContentException($"it ends inside storage {key} of {count} elements");
             }
 
             storages[key] = bytes.AsMemory(position, (int)count * size);
@@ -145,13 +138,13 @@ public static class TorchFile
         }
 
         return Gathered(
-            weights, key => storages.TryGetValue(key, out ReadOnlyMemory<byte> storage) ? storage : throw new PickleException($"storage {key} is missing"));
+            weights, key => storages.TryGetValue(key, out ReadOnlyMemory<byte> storage) ? storage : throw new ContentException($"storage {key} is missing"));
     }
 
     private static Dictionary<string, PickleTensor> Weights(object? root)
     {
         Dictionary<string, PickleTensor> found = Find(root, []);
-        return found.Count > 0 ? WithoutPrefixes(found) : throw new PickleException((root is PickleGlobal or PickleObject
+        return found.Count > 0 ? WithoutPrefixes(found) : throw new ContentException((root is PickleGlobal or PickleObject
             ? $"it holds {(root as PickleObject)?.Name ?? root.ToString()}, and files are read without running what they name"
             : "it holds no dictionary of tensors") + "; save model.state_dict()");
     }
@@ -213,7 +206,7 @@ public static class TorchFile
             {
                 (chosen, found) = chosen is null
                     ? (name, other)
-                    : throw new PickleException($"it holds several dictionaries of tensors ({chosen}, {name}); save the state_dict() of one network");
+                    : throw new ContentException($"it holds several dictionaries of tensors ({chosen}, {name}); save the state_dict() of one network");
             }
         }
 

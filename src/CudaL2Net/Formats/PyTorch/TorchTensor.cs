@@ -8,7 +8,7 @@ public sealed class TorchTensor
     private readonly int[] shape;
 
     /// <summary>A view of a storage.</summary>
-    /// <exception cref="PickleException">The view does not lie in the storage.</exception>
+    /// <exception cref="ContentException">The view does not lie in the storage.</exception>
     internal TorchTensor(string name, PickleTensor view, ReadOnlyMemory<byte> storage)
     {
         (this.view, this.storage) = (view, storage);
@@ -19,7 +19,7 @@ public sealed class TorchTensor
             long size = view.Shape[i], stride = view.Strides[i];
             if (size is < 0 or > int.MaxValue || stride < 0)
             {
-                throw new PickleException($"tensor {name} has impossible sizes");
+                throw new ContentException($"tensor {name} has impossible sizes");
             }
 
             // At most 32 sizes below 2^31: the products would not fit, so they end where they exceed what any storage holds.
@@ -29,13 +29,13 @@ public sealed class TorchTensor
 
         if (count > Array.MaxLength || (count > 0 && (first < 0 || last >= present)))
         {
-            throw new PickleException($"tensor {name} reaches beyond the {present} elements of its storage");
+            throw new ContentException($"tensor {name} reaches beyond the {present} elements of its storage");
         }
 
         // Repeated elements make a tensor larger than its storage: a bomb, for no file has weights of this kind.
         if (count > present)
         {
-            throw new PickleException($"tensor {name} needs more than the {present} elements of its storage");
+            throw new ContentException($"tensor {name} needs more than the {present} elements of its storage");
         }
 
         shape = Array.ConvertAll(view.Shape, size => (int)size);
