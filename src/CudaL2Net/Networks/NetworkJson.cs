@@ -22,6 +22,7 @@ namespace CudaL2Net.Networks;
 [JsonSerializable(typeof(BatchNormalization))]
 [JsonSerializable(typeof(Relu))]
 [JsonSerializable(typeof(Tanh))]
+[JsonSerializable(typeof(PixelScale))]
 [JsonSerializable(typeof(Pooling))]
 [JsonSerializable(typeof(SubtractiveNormalization))]
 [JsonSerializable(typeof(FilterResponseNormalization))]

@@ -16,6 +16,9 @@ public sealed class NetworkFileTests
     private static readonly object[][] Papers =
     [
         ["hardnet", 1_334_560, 39_092_224, L2Net],
+        ["sosnet", 1_334_560, 39_092_224, L2Net],
+        ["hynet", 1_336_355, 39_092_224, $"32x32x1 {L2Net}"],
+        ["deepdesc", 280_320, 51_018_880, "58x58x32 29x29x32 24x24x64 8x8x64 4x4x128 1x1x128"],
         ["l2net", 1_335_136, 39_092_224, L2Net],
         ["cs-l2net", 2_670_272, 78_184_448, $"{L2Net} | {L2Net}"],
         ["tfeat", 599_808, 6_302_848, "26x26x32 13x13x32 8x8x64 1x1x128"],
@@ -68,7 +71,7 @@ public sealed class NetworkFileTests
                 new Relu(),
             new Pooling { Kind = PoolKind.L2, Kernel = 3, Stride = 1, Padding = 1, RoundUp = true }, new SubtractiveNormalization { Kernel = 7 },
             new FilterResponseNormalization { Epsilon = 0.5f, Threshold = false }, new Dropout { Rate = 0.125f },
-            new LocalResponseNormalization { Window = 3, Kappa = 2, Alpha = 0.5f, Beta = 0.25f }, new Tanh(), new Linear { Out = 9, Bias = false },
+            new LocalResponseNormalization { Window = 3, Kappa = 2, Alpha = 0.5f, Beta = 0.25f }, new PixelScale(), new Tanh(), new Linear { Out = 9, Bias = false },
                 new UnitVector(),
         ];
         var network = new Network

@@ -24,7 +24,7 @@ public sealed class OwnNetworkTests
               { "type": "lrn", "window": 3, "alpha": 0.5 }, { "type": "dropout", "rate": 0.5 }, { "type": "tanh" },
               { "type": "linear", "out": 10 }, { "type": "batchNormalization", "learned": true }, { "type": "unitVector" } ] },
             { "view": "centre", "layers": [
-              { "type": "convolution", "out": 5, "kernel": 4, "stride": 2 }, { "type": "filterResponseNormalization" },
+              { "type": "convolution", "out": 5, "kernel": 4, "stride": 2 }, { "type": "filterResponseNormalization" }, { "type": "pixelScale" },
               { "type": "pooling", "kind": "max", "kernel": 2, "stride": 2, "roundUp": true }, { "type": "subtractiveNormalization", "kernel": 3 },
               { "type": "batchNormalization", "learned": true }, { "type": "dropout", "rate": 0.2 },
               { "type": "convolution", "out": 7, "kernel": 3, "bias": true }, { "type": "tanh" },

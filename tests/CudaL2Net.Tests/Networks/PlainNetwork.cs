@@ -76,6 +76,7 @@ internal static class PlainNetwork
                 FilterResponseNormalization response => Plain.FilterResponseNorm(
                     1, c, response.Epsilon, x, Values("scale")!, Values("shift")!, Values("threshold") ?? [.. Enumerable.Repeat(double.NegativeInfinity, c)]),
                 LocalResponseNormalization lrn => Plain.Lrn(new LrnOptions(c, lrn.Window, lrn.Kappa, lrn.Alpha, lrn.Beta), x),
+                PixelScale => [.. x.Zip(Values("factors")!, (value, factor) => value * factor)],
                 Dropout => x,
                 UnitVector => Plain.UnitVector(x, x.Length),
                 _ => throw new NotSupportedException(layer.Layer.GetType().Name),

@@ -15,6 +15,7 @@ internal static class LayerKinds
         ["batchNormalization"] = typeof(BatchNormalization),
         ["relu"] = typeof(Relu),
         ["tanh"] = typeof(Tanh),
+        ["pixelScale"] = typeof(PixelScale),
         ["pooling"] = typeof(Pooling),
         ["subtractiveNormalization"] = typeof(SubtractiveNormalization),
         ["filterResponseNormalization"] = typeof(FilterResponseNormalization),

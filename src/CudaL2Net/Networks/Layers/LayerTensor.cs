@@ -18,6 +18,9 @@ internal enum TensorKind
     /// <summary>Not trained: the weights of a Gaussian.</summary>
     Gaussian,
 
+    /// <summary>Not trained, starts at 1.</summary>
+    FixedOnes,
+
     /// <summary>A statistic of the data that training moves along, starts at 0.</summary>
     RunningMean,
 

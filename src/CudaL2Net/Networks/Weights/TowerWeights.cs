@@ -77,7 +77,7 @@ public sealed record NetworkWeights(IReadOnlyList<TowerWeights> Towers, IReadOnl
                 return (double)rows * columns * Math.Min(rows, columns) <= MostOrthogonal ? Orthogonal(rows, columns, random) : Normal(rows, columns, random);
             case TensorKind.Gaussian:
                 return SubtractiveNorm.GaussianWeights(tensor.Shape[0]);
-            case TensorKind.Ones or TensorKind.RunningVariance or TensorKind.MinusOnes:
+            case TensorKind.Ones or TensorKind.FixedOnes or TensorKind.RunningVariance or TensorKind.MinusOnes:
                 var ones = new float[tensor.Length];
                 Array.Fill(ones, tensor.Kind == TensorKind.MinusOnes ? -1f : 1f);
                 return ones;
