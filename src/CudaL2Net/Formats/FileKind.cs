@@ -17,6 +17,9 @@ internal enum FileKind
     /// <summary>A file of <c>torch.save</c>, or another pickle of Python.</summary>
     PyTorch,
 
+    /// <summary>A file of Lua's Torch 7.</summary>
+    Torch7,
+
     /// <summary>A network in ONNX.</summary>
     Onnx,
 
@@ -66,6 +69,7 @@ internal static class FileKinds
             : start[1..].StartsWith("HDF\r\n"u8) || start.StartsWith("MATLAB "u8) ? FileKind.Matrix
             : start[1..].StartsWith("NUMPY"u8) ? FileKind.NumPy
             : start is [0x80, >= 2 and <= 5, ..] ? FileKind.PyTorch
+            : start is [3 or 4, 0, 0, 0, 1, 0, 0, 0, ..] ? FileKind.Torch7
             : IsImage(start) ? FileKind.Image
             : start is [8, >= 1 and <= 20, 0x12 or 0x1a or 0x22 or 0x2a or 0x32 or 0x3a or 0x42, ..] ? FileKind.Onnx
             : OfText(start);
@@ -77,6 +81,7 @@ internal static class FileKinds
         FileKind.Empty => "an empty file",
         FileKind.Safetensors => "a safetensors file",
         FileKind.PyTorch => "a PyTorch file",
+        FileKind.Torch7 => "a Torch 7 file",
         FileKind.Onnx => "an ONNX network",
         FileKind.NumPy => "a NumPy file",
         FileKind.Zip => "a zip archive",

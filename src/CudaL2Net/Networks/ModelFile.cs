@@ -201,7 +201,8 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
 
     private static string UseOf(FileKind kind) => kind switch
     {
-        FileKind.PyTorch => "evaluate --method tfeat:FILE takes the weights of TFeat; export other networks to ONNX, for --method onnx:FILE",
+        FileKind.PyTorch => "cudal2net import makes a model of the weights of published networks; export other networks to ONNX, for evaluate --method onnx:FILE",
+        FileKind.Matrix or FileKind.Torch7 => "cudal2net import makes a model of the weights of published networks",
         FileKind.Onnx => "evaluate --method onnx:FILE takes it",
         FileKind.NumPy => "describe FILE --out DESCRIPTORS.npy takes patches",
         FileKind.Image => "describe FILE and match A B take images",

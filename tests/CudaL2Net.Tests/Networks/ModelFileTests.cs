@@ -185,7 +185,7 @@ public sealed class ModelFileTests
         };
     }
 
-    [TestCase("m.pth", "PK\u0003\u0004\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\u000e\0\0\0model/data.pkl", "PyTorch", "tfeat:")]
+    [TestCase("m.pth", "PK\u0003\u0004\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\u000e\0\0\0model/data.pkl", "PyTorch", "cudal2net import")]
     [TestCase("m.pt", "\u0080\u0002\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0019.", "PyTorch", "onnx:")]
     [TestCase("m.onnx", "\b\a\u0012\apytorch\u001a\u00032.0", "ONNX", "--method onnx:FILE")]
     [TestCase("m.npy", "\u0093NUMPY\u0001\0v\0{", "NumPy", "describe")]
@@ -195,9 +195,9 @@ public sealed class ModelFileTests
     [TestCase("m.jpg", "\u00ff\u00d8\u00ff\u00e0\0\u0010JFIF", "image", "describe")]
     [TestCase("m.heic", "\0\0\0\u0018ftypheic\0\0\0\0", "image", "describe")]
     [TestCase("m.pgm", "P5\n32 32\n255\n", "image", "describe")]
-    [TestCase("m.h5", "\u0089HDF\r\n\u001a\n\0\0", "HDF5", ".safetensors")]
-    [TestCase("m.mat", "MATLAB 7.3 MAT-file, Platform", "MATLAB", ".safetensors")]
-    [TestCase("m.t7", "\u0003\0\0\0\u0001\0\0\0\u0002", "m.t7", "not a valid safetensors file")]
+    [TestCase("m.h5", "\u0089HDF\r\n\u001a\n\0\0", "HDF5", "cudal2net import")]
+    [TestCase("m.mat", "MATLAB 7.3 MAT-file, Platform", "MATLAB", "cudal2net import")]
+    [TestCase("m.t7", "\u0003\0\0\0\u0001\0\0\0\u0002", "Torch 7", "cudal2net import")]
     [TestCase("m.json", " {\"name\": \"small\", \"towers\": []}", "JSON", "--network")]
     [TestCase("m.txt", "0.5 0.25\n0.125 1\n", "text", ".safetensors")]
     [TestCase("m.safetensors", "", "empty", ".safetensors")]
