@@ -95,6 +95,7 @@ internal static partial class Program
             DescribeCommand.Create(terminal),
             EvaluateCommand.Create(terminal),
             ExportCommand.Create(terminal),
+            ImportCommand.Create(terminal),
             InfoCommand.Create(terminal),
             MatchCommand.Create(terminal),
             ReproduceCommand.Create(terminal),

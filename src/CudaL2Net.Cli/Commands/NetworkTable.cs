@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using Spectre.Console;
 
@@ -56,7 +57,7 @@ internal static class NetworkTable
         return new Summary(
             network.Name,
             network.About,
-            $"patches of {network.Input.Side} x {network.Input.Side}{channels}, {network.Input.Normalization.ToString()} normalization",
+            $"patches of {network.Input.Side} x {network.Input.Side}{channels}, {Normalized(network)}",
             gives,
             rows,
             shaped.Parameters,
@@ -66,6 +67,21 @@ internal static class NetworkTable
 
         void Add(string where, LayerChain chain, int passes) => rows.AddRange(chain.Layers.Select(layer => new Row(
             where, layer.Number, LayerKinds.NameOf(layer.Layer), layer.Layer.Summary, layer.Output.ToString(), layer.Parameters, passes * layer.MultiplyAdds)));
+    }
+
+    private static string Normalized(Network network)
+    {
+        NetworkInput input = network.Input;
+        string number = input.Deviation == 1 ? "" : $" / {input.Deviation:R}", mean = input.Mean == 0 ? "" : $" - {input.Mean:R}";
+        string normalized = input.Normalization switch
+        {
+            PatchNormalization.PerPatch => "normalized (x - mean of the patch) / deviation of the patch",
+            PatchNormalization.L2Net => "normalized (y - mean of y) / deviation of y, y = x - mean image",
+            PatchNormalization.Centred => $"normalized (x - mean of the patch){number}",
+            _ when !input.MeanImage && mean.Length + number.Length == 0 => "grey values as they are, 0 to 255",
+            _ => $"normalized (x{(input.MeanImage ? " - mean image" : "")}{mean}){number}",
+        };
+        return network.Towers.Any(tower => tower.Layers is [PixelScale, ..]) ? $"{normalized}, then times an image of factors" : normalized;
     }
 
     /// <summary>Writes the table.</summary>

@@ -88,6 +88,7 @@ internal static class FileUses
         ["describe INPUT"] = Reads(path => [PatchInput.FileOf(path)]),
         ["evaluate brown --pairs"] = new FileUse.Reads((line, name) => line.GetValue<string>("DIR") is { } folder ? [Path.Combine(folder, name)] : []),
         ["evaluate oxford --images"] = Word,
+        ["import FILE"] = Input,
         ["match --out"] = Writes((_, path) => DescribeImages.IsFeatures(path) ? DescribeImages.PlacesOf(path) : [OutputPlace.File(path)]),
         ["reproduce figure3 --out"] = Writes((_, path) => [OutputPlace.Tree(path)]),
         ["reproduce table1 --out"] = Writes((_, path) => [OutputPlace.Tree(path)]),
