@@ -32,7 +32,7 @@ internal static class FileUses
     private static readonly FileUse Network = Reads(name => NetworkFile.Names.Contains(name) ? [] : [name]);
     private static readonly FileUse Methods = Reads(text =>
         from word in MethodWords.Split(text)
-        from path in word.Split(':', 2).Skip(1)
+        from path in MethodWords.CutScale(word).Method.Split(':', 2).Skip(1)
         from file in new[] { path }.Concat(ModelIn(path))
         select file);
     private static readonly FileUse Output = Writes((_, path) => [OutputPlace.File(path)]);

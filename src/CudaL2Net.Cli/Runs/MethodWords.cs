@@ -9,7 +9,17 @@ internal static class MethodWords
     public static readonly string[] Plain = ["model", "binary", "untrained", "sift", "rootsift", "raw"];
 
     /// <summary>Methods that take a file.</summary>
-    public static readonly string[] OfFile = ["model", "binary", "tfeat", "onnx"];
+    public static readonly string[] OfFile = ["model", "binary", "tfeat", "onnx", "csv"];
+
+    private const string Scale = "@scale=";
+
+    /// <summary>A word without what it says behind its name: the side of a patch around a keypoint, in its diameters.</summary>
+    /// <returns>The rest, and the text behind <c>@scale=</c>; null where the word has none.</returns>
+    public static (string Method, string? Scale) CutScale(string word)
+    {
+        int at = word.LastIndexOf(Scale, StringComparison.OrdinalIgnoreCase);
+        return at < 0 ? (word, null) : (word[..at], word[(at + Scale.Length)..]);
+    }
 
     /// <summary>Cuts a text at its commas. Behind KIND: a file's name goes on over commas as far as there is such a file.</summary>
     public static IReadOnlyList<string> Split(string text)
@@ -38,7 +48,7 @@ internal static class MethodWords
             string whole = string.Join(',', parts[first..(last + 1)]);
             foreach (string word in new[] { HomeFolder.Expand(whole.TrimStart()), HomeFolder.Expand(whole.Trim()) })
             {
-                if (Path.Exists(word.Split(':', 2)[1]))
+                if (Path.Exists(CutScale(word.Split(':', 2)[1]).Method))
                 {
                     return (word, last);
                 }

@@ -1,12 +1,27 @@
 using System.CommandLine;
 using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Evaluation.Describers;
+using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
+using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Description;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
 namespace CudaL2Net.Cli.Runs;
+
+/// <summary>What an evaluation gives its methods.</summary>
+internal enum MethodInput
+{
+    /// <summary>Patches of a data set, or of affine regions: their width is given.</summary>
+    Patches,
+
+    /// <summary>Patches that are cut around keypoints, at the scale of each method.</summary>
+    Keypoints,
+
+    /// <summary>HPatches' strips, whose descriptors may have been made before.</summary>
+    Strips,
+}
 
 /// <summary>The methods that an evaluation compares, as <c>--method</c> names them; disposes of the networks that it loaded.</summary>
 internal sealed class Methods : IDisposable
@@ -15,7 +30,8 @@ internal sealed class Methods : IDisposable
     public static readonly Option<string[]> Option = new("--method")
     {
         Description = "What to compare (with commas, or the option several times): model (that of --model), binary (its signs), model:FILE, binary:FILE, "
-            + "untrained, sift, rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches).",
+            + "untrained, sift, rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches); for hpatches csv:DIR "
+            + "(descriptors in the benchmark's form). For sequences NAME@scale=X cuts patches X keypoint diameters wide.",
         HelpName = "NAME",
         Arity = ArgumentArity.OneOrMore,
     };
@@ -40,10 +56,12 @@ internal sealed class Methods : IDisposable
     private readonly ParseResult line;
     private readonly Terminal terminal;
     private readonly Device device;
+    private readonly MethodInput input;
     private UsageException? scorer;
 
-    private Methods(ParseResult line, Terminal terminal, Device device)
+    private Methods(ParseResult line, Terminal terminal, Device device, MethodInput input)
     {
+        this.input = input;
         this.line = line;
         this.terminal = terminal;
         this.device = device;
@@ -54,20 +72,21 @@ internal sealed class Methods : IDisposable
 
     /// <summary>The methods, for what needs descriptors.</summary>
     /// <exception cref="UsageException">A method scores pairs and has no descriptors.</exception>
-    public IReadOnlyList<IPatchDescriber> Describers => scorer is null ? [.. list.Cast<IPatchDescriber>()] : throw scorer;
+    public IReadOnlyList<IPatchDescriber> Describers => scorer is null ? [.. list.OfType<IPatchDescriber>()] : throw scorer;
 
     /// <summary>Makes the methods that a line names.</summary>
     /// <param name="line">The command line.</param>
     /// <param name="terminal">Where it is said what is odd about a model.</param>
     /// <param name="device">Where networks run.</param>
+    /// <param name="input">What the methods are given.</param>
     /// <param name="usual">What to take where the line names none.</param>
     /// <exception cref="UsageException">There is no such method.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
-    public static Methods Open(ParseResult line, Terminal terminal, Device device, params IEnumerable<string> usual)
+    public static Methods Open(ParseResult line, Terminal terminal, Device device, MethodInput input, params IEnumerable<string> usual)
     {
         bool report = RunOutput.WantsReport(line);
-        var methods = new Methods(line, terminal, device);
+        var methods = new Methods(line, terminal, device, input);
         try
         {
             string[] words = [.. (line.GetValue(Option) ?? []).SelectMany(MethodWords.Split)];
@@ -104,6 +123,26 @@ internal sealed class Methods : IDisposable
 
     private IPatchMethod Make(string word)
     {
+        (string name, string? scale) = MethodWords.CutScale(word);
+        IPatchMethod method = MakeAsItIs(name);
+        if (scale is null)
+        {
+            return method;
+        }
+
+        if (input != MethodInput.Keypoints || method is not IPatchDescriber describer || method is IKeypointDescriber)
+        {
+            string why = input != MethodInput.Keypoints ? "patches are given here; evaluate sequences cuts them" : $"no patches are cut for {name}";
+            throw new UsageException($"--method {word}: {why}, so @scale has no meaning");
+        }
+
+        return NumberText.TryParse(scale, out double side) && side is >= 1 and <= 100
+            ? new ScaledDescriber(UniqueName($"{method.Name}@scale={scale}", word), describer, side)
+            : throw new UsageException($"--method {word}: the scale must be 1 to 100, the side of a patch in diameters of its keypoint, as model@scale=10");
+    }
+
+    private IPatchMethod MakeAsItIs(string word)
+    {
         string[] parts = word.Split(':', 2);
         string kind = parts[0].ToLowerInvariant();
         string? file = parts.Length > 1 ? parts[1] : null;
@@ -119,6 +158,8 @@ internal sealed class Methods : IDisposable
             ("raw", null) => new RawDescriber(),
             ("tfeat", not null) => new TFeatDescriber(file, UniqueName("TFeat", word), device.Threads),
             ("onnx", not null) => new OnnxDescriber(UniqueName(ModelInput.NameOf(file), word), file, Scaling(), device.Threads),
+            ("csv", not null) when input == MethodInput.Strips => new HPatchesDescriptors(UniqueName(ModelInput.NameOf(file), word), file),
+            ("csv", not null) => throw new UsageException($"--method {word}: descriptors of HPatches' strips are for evaluate hpatches"),
             _ => throw Unknown(word, kind, file),
         };
     }

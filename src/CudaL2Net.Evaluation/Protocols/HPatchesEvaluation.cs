@@ -30,7 +30,7 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
 
     /// <summary>Evaluates methods.</summary>
     /// <param name="methods">At least one method; names must differ. Those that score pairs take part in verification alone: a negative score stands for a
-    /// distance.</param>
+    /// distance. <see cref="HPatchesDescriptors"/> are descriptors made before.</param>
     /// <param name="progress">Is told the part that is done, 0 to 1, and what is being done; or null.</param>
     /// <param name="cancellation">Stops between two strips.</param>
     /// <returns>
@@ -46,7 +46,7 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
     {
         ArgumentNullException.ThrowIfNull(methods);
         ResultNames.RequireDistinct(methods.Select(method => method.Name), "method");
-        string[] scorers = [.. methods.Where(method => method is not IPatchDescriber).Select(method => method.Name)];
+        string[] scorers = [.. methods.Where(method => method is IPairScorer).Select(method => method.Name)];
         if (scorers.Length > 0 && !options.Tasks.HasFlag(HPatchesTask.Verification))
         {
             throw new ArgumentException($"{scorers[0]} scores pairs of patches and has no descriptors: of the three tasks it can do verification alone");
@@ -54,6 +54,11 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
 
         progress?.Invoke(0, "reading the tasks");
         var tasks = new HPatchesTasks(data, options.Split);
+        foreach (HPatchesDescriptors files in methods.OfType<HPatchesDescriptors>())
+        {
+            files.RequireAll(tasks.Sequences);
+        }
+
         (VerificationPairs? pairs, RetrievalTask? retrieval) = Draw(tasks, forDescribers: scorers.Length < methods.Count);
         var tallies = new List<Tally>();
         try
@@ -61,8 +66,8 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
             tallies.AddRange(methods.Select(method => new Tally(
                 method,
                 pairs is null ? null : new HPatchesVerification(method, tasks, pairs, options.MemoryLimit, device.Threads),
-                options.Tasks.HasFlag(HPatchesTask.Matching) && method is IPatchDescriber ? new HPatchesMatching(device, tasks) : null,
-                retrieval is null || method is not IPatchDescriber describer ? null : new HPatchesRetrieval(describer, tasks, retrieval, device.Threads))));
+                options.Tasks.HasFlag(HPatchesTask.Matching) && method is not IPairScorer ? new HPatchesMatching(device, tasks) : null,
+                retrieval is null || method is IPairScorer ? null : new HPatchesRetrieval(PairMeasure.Of(method), tasks, retrieval, device.Threads))));
             Describe(tasks, tallies, progress, cancellation);
             for (int m = 0; m < tallies.Count; m++)
             {
@@ -110,9 +115,12 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
                 for (int m = 0; m < tallies.Count; m++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    described[m][strip] = tallies[m].Method is IPatchDescriber describer
-                        ? describer.Describe(patches.Pixels, patches.Side)
-                        : tallies[m].Verification!.Keep(patches);
+                    described[m][strip] = tallies[m].Method switch
+                    {
+                        IPatchDescriber describer => describer.Describe(patches.Pixels, patches.Side),
+                        HPatchesDescriptors files => files.Read(tasks.Sequences[s], strips[strip], tasks.Rows[s]),
+                        _ => tallies[m].Verification!.Keep(patches),
+                    };
                     done += patches.Count;
                     progress?.Invoke(DescribingShare * done / total, $"{tasks.Sequences[s]}, {tallies[m].Method.Name}");
                 }
@@ -144,7 +152,7 @@ public sealed class HPatchesEvaluation(HPatchesDataset data, Device device, HPat
             means.Add(("verification", [.. tallies.Select(tally => (double?)tally.Verification!.Mean)]));
         }
 
-        Tally[] describers = [.. tallies.Where(tally => tally.Method is IPatchDescriber)];
+        Tally[] describers = [.. tallies.Where(tally => tally.Method is not IPairScorer)];
         if (options.Tasks.HasFlag(HPatchesTask.Matching) && describers.Length > 0)
         {
             tables.AddRange(HPatchesMatching.Tables(tasks, [.. describers.Select(tally => (tally.Method.Name, tally.Matching!))]));

@@ -17,7 +17,7 @@ internal sealed class HPatchesRetrieval
 
     private static readonly int[] PoolSizes = [100, 500, 1000, 5000, 10_000, 15_000, 20_000];
 
-    private readonly IPatchDescriber method;
+    private readonly EvaluatedMethod method;
     private readonly HPatchesTasks tasks;
     private readonly RetrievalTask task;
     private readonly int threads;
@@ -32,7 +32,7 @@ internal sealed class HPatchesRetrieval
     private readonly double[][][] python;
     private readonly double[][][] matlab;
 
-    public HPatchesRetrieval(IPatchDescriber method, HPatchesTasks tasks, RetrievalTask task, int threads)
+    public HPatchesRetrieval(EvaluatedMethod method, HPatchesTasks tasks, RetrievalTask task, int threads)
     {
         this.threads = threads;
         this.method = method;

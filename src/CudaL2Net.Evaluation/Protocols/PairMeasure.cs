@@ -9,7 +9,7 @@ namespace CudaL2Net.Evaluation.Protocols;
 /// A method where only numbers for pairs of patches are wanted. What is kept of a patch is its descriptor; for a method that scores pairs it is the patch
 /// itself, its bytes in place of packed bits.
 /// </summary>
-/// <param name="method">An <see cref="IPatchDescriber"/> or <see cref="IPairScorer"/>.</param>
+/// <param name="method">An <see cref="IPatchDescriber"/>, an <see cref="IPairScorer"/> or <see cref="HPatchesDescriptors"/>.</param>
 /// <param name="parallel">What works at once.</param>
 internal sealed class PairMeasure(IPatchMethod method, Parallelism parallel)
 {
@@ -25,6 +25,7 @@ internal sealed class PairMeasure(IPatchMethod method, Parallelism parallel)
     {
         IPatchDescriber describer => new EvaluatedMethod(method.Name, describer.Dimension, describer.IsBinary),
         IPairScorer => new EvaluatedMethod(method.Name, 0, IsBinary: false),
+        HPatchesDescriptors files => new EvaluatedMethod(files.Name, files.Dimension, IsBinary: false),
         _ => throw new ArgumentException($"{method.Name} gives neither descriptors nor scores of pairs"),
     };
 

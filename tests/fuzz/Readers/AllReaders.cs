@@ -41,6 +41,7 @@ internal static class AllReaders
         ["hpatches-splits"] = TextReaders.HPatchesSplits,
         ["hpatches-pairs"] = TextReaders.HPatchesPairs,
         ["hpatches-queries"] = TextReaders.HPatchesQueries,
+        ["hpatches-csv"] = TextReaders.HPatchesDescriptors,
         ["run"] = TextReaders.Run,
         ["cell"] = TextReaders.Cell,
         ["bench"] = TextReaders.Bench,

@@ -5,6 +5,7 @@ using CudaL2Net.Bench.Reports;
 using CudaL2Net.Cli.Commands.Reproduce;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
+using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Imaging.Data;
 using CudaL2Net.Imaging.Geometry;
 using CudaL2Net.Imaging.Keypoints;
@@ -100,6 +101,15 @@ internal static class TextReaders
         Content = Content.Lines,
         Surround = folder => Task(folder, "retr_distractors", "retr_distractors", "s,idx\nv_one,1\n"),
     };
+
+    public static Reader HPatchesDescriptors(string name) => new(name, "ref.csv",
+        [new("commas", Text("1,2.5\n-3e-2,4\n0,0\n")), new("semicolons", Text("1;2\r\n3;4\r\n5;6\r\n\r\n"))],
+        (path, digest) =>
+        {
+            string folder = Path.GetDirectoryName(path)!;
+            digest.Add(new HPatchesDescriptors(name, Path.GetDirectoryName(folder)!).Read(Path.GetFileName(folder), "ref", 3).Values!);
+        })
+    { Content = Content.Lines };
 
     public static Reader Run(string name) => new(name, "run.json",
         [

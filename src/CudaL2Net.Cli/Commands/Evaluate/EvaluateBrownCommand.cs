@@ -52,7 +52,7 @@ internal static class EvaluateBrownCommand
     {
         IReadOnlyList<BrownDataset> sets = WithoutTrainSet(BrownEvaluation.OpenAll(line.GetRequiredValue(Folder)), line.GetValue(TrainSet));
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using Methods methods = Methods.Open(line, terminal, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
+        using Methods methods = Methods.Open(line, terminal, device, MethodInput.Patches, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
         EvaluationRun run = terminal.WithProgress(
             "evaluating",
             report => BrownEvaluation.Evaluate(

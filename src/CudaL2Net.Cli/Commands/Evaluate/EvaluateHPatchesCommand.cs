@@ -56,6 +56,7 @@ internal static class EvaluateHPatchesCommand
             "hpatches",
             "The three tasks of HPatches, at its three levels of noise: mean average precision by level, kind of sequence and sequence.",
             "cudal2net evaluate hpatches hpatches-release --split a --model runs/liberty --method model,binary,sift,rootsift --csv scores.csv",
+            "cudal2net evaluate hpatches hpatches-release --split a --method model,csv:descriptors/sift",
             "cudal2net evaluate hpatches hpatches-release --split view --tasks matching,retrieval --json > results.json")
         {
             Folder, Split, Tasks, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Pairs, RunOutput.Csv, RunOutput.Report,
@@ -82,7 +83,7 @@ internal static class EvaluateHPatchesCommand
         var options = new HPatchesOptions { Split = split, Tasks = ParseTasks(line.GetRequiredValue(Tasks)), Pairs = pairs };
         HPatchesDataset data = HPatchesDataset.Open(line.GetRequiredValue(Folder));
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using Methods methods = Methods.Open(line, terminal, device, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
+        using Methods methods = Methods.Open(line, terminal, device, MethodInput.Strips, line.GetValue(Binary) ? ["model", "binary"] : ["model"]);
 
         // Where all tasks are meant, those that need descriptors are left out, and the result says so; named, they are refused.
         if (line.GetRequiredValue(Tasks) != "all" && options.Tasks != HPatchesTask.Verification)

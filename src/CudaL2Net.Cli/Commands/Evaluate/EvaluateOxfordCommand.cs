@@ -78,7 +78,7 @@ internal static class EvaluateOxfordCommand
         int[] images = ParseImages(line.GetRequiredValue(Images));
         IReadOnlyList<ImageSequence> sequences = ImageSequence.LoadAll(folders);
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using Methods methods = Methods.Open(line, terminal, device, "sift", "rootsift", "model");
+        using Methods methods = Methods.Open(line, terminal, device, MethodInput.Patches, "sift", "rootsift", "model");
         IReadOnlyList<IPatchDescriber> describers = methods.Describers;
         EvaluationRun run = terminal.WithProgress("evaluating", report => OxfordEvaluation.Evaluate(
             string.Join(", ", folders), sequences, describers, detector, magnification, images, report, device.Threads));

@@ -38,6 +38,7 @@ internal static class EvaluateSequencesCommand
             "Match keypoints between the first and each other image of sequences with known homographies; mean average precision beside SIFT and RootSIFT.",
             "cudal2net evaluate sequences oxford/graf oxford/wall --model runs/first",
             "cudal2net evaluate sequences oxford --method sift,rootsift,model,binary,raw --method model:runs/second",
+            "cudal2net evaluate sequences oxford --method model:tfeat.safetensors,model:tfeat.safetensors@scale=6",
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
             Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints, CommonOptions.MaxSide,
@@ -95,7 +96,7 @@ internal static class EvaluateSequencesCommand
         List<string> usual = ["sift", "rootsift", "model"];
         usual.AddRange(line.GetValue(Binary) ? ["binary"] : []);
         usual.AddRange(line.GetValue(Untrained) ? ["untrained"] : []);
-        using Methods methods = Methods.Open(line, terminal, device, usual);
+        using Methods methods = Methods.Open(line, terminal, device, MethodInput.Keypoints, usual);
         IReadOnlyList<IPatchDescriber> describers = methods.Describers;
         SequenceResults results = Evaluate(terminal, device, sequences, [.. describers.Select(method => CutPatchDescriber.For(method, device.Threads))],
             line.GetValue(Keypoints), CommonOptions.CheckedMaxSide(line));

@@ -37,7 +37,7 @@ internal static class EvaluateW1bsCommand
     {
         W1bsDataset data = W1bsDataset.Open(line.GetRequiredValue(Folder));
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using Methods methods = Methods.Open(line, terminal, device, "sift", "rootsift", "model");
+        using Methods methods = Methods.Open(line, terminal, device, MethodInput.Patches, "sift", "rootsift", "model");
         IReadOnlyList<IPatchDescriber> describers = methods.Describers;
         EvaluationRun run = terminal.WithProgress("evaluating", report => W1bsEvaluation.Evaluate(data, describers, report, device.Threads));
         RunOutput.Write(terminal, line, run, methods);

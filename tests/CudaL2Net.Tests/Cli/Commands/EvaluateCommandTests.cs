@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using CudaL2Net.Imaging.Data;
 using CudaL2Net.Tests.Data;
 using CudaL2Net.Tests.Imaging;
 using CudaL2Net.Tests.Imaging.Data;
@@ -48,6 +49,26 @@ public sealed class EvaluateCommandTests : ModelCommandTests
         W1bsFolder.Write(folder["w1bs"], "A");
         CommandLine.MustRun("evaluate", "w1bs", folder["w1bs"], "--method", method);
         CommandLine.Run("evaluate", "w1bs", folder["w1bs"], "--method", method, "--onnx-input", "gray").Explains(2, "gray", "did you mean 'grey'?");
+    }
+
+    [Test]
+    public void PatchesOfAMethodAreCutAtAnotherScale()
+    {
+        TestSequences.WriteSequence(folder["discs"]);
+        string[] words = ["evaluate", "sequences", folder["discs"], "--keypoints", "200", "--json", "--method"];
+        JsonArray methods = JsonNode.Parse(CommandLine.MustRun([.. words, $"raw,raw@scale=6,raw@scale=12.5,model:{model}@scale=8"]).Output)!["methods"]!.AsArray();
+        Assert.That(
+            methods.Select(method => (string)method!["name"]!),
+            Is.EqualTo(new[] { "raw", "raw@scale=6", "raw@scale=12.5", $"{Path.GetFileName(folder.Path)}@scale=8" }));
+        double[] means = [.. methods.Select(method => (double)method!["mean"]!)];
+        Assert.That(means[1], Is.EqualTo(means[0]), "6 is the usual scale");
+        Assert.That(means[2], Is.Not.EqualTo(means[0]));
+        CommandLine.Run([.. words, "raw@scale=0"]).Explains(2, "raw@scale=0", "1 to 100");
+        CommandLine.Run([.. words, "raw@scale="]).Explains(2, "raw@scale=", "1 to 100");
+        CommandLine.Run([.. words, "sift@scale=8"]).Explains(2, "sift@scale=8", "no patches are cut");
+        CommandLine.Run([.. words, $"csv:{folder["discs"]}"]).Explains(2, "csv:", "evaluate hpatches");
+        BrownFolder.Write(folder["noise"], 60);
+        CommandLine.Run("evaluate", "brown", folder["noise"], "--method", "raw@scale=8").Explains(2, "raw@scale=8", "evaluate sequences");
     }
 
     [Test]
@@ -123,6 +144,17 @@ public sealed class EvaluateCommandTests : ModelCommandTests
         File.Delete(folder["data/splits.json"]);
         CommandLine.Run([.. words, "--tasks", "matchng"]).Explains(2, "did you mean 'matching'");
         CommandLine.Run("evaluate", "hpatches", folder["data"], "--split", "d").Explains(2, "--split d");
+        HPatchesFolder.WriteTasks(folder["data"], "full", ["i_a", "v_b"], [12, 12], pairs: 50, queries: 5, distractors: 15);
+        foreach (string file in new[] { "i_a", "v_b" }.SelectMany(name => HPatchesDataset.StripNames.Select(strip => folder[$"stored/{name}/{strip}.csv"])))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllLines(file, Enumerable.Range(0, 12).Select(row => $"{row},0.5"));
+        }
+
+        JsonNode stored = JsonNode.Parse(CommandLine.MustRun([.. words, "--method", $"raw,csv:{folder["stored"]}", "--json", "--report", folder["report.html"]]).Output)!;
+        JsonNode last = stored["tables"]![0]!["rows"]![1]!;
+        Assert.That(((string)last["method"]!, (double)last["values"]![1]!), Is.EqualTo(("stored", 1.0)), "matching: row i is i in every strip");
+        File.Delete(folder["data/splits.json"]);
         CommandLine.Run("evaluate", "hpatches", folder["data"], "--method", "raw").Explains(1, "splits.json");
     }
 

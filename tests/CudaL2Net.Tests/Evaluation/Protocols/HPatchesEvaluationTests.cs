@@ -177,10 +177,73 @@ public sealed class HPatchesEvaluationTests
     }
 
     [Test]
+    public void DescriptorsInTheBenchmarksFormScoreLikeTheMethodThatMadeThem([Values(',', ';', '\t', ' ')] char separator)
+    {
+        using TemporaryFolder descriptors = WriteDescriptors(separator);
+        EvaluationRun run = Evaluate(new HPatchesOptions(), new FewPixels(6, 20), new HPatchesDescriptors("stored", descriptors.Path));
+        foreach (ScoreTable table in run.Tables)
+        {
+            Assert.That(table.Rows[1].Method, Is.EqualTo("stored"));
+            Assert.That(table.Rows[1].Values, Is.EqualTo(table.Rows[0].Values), table.Title);
+        }
+
+        Assert.That(run.Methods[1], Is.EqualTo(new EvaluatedMethod("stored", 6, IsBinary: false)));
+        Assert.That(run.Curves, Has.Count.EqualTo(12));
+    }
+
+    [Test]
+    public void DescriptorFilesThatDoNotFitAreNamed()
+    {
+        using TemporaryFolder descriptors = WriteDescriptors(',');
+        string path = descriptors["i_b/t4.csv"], whole = File.ReadAllText(path);
+        Refused(whole[..whole.LastIndexOf(',')], "t4.csv", "line 25", "5 numbers", "6");
+        Refused(whole[..whole.LastIndexOf('\n', whole.Length - 2)] + "\n\n", "t4.csv", "line 25", "''");
+        Refused(whole[..(whole.Length / 2)].TrimEnd('\n')[..^12], "t4.csv");
+        Refused(whole + "1,2,3,4,5,6\n", "t4.csv", "more lines", "25");
+        Refused("1,2,3,4,5,6\n", "t4.csv", "1 lines", "25");
+        Refused("1,2,3,4,5,nan\n" + whole, "t4.csv", "line 1", "'nan'");
+        Refused("0,5;1;2\n" + whole, "t4.csv", "line 1", "'0,5'");
+        File.WriteAllText(path, whole + "\n \n");
+        Assert.That(() => Evaluate(new HPatchesOptions(), new HPatchesDescriptors("stored", descriptors.Path)), Throws.Nothing);
+        File.Delete(path);
+        Assert.That(
+            () => Evaluate(new HPatchesOptions(), new HPatchesDescriptors("stored", descriptors.Path)),
+            Throws.TypeOf<FileNotFoundException>().With.Message.Contains("t4.csv").And.Message.Contains("16 strips"));
+        Assert.That(() => new HPatchesDescriptors("stored", folder.Path), Throws.TypeOf<FileNotFoundException>().With.Message.Contains("ref.csv"));
+        Assert.That(() => new HPatchesDescriptors("stored", folder["none"]), Throws.TypeOf<DirectoryNotFoundException>().With.Message.Contains("none"));
+
+        void Refused(string text, params string[] words)
+        {
+            File.WriteAllText(path, text);
+            string message = Assert.Throws<InvalidDataException>(() => Evaluate(new HPatchesOptions(), new HPatchesDescriptors("stored", descriptors.Path)))!.Message;
+            Assert.That(words, Is.All.Matches<string>(word => message.Contains(word!, StringComparison.Ordinal)), message);
+        }
+    }
+
+    [Test]
     public void CancellationStops() => Assert.That(
         () => new HPatchesEvaluation(HPatchesDataset.Open(folder.Path), device, new HPatchesOptions())
             .Evaluate([new FewBits()], cancellation: new CancellationToken(canceled: true)),
         Throws.InstanceOf<OperationCanceledException>());
+
+    // Those of FewPixels(6, 20).
+    private TemporaryFolder WriteDescriptors(char separator)
+    {
+        var descriptors = new TemporaryFolder();
+        var data = HPatchesDataset.Open(folder.Path);
+        foreach (string sequence in Sequences)
+        {
+            Directory.CreateDirectory(descriptors[sequence]);
+            foreach (string name in HPatchesDataset.StripNames)
+            {
+                PatchStrip strip = data.ReadStrip(sequence, name);
+                IEnumerable<string> lines = new FewPixels(6, 20).Describe(strip.Pixels, strip.Side).Values!.Chunk(6).Select(row => string.Join(separator, row));
+                File.WriteAllLines(descriptors[$"{sequence}/{name}.csv"], lines);
+            }
+        }
+
+        return descriptors;
+    }
 
     private EvaluationRun Evaluate(HPatchesOptions options, params IPatchMethod[] methods) =>
         new HPatchesEvaluation(HPatchesDataset.Open(folder.Path), device, options).Evaluate(methods);
