@@ -59,6 +59,9 @@ public abstract unsafe class Device : IDisposable
     /// <summary>The convolutions that keep activations as bf16, where the device offers them.</summary>
     internal virtual IStoredKernels? StoredKernels => null;
 
+    /// <summary>Patches of callers' programs in the device's memory; null where that is the host's.</summary>
+    internal virtual IPackKernels? PackKernels => null;
+
     /// <summary>Whether this stands in for another kind of device, for tests.</summary>
     internal virtual bool Emulated => false;
 

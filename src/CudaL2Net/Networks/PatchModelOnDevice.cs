@@ -46,6 +46,74 @@ public sealed partial class PatchModel
         }
     }
 
+    /// <summary>Describes patches that a caller's program has in the memory of the model's GPU, as they lie; queued as by
+    /// <see cref="Describe(Tensor{byte}, Tensor{float})"/>.</summary>
+    /// <param name="patches">The device address of the first pixel.</param>
+    /// <param name="count">n.</param>
+    /// <param name="layout">How they lie; a side of at least <see cref="PatchSide"/>. They are reduced as by PatchResize; of floats NaN counts as 0.</param>
+    /// <param name="descriptors">[n][<see cref="Dimension"/>].</param>
+    /// <exception cref="ArgumentException">The layout is not taken, the address is no memory of this GPU, or the sizes do not agree.</exception>
+    /// <exception cref="ObjectDisposedException">The network, its device or the tensor has been disposed of.</exception>
+    /// <exception cref="InvalidOperationException">The model is not on a GPU, scores pairs, or sees several views of a patch.</exception>
+    public void Describe(nint patches, int count, in PatchLayout layout, Tensor<float> descriptors)
+    {
+        using Tensor<byte> packed = Pack(patches, count, layout);
+        Describe(packed, descriptors);
+    }
+
+    /// <summary>Describes them by the signs of their descriptors.</summary>
+    /// <param name="patches">The device address of the first pixel.</param>
+    /// <param name="count">n.</param>
+    /// <param name="layout">How they lie; a side of at least <see cref="PatchSide"/>.</param>
+    /// <param name="signs">[n][<see cref="Dimension"/> / 8].</param>
+    /// <inheritdoc cref="Describe(nint, int, in PatchLayout, Tensor{float})"/>
+    public void DescribeBinary(nint patches, int count, in PatchLayout layout, Tensor<byte> signs)
+    {
+        using Tensor<byte> packed = Pack(patches, count, layout);
+        DescribeBinary(packed, signs);
+    }
+
+    /// <summary>[n][side][side]: the bytes that the network takes; the caller's memory itself where it holds just these.</summary>
+    private Tensor<byte> Pack(nint patches, int count, in PatchLayout layout)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        layout.Require(patches);
+        if (device.PackKernels is not { } kernels)
+        {
+            throw new InvalidOperationException($"the model is on {device.Name}, whose memory is the host's: give Describe the patches themselves");
+        }
+
+        if (layout.Side < PatchSide)
+        {
+            throw new ArgumentException(
+                $"patches of {layout.Side} x {layout.Side} pixels: the network {Network.Name} takes patches of {PatchSide} x {PatchSide} or 65 x 65");
+        }
+
+        if (layout.IsDenseBytes && layout.Side == PatchSide && patches % 16 == 0)
+        {
+            return device.Wrap<byte>(patches, count, PatchSide, PatchSide);
+        }
+
+        using DeviceGate.Entry entry = device.Enter();
+        Tensor<byte> packed = device.Allocate<byte>(count, PatchSide, PatchSide);
+        try
+        {
+            if (count > 0)
+            {
+                // Whether it is the GPU's; a wrapped tensor's address is a multiple of 16.
+                device.Wrap<byte>(patches & ~(nint)15, 1).Dispose();
+                kernels.PackPatches(patches, layout, packed);
+            }
+
+            return packed;
+        }
+        catch
+        {
+            packed.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>The one tower, for patches and results that are on the device.</summary>
     private TowerRunner RequireOnDevice<T>(Tensor<byte> patches, Tensor<T> results, int width)
         where T : unmanaged

@@ -123,6 +123,8 @@ internal unsafe partial class CudaDevice : Device, IKernels
 
     internal override IStoredKernels? StoredKernels => this;
 
+    internal override IPackKernels? PackKernels => this;
+
     /// <summary>Where its work is queued.</summary>
     internal CudaStream Stream => stream;
 
