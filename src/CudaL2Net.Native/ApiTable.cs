@@ -8,7 +8,7 @@ namespace CudaL2Net.Native;
 internal unsafe struct ApiTable
 {
     /// <summary>The newest version that this library has.</summary>
-    public const uint Newest = 1;
+    public const uint Newest = 2;
 
     private static readonly ApiTable* Only = Create();
 
@@ -30,6 +30,15 @@ internal unsafe struct ApiTable
     public delegate* unmanaged[Cdecl]<nint, PatchArray*, byte*, long, nint> DescribeBits;
     public delegate* unmanaged[Cdecl]<nint, PatchArray*, PatchArray*, float*, long, nint> Score;
     public delegate* unmanaged[Cdecl]<nint, DescriptorArray*, DescriptorArray*, int, double, Match*, long, long*, nint> Match;
+
+    public delegate* unmanaged[Cdecl]<nint, Image*, RegionArray*, long, int, void*, long, byte*, long, nint> DescribeImages;
+    public delegate* unmanaged[Cdecl]<nint, int, byte*, nint*, nint> DeviceOpenStream;
+    public delegate* unmanaged[Cdecl]<nint, PatchArray*, int, void*, long, nint> DescribeOnDevice;
+    public delegate* unmanaged[Cdecl]<nint, DlManagedTensor*, double, int, DlManagedTensor**, nint> DescribeDlpack;
+    public delegate* unmanaged[Cdecl]<nint, DescriptorArray*, nint*, nint> IndexBuild;
+    public delegate* unmanaged[Cdecl]<nint, DescriptorArray*, int, double, Match*, long, long*, nint> IndexMatch;
+    public delegate* unmanaged[Cdecl]<nint, DescriptorArray*, int, int*, float*, long, nint> IndexNearest;
+    public delegate* unmanaged[Cdecl]<nint, nint> IndexRelease;
 
     /// <summary>The one exported function.</summary>
     /// <returns>The table, or 0 where the library is older than the version.</returns>
@@ -59,6 +68,14 @@ internal unsafe struct ApiTable
             DescribeBits = &DescribeCalls.DescribeBits,
             Score = &DescribeCalls.Score,
             Match = &MatchCalls.Match,
+            DescribeImages = &ImageCalls.DescribeImages,
+            DeviceOpenStream = &DeviceCalls.OpenStream,
+            DescribeOnDevice = &DescribeCalls.DescribeOnDevice,
+            DescribeDlpack = &DlpackCalls.Describe,
+            IndexBuild = &IndexCalls.Build,
+            IndexMatch = &IndexCalls.FindMatches,
+            IndexNearest = &IndexCalls.FindNearest,
+            IndexRelease = &IndexCalls.Release,
         };
         return table;
     }

@@ -23,6 +23,15 @@ internal static unsafe class Argument
         return Marshal.PtrToStringUTF8((nint)text)!;
     }
 
+    /// <summary>A type of descriptors: whether it is bits.</summary>
+    /// <exception cref="ArgumentException">It is neither bits nor floats.</exception>
+    public static bool IsBits(int type) => (ElementType)type switch
+    {
+        ElementType.Float => false,
+        ElementType.Bits => true,
+        _ => throw new ArgumentException($"the type of descriptors is {type}, expected CL2_F32 or CL2_BITS"),
+    };
+
     /// <summary>A number of things.</summary>
     /// <exception cref="ArgumentException">It is negative, or more than this library counts.</exception>
     public static void Count(long count, string name)

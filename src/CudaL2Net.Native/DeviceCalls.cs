@@ -1,13 +1,17 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using CudaL2Net.Interop;
 using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Native;
 
 /// <summary>A device of the caller's.</summary>
-internal sealed class DeviceEntry(Device device) : IDisposable
+internal sealed class DeviceEntry(Device device, int threads) : IDisposable
 {
     public Device Device { get; } = device;
+
+    /// <summary>The most threads of the host that work at once; 0 is one per core.</summary>
+    public int Threads { get; } = threads;
 
     public NativeText Name { get; } = new(device.Name);
 
@@ -32,14 +36,16 @@ internal static unsafe class DeviceCalls
     {
         Argument.Output(device, "device");
         *device = 0;
-        string asked = precision == null ? "float32" : Argument.Text(precision, "precision");
-        if (!Enum.TryParse(asked, ignoreCase: true, out Precision chosen) || !Enum.IsDefined(chosen) || int.TryParse(asked, out _))
-        {
-            string known = string.Join(", ", Enum.GetNames<Precision>()).ToLowerInvariant();
-            throw new ArgumentException($"unknown precision '{asked}': expected {known}");
-        }
+        *device = Add(Device.Open(name == null ? "auto" : Argument.Text(name, "name"), threads, PrecisionOf(precision)), threads);
+    });
 
-        *device = Add(Device.Open(name == null ? "auto" : Argument.Text(name, "name"), threads, chosen));
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    public static nint OpenStream(nint stream, int threads, byte* precision, nint* device) => Guard.Run(() =>
+    {
+        Argument.Output(device, "device");
+        *device = 0;
+        Precision chosen = PrecisionOf(precision);
+        *device = Add(Device.OpenCuda(CudaStream.FromHandle(stream, CudaContext.FromCurrent()), chosen, threads), threads);
     });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -63,11 +69,23 @@ internal static unsafe class DeviceCalls
         }
     });
 
-    private static nint Add(Device device)
+    private static Precision PrecisionOf(byte* precision)
+    {
+        string asked = precision == null ? "float32" : Argument.Text(precision, "precision");
+        if (!Enum.TryParse(asked, ignoreCase: true, out Precision chosen) || !Enum.IsDefined(chosen) || int.TryParse(asked, out _))
+        {
+            string known = string.Join(", ", Enum.GetNames<Precision>()).ToLowerInvariant();
+            throw new ArgumentException($"unknown precision '{asked}': expected {known}");
+        }
+
+        return chosen;
+    }
+
+    private static nint Add(Device device, int threads)
     {
         try
         {
-            return Handles.Add(new DeviceEntry(device));
+            return Handles.Add(new DeviceEntry(device, threads));
         }
         catch
         {

@@ -16,12 +16,19 @@ internal static unsafe class MatchCalls
     private static void FindMatches(
         nint device, DescriptorArray* queries, DescriptorArray* targets, int mutual, double ratio, Match* matches, long capacity, long* count)
     {
+        Device home = Handles.Get<DeviceEntry>(device).Device;
+        DescriptorSet to = Set(targets, "targets");
+        Find(queries, matches, capacity, count, from => new DescriptorSearch(home).Match(from, to, new MatchOptions(mutual != 0, ratio)));
+    }
+
+    /// <summary>Gives the caller the matches of its queries.</summary>
+    public static void Find(DescriptorArray* queries, Match* matches, long capacity, long* count, Func<DescriptorSet, DescriptorMatch[]> search)
+    {
         Argument.Output(count, "count");
         *count = 0;
-        Device home = Handles.Get<DeviceEntry>(device).Device;
-        DescriptorSet from = Set(queries, "queries"), to = Set(targets, "targets");
+        DescriptorSet from = Set(queries, "queries");
         Argument.Buffer(matches, capacity, from.Count, sizeof(int), "the memory for matches");
-        DescriptorMatch[] found = new DescriptorSearch(home).Match(from, to, new MatchOptions(mutual != 0, ratio));
+        DescriptorMatch[] found = search(from);
         for (int i = 0; i < found.Length; i++)
         {
             DescriptorMatch match = found[i];

@@ -2,17 +2,16 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 
 namespace CudaL2Net.Native;
 
 /// <summary>A model of the caller's.</summary>
-internal sealed class ModelEntry(PatchModel model, Device device) : IDisposable
+internal sealed class ModelEntry(PatchModel model, DeviceEntry home) : IDisposable
 {
     public PatchModel Model { get; } = model;
 
-    public Device Device { get; } = device;
+    public DeviceEntry Home { get; } = home;
 
     public NativeText Network { get; } = new(model.Network.Name);
 
@@ -93,8 +92,8 @@ internal static unsafe class ModelCalls
     {
         Argument.Output(model, "model");
         *model = 0;
-        Device home = Handles.Get<DeviceEntry>(device).Device;
-        var loaded = new PatchModel(read(), home);
+        DeviceEntry home = Handles.Get<DeviceEntry>(device);
+        var loaded = new PatchModel(read(), home.Device);
         try
         {
             *model = Handles.Add(new ModelEntry(loaded, home));

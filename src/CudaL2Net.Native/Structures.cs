@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Native;
 
@@ -8,6 +9,13 @@ internal enum ElementType
     Byte,
     Float,
     Bits,
+}
+
+/// <summary><c>cl2_region_type</c>: how the places of patches are given.</summary>
+internal enum RegionType
+{
+    Keypoint,
+    Frame,
 }
 
 /// <summary><c>cl2_device_info</c>.</summary>
@@ -43,6 +51,13 @@ internal unsafe struct PatchArray
     public readonly (long Patch, long Row, long Pixel) Strides() => (PatchStride, RowStride, PixelStride) is (0, 0, 0)
         ? ((long)Side * Side * ElementSize, (long)Side * ElementSize, ElementSize)
         : (PatchStride, RowStride, PixelStride);
+
+    /// <summary>The same in the library's terms.</summary>
+    public readonly PatchLayout Layout()
+    {
+        (long patch, long row, long pixel) = Strides();
+        return new PatchLayout(Side, (ElementType)Type == ElementType.Float, patch, row, pixel, White is 0 ? 255 : (float)White);
+    }
 }
 
 /// <summary><c>cl2_descriptors</c>.</summary>
@@ -60,4 +75,23 @@ internal struct Match
 {
     public int Query, Target;
     public float Distance, SecondDistance;
+}
+
+/// <summary><c>cl2_image</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct Image
+{
+    public byte* Data;
+    public long Stride;
+    public int Width, Height, Channels;
+}
+
+/// <summary><c>cl2_regions</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct RegionArray
+{
+    public void* Data;
+    public long Count;
+    public double PatchScale;
+    public int Type;
 }

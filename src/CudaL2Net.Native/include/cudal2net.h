@@ -34,11 +34,12 @@ extern "C" {
 #endif
 
 /* The version of the table that this header describes. Later libraries have it, too. */
-#define CL2_API_VERSION 1
+#define CL2_API_VERSION 2
 
 typedef struct cl2_status cl2_status;
 typedef struct cl2_device cl2_device;
 typedef struct cl2_model cl2_model;
+typedef struct cl2_index cl2_index;
 
 /* What status_code gives. */
 typedef enum cl2_code {
@@ -97,12 +98,51 @@ typedef struct cl2_descriptors {
     int32_t type;      /* CL2_F32, finite, or CL2_BITS */
 } cl2_descriptors;
 
+/* An image in memory, 8 bits per channel. */
+typedef struct cl2_image {
+    const uint8_t *data; /* the top left pixel */
+    int64_t stride;      /* bytes from one row to the next; 0 is width x channels */
+    int32_t width;       /* columns */
+    int32_t height;      /* rows */
+    int32_t channels;    /* 1 is grey; 3 is red, green, blue, interleaved */
+} cl2_image;
+
+/* How the places of patches are given. The centre of the top left pixel is (0, 0); x is the column, y the row, downwards. */
+typedef enum cl2_region_type {
+    CL2_KEYPOINT = 0, /* cl2_keypoint */
+    CL2_FRAME = 1     /* cl2_frame */
+} cl2_region_type;
+
+/* A square patch, in OpenCV's terms. Its side in the image is patch_scale x size. */
+typedef struct cl2_keypoint {
+    float x, y;  /* the centre, in pixels, within the image */
+    float size;  /* diameter of the keypoint in pixels, above 0; for SIFT twice the scale */
+    float angle; /* degrees, clockwise as seen in the image */
+} cl2_keypoint;
+
+/* A patch as a 2 x 3 map: its point (u, v), from -1 to 1 between its edges, is at (xx u + xy v + x, yx u + yy v + y) of the image. Kornia's LAFs are these. */
+typedef struct cl2_frame {
+    float xx, xy, x;
+    float yx, yy, y;
+} cl2_frame;
+
+/* The places of an image's patches. */
+typedef struct cl2_regions {
+    const void *data;   /* [count] cl2_keypoint or cl2_frame; may be NULL where count is 0 */
+    int64_t count;      /* patches */
+    double patch_scale; /* CL2_KEYPOINT: the patch's side in the image over the size; 0 is the model's */
+    int32_t type;       /* CL2_KEYPOINT or CL2_FRAME */
+} cl2_regions;
+
 typedef struct cl2_match {
     int32_t query;         /* row of the queries */
     int32_t target;        /* row of the targets: the nearest, the lower one on ties */
     float distance;        /* Euclidean distance, or the number of differing bits */
     float second_distance; /* of the second nearest; infinity where there is one target only */
 } cl2_match;
+
+/* A tensor of DLPack 1, as dlpack.h declares it. */
+struct DLManagedTensorVersioned;
 
 /* The table. Functions that give a cl2_status fail where a pointer that they need is NULL. */
 typedef struct cl2_api {
@@ -150,6 +190,50 @@ typedef struct cl2_api {
      * count     the matches that were kept; 0 where there are no targets */
     cl2_status *(CL2_CALL *match)(cl2_device *device, const cl2_descriptors *queries, const cl2_descriptors *targets, int32_t mutual, double ratio,
                                   cl2_match *matches, int64_t capacity, int64_t *count);
+
+    /* Since version 2. */
+
+    /* Cuts patches out of images, and describes them, all images in one call. n is the number of regions of all images.
+     * images          [count] images
+     * regions         [count]: the places in each image
+     * type            CL2_F32 or CL2_BITS
+     * descriptors     [n][dimension] floats, or [n][binary_bytes] bytes: the first image's, then the second's, and so on
+     * capacity        the floats or bytes that descriptors holds
+     * patches         [n][patch_side][patch_side] bytes: the patches that were cut; NULL where they are not wanted
+     * patch_capacity  the bytes that patches holds; 0 where it is NULL */
+    cl2_status *(CL2_CALL *describe_images)(cl2_model *model, const cl2_image *images, const cl2_regions *regions, int64_t count, int32_t type,
+                                            void *descriptors, int64_t capacity, uint8_t *patches, int64_t patch_capacity);
+    /* Opens a GPU on the CUDA context that is current on this thread. Work is queued on the caller's stream, in the order of the calls. Context and stream
+     * stay the caller's, and must outlive the device. Every call on any device leaves the thread's current context as it was.
+     * stream  a CUstream; NULL is the default stream */
+    cl2_status *(CL2_CALL *device_open_stream)(void *stream, int32_t threads, const char *precision, cl2_device **device);
+
+    /* Describes patches in the memory of the model's GPU, into memory there. The work is queued on the device's stream; nothing waits for it.
+     * patches      as for describe; data is a device pointer. A float that is not finite is not found: NaN counts as 0
+     * type         CL2_F32 or CL2_BITS
+     * descriptors  device memory at a multiple of 16: [count][dimension] floats or [count][binary_bytes] bytes
+     * capacity     the floats or bytes that descriptors holds */
+    cl2_status *(CL2_CALL *describe_on_device)(cl2_model *model, const cl2_patches *patches, int32_t type, void *descriptors, int64_t capacity);
+
+    /* Describes the patches of a DLPack tensor, [n][side][side] or [n][1][side][side], uint8 or float32 (then white is as in cl2_patches), of any strides.
+     * patches      stays the caller's. On a GPU it is read as by describe_on_device, on the stream of the model's device
+     * type         CL2_F32 or CL2_BITS
+     * descriptors  a new tensor on the same device, [n][dimension] float32 or [n][binary_bytes] uint8; its deleter releases it */
+    cl2_status *(CL2_CALL *describe_dlpack)(cl2_model *model, const struct DLManagedTensorVersioned *patches, double white, int32_t type,
+                                            struct DLManagedTensorVersioned **descriptors);
+
+    /* Keeps descriptors on a device, as targets that are searched often; they are copied. Results are those of match, to the bit. */
+    cl2_status *(CL2_CALL *index_build)(cl2_device *device, const cl2_descriptors *targets, cl2_index **index);
+    /* As match. */
+    cl2_status *(CL2_CALL *index_match)(cl2_index *index, const cl2_descriptors *queries, int32_t mutual, double ratio, cl2_match *matches,
+                                        int64_t capacity, int64_t *count);
+    /* Finds the k nearest targets of each query, by rising distance, on ties by rising row.
+     * targets    [n][k]: rows of the targets; -1 behind the last one where there are fewer than k
+     * distances  [n][k]: Euclidean distances, or numbers of differing bits; infinity where there is no target
+     * capacity   the elements that each of both holds */
+    cl2_status *(CL2_CALL *index_nearest)(cl2_index *index, const cl2_descriptors *queries, int32_t k, int32_t *targets, float *distances,
+                                          int64_t capacity);
+    cl2_status *(CL2_CALL *index_release)(cl2_index *index);
 } cl2_api;
 
 /* The table of a version; NULL where the library is older than that, or its parts are not beside it. */

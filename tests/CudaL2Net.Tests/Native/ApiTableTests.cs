@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Native;
 using CudaL2Net.Networks;
@@ -9,7 +10,7 @@ namespace CudaL2Net.Tests.Native;
 /// <summary>The C library's table, called in this process through the pointers that a program in C gets.</summary>
 public sealed unsafe partial class ApiTableTests
 {
-    private static readonly ApiTable* Api = ((delegate* unmanaged[Cdecl]<uint, ApiTable*>)&ApiTable.Get)(1);
+    private static readonly ApiTable* Api = ((delegate* unmanaged[Cdecl]<uint, ApiTable*>)&ApiTable.Get)(ApiTable.Newest);
 
     private static string SourceFolder => Path.Combine(Repository.Folder, "src", "CudaL2Net.Native");
 
@@ -105,6 +106,105 @@ public sealed unsafe partial class ApiTableTests
             Assert.That(found, Is.EqualTo(expected));
         }
 
+        Succeed(Api->ModelRelease(model));
+        Succeed(Api->DeviceRelease(device));
+    }
+
+    [TestCase(1, false)]
+    [TestCase(3, true)]
+    public void ImagesAreDescribedAsByTheLibrary(int channels, bool frames)
+    {
+        const int Width = 71, Height = 57, Count = 12, Stride = (3 * Width) + 5;
+        var random = new Random(4);
+        byte[] pixels = new byte[Stride * Height];
+        random.NextBytes(pixels);
+        var places = new PatchKeypoint[Count];
+        var maps = new AffineFrame[Count];
+        float[] rows = new float[6 * Count];
+        for (int i = 0; i < Count; i++)
+        {
+            float x = random.NextSingle() * (Width - 1), y = random.NextSingle() * (Height - 1);
+            places[i] = new PatchKeypoint(x, y, 1 + (9 * random.NextSingle()), 360 * random.NextSingle());
+            maps[i] = new AffineFrame(x, y, 5 + random.NextSingle(), random.NextSingle(), -random.NextSingle(), 9 * (random.NextSingle() + 0.1f));
+            float[] row = [maps[i].Xx, maps[i].Xy, x, maps[i].Yx, maps[i].Yy, y];
+            row.CopyTo(rows, 6 * i);
+        }
+
+        nint device = 0, model = 0;
+        Succeed(Api->DeviceOpen(Utf8("cpu"), 1, null, &device));
+        Succeed(Api->ModelLoadDefault(device, &model));
+        using Device own = Device.Open("cpu");
+        using PatchModel library = PatchModel.LoadDefault(own);
+        var view = new ImageView(pixels, Width, Height, Stride, channels);
+        byte[] expected = frames ? ImagePatches.Cut(view, maps, 32) : ImagePatches.Cut(view, places, 9, 32), cut = new byte[expected.Length];
+        float[] descriptors = new float[Count * 128];
+        fixed (byte* data = pixels, patches = cut)
+        fixed (PatchKeypoint* first = places)
+        fixed (float* lafs = rows, output = descriptors)
+        {
+            var image = new Image { Data = data, Stride = Stride, Width = Width, Height = Height, Channels = channels };
+            var regions = new RegionArray { Data = frames ? lafs : first, Count = Count, Type = frames ? 1 : 0, PatchScale = 9 };
+            Succeed(Api->DescribeImages(model, &image, &regions, 1, 1, output, descriptors.Length, patches, cut.Length));
+        }
+
+        Assert.That(cut, Is.EqualTo(expected));
+        Assert.That(descriptors, Is.EqualTo(library.Describe(expected, 32)));
+        Succeed(Api->ModelRelease(model));
+        Succeed(Api->DeviceRelease(device));
+    }
+
+    /// <summary>Many images and a large one are described block by block, in order.</summary>
+    [Test]
+    public void ImagesOfManyBlocksAreInOrder()
+    {
+        const int Side = 12, Images = 40;
+        int[] counts = [.. Enumerable.Range(0, Images).Select(i => i == 7 ? 17_000 : 3 * i)];
+        byte[] pixels = new byte[Side * Side];
+        new Random(5).NextBytes(pixels);
+        var places = new PatchKeypoint[counts.Max()];
+        for (int i = 0; i < places.Length; i++)
+        {
+            places[i] = new PatchKeypoint(i % 11, i % 7, 1 + (i % 5), i);
+        }
+
+        using var folder = new TemporaryFolder();
+        Network network = NetworkFile.Parse(
+            """
+            { "name": "coarse", "towers": [ { "layers": [ { "type": "convolution", "out": 8, "kernel": 8, "stride": 8, "bias": true }, { "type": "linear", "out": 8 },
+              { "type": "unitVector" } ] } ] }
+            """,
+            "coarse");
+        ModelFile file = ModelFile.Untrained(network, 1);
+        file.Write(folder["coarse.safetensors"]);
+        nint device = 0, model = 0;
+        Succeed(Api->DeviceOpen(Utf8("cpu"), 0, null, &device));
+        Succeed(Api->ModelLoad(device, Utf8(folder["coarse.safetensors"]), &model));
+        int total = counts.Sum();
+        byte[] cut = new byte[total * 1024], bits = new byte[total], again = new byte[total];
+        fixed (byte* data = pixels, patches = cut, signs = bits)
+        fixed (PatchKeypoint* first = places)
+        {
+            var images = stackalloc Image[Images];
+            var regions = stackalloc RegionArray[Images];
+            for (int i = 0; i < Images; i++)
+            {
+                images[i] = new Image { Data = data, Width = Side, Height = Side, Channels = 1 };
+                regions[i] = new RegionArray { Data = first, Count = counts[i], PatchScale = 1 + i };
+            }
+
+            Succeed(Api->DescribeImages(model, images, regions, Images, 2, signs, bits.Length, patches, cut.Length));
+            Array.Copy(bits, again, total);
+            Array.Clear(bits);
+            Succeed(Api->DescribeImages(model, images, regions, Images, 2, signs, bits.Length, null, 0));
+        }
+
+        Assert.That(bits.AsSpan().SequenceEqual(again), "the same with and without the patches");
+        using Device own = Device.Open("cpu");
+        using var library = new PatchModel(file, own);
+        Assert.That(bits.AsSpan().SequenceEqual(library.DescribeBinary(cut, 32)));
+        int before = counts.Take(30).Sum();
+        byte[] expected = ImagePatches.Cut(new ImageView(pixels, Side, Side), places.AsSpan(0, counts[30]), 31, 32);
+        Assert.That(cut.AsSpan(before * 1024, expected.Length).SequenceEqual(expected));
         Succeed(Api->ModelRelease(model));
         Succeed(Api->DeviceRelease(device));
     }

@@ -3,10 +3,11 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Native;
 
-/// <summary>The C library as a program in C has it: tests/native/client.c.</summary>
+/// <summary>The C library as programs in C have it: tests/native/client.c calls what version 1 has, images.c what version 2 added.</summary>
 public sealed class NativeClientTests
 {
     private static readonly string Source = Path.Combine("tests", "native", "client.c");
@@ -26,6 +27,24 @@ public sealed class NativeClientTests
 
     [Test]
     public void AllFaultsAreAnswered() => Succeed("faults");
+
+    [Test]
+    public void PatchesOfImagesAreCutAndDescribed()
+    {
+        string program = NativeLibrary.Compile(folder["images"], Path.Combine("tests", "native", "images.c"));
+        (int code, string output) = NativeLibrary.Run(program, ["faults"]);
+        Assert.That(code, Is.Zero, output);
+    }
+
+    [Test]
+    [Category("Cuda")]
+    public void ACallersContextStreamAndMemoryAreUsed()
+    {
+        CudaDriver.Require();
+        string program = NativeLibrary.Compile(folder["on_device"], Path.Combine("tests", "native", "on_device.c"), null, "-ldl");
+        (int code, string output) = NativeLibrary.Run(program, [Environment.GetEnvironmentVariable("CUDAL2NET_DRIVER")!]);
+        Assert.That((code, output), Is.EqualTo((0, "all on the caller's stream\n")));
+    }
 
     /// <summary>The header of version 1 never changes; a program that was compiled with it runs with every later library.</summary>
     [Test]
@@ -48,11 +67,12 @@ public sealed class NativeClientTests
 
     /// <summary>A caller that makes mistakes at random, under a detector of reads and writes outside of its arrays. The detector does not know the runtime's
     /// memory, so that it cannot look for leaks.</summary>
-    [TestCase(1)]
-    [TestCase(2)]
-    public void NoMistakeOfACallerHarms(int seed)
+    [TestCase(1, "client.c")]
+    [TestCase(2, "client.c")]
+    [TestCase(3, "images.c")]
+    public void NoMistakeOfACallerHarms(int seed, string file)
     {
-        string program = NativeLibrary.Compile(folder[$"checked-{seed}"], Source, null, "-fsanitize=address");
+        string program = NativeLibrary.Compile(folder[$"checked-{seed}"], Path.Combine("tests", "native", file), null, "-fsanitize=address");
         (int code, string output) = NativeLibrary.Run(
             program, ["fuzz", seed.ToString(CultureInfo.InvariantCulture), "4000"], ("ASAN_OPTIONS", "detect_leaks=0"));
         Assert.That(code, Is.Zero, output);
