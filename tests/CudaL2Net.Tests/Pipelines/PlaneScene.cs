@@ -1,4 +1,3 @@
-using CudaL2Net.Imaging;
 using CudaL2Net.Tests.Imaging;
 using OpenCvSharp;
 
