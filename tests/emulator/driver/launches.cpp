@@ -29,7 +29,7 @@ void run(Context* context, const Launch& launch, const char* name) {
     long recorded = record_launch(launch, context->memory);
     if (launch.program) launch.program->launches++;
     std::string wrong = run_launch(launch);
-    if (wrong.empty()) return;
+    if (wrong.empty()) return record_result(recorded);
     forget_launch(launch, recorded);
     Error error = wrong.find("illegal memory access") != std::string::npos ? CUDA_ERROR_ILLEGAL_ADDRESS
                   : wrong.find("aligned") != std::string::npos             ? CUDA_ERROR_MISALIGNED_ADDRESS

@@ -28,6 +28,12 @@ FILE* file() {
 }
 
 std::map<std::string, int> g_recorded;
+// The memory of the launch that is being recorded, as it was before.
+struct Before {
+    uintptr_t address;
+    std::vector<char> bytes;
+};
+std::vector<Before> g_before;
 
 // Adds the allocation that this value points to, and those that its contents point to.
 void reach(uint64_t value, DeviceMemory& memory, std::map<uintptr_t, size_t>& reached) {
@@ -90,12 +96,24 @@ long record_launch(const Launch& launch, DeviceMemory& memory) {
         uint64_t pair[2] = {address, size};
         fwrite(pair, sizeof pair, 1, f);
         fwrite((const void*)address, 1, size, f);
+        g_before.push_back({address, {(const char*)address, (const char*)address + size}});
     }
     fflush(f);
     return before;
 }
+void record_result(long recorded) {
+    if (recorded == NotRecorded) return;
+    for (const Before& b : g_before) {
+        uint64_t changed = memcmp((const void*)b.address, b.bytes.data(), b.bytes.size()) != 0;
+        fwrite(&changed, sizeof changed, 1, file());
+        if (changed) fwrite((const void*)b.address, 1, b.bytes.size(), file());
+    }
+    fflush(file());
+    g_before.clear();
+}
 void forget_launch(const Launch& launch, long recorded) {
     if (recorded == NotRecorded) return;
+    g_before.clear();
     g_recorded[launch.kernel->name]--;
     if (ftruncate(fileno(file()), recorded) || fseek(file(), recorded, SEEK_SET)) perror("emulator: the file of launches");
 }

@@ -76,10 +76,12 @@ bool read_launch(FILE* f, LaunchHeader& header, std::string& name, std::vector<c
     if (!read(f, &header, sizeof header) || memcmp(header.magic, RecordMagic, sizeof header.magic)) return false;
     name.assign(header.name_bytes, 0);
     parameters.resize(header.parameter_bytes);
+    std::vector<size_t> sizes;
     if (!read(f, name.data(), name.size()) || !read(f, parameters.data(), parameters.size())) return false;
     for (unsigned i = 0; i < header.allocations; i++) {
         uint64_t pair[2];
         if (!read(f, pair, sizeof pair)) return false;
+        sizes.push_back(pair[1]);
         if (!regions) {
             if (fseek(f, (long)pair[1], SEEK_CUR)) return false;
             continue;
@@ -87,6 +89,11 @@ bool read_launch(FILE* f, LaunchHeader& header, std::string& name, std::vector<c
         Region region = {pair[0], pair[1], (char*)exactly(pair[1])};
         (*regions)[region.recorded] = region;
         if (!read(f, region.now, region.bytes)) return false;
+    }
+    // What the launch made of its memory is for others.
+    for (size_t bytes : sizes) {
+        uint64_t changed;
+        if (!read(f, &changed, sizeof changed) || (changed && fseek(f, (long)bytes, SEEK_CUR))) return false;
     }
     return true;
 }
