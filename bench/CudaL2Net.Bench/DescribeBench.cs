@@ -26,32 +26,32 @@ internal static class DescribeBench
     /// <param name="batches">Patches of a call.</param>
     /// <param name="rounds">Samples.</param>
     /// <param name="progress">Is told the part that has been done, and what is being done.</param>
-    public static BenchReport Run(BenchDevices devices, int[] batches, int rounds, Action<double, string> progress)
+    /// <param name="keep">Gets the report, unfinished, after every row.</param>
+    public static BenchReport Run(BenchDevices devices, int[] batches, int rounds, Action<double, string> progress, Action<BenchReport> keep)
     {
-        Machine? machine = null;
-        var peaks = new List<Peak>();
-        var rows = new List<BenchRow>();
+        var report = new GrowingReport("describe", rounds, keep);
         int done = 0;
         foreach (Device opened in devices.Open())
         {
             using Device device = opened;
-            machine ??= Machine.Current(device);
-            var measured = new Peaks(device, Peaks.For(device.Precision));
-            var ofDevice = new List<BenchRow>();
+            Arithmetic arithmetic = Peaks.For(device.Precision);
+            var peaks = new Peaks(device, arithmetic);
+            report.Begin(device, peaks);
             using PatchModel model = PatchModel.LoadDefault(device);
             foreach (int batch in batches)
             {
                 progress((double)done++ / (devices.Count * batches.Length), $"{batch} patches, {Title(device)}");
                 byte[] pixels = TensorSet.Patches(batch).Pixels;
-                ofDevice.AddRange(device is CudaDevice cuda ? OnGpu(cuda, model, pixels, rounds) : [OnCpu((CpuDevice)device, model, pixels, rounds)]);
+                foreach (BenchRow row in device is CudaDevice cuda ? OnGpu(cuda, model, pixels, rounds) : [OnCpu((CpuDevice)device, model, pixels, rounds)])
+                {
+                    report.Add(row, arithmetic);
+                }
             }
 
-            measured.Measure(device);
-            peaks.AddRange(measured.All);
-            rows.AddRange(ofDevice.Select(row => row with { BandwidthPeak = measured.Bandwidth, ArithmeticPeak = measured.Of(Peaks.For(device.Precision)) }));
+            peaks.Measure(device);
         }
 
-        return new BenchReport("describe", machine!, rounds, [.. peaks.DistinctBy(peak => peak.Name)], rows);
+        return report.Report();
     }
 
     /// <summary>What tells devices of a run apart: the number of threads, or the precision.</summary>

@@ -18,26 +18,29 @@ internal sealed class KernelBench
     private readonly Dictionary<string, double[][]> references = [];
     private readonly KernelBenchOptions options;
     private readonly Action<double, string> progress;
+    private readonly GrowingReport report;
 
-    private KernelBench(KernelBenchOptions options, Action<double, string> progress)
+    private KernelBench(KernelBenchOptions options, Action<double, string> progress, Action<BenchReport> keep)
     {
         this.options = options;
         this.progress = progress;
+        report = new GrowingReport("kernels", options.Rounds, keep);
     }
 
     /// <summary>Measures.</summary>
     /// <param name="options">What, and how often.</param>
     /// <param name="progress">Is told the part that has been done, and what is being done.</param>
+    /// <param name="keep">Gets the report, unfinished, after every row.</param>
     /// <exception cref="UnknownOperationException">No operation has the text in its name.</exception>
-    public static BenchReport Run(KernelBenchOptions options, Action<double, string> progress) => new KernelBench(options, progress).Run();
+    public static BenchReport Run(KernelBenchOptions options, Action<double, string> progress, Action<BenchReport> keep) =>
+        new KernelBench(options, progress, keep).Run();
 
     private BenchReport Run()
     {
         using Device first = options.Devices.Open(options.Devices.Precisions[0]);
-        var machine = Machine.Current(first);
         progress(0, "peaks");
         var peaks = new Peaks(first, first is CudaDevice ? Enum.GetValues<Arithmetic>() : [Arithmetic.Float32, Arithmetic.Popcount]);
-        var rows = new List<(BenchRow Row, Arithmetic Arithmetic)>();
+        report.Begin(first, peaks);
         foreach (Precision precision in options.Devices.Precisions)
         {
             using Device? another = precision == first.Precision ? null : options.Devices.Open(precision);
@@ -49,18 +52,17 @@ internal sealed class KernelBench
             {
                 double done = Array.IndexOf(options.Devices.Precisions, precision) + ((double)i / cases.Length);
                 progress(done / options.Devices.Precisions.Length, cases[i].Name);
-                rows.Add(Measure(device, sampler, vendor, cases[i]));
+                Measure(device, sampler, vendor, cases[i]);
             }
         }
 
-        if (rows.Count == 0)
+        if (report.Count == 0)
         {
             throw new UnknownOperationException($"--filter {options.Filter}: no operation has that in its name");
         }
 
         peaks.Measure(first);
-        return new BenchReport("kernels", machine, options.Rounds, peaks.All,
-            [.. rows.Select(entry => entry.Row with { BandwidthPeak = peaks.Bandwidth, ArithmeticPeak = peaks.Of(entry.Arithmetic) })]);
+        return report.Report();
     }
 
     private IEnumerable<Case> Cases(Device device) =>
@@ -71,7 +73,7 @@ internal sealed class KernelBench
         where made.Name.Contains(options.Filter, StringComparison.OrdinalIgnoreCase)
         select made;
 
-    private (BenchRow Row, Arithmetic Arithmetic) Measure(Device device, Sampler sampler, VendorOperations? vendor, Case measured)
+    private void Measure(Device device, Sampler sampler, VendorOperations? vendor, Case measured)
     {
         KernelOperation operation = measured.Operation;
         Work work = operation.Cost(measured.Patches);
@@ -90,7 +92,7 @@ internal sealed class KernelBench
 
             Action[] own = [.. prepared.Select(set => set.Run)], theirs = [.. prepared.Select(set => set.Vendor?.Run).OfType<Action>()];
             double[][] seconds = theirs.Length == 0 ? sampler.Measure(own) : sampler.Measure(own, theirs);
-            return (new BenchRow
+            var row = new BenchRow
             {
                 Name = measured.Name,
                 Operation = operation.Operation,
@@ -105,7 +107,8 @@ internal sealed class KernelBench
                 Error = error,
                 Peer = theirs.Length == 0 ? null : new BenchPeer(prepared[0].Vendor!.Name(), seconds[1]),
                 Reference = operation.ByBatch ? $"double, {checkedPatches} patches" : "double",
-            }, work.Arithmetic);
+            };
+            report.Add(row, work.Arithmetic);
         }
         finally
         {

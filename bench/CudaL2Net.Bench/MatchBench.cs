@@ -17,12 +17,14 @@ internal static class MatchBench
     /// <param name="bits">Whether by Hamming distance on 256 bits, not by Euclidean on 128 floats.</param>
     /// <param name="rounds">Samples.</param>
     /// <param name="progress">Is told the part that has been done, and what is being done.</param>
-    public static BenchReport Run(Device device, int count, bool bits, int rounds, Action<double, string> progress)
+    /// <param name="keep">Gets the report, unfinished, after every row.</param>
+    public static BenchReport Run(Device device, int count, bool bits, int rounds, Action<double, string> progress, Action<BenchReport> keep)
     {
-        var machine = Machine.Current(device);
+        var report = new GrowingReport("match", rounds, keep);
         Work work = bits ? Work.NearestHamming(count, count, MatchOperations.Bits) : MatchOperations.EuclideanWork(count, device is CudaDevice);
         progress(0, "peaks");
         var peaks = new Peaks(device, work.Arithmetic);
+        report.Begin(device, peaks);
         using var set = new TensorSet(device);
         progress(0.1, "inputs");
         PreparedOperation operation = bits ? MatchOperations.PrepareHamming(set, count) : MatchOperations.PrepareEuclidean(set, count);
@@ -30,7 +32,6 @@ internal static class MatchBench
         using var sampler = new Sampler(device, rounds);
         progress(0.2, $"{count} x {count}");
         double[] seconds = sampler.Measure([operation.Run])[0];
-        peaks.Measure(device);
         string name = bits ? "nearest (Hamming)" : "nearest (Euclidean)", shape = bits ? $"{MatchOperations.Bits} bits" : $"{MatchOperations.Dimension} floats";
         var row = new BenchRow
         {
@@ -44,11 +45,11 @@ internal static class MatchBench
             Bytes = work.Bytes,
             Operations = work.Operations,
             Counting = work.Counting,
-            BandwidthPeak = peaks.Bandwidth,
-            ArithmeticPeak = peaks.Of(work.Arithmetic),
             Error = LargestError(operation.Actual(), expected),
             Reference = $"double, {Math.Min(count, MatchOperations.CheckedQueries)} queries",
         };
-        return new BenchReport("match", machine, rounds, peaks.All, [row]);
+        report.Add(row, work.Arithmetic);
+        peaks.Measure(device);
+        return report.Report();
     }
 }

@@ -29,35 +29,34 @@ internal static class TrainBench
     /// <param name="rounds">Samples.</param>
     /// <param name="split">Whether to measure also where the step's time goes.</param>
     /// <param name="progress">Is told the part that has been done, and what is being done.</param>
-    public static BenchReport Run(BenchDevices devices, TrainingOptions preset, int[] batches, int rounds, bool split, Action<double, string> progress)
+    /// <param name="keep">Gets the report, unfinished, after every row.</param>
+    public static BenchReport Run(BenchDevices devices, TrainingOptions preset, int[] batches, int rounds, bool split, Action<double, string> progress,
+        Action<BenchReport> keep)
     {
-        Machine? machine = null;
-        var peaks = new List<Peak>();
-        var rows = new List<BenchRow>();
+        var report = new GrowingReport("train", rounds, keep);
         int done = 0;
         foreach (Device opened in devices.Open())
         {
             using Device device = opened;
-            machine ??= Machine.Current(device);
-            var measured = new Peaks(device, Peaks.For(device.Precision));
-            var ofDevice = new List<BenchRow>();
+            Arithmetic arithmetic = Peaks.For(device.Precision);
+            var peaks = new Peaks(device, arithmetic);
+            report.Begin(device, peaks);
             foreach (int batch in batches)
             {
                 progress((double)done++ / (devices.Count * batches.Length), $"{batch} patches, {DescribeBench.Title(device)}");
                 TrainingOptions options = preset with { Batch = batch / 2 };
-                ofDevice.Add(Measure(device, options, rounds));
-                if (split)
+                BenchRow step = Measure(device, options, rounds);
+                report.Add(step, arithmetic);
+                foreach (BenchRow row in split ? Split(device, options, step.Name) : [])
                 {
-                    ofDevice.AddRange(Split(device, options, ofDevice[^1].Name));
+                    report.Add(row, arithmetic);
                 }
             }
 
-            measured.Measure(device);
-            peaks.AddRange(measured.All);
-            rows.AddRange(ofDevice.Select(row => row with { ArithmeticPeak = measured.Of(Peaks.For(device.Precision)) }));
+            peaks.Measure(device);
         }
 
-        return new BenchReport("train", machine!, rounds, [.. peaks.DistinctBy(peak => peak.Name)], rows);
+        return report.Report();
     }
 
     private static BenchRow Measure(Device device, TrainingOptions options, int rounds)

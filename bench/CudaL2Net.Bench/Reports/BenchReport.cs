@@ -117,6 +117,9 @@ internal sealed record BenchReport(string Kind, Machine Machine, int Rounds, IRe
     /// <summary>The version of the file's form.</summary>
     public int Version { get; init; } = 1;
 
+    /// <summary>Whether all was measured; false in what is written meanwhile, row by row.</summary>
+    public bool Finished { get; init; } = true;
+
     /// <summary>Writes the report as JSON.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Write(string path)

@@ -99,6 +99,7 @@ internal sealed record Comparison(string Kind, Machine First, Machine Second, IR
             ("bits of vectors", $"{first.Machine.Vectors}", $"{second.Machine.Vectors}"),
             ("system", first.Machine.System, second.Machine.System),
             ("rounds", $"{first.Rounds}", $"{second.Rounds}"),
+            ("finished", YesOrNo(first.Finished), YesOrNo(second.Finished)),
             ("threads", All(first, row => row.Threads?.ToString(CultureInfo.InvariantCulture)), All(second, row => row.Threads?.ToString(CultureInfo.InvariantCulture))),
             ("precision", All(first, row => row.Precision), All(second, row => row.Precision)),
             ("batch", All(first, row => row.Batch.ToString(CultureInfo.InvariantCulture)), All(second, row => row.Batch.ToString(CultureInfo.InvariantCulture))),

@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
+using CudaL2Net.Bench;
 using CudaL2Net.Bench.Measuring;
 using CudaL2Net.Bench.Operations;
 using CudaL2Net.Bench.Reports;
 using CudaL2Net.Formats;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Tests.Bench;
 
@@ -96,6 +98,27 @@ public sealed class BenchReportTests
         whole["rows"]![0]!["seconds"] = new JsonArray();
         File.WriteAllText(folder["report.json"], whole.ToJsonString());
         Assert.That(() => BenchReport.Read(folder["report.json"]), Throws.TypeOf<InvalidDataException>());
+    }
+
+    [Test]
+    public void ABenchThatIsStoppedKeepsItsRows()
+    {
+        var devices = new BenchDevices("cpu", [Precision.Float32], [1]);
+        var options = new KernelBenchOptions(devices, [4], "relu", 1, Vendor: false, _ => { });
+        BenchReport whole = KernelBench.Run(options, (_, _) => { }, _ => { });
+        Assert.That(whole.Rows, Has.Count.GreaterThan(1));
+        Assert.That(whole.Finished);
+        Assert.That(
+            () => KernelBench.Run(options, (_, _) => { }, report =>
+            {
+                report.Write(folder["report.json"]);
+                throw new OperationCanceledException();
+            }),
+            Throws.TypeOf<OperationCanceledException>());
+        BenchReport kept = BenchReport.Read(folder["report.json"]);
+        Assert.That(kept.Rows.Select(row => row.Name), Is.EqualTo(whole.Rows.Take(1).Select(row => row.Name)));
+        Assert.That(kept.Rows[0].BandwidthShare, Is.Positive);
+        Assert.That(kept.Finished, Is.False);
     }
 
     [Test]

@@ -29,7 +29,8 @@ internal static class BenchDescribeCommand
         BenchDevices devices = BenchCommand.FindDevices(line, terminal, describes: true);
         int[] batches = BenchCommand.FindBatches(line, 1, 1, devices.Emulated ? [4] : devices.IsCpu ? [2048] : [2048, 32768]);
         int rounds = BenchCommand.FindRounds(line, devices.Emulated ? 1 : 9);
-        BenchOutput.Write(terminal, line, terminal.WithProgress("measuring", progress => DescribeBench.Run(devices, batches, rounds, progress)));
+        BenchOutput.Write(terminal, line, terminal.WithProgress(
+            "measuring", progress => DescribeBench.Run(devices, batches, rounds, progress, BenchOutput.Keep(line))));
         return 0;
     }
 }

@@ -73,7 +73,7 @@ internal static class BenchKernelsCommand
         BenchReport report;
         try
         {
-            report = terminal.WithProgress("measuring", progress => KernelBench.Run(options, progress));
+            report = terminal.WithProgress("measuring", progress => KernelBench.Run(options, progress, BenchOutput.Keep(line)));
         }
         catch (UnknownOperationException error)
         {

@@ -44,7 +44,7 @@ internal static class BenchMatchCommand
 
         int rounds = BenchCommand.FindRounds(line, device.Emulated ? 1 : device.Name == "cpu" ? 3 : 9);
         BenchOutput.Write(terminal, line, terminal.WithProgress(
-            "measuring", progress => MatchBench.Run(device, count, line.GetValue(Bits), rounds, progress)));
+            "measuring", progress => MatchBench.Run(device, count, line.GetValue(Bits), rounds, progress, BenchOutput.Keep(line))));
         return 0;
     }
 }

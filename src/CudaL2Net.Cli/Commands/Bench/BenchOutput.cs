@@ -13,7 +13,7 @@ internal static class BenchOutput
     /// <summary>The file that two runs are compared by.</summary>
     public static readonly Option<string?> Out = new("--out", "-o")
     {
-        Description = "Also write the report, with every sample, to this file: `bench compare` compares two of them.",
+        Description = "Also write the report, with every sample, to this file, row by row: `bench compare` compares two of them.",
         HelpName = "FILE.json",
     };
 
@@ -47,6 +47,9 @@ internal static class BenchOutput
             throw new UsageException($"--out {path}: the report is written as .json", $"--out {Path.ChangeExtension(path, ".json")}");
         }
     }
+
+    /// <summary>What writes a report while it grows: to the file that the line asks for, if any.</summary>
+    public static Action<BenchReport> Keep(ParseResult line) => line.GetValue(Out) is { } path ? report => report.Write(path) : _ => { };
 
     /// <summary>Writes a report as the line asks for it.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>

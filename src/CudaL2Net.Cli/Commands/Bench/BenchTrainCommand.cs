@@ -60,7 +60,7 @@ internal static class BenchTrainCommand
         int[] batches = BenchCommand.FindBatches(line, 4, 2, devices.Emulated ? [8] : devices.IsCpu ? [256, 1024] : [256, 1024, 2048]);
         int rounds = BenchCommand.FindRounds(line, devices.Emulated ? 1 : devices.IsCpu ? 5 : 20);
         BenchOutput.Write(terminal, line, terminal.WithProgress(
-            "measuring", progress => TrainBench.Run(devices, preset, batches, rounds, line.GetValue(Split), progress)));
+            "measuring", progress => TrainBench.Run(devices, preset, batches, rounds, line.GetValue(Split), progress, BenchOutput.Keep(line))));
         return 0;
     }
 }
