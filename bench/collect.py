@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
-"""Puts the pieces that bench/run-on-gpu.sh leaves in a folder together: benches.json, ncu.csv and tables.md, headed by OUT/parts.json. Needs Python only.
+"""Puts the pieces that bench/run-on-gpu.sh leaves in a folder together: benches.json, replay*.jsonl, ncu.csv and tables.md, headed by OUT/parts.json. Pieces of
+what was stopped count as far as they go. Needs Python only.
 
 usage: bench/collect.py PIECES OUT
 """
+import calendar
 import csv
 import glob
 import io
 import json
 import os
+import shutil
 import statistics
 import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "gpu"))
+import replay
 
 # What the table of the profile shows of each kernel: the metric's name as ncu writes it, and the column's.
 PROFILED = {"Duration": "time", "Compute (SM) Throughput": "compute %", "Memory Throughput": "memory %", "DRAM Throughput": "DRAM %",
@@ -41,8 +48,9 @@ def bench_table(name, report):
                      number(theirs and theirs / median, ".2f")])
     machine = report["machine"]
     emulated = " EMULATED: no time is a GPU's." if machine.get("emulated") else ""
+    unfinished = "" if report.get("finished", True) else " Stopped before its end."
     peaks = "; ".join(f"{peak['name']}: {peak['rate'] / 1e12:.3g} T/s" for peak in report.get("peaks", []))
-    return [f"## {name}", "", f"{machine['description']}; {machine['date']}; commit {machine['commit']}.{emulated} Peaks measured: {peaks}.", "",
+    return [f"## {name}", "", f"{machine['description']}; {machine['date']}; commit {machine['commit']}.{emulated}{unfinished} Peaks measured: {peaks}.", "",
             *table(["", "µs", "patches/s", "of memory", "of arithmetic", "bound", "error", "theirs µs", "theirs/ours"], rows)]
 
 
@@ -58,6 +66,46 @@ def trainings_table(pieces):
         rows.append([precision, len(runs), *(", ".join(f"{scale * value:.4g}" for value in column) for column, scale in zip(values, (100, 1, 1))),
                      number(100 * statistics.mean(values[0]), ".3g") if values[0] else ""])
     return ["## Trainings", "", *table(["precision", "seeds", "FPR95 in %, each", "loss at the end", "seconds", "mean FPR95 in %"], rows)] if rows else []
+
+
+def replay_table(path):
+    """What bench/gpu/replay.py found: kernels of each verdict, those that are not as recorded, registers and blocks."""
+    rows = []
+    with open(path) as file:
+        for line in file:
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                pass            # the last line of what was stopped
+    verdicts = replay.verdicts_of(rows)
+    counts = [f"{sum(entry['verdict'] == verdict for entry in verdicts.values())} {verdict}" for verdict in replay.VERDICTS]
+    loads = [row for row in rows if "module" in row]
+    table_rows = [[name, entry["launches"], entry["verdict"], f"{entry['error']:.1e}" if entry["words"] else "",
+                   *(entry.get(key, "") for key in ("registers", "local", "shared", "blocks")), entry.get("why", "").replace("|", "\\|")]
+                  for name, entry in sorted(verdicts.items())]
+    return [f"## {os.path.basename(path)[: -len('.jsonl')]}", "", f"{len(verdicts)} kernels: {', '.join(counts)}. {len(loads)} files loaded in "
+            f"{sum(row['seconds'] for row in loads):.1f} s of threads, {sum(row['from'] == 'cubin' for row in loads)} as cubins.", "",
+            *table(["kernel", "launches", "verdict", "error", "registers", "local bytes", "shared bytes", "blocks per multiprocessor", ""], table_rows)]
+
+
+def clocks_table(path, parts):
+    """Clocks and power during each part."""
+    samples = []
+    with open(path, errors="replace") as file:
+        for line in csv.reader(file):
+            try:
+                when = calendar.timegm(time.strptime(line[0].split(".")[0], "%Y/%m/%d %H:%M:%S"))
+                samples.append((when, [float(value) for value in line[1:6]]))
+            except (IndexError, ValueError):
+                pass            # "[N/A]", or a line that was cut
+    rows = []
+    for part in parts:
+        found = [values for when, values in samples if part["began"] <= when <= part["ended"]]
+        if found:
+            columns = list(zip(*found))
+            rows.append([part["part"], len(found), number(statistics.median(columns[0]), ".0f"), number(min(columns[0]), ".0f"), number(max(columns[0]), ".0f"),
+                         number(statistics.median(columns[1]), ".0f"), number(max(columns[2]), ".0f"), number(max(columns[3]), ".0f")])
+    return ["## Clocks and power", "", *table(["part", "samples", "MHz", "least", "most", "memory MHz", "most W", "most °C"], rows)] if rows else []
 
 
 def profile_rows(path):
@@ -94,10 +142,15 @@ def main(folder, out):
     for path in sorted(glob.glob(os.path.join(folder, "peers*.md"))):
         with open(path) as file:
             lines += [file.read().replace("# Beside", "## Beside", 1)]
+    for path in sorted(glob.glob(os.path.join(folder, "replay*.jsonl"))):
+        lines += replay_table(path)
+        shutil.copy(path, out)
     lines += trainings_table({name: piece for name, piece in pieces.items() if name.startswith("training-")})
     for name, piece in pieces.items():
         if "rows" in piece and "ratios" not in piece:
             lines += bench_table(name, piece)
+    clocks = os.path.join(out, "clocks.csv")
+    lines += clocks_table(clocks, run["parts"]) if os.path.exists(clocks) else []
     profiles = sorted(glob.glob(os.path.join(folder, "ncu-*.csv")))
     for path in profiles:
         rows = profile_rows(path)

@@ -311,7 +311,7 @@ def work(arguments):
     known = set()
     with open(arguments.launches, "rb") as file:
         for i, launch in enumerate(launches):
-            if i < arguments.first or launch.name in arguments.without:
+            if i < arguments.first or launch.name in arguments.without or not re.search(arguments.only, launch.name):
                 continue
             say({"begins": i})
             row = {"launch": i, "kernel": launch.name}
@@ -351,7 +351,7 @@ def watch(arguments):
     total = len(read_launches(arguments.launches))
     while first < total:
         command = [sys.executable, os.path.abspath(__file__), "work", arguments.launches, arguments.kernels, "--driver", arguments.driver, "--first", str(first),
-                   "--without", ",".join(without)]
+                   "--without", ",".join(without), "--only", arguments.only]
         worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         lines, errors = queue.Queue(), []
         readers = [threading.Thread(target=lambda: ([lines.put(line) for line in worker.stdout], lines.put(None)), daemon=True),
@@ -386,32 +386,40 @@ def watch(arguments):
     return rows
 
 
-def run(arguments):
-    start = time.monotonic()
-    rows = watch(arguments)
+VERDICTS = ["same", "close", "missing", "differs", "hangs", "faults"]
+
+
+def verdicts_of(rows, unlaunched="bench_"):
+    """Of each kernel the worst verdict of its launches, and what else was found; kernels that were not launched are missing, but for those whose names begin so."""
     verdicts = {}
-    order = ["same", "close", "missing", "differs", "hangs", "faults"]
     for row in (row for row in rows if "verdict" in row):
         entry = verdicts.setdefault(row["kernel"], {"launches": 0, "verdict": "same", "words": 0, "error": 0.0})
         entry["launches"] += 1
         entry["words"] += row.get("words", 0)
         entry["error"] = max(entry["error"], row.get("error") or 0.0)
-        if order.index(row["verdict"]) > order.index(entry["verdict"]):
+        if VERDICTS.index(row["verdict"]) > VERDICTS.index(entry["verdict"]):
             entry["verdict"], entry["why"] = row["verdict"], row.get("why", "")
         entry.update({key: row[key] for key in ("registers", "local", "shared", "blocks") if key in row})
     known = {name for row in rows for name in row.get("kernels", ())}
-    for name in sorted(name for name in known - verdicts.keys() if not name.startswith(tuple(arguments.unlaunched.split(",")))):
+    for name in sorted(name for name in known - verdicts.keys() if not name.startswith(tuple(unlaunched.split(",")))):
         verdicts[name] = {"launches": 0, "verdict": "missing", "words": 0, "error": 0.0, "why": "no recorded launch"}
+    return verdicts
+
+
+def run(arguments):
+    start = time.monotonic()
+    rows = watch(arguments)
+    verdicts = verdicts_of(rows, arguments.unlaunched)
     print(f"{'kernel':36}{'launches':>9} {'verdict':9}{'words':>8}{'error':>9}{'registers':>10}{'local':>6}{'blocks':>7}")
     for name, entry in sorted(verdicts.items()):
         print(f"{name:36}{entry['launches']:9} {entry['verdict']:9}{entry['words']:8}{entry['error']:9.1e}{entry.get('registers', ''):>10}{entry.get('local', ''):>6}"
               f"{entry.get('blocks', ''):>7}  {entry.get('why', '')}".rstrip())
-    count = {verdict: sum(entry["verdict"] == verdict for entry in verdicts.values()) for verdict in order}
+    count = {verdict: sum(entry["verdict"] == verdict for entry in verdicts.values()) for verdict in VERDICTS}
     loads = list({row["module"]: row for row in rows if "module" in row}.values())
     print(f"{len(loads)} files of kernels in {sum(row['seconds'] for row in loads):.1f} s of threads, "
           f"{sum(row['from'] == 'cubin' for row in loads)} as cubins; {sum(entry['launches'] for entry in verdicts.values())} launches")
     print(f"{len(verdicts)} kernels: " + ", ".join(f"{number} {verdict}" for verdict, number in count.items() if number) + f"; {time.monotonic() - start:.1f} s")
-    return 1 if any(count[verdict] for verdict in order[2:]) or not verdicts else 0
+    return 1 if any(count[verdict] for verdict in VERDICTS[2:]) or not verdicts else 0
 
 
 def main():
@@ -427,6 +435,7 @@ def main():
         running.add_argument("kernels", help="a folder of PTX")
         running.add_argument("--driver", default=os.environ.get("CUDAL2NET_DRIVER") or "libcuda.so.1")
         running.add_argument("--out", help="a file that gets what is found, line by line as it is found, in JSON")
+        running.add_argument("--only", default="", metavar="PATTERN", help="launch only kernels with this regular expression in their names")
         running.add_argument("--patience", type=float, default=20, help="seconds after which a launch hangs (default: 20)")
         running.add_argument("--load", type=float, default=180, help="seconds after which loading a file hangs (default: 180)")
         running.add_argument("--unlaunched", default="bench_", help="how the names of kernels begin that need no launch (default: bench_)")
