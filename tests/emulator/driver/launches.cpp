@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <algorithm>
 #include "driver/state.h"
+#include "ptx/profile.h"
 #include "replay/record.h"
 
 using namespace emu;
@@ -27,8 +28,8 @@ void run(Context* context, const Launch& launch, const char* name) {
         return;
     }
     long recorded = record_launch(launch, context->memory);
-    if (launch.program) launch.program->launches++;
     std::string wrong = run_launch(launch);
+    if (launch.program) profile_launch(*launch.program);
     if (wrong.empty()) return record_result(recorded);
     forget_launch(launch, recorded);
     Error error = wrong.find("illegal memory access") != std::string::npos ? CUDA_ERROR_ILLEGAL_ADDRESS

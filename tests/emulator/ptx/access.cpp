@@ -21,7 +21,7 @@ void count_passes(Count& count, const uint64_t* addresses, uint32_t active, unsi
         count.fewest_passes++;
     }
 }
-void count_sectors(Count& count, const uint64_t* addresses, uint32_t active, unsigned bytes) {
+void count_sectors(Count& count, Sectors& touched, const uint64_t* addresses, uint32_t active, unsigned bytes) {
     std::vector<uint64_t> words;
     uint64_t last = ~0ull;
     for (uint32_t m = active; m; m &= m - 1)
@@ -30,7 +30,9 @@ void count_sectors(Count& count, const uint64_t* addresses, uint32_t active, uns
     words.erase(std::unique(words.begin(), words.end()), words.end());
     for (uint64_t word : words) {
         uint64_t sector = word * std::min(bytes, 4u) / 32;
-        count.sectors += sector != last;
+        if (sector == last) continue;
+        count.sectors++;
+        touched.insert(sector);
         last = sector;
     }
     count.fewest_sectors += (words.size() * std::min(bytes, 4u) + 31) / 32;

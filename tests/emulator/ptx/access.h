@@ -19,6 +19,6 @@ char* pointer(Warp& w, const Instruction& i, int lane, unsigned bytes) {
 }
 // Passes that an access to shared memory takes: lanes together that move up to 128 bytes, and in each as many as words of one bank differ.
 void count_passes(Count& count, const uint64_t* addresses, uint32_t active, unsigned bytes);
-// Sectors of 32 bytes that an access to global memory takes.
-void count_sectors(Count& count, const uint64_t* addresses, uint32_t active, unsigned bytes);
+// Sectors of 32 bytes that an access to global memory takes; they are added to those that the launch has touched.
+void count_sectors(Count& count, Sectors& touched, const uint64_t* addresses, uint32_t active, unsigned bytes);
 }  // namespace emu

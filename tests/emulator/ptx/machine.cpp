@@ -32,6 +32,7 @@ struct State {
     std::vector<uint32_t> predicates;
     std::vector<char> parameters;
     std::vector<Count> counts;
+    Sectors read, written;
     uint64_t blocks = 0;
     char *files = nullptr, *shared = nullptr;
     size_t files_bytes = 0, shared_bytes = 0;
@@ -175,6 +176,7 @@ void begin_blocks(const Launch& launch) {
         w.shared_bytes = p.shared_bytes + launch.shared;
         w.parameters = s.parameters.data();
         w.count = nullptr;
+        w.read = &s.read, w.written = &s.written;
         w.active = ~0u;
         for (auto& c : p.constants) each(w, [&](int l) { c.wide ? set<uint64_t>(w, c.place, l, c.value) : set<uint32_t>(w, c.place, l, (uint32_t)c.value); });
     }
@@ -223,6 +225,9 @@ void end_blocks() {
         std::lock_guard<std::mutex> guard(s.program->lock);
         for (size_t k = 0; k < s.counts.size(); k++) s.program->counts[k].add(s.counts[k]);
         s.program->blocks += s.blocks;
+        s.program->read.merge(s.read);
+        s.program->written.merge(s.written);
+        s.read.clear(), s.written.clear();
     }
     // A program goes when its module is unloaded.
     s.program = nullptr;

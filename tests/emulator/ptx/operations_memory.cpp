@@ -7,18 +7,18 @@
 namespace emu {
 namespace {
 template <Space S>
-void count_access(Warp& w, const Instruction& i, unsigned bytes) {
+void count_access(Warp& w, const Instruction& i, unsigned bytes, Sectors& touched) {
     if (!w.count) return;
     uint64_t addresses[32];
     each(w, [&](int l) { addresses[l] = (uint64_t)pointer<S>(w, i, l, 1); });
     if (S == Shared)
         count_passes(*w.count, addresses, w.active, bytes);
     else
-        count_sectors(*w.count, addresses, w.active, bytes);
+        count_sectors(*w.count, touched, addresses, w.active, bytes);
 }
 template <Space S, class T, int N, bool Wide>
 void load(Warp& w, const Instruction& i) {
-    count_access<S>(w, i, sizeof(T) * N);
+    count_access<S>(w, i, sizeof(T) * N, *w.read);
     for (uint32_t m = w.active; m; m &= m - 1) {
         int l = __builtin_ctz(m);
         T loaded[N];
@@ -28,7 +28,7 @@ void load(Warp& w, const Instruction& i) {
 }
 template <Space S, class T, int N, bool Wide>
 void store(Warp& w, const Instruction& i) {
-    count_access<S>(w, i, sizeof(T) * N);
+    count_access<S>(w, i, sizeof(T) * N, *w.written);
     for (uint32_t m = w.active; m; m &= m - 1) {
         int l = __builtin_ctz(m);
         T stored[N];
@@ -46,7 +46,7 @@ void load_parameter(Warp& w, const Instruction& i) {
 }
 template <Space S, class T, class F>
 void atomic(Warp& w, const Instruction& i, bool result, F change) {
-    count_access<S>(w, i, sizeof(T));
+    count_access<S>(w, i, sizeof(T), *w.written);
     for (uint32_t m = w.active; m; m &= m - 1) {
         int l = __builtin_ctz(m);
         Slot<T>* p = (Slot<T>*)pointer<S>(w, i, l, sizeof(T));
@@ -80,7 +80,7 @@ void copy(Warp& w, const Instruction& i) {
     });
     if (!w.count) return;
     count_passes(*w.count, to, w.active, Bytes);
-    count_sectors(*w.count, from, reading, Bytes);
+    count_sectors(*w.count, *w.read, from, reading, Bytes);
 }
 void commit_copies(Warp& w, const Instruction&) {
     each(w, [&](int l) { w.open_group[l]++; });

@@ -48,7 +48,7 @@ void write_kernel(FILE* f, const Program& p) {
     uint64_t loads = all.sectors - stores.sectors - copies.sectors, fewest_loads = all.fewest_sectors - stores.fewest_sectors - copies.fewest_sectors;
     for (uint64_t n : {all.passes, all.fewest_passes, loads, fewest_loads, stores.sectors, stores.fewest_sectors, copies.sectors, copies.fewest_sectors})
         fprintf(f, ",%llu", (unsigned long long)n);
-    fprintf(f, "\n");
+    fprintf(f, ",%llu,%llu\n", (unsigned long long)p.read_sectors, (unsigned long long)p.written_sectors);
 }
 void write_instructions(FILE* f, const Program& p) {
     for (size_t k = 0; k < p.code.size(); k++) {
@@ -69,7 +69,8 @@ void write() {
     }
     fprintf(kernels, "kernel,launches,blocks,instructions,lanes");
     for (auto& kind : Kinds) fprintf(kernels, ",%s", kind.column);
-    fprintf(kernels, ",passes,fewest_passes,load_sectors,fewest_load_sectors,store_sectors,fewest_store_sectors,copy_sectors,fewest_copy_sectors\n");
+    fprintf(kernels, ",passes,fewest_passes,load_sectors,fewest_load_sectors,store_sectors,fewest_store_sectors,copy_sectors,fewest_copy_sectors"
+                     ",read_sectors,written_sectors\n");
     fprintf(instructions, "kernel,line,opcode,warps,lanes,passes,fewest_passes,sectors,fewest_sectors\n");
     for (auto& [name, program] : programs()) {
         if (!program->blocks) continue;
@@ -87,5 +88,11 @@ void profile(const std::shared_ptr<Program>& program) {
     std::lock_guard<std::mutex> guard(g_lock);
     if (programs().empty()) atexit(write);
     programs()[program->name] = program;
+}
+void profile_launch(Program& program) {
+    program.launches++;
+    program.read_sectors += program.read.size();
+    program.written_sectors += program.written.size();
+    program.read.clear(), program.written.clear();
 }
 }  // namespace emu

@@ -7,4 +7,6 @@ struct Program;
 bool profiling();
 // From now on this program's counts are in the table.
 void profile(const std::shared_ptr<Program>& program);
+// A launch of it has ended.
+void profile_launch(Program& program);
 }  // namespace emu

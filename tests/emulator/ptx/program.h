@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_set>
 #include <vector>
 #include "ptx/module.h"
 
@@ -53,6 +54,8 @@ struct Count {
         warps += c.warps, lanes += c.lanes, passes += c.passes, fewest_passes += c.fewest_passes, sectors += c.sectors, fewest_sectors += c.fewest_sectors;
     }
 };
+// Different sectors of global memory, which a launch must move to or from DRAM if nothing of them is in a cache before.
+using Sectors = std::unordered_set<uint64_t>;
 constexpr uint32_t NoGuard = ~0u;
 // Generic addresses from here on are of shared memory.
 constexpr uint64_t SharedWindow = 1ull << 62;
@@ -88,6 +91,9 @@ struct Program {
     std::mutex lock;
     std::vector<Count> counts;
     uint64_t launches = 0, blocks = 0;
+    // Of the present launch, and how many there were in all launches.
+    Sectors read, written;
+    uint64_t read_sectors = 0, written_sectors = 0;
 };
 
 // The operation of an opcode such as `fma.rn.f32`, or null.

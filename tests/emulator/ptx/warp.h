@@ -29,8 +29,9 @@ struct Warp {
     const char* parameters;
     std::vector<PendingCopy> copies;
     uint32_t open_group[32];
-    // Of the present instruction, where it is counted.
+    // Of the present instruction, where it is counted; of the launch, what was touched.
     Count* count;
+    Sectors *read, *written;
 
     template <class T>
     T* at(uint32_t place) {
