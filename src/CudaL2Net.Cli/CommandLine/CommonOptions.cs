@@ -62,9 +62,11 @@ internal static class CommonOptions
 
     /// <summary>The longest side of the image in which keypoints are searched; null for any.</summary>
     /// <exception cref="UsageException">It is too small to find any.</exception>
-    public static int? CheckedMaxSide(ParseResult line) => line.GetValue(MaxSide) is { } side and < SmallestMaxSide
+    /// <param name="line">The command line.</param>
+    /// <param name="own">The command's own option in place of <see cref="MaxSide"/>.</param>
+    public static int? CheckedMaxSide(ParseResult line, Option<int?>? own = null) => line.GetValue(own ?? MaxSide) is { } side and < SmallestMaxSide
         ? throw new UsageException($"--max-side {side}: it must be at least {SmallestMaxSide} pixels")
-        : line.GetValue(MaxSide);
+        : line.GetValue(own ?? MaxSide);
 
     /// <summary>Opens the device that the line asks for; where <c>auto</c> finds no GPU, says why.</summary>
     /// <param name="line">The command line.</param>

@@ -45,15 +45,16 @@ internal static class DescribeCommand
 
     private static readonly Option<string?> KeypointsIn = new("--keypoints")
     {
-        Description = "For an image: describe these keypoints, in this order, instead of looking for some. A CSV of x,y,size,angle,response, or an .npy of [n, 2 to 5]; "
-            + "in OpenCV's terms: x and y in pixels, (0, 0) is the centre of the top left pixel; size is a diameter in pixels; angle in degrees, clockwise. "
-            + "Without a size the patch has as many pixels in the image as the network takes, without an angle it is upright.",
+        Description = "For an image: describe these keypoints, in this order, instead of looking for some. A CSV or .npy of x, y, size, angle, response: x and y in pixels, "
+            + "(0, 0) is the centre of the top left pixel; size is a diameter in pixels; angle in degrees, clockwise. Without a size the patch has as many pixels in "
+            + "the image as the network takes, without an angle it is upright. Or of x, y, a11, a12, a21, a22, which take the unit disc to the keypoint's ellipse. Or "
+            + "COLMAP's text of features (N 128, then x y scale orientation ...: centres at 0.5, sigma, radians), or Oxford's regions (.haraff: u v a b c).",
         HelpName = "FILE",
     };
 
     private static readonly Option<string?> KeypointsOut = new("--keypoints-out")
     {
-        Description = "For an image: where to write the keypoints that were found (x, y, size, angle, response), .csv or .npy. "
+        Description = "For an image: where to write the keypoints that were found (x, y, size, angle, response, or x, y, a11, a12, a21, a22, response), .csv or .npy. "
             + "The default is beside --out: NAME.keypoints.csv.",
         HelpName = "FILE",
     };
@@ -65,13 +66,6 @@ internal static class DescribeCommand
         Description = "What .h5 holds per value: float32, float16, or uint8 ((value - 128) / 256, said in the file). With --binary bits.",
         HelpName = "float32|float16|uint8",
         DefaultValueFactory = _ => DescriptorForm.Float32,
-    };
-
-    private static readonly Option<int> Limit = new("--limit")
-    {
-        Description = "For an image: the most keypoints.",
-        HelpName = "N",
-        DefaultValueFactory = _ => 5000,
     };
 
     private static readonly Option<double?> White = new("--white")
@@ -94,11 +88,13 @@ internal static class DescribeCommand
             "Compute descriptors of patches, or of the keypoints of an image.",
             "cudal2net describe photo.jpg --out photo.npy",
             "cudal2net describe photo.jpg --keypoints mine.csv --out photo.npy",
-            "cudal2net describe photos --out features.h5",
+            "cudal2net describe photo.jpg --detector orb --limit 2000 --mask sky.png --keypoints-out orb.csv --out photo.npy",
+            "cudal2net describe photos --detector akaze --out features.h5",
             "cudal2net describe patches.png --model runs/first --out patches.npy --binary",
             "cudal2net describe phototour/liberty --out liberty.npy")
         {
-            Input, Out, CommonOptions.Model, Binary, As, White, KeypointsIn, KeypointsOut, Form, Force, Limit, CommonOptions.MaxSide,
+            Input, Out, CommonOptions.Model, Binary, As, White, KeypointsIn, KeypointsOut, Form, Force,
+            KeypointOptions.Detector, KeypointOptions.Limit, CommonOptions.MaxSide, KeypointOptions.Upright, KeypointOptions.Mask, KeypointOptions.PatchScale,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -146,7 +142,8 @@ internal static class DescribeCommand
         }
 
         CheckKeypointOptions(line, input);
-        int? maxSide = CommonOptions.CheckedMaxSide(line);
+        KeypointSearch search = KeypointOptions.SearchOf(line);
+        double? patchScale = KeypointOptions.PatchScaleOf(line);
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         bool binary = line.GetValue(Binary);
@@ -156,15 +153,21 @@ internal static class DescribeCommand
         using Mat? image = given is not null || PatchInput.IsImage(input, line.GetValue(As)) ? ImageFile.LoadGrey(input) : null;
         if (image is not null)
         {
+            double scale = patchScale ?? model.PatchScale;
             keypointFile = given is not null ? null : line.GetValue(KeypointsOut) ?? Path.ChangeExtension(output, ".keypoints.csv");
             keypoints = keypointFile is null
-                ? ReadKeypoints(given!, input, image, model)
-                : FindKeypoints(line, input, image, keypointFile, maxSide);
-            blocks = PatchCutter.CutBlocks(image, keypoints, model.PatchScale, model.PatchSide, device.Threads)
-                .Select(cut => new PatchBlock(cut, model.PatchSide));
+                ? KeypointInput.Read(given!, input, image, model.PatchSide / scale, search.Options.Upright)
+                : search.FindSome(input, Path.GetFileName(input), image);
+            if (keypointFile is not null && !line.GetValue(Force))
+            {
+                KeypointInput.RequireNoOthers(keypointFile, keypoints);
+            }
+
+            blocks = PatchCutter.CutBlocks(image, keypoints, scale, model.PatchSide, device.Threads).Select(cut => new PatchBlock(cut, model.PatchSide));
         }
         else
         {
+            KeypointOptions.Refuse(line, [.. KeypointOptions.Search, KeypointOptions.PatchScale, KeypointsOut], $"{input} has patches that are cut already");
             blocks = PatchInput.Read(input, line.GetValue(White), terminal.Say);
         }
 
@@ -190,24 +193,25 @@ internal static class DescribeCommand
 
     private static int RunImages(ParseResult line, Terminal terminal, string input, string output)
     {
-        foreach (Option one in new Option[] { As, White, KeypointsIn, KeypointsOut })
-        {
-            if (line.GetResult(one) is { Implicit: false })
-            {
-                throw new UsageException($"{one.Name} is for one image or for patches, and --out {output} is for many images", "leave it out");
-            }
-        }
-
+        KeypointOptions.Refuse(line, [As, White, KeypointsIn, KeypointsOut], $"it is for one image or for patches, and --out {output} is for many images");
+        KeypointSearch search = KeypointOptions.SearchOf(line);
+        double? patchScale = KeypointOptions.PatchScaleOf(line);
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         string? path = line.GetValue(CommonOptions.Model);
-        var method = new ModelDescriber(ModelInput.NameOf(path, model), model, line.GetValue(Binary) || model.Network.Head.Comparison == DescriptorComparison.Hamming);
-        DescriptorForm form = method.IsBinary ? DescriptorForm.Bits : line.GetValue(Form);
-        int limit = line.GetValue(Limit);
-        int? maxSide = CommonOptions.CheckedMaxSide(line);
-        string settings = $"{ModelInput.Fingerprint(path)}, {form.ToString().ToLowerInvariant()}, at most {limit} keypoints, longer side at most {maxSide?.ToString() ?? "any"}";
+        bool binary = line.GetValue(Binary) || model.Network.Head.Comparison == DescriptorComparison.Hamming;
+        var method = new ModelDescriber(ModelInput.NameOf(path, model), model, binary, patchScale);
+        DescriptorForm form = binary ? DescriptorForm.Bits : line.GetValue(Form);
+        string settings = FormattableString.Invariant(
+            $"{ModelInput.Fingerprint(path)}, {form.ToString().ToLowerInvariant()}, patches of {method.PatchScale} diameters, {search.Settings}");
         return DescribeImages.Run(
-            input, output, method, new FeatureOptions(limit, maxSide, form, line.GetValue(Force), settings), device, model.File.Unfinished, terminal);
+            input,
+            output,
+            method,
+            new FeatureOptions((image, grey) => search.Find(image.Path, image.Name, grey), form, line.GetValue(Force), settings),
+            device,
+            model.File.Unfinished,
+            terminal);
     }
 
     // What stands beside the descriptors is written when all of them have been computed, and before they take the place of older ones.
@@ -258,57 +262,10 @@ internal static class DescribeCommand
             throw new UsageException($"--keypoints-out {output}: it is for found keypoints, and with --keypoints {given} none are looked for", "leave one of them out");
         }
 
-        foreach (Option search in new Option[] { Limit, CommonOptions.MaxSide })
-        {
-            if (line.GetResult(search) is { Implicit: false })
-            {
-                throw new UsageException($"{search.Name} is for found keypoints, and with --keypoints {given} all in the file are described", "leave it out");
-            }
-        }
-
+        KeypointOptions.Refuse(line, KeypointOptions.Search.Where(option => option != KeypointOptions.Upright), $"with --keypoints {given} all in the file are described");
         if (line.GetValue(As) == "strip" || !PatchInput.MayBeImage(input))
         {
             throw new UsageException($"--keypoints {given}: {input} has patches that are cut already", "name the image that the keypoints are in");
-        }
-    }
-
-    private static Keypoint[] ReadKeypoints(string file, string path, Mat image, PatchModel model)
-    {
-        // A keypoint without a size: one pixel of the patch is one of the image.
-        Keypoint[] keypoints = KeypointFile.Read(file, (float)(model.PatchSide / model.PatchScale));
-        KeypointFile.RequireInside(file, keypoints, path, image.Width, image.Height);
-        return keypoints;
-    }
-
-    private static Keypoint[] FindKeypoints(ParseResult line, string path, Mat image, string keypointFile, int? maxSide)
-    {
-        Keypoint[] keypoints = KeypointDetector.Detect(image, line.GetValue(Limit), maxSide);
-        if (keypoints.Length == 0)
-        {
-            throw new InvalidDataException($"{path}: no keypoints were found in this image of {image.Width} x "
-                + $"{image.Height}; it may be too small or too uniform");
-        }
-
-        if (File.Exists(keypointFile) && !line.GetValue(Force) && !Holds(keypointFile, keypoints))
-        {
-            throw new UsageException(
-                $"{keypointFile} exists and does not hold the keypoints that were found; nothing was changed",
-                $"--keypoints-out FILE writes them elsewhere, --force writes over it, --keypoints {keypointFile} describes what is in it");
-        }
-
-        return keypoints;
-    }
-
-    // Writing the same keypoints again, as a repeated command does, loses nothing.
-    private static bool Holds(string file, Keypoint[] keypoints)
-    {
-        try
-        {
-            return KeypointFile.Read(file, 1).SequenceEqual(keypoints.Select(keypoint => keypoint with { Octave = 0 }));
-        }
-        catch (InvalidDataException)
-        {
-            return false;
         }
     }
 }

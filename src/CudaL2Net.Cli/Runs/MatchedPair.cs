@@ -3,6 +3,7 @@ using CudaL2Net.Evaluation.Protocols;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Description;
+using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Matching;
 using CudaL2Net.Imaging.Sequences;
 using CudaL2Net.Kernels;
@@ -28,7 +29,7 @@ internal static class MatchedPair
     {
         using Mat firstColour = ImageFile.LoadColour(first), secondColour = ImageFile.LoadColour(second);
         using Mat firstGrey = ImageFile.LoadGrey(first), secondGrey = ImageFile.LoadGrey(second);
-        ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, ImageMatchOptions.Default with { KeypointLimit = keypoints });
+        ImageMatches matches = new ImageMatcher(device, describer).Match(firstGrey, secondGrey, new ImageMatchOptions { Detection = new DetectionOptions { Limit = keypoints } });
         string found = $"{caption}: {MatchDrawing.Found(matches)}. Mutual nearest neighbours of at most {keypoints} SIFT keypoints per image; the coloured ones "
             + "agree with one geometry.";
         return new ReportImage(found, MatchDrawing.Draw(firstColour, secondColour, matches, caption));

@@ -67,7 +67,8 @@ internal static class PatchInput
     /// <summary>The file or folder of an input: that of <c>FILE.npz:NAME</c>, one array of several, is <c>FILE.npz</c>.</summary>
     public static string FileOf(string input) => Split(input).File;
 
-    private static (string File, string? Array) Split(string input)
+    /// <summary>The file of an input, and the array of an archive that it names.</summary>
+    public static (string File, string? Array) Split(string input)
     {
         const string Archive = ".npz";
         int colon = input.LastIndexOf(Archive + ":", StringComparison.OrdinalIgnoreCase) + Archive.Length;

@@ -12,8 +12,9 @@ public sealed class ModelDescriber : IPatchDescriber
     /// <param name="name">The name in tables and plots.</param>
     /// <param name="model">The network; the caller keeps and disposes of it.</param>
     /// <param name="binary">Whether to take the signs of the values, compared by Hamming distance.</param>
+    /// <param name="patchScale">Side of a patch in the image, in diameters of the keypoint, above 0; null for that of the model.</param>
     /// <exception cref="ArgumentException">The network scores pairs and has no descriptors.</exception>
-    public ModelDescriber(string name, PatchModel model, bool binary = false)
+    public ModelDescriber(string name, PatchModel model, bool binary = false, double? patchScale = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (model.ScoresPairs)
@@ -21,7 +22,7 @@ public sealed class ModelDescriber : IPatchDescriber
             throw new ArgumentException($"{name} (network {model.Network.Name}) scores pairs of patches and has no descriptors: take a ModelScorer", nameof(model));
         }
 
-        (Name, this.model, IsBinary) = (name, model, binary);
+        (Name, this.model, IsBinary, PatchScale) = (name, model, binary, patchScale ?? model.PatchScale);
     }
 
     /// <inheritdoc/>
@@ -37,7 +38,7 @@ public sealed class ModelDescriber : IPatchDescriber
     public int PatchSide => model.PatchSide;
 
     /// <inheritdoc/>
-    public double PatchScale => model.PatchScale;
+    public double PatchScale { get; }
 
     /// <inheritdoc/>
     public DescriptorSet Describe(ReadOnlySpan<byte> patches, int side) => IsBinary

@@ -58,6 +58,11 @@ public class SiftDescriber(int threads = 0) : IKeypointDescriber, IPatchDescribe
     {
         ArgumentNullException.ThrowIfNull(keypoints);
         PatchCutter.CheckGrey(grey);
+        if (Array.Exists(keypoints, k => k.IsAffine))
+        {
+            throw new ArgumentException("SIFT looks at discs of the image: cut patches of affine keypoints and describe these", nameof(keypoints));
+        }
+
         if (keypoints.Length == 0)
         {
             return DescriptorSet.FromValues([], Dimension);

@@ -15,7 +15,8 @@ public static class PatchCutter
     /// Cuts one patch per keypoint. Its side in the image is <paramref name="patchScale"/> x the keypoint's size, its x axis points along the
     /// keypoint's angle, and the keypoint is at ((side - 1) / 2, (side - 1) / 2), the middle of the patch with pixel centres at integers.
     /// </summary>
-    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the image its border goes on.</remarks>
+    /// <remarks>Reduced patches are sampled from a Gaussian pyramid, so fine texture does not alias. Outside the image its border goes on. A keypoint with an affine
+    /// shape gives an affine patch: the parallelogram to which <paramref name="patchScale"/> x its shape takes the square from (-1, -1) to (1, 1).</remarks>
     /// <param name="grey">The image: 8 bits, one channel.</param>
     /// <param name="keypoints">n keypoints.</param>
     /// <param name="patchScale">Side of the patch in the image divided by the keypoint's size; above 0.</param>
@@ -71,7 +72,15 @@ public static class PatchCutter
             new Parallelism(threads).For(keypoints.Length, i =>
             {
                 ref Keypoint keypoint = ref ((Keypoint*)keypointAddress)[i];
-                pyramid.Cut(keypoint.X, keypoint.Y, keypoint.Angle, Step(keypoint, patchScale, side), side, (byte*)patchAddress + ((long)i * side * side));
+                byte* patch = (byte*)patchAddress + ((long)i * side * side);
+                if (keypoint.IsAffine)
+                {
+                    pyramid.Cut(keypoint.Shape.Grid(keypoint.X, keypoint.Y, patchScale, side), side, patch);
+                }
+                else
+                {
+                    pyramid.Cut(keypoint.X, keypoint.Y, keypoint.Angle, Step(keypoint, patchScale, side), side, patch);
+                }
             });
         }
     }
@@ -86,8 +95,10 @@ public static class PatchCutter
         return patches;
     }
 
-    /// <summary>The distance of two samples in the image, in pixels.</summary>
-    internal static double Step(in Keypoint keypoint, double patchScale, int side) => keypoint.Size * patchScale / side;
+    /// <summary>The largest distance of two neighbouring samples in the image, in pixels.</summary>
+    internal static double Step(in Keypoint keypoint, double patchScale, int side) => keypoint.IsAffine
+        ? keypoint.Shape.Grid(keypoint.X, keypoint.Y, patchScale, side).Steps().Widest
+        : keypoint.Size * patchScale / side;
 
     /// <summary>The image at all sizes that these patches look at.</summary>
     internal static ImagePyramid Pyramid(Mat grey, ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
@@ -138,9 +149,9 @@ public static class PatchCutter
         for (int i = 0; i < keypoints.Length; i++)
         {
             Keypoint k = keypoints[i];
-            if (!float.IsFinite(k.X) || !float.IsFinite(k.Y) || !float.IsFinite(k.Angle) || !float.IsFinite(k.Size) || k.Size <= 0)
+            if (!float.IsFinite(k.X) || !float.IsFinite(k.Y) || !float.IsFinite(k.Angle) || !float.IsFinite(k.Size) || k.Size <= 0 || (k.IsAffine && !k.Shape.IsValid))
             {
-                throw new ArgumentException($"keypoint {i} has no finite position and angle and positive size: {k}", nameof(keypoints));
+                throw new ArgumentException($"keypoint {i} has no finite position and angle, positive size and shape with an area: {k}", nameof(keypoints));
             }
         }
     }

@@ -13,6 +13,9 @@ internal static class TiledSift
     /// <summary>The side of the largest square that is searched as one: OpenCV then takes 1 GB.</summary>
     public const int UsualTile = 2048;
 
+    /// <summary>OpenCV's keypoints lie this much to the right of and below their place: the doubled image is not moved back by half a pixel of its own.</summary>
+    public const double Shift = 0.25;
+
     // A keypoint of octave o depends on 34 x 2^(o + 1) pixels to each side: on those that blurring, its neighbours and its orientation reach.
     private const int LastTiledOctave = 1, Overlap = 160, Reduction = 4, ReducedOctaves = 2;
 
@@ -44,7 +47,7 @@ internal static class TiledSift
 
         using Mat reduced = Reduce(grey);
         keypoints.AddRange(KeypointDetector.IsTooSmall(reduced) ? [] : Detect(reduced, tile)
-            .Select(k => ReducedImage.Enlarge(k, Reduction, Reduction, 0) with { Octave = k.Octave + ReducedOctaves })
+            .Select(k => ReducedImage.Enlarge(k, Reduction, Reduction, 0, Shift) with { Octave = k.Octave + ReducedOctaves })
             .Where(k => k.Octave > LastTiledOctave));
         return keypoints;
     }
@@ -75,17 +78,5 @@ internal static class TiledSift
         return reduced;
     }
 
-    private static IEnumerable<Keypoint> Whole(Mat grey)
-    {
-        try
-        {
-            using SIFT sift = SIFT.Create();
-            return sift.Detect(grey).Select(k => new Keypoint(k.Pt.X, k.Pt.Y, k.Size, k.Angle, k.Response, (sbyte)(k.Octave & 255)));
-        }
-        catch (Exception exception) when (exception is OpenCVException or OpenCvSharpException)
-        {
-            throw new InvalidOperationException(
-                $"OpenCV could not detect keypoints in an image of {grey.Width} x {grey.Height}: {exception.Message}", exception);
-        }
-    }
+    private static IEnumerable<Keypoint> Whole(Mat grey) => OpenCvDetector.Find(() => SIFT.Create(), grey);
 }

@@ -31,14 +31,3 @@ public sealed record ImageMatches(
     /// <summary>Matches that agree with the geometry.</summary>
     public int VerifiedCount => Verified.Count(verified => verified);
 }
-
-/// <summary>Options of matching two images.</summary>
-/// <param name="KeypointLimit">The most keypoints taken from an image.</param>
-/// <param name="Match">Mutual and ratio test.</param>
-/// <param name="Tolerance">The largest error of a verified match in pixels: from the mapped point, or from the epipolar lines of both images.</param>
-/// <param name="MaxSide">The most pixels of the longer side of the image in which keypoints are searched; null for the image as it is.</param>
-public sealed record ImageMatchOptions(int KeypointLimit, MatchOptions Match, double Tolerance = 3, int? MaxSide = null)
-{
-    /// <summary>2,000 keypoints, mutual nearest neighbours, ratio 0.9, 3 pixels.</summary>
-    public static ImageMatchOptions Default { get; } = new(2000, new MatchOptions(true, 0.9));
-}

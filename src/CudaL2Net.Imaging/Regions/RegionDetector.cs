@@ -56,7 +56,7 @@ public sealed class RegionDetector
     private static RegionDetector Mser(int threads) => new(
         "mser",
         "OpenCV's MSER, dark and bright regions, default settings; the ellipse of the region's moments; the dominant orientation of the gradient",
-        (_, grey) => RegionPatches.Orient(grey, MserRegions(grey), threads: threads));
+        (_, grey) => RegionPatches.Orient(grey, MserRegions.Find(grey), threads: threads));
 
     private static RegionDetector OfFiles(string ending, int threads) => new(
         ending,
@@ -73,19 +73,4 @@ public sealed class RegionDetector
             return outside < 0 ? RegionPatches.Orient(grey, regions, threads: threads) : throw new InvalidDataException(
                 $"{file}: region {outside + 1} is at ({regions[outside].X}, {regions[outside].Y}), outside {path} of {grey.Width} x {grey.Height} pixels");
         });
-
-    // Pixels are squares, not points, which adds 1/12 to the variances: a region one pixel wide has an ellipse too.
-    private static Ellipse[] MserRegions(Mat grey)
-    {
-        using MSER mser = MSER.Create();
-        mser.DetectRegions(grey, out Point[][] regions, out _);
-        Ellipse[] ellipses = Array.ConvertAll(regions, pixels =>
-        {
-            double n = pixels.Length, x = pixels.Average(p => (double)p.X), y = pixels.Average(p => (double)p.Y);
-            double xx = pixels.Sum(p => (p.X - x) * (p.X - x)) / n, xy = pixels.Sum(p => (p.X - x) * (p.Y - y)) / n;
-            double yy = pixels.Sum(p => (p.Y - y) * (p.Y - y)) / n;
-            return Ellipse.FromMoments(x, y, xx + (1.0 / 12), xy, yy + (1.0 / 12));
-        });
-        return [.. ellipses.OrderBy(region => region.Y).ThenBy(region => region.X).ThenBy(region => region.Area)];
-    }
 }

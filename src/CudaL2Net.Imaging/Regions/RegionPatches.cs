@@ -12,9 +12,6 @@ namespace CudaL2Net.Imaging.Regions;
 /// </summary>
 public static class RegionPatches
 {
-    private const int OrientationSide = 32;
-    private const int Bins = 36;
-
     /// <summary>Cuts one patch a region.</summary>
     /// <remarks>
     /// The patch's border of pixels touches the enlarged ellipse's bounding parallelogram: pixel centres are half a pixel inside. Patches are sampled from
@@ -75,10 +72,11 @@ public static class RegionPatches
     public static OrientedRegion[] Orient(Mat grey, IReadOnlyList<Ellipse> shapes, double magnification = Ellipse.MeasurementScale, int threads = 0)
     {
         OrientedRegion[] upright = [.. shapes.Select(shape => new OrientedRegion(shape, 0))];
-        byte[] patches = Cut(grey, upright, magnification, OrientationSide, threads);
+        byte[] patches = Cut(grey, upright, magnification, KeypointOrientation.Side, threads);
+        const int Area = KeypointOrientation.Side * KeypointOrientation.Side;
         var oriented = new OrientedRegion[upright.Length];
         new Parallelism(threads).For(oriented.Length, i =>
-            oriented[i] = upright[i] with { Angle = DominantAngle(patches.AsSpan(i * OrientationSide * OrientationSide, OrientationSide * OrientationSide)) });
+            oriented[i] = upright[i] with { Angle = KeypointOrientation.DominantAngle(patches.AsSpan(i * Area, Area)) });
         return oriented;
     }
 
@@ -94,46 +92,5 @@ public static class RegionPatches
             (float)(step * ((xy * cos) - (xx * sin))),
             (float)(step * ((xy * cos) + (yy * sin))),
             (float)(step * ((yy * cos) - (xy * sin))));
-    }
-
-    private static double DominantAngle(ReadOnlySpan<byte> patch)
-    {
-        const double Middle = (OrientationSide - 1) / 2.0, Sigma = OrientationSide / 6.0;
-        Span<double> histogram = stackalloc double[Bins], smooth = stackalloc double[Bins];
-        histogram.Clear();
-        for (int row = 1; row < OrientationSide - 1; row++)
-        {
-            for (int column = 1; column < OrientationSide - 1; column++)
-            {
-                int at = (row * OrientationSide) + column;
-                double dx = patch[at + 1] - patch[at - 1], dy = patch[at + OrientationSide] - patch[at - OrientationSide];
-                double far = ((row - Middle) * (row - Middle)) + ((column - Middle) * (column - Middle));
-                double weight = Math.Sqrt((dx * dx) + (dy * dy)) * Math.Exp(-far / (2 * Sigma * Sigma));
-                double bin = ((Math.Atan2(dy, dx) / (2 * Math.PI)) + 1) * Bins;
-                int low = (int)bin;
-                histogram[low % Bins] += weight * (1 - (bin - low));
-                histogram[(low + 1) % Bins] += weight * (bin - low);
-            }
-        }
-
-        for (int pass = 0; pass < 2; pass++)
-        {
-            for (int bin = 0; bin < Bins; bin++)
-            {
-                smooth[bin] = (histogram[(bin + Bins - 1) % Bins] + histogram[bin] + histogram[(bin + 1) % Bins]) / 3;
-            }
-
-            smooth.CopyTo(histogram);
-        }
-
-        int peak = 0;
-        for (int bin = 1; bin < Bins; bin++)
-        {
-            peak = histogram[bin] > histogram[peak] ? bin : peak;
-        }
-
-        double before = histogram[(peak + Bins - 1) % Bins], after = histogram[(peak + 1) % Bins], bend = before - (2 * histogram[peak]) + after;
-        double offset = bend < 0 ? 0.5 * (before - after) / bend : 0;
-        return ((peak + offset + Bins) % Bins) * (360.0 / Bins);
     }
 }

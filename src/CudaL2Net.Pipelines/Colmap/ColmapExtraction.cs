@@ -3,17 +3,17 @@ using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;
 using CudaL2Net.Pipelines.Images;
+using OpenCvSharp;
 
 namespace CudaL2Net.Pipelines.Colmap;
 
 /// <summary>How images are put into a database.</summary>
 /// <param name="Camera">How cameras are made.</param>
-/// <param name="Limit">The most keypoints per image.</param>
-/// <param name="MaxSide">The longer side of the image in which keypoints are searched; null for any.</param>
+/// <param name="Find">Finds the keypoints of an image; many threads call it at once. It throws InvalidDataException or IOException where an image is to be left out.</param>
 /// <param name="KeepKeypoints">Whether the keypoints that the database has are described, instead of new ones.</param>
 /// <param name="Force">Whether what the database has already is replaced.</param>
 /// <param name="Settings">All that decides what is written, in words: what was written with other settings is not mixed with it.</param>
-internal sealed record ColmapExtractOptions(CameraChoice Camera, int Limit, int? MaxSide, bool KeepKeypoints, bool Force, string Settings);
+internal sealed record ColmapExtractOptions(CameraChoice Camera, Func<ImageEntry, Mat, Keypoint[]> Find, bool KeepKeypoints, bool Force, string Settings);
 
 /// <summary>What was done.</summary>
 /// <param name="Images">Images described now.</param>
@@ -135,7 +135,7 @@ internal sealed class ColmapExtraction(ColmapDatabase database, IPatchDescriber 
             image = ImageFile.LoadStored(path);
             KeypointFrames frames = item.Keypoints is { } kept
                 ? Frames(kept, path)
-                : new KeypointFrames(KeypointDetector.Detect(image.Grey, options.Limit, options.MaxSide));
+                : new KeypointFrames(options.Find(item.Image, image.Grey));
             return new Prepared(item, image, frames, null);
         }
         catch (Exception error) when (error is IOException or InvalidDataException)

@@ -30,7 +30,9 @@ internal sealed record ColmapKeypoints(int Rows, int Columns, byte[] Data)
             double sigma = keypoint.Size / 2.0;
             Span<float> row = values.AsSpan(i * 6, 6);
             (row[0], row[1]) = (keypoint.X + Origin, keypoint.Y + Origin);
-            (row[2], row[3], row[4], row[5]) = ((float)(sigma * cos), (float)(-sigma * sin), (float)(sigma * sin), (float)(sigma * cos));
+            (row[2], row[3], row[4], row[5]) = keypoint.IsAffine
+                ? (keypoint.Shape.A11, keypoint.Shape.A12, keypoint.Shape.A21, keypoint.Shape.A22)
+                : ((float)(sigma * cos), (float)(-sigma * sin), (float)(sigma * sin), (float)(sigma * cos));
         }
 
         return new ColmapKeypoints(keypoints.Count, 6, MemoryMarshal.AsBytes<float>(values).ToArray());

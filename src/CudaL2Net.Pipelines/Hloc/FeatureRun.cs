@@ -4,17 +4,17 @@ using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;
 using CudaL2Net.Pipelines.Images;
+using OpenCvSharp;
 using PureHDF;
 
 namespace CudaL2Net.Pipelines.Hloc;
 
 /// <summary>How the images of a file of features are described.</summary>
-/// <param name="Limit">The most keypoints per image.</param>
-/// <param name="MaxSide">The longer side of the image in which keypoints are searched; null for any.</param>
+/// <param name="Find">Finds the keypoints of an image; many threads call it at once. It throws InvalidDataException or IOException where an image is to be left out.</param>
 /// <param name="Form">What the descriptors are in the file.</param>
 /// <param name="Force">Whether what a stopped run left is thrown away.</param>
 /// <param name="Settings">All that decides what is written, in words.</param>
-internal sealed record FeatureOptions(int Limit, int? MaxSide, DescriptorForm Form, bool Force, string Settings);
+internal sealed record FeatureOptions(Func<ImageEntry, Mat, Keypoint[]> Find, DescriptorForm Form, bool Force, string Settings);
 
 /// <summary>What was done.</summary>
 /// <param name="Images">Images described now.</param>
@@ -92,7 +92,7 @@ internal sealed class FeatureRun(IPatchDescriber method, int threads)
         try
         {
             image = ImageFile.LoadStored(entry.Path);
-            return new Prepared(entry, image, KeypointDetector.Detect(image.Grey, options.Limit, options.MaxSide), null);
+            return new Prepared(entry, image, options.Find(entry, image.Grey), null);
         }
         catch (Exception error) when (error is IOException or InvalidDataException)
         {

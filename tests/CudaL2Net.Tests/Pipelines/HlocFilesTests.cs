@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using CudaL2Net.Imaging.Description;
+using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Networks;
@@ -160,7 +161,7 @@ public sealed class HlocFilesTests
         });
 
         FeatureReport Run(string output, CancellationToken token, Action<(int, int)>? step = null, string settings = "these") => new FeatureRun(new SiftDescriber(), 1)
-            .Run(images, output, new FeatureOptions(20, null, DescriptorForm.Float32, false, settings), new Told<(int, int)>(step ?? (_ => { })), token);
+            .Run(images, output, new FeatureOptions((_, grey) => KeypointDetector.Detect(grey, 20), DescriptorForm.Float32, false, settings), new Told<(int, int)>(step ?? (_ => { })), token);
     }
 
     [Test]
@@ -169,7 +170,7 @@ public sealed class HlocFilesTests
         using var folder = new TemporaryFolder();
         using Device device = Device.Open("cpu");
         new FeatureRun(new SiftDescriber(), 0).Run(
-            WriteSmall(folder, 18), folder["f.h5"], new FeatureOptions(12, null, DescriptorForm.Float32, false, string.Empty), new Told<(int, int)>(_ => { }), default);
+            WriteSmall(folder, 18), folder["f.h5"], new FeatureOptions((_, grey) => KeypointDetector.Detect(grey, 12), DescriptorForm.Float32, false, string.Empty), new Told<(int, int)>(_ => { }), default);
         MatchReport whole = Run(folder["whole.h5"], default);
         using var stop = new CancellationTokenSource();
         Assert.That(() => Run(folder["stopped.h5"], stop.Token, at => stop.Cancel()), Throws.InstanceOf<OperationCanceledException>());
@@ -231,7 +232,7 @@ public sealed class HlocFilesTests
     {
         using var folder = new TemporaryFolder();
         new FeatureRun(new SiftDescriber(), 0).Run(
-            WriteSmall(folder, 2), folder["f.h5"], new FeatureOptions(5, null, DescriptorForm.Float32, false, string.Empty), new Told<(int, int)>(_ => { }), default);
+            WriteSmall(folder, 2), folder["f.h5"], new FeatureOptions((_, grey) => KeypointDetector.Detect(grey, 5), DescriptorForm.Float32, false, string.Empty), new Told<(int, int)>(_ => { }), default);
         byte[] good = File.ReadAllBytes(folder["f.h5"]);
         PhiloxStream draws = new((ulong)seed, DrawPurpose.Evaluation, 0);
         for (int trial = 0; trial < 40; trial++)

@@ -42,7 +42,7 @@ internal static class Arrows
             ["Files"] = [],
             [""] = ["Files"],
             ["Geometry"] = [],
-            ["Keypoints"] = ["Files", ""],
+            ["Keypoints"] = ["Geometry", "Files", ""],
             ["Description"] = ["Keypoints"],
             ["Matching"] = ["Description", "Keypoints"],
             ["Regions"] = ["Geometry", "Keypoints", "Files"],

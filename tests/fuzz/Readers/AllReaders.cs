@@ -33,6 +33,8 @@ internal static class AllReaders
         ["sequence"] = TextReaders.Sequence,
         ["regions"] = TextReaders.Regions,
         ["keypoints"] = TextReaders.Keypoints,
+        ["keypoints-colmap"] = TextReaders.ColmapKeypoints,
+        ["keypoints-regions"] = TextReaders.KeypointRegions,
         ["keypoint-rows"] = ArrayReaders.KeypointRows,
         ["brown-info"] = TextReaders.BrownInfo,
         ["brown-pairs"] = TextReaders.BrownPairs,

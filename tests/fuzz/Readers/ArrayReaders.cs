@@ -32,7 +32,8 @@ internal static class ArrayReaders
 
     public static Reader KeypointRows(string name) => new(name, "keypoints.npy",
         [new("written", Written.By(
-            path => KeypointFile.Write(path, [new(10.5f, 20, 9, 45, 0.1f, 0), new(80, 60.25f, 12, 359, 0.2f, 0)]), "keypoints.npy"))],
+            path => KeypointFile.Write(path, [new(10.5f, 20, 9, 45, 0.1f, 0), new(80, 60.25f, 12, 359, 0.2f, 0)]), "keypoints.npy")),
+        new("affine", Written.By(path => KeypointFile.Write(path, [Keypoint.FromShape(10.5f, 20, new AffineShape(4, -1, 0.5f, 3))]), "keypoints.npy"))],
         (path, digest) => digest.Add(KeypointFile.Read(path, 12)))
     { Promise = Promise.NoticesCuts };
 

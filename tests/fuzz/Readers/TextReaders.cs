@@ -50,9 +50,27 @@ internal static class TextReaders
             new("written", Written.By(path => KeypointFile.Write(path, [new(10.5f, 20, 9, 45, 0.1f, 0), new(80, 60.25f, 12, 359, 0.2f, 0)]))),
             new("places", Text("# x y\n10.5,20\n80,60\n")),
             new("three columns", Text("x,y,size\r\n10.5,20,3\r\n")),
+            new("affine", Written.By(path => KeypointFile.Write(path, [Keypoint.FromShape(10.5f, 20, new AffineShape(4, -1, 0.5f, 3))]))),
         ],
         (path, digest) => digest.Add(KeypointFile.Read(path, 12)))
     { Content = Content.Lines };
+
+    public static Reader ColmapKeypoints(string name) => new(name, "image.jpg.txt",
+        [
+            new("two", Text("2 3\n10.5 20.5 4 1.57 0 255 7\n1.25 2 0.5 -0.5 1 2 3\n")),
+            new("without descriptors", Text("1 0\n10.5 20.5 4 1.57\n")),
+            new("many", Text("2000000000 65536\n1 1 1 0 1\n"), IsValid: false),
+        ],
+        (path, digest) => digest.Add(KeypointFile.Read(path, 12)))
+    { Content = Content.Lines };
+
+    public static Reader KeypointRegions(string name) => new(name, "img1.haraff",
+        [
+            new("two", Text("1.0\n2\n10.5 20 0.01 0.001 0.02\n50 60 0.1 -0.01 0.05\n")),
+            new("many", Text("1.0\n2000000000\n1 1 1 0 1\n"), IsValid: false),
+        ],
+        (path, digest) => digest.Add(KeypointFile.Read(path, 12)))
+    { Promise = Promise.NoCrash, Content = Content.Lines };
 
     public static Reader BrownInfo(string name) => new(name, "info.txt", [new("five", Text("3 0\n3 0\n7 0\n8 0\n8 0\n"))], (path, digest) =>
         digest.Add(BrownDataset.Open(Path.GetDirectoryName(path)!).PointIds))

@@ -53,7 +53,8 @@ internal static class ColmapExtractCommand
             "cudal2net colmap extract --images photos --database photos.db --single-camera --limit 4000",
             "cudal2net colmap extract --images photos --database from-colmap.db --keep-keypoints")
         {
-            Images, ColmapCommand.Database, CommonOptions.Model, CameraOptions.Model, CameraOptions.Single, CameraOptions.Parameters, Limit, MaxSide, KeepKeypoints, Binary, Force,
+            Images, ColmapCommand.Database, CommonOptions.Model, CameraOptions.Model, CameraOptions.Single, CameraOptions.Parameters, Limit, MaxSide,
+            KeypointOptions.Detector, KeypointOptions.Upright, KeypointOptions.Mask, KeypointOptions.PatchScale, KeepKeypoints, Binary, Force,
             CommonOptions.Device, CommonOptions.Precision, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
@@ -62,19 +63,11 @@ internal static class ColmapExtractCommand
 
     private static int Run(ParseResult line, Terminal terminal)
     {
-        const int UsualMaxSide = 3200, SmallestMaxSide = 16;
+        const int UsualMaxSide = 3200;
         string folder = line.GetRequiredValue(Images), path = line.GetRequiredValue(ColmapCommand.Database);
-        int limit = line.GetValue(Limit), maxSide = line.GetValue(MaxSide) ?? UsualMaxSide;
-        if (limit < 1)
-        {
-            throw new UsageException($"--limit {limit}: it must be at least 1");
-        }
-
-        if (maxSide < SmallestMaxSide)
-        {
-            throw new UsageException($"--max-side {maxSide}: it must be at least {SmallestMaxSide} pixels");
-        }
-
+        KeypointSearch search = KeypointOptions.SearchOf(line, Limit, MaxSide);
+        search = search with { Options = search.Options with { MaxSide = search.Options.MaxSide ?? UsualMaxSide } };
+        double? patchScale = KeypointOptions.PatchScaleOf(line);
         CheckKept(line);
         CameraChoice camera = CameraOptions.Read(line);
         (IReadOnlyList<ImageEntry> images, IReadOnlyList<string> notes) = ImageEntry.InFolder(folder);
@@ -86,11 +79,11 @@ internal static class ColmapExtractCommand
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         var method = new ModelDescriber(ModelInput.NameOf(line.GetValue(CommonOptions.Model), model), model, line.GetValue(Binary)
-            || model.Network.Head.Comparison == DescriptorComparison.Hamming);
+            || model.Network.Head.Comparison == DescriptorComparison.Hamming, patchScale);
         bool keep = line.GetValue(KeepKeypoints);
-        string settings = $"{ModelInput.Fingerprint(line.GetValue(CommonOptions.Model))}{(method.IsBinary ? ", binary" : string.Empty)}, "
-            + (keep ? "keypoints of another program" : $"at most {limit} keypoints, longer side at most {maxSide}");
-        var options = new ColmapExtractOptions(camera, limit, maxSide, keep, line.GetValue(Force), settings);
+        string settings = FormattableString.Invariant($"{ModelInput.Fingerprint(line.GetValue(CommonOptions.Model))}{(method.IsBinary ? ", binary" : string.Empty)}, ")
+            + FormattableString.Invariant($"patches of {method.PatchScale} diameters, ") + (keep ? "keypoints of another program" : search.Settings);
+        var options = new ColmapExtractOptions(camera, (image, grey) => search.Find(image.Path, image.Name, grey), keep, line.GetValue(Force), settings);
 
         using var interrupt = new Interrupt(terminal, "stopping; the same command goes on from here (Ctrl-C again leaves at once)");
         using ColmapDatabase database = ColmapDatabase.Open(path, create: !keep);
@@ -131,7 +124,7 @@ internal static class ColmapExtractCommand
             return;
         }
 
-        foreach (Option search in new Option[] { Limit, MaxSide, CameraOptions.Model, CameraOptions.Single, CameraOptions.Parameters })
+        foreach (Option search in new Option[] { Limit, MaxSide, KeypointOptions.Detector, KeypointOptions.Upright, KeypointOptions.Mask, CameraOptions.Model, CameraOptions.Single, CameraOptions.Parameters })
         {
             if (line.GetResult(search) is { Implicit: false })
             {

@@ -24,6 +24,35 @@ public sealed class KeypointFileTests
         Assert.That(KeypointFile.Read(folder[name], 8), Is.EqualTo(keypoints));
     }
 
+    [TestCase("k.csv")]
+    [TestCase("k.npy")]
+    public void AffineShapesAreReadBack(string name)
+    {
+        Keypoint[] keypoints = [Keypoint.FromShape(10.25f, 3, new AffineShape(3, -1, 0.5f, 2), 0.75f), Keypoint.FromShape(7, 8, new AffineShape(0, 2, -3, 0))];
+        KeypointFile.Write(folder[name], keypoints);
+        Assert.That(KeypointFile.Read(folder[name], 8), Is.EqualTo(keypoints));
+    }
+
+    [Test]
+    public void DiscsAmongAffineKeypointsAreWrittenAsShapes()
+    {
+        KeypointFile.Write(folder["k.csv"], [Keypoint.FromShape(10, 3, new AffineShape(3, -1, 0.5f, 2)), new Keypoint(5, 6, 8, 90, 0.5f, 0)]);
+        Keypoint disc = KeypointFile.Read(folder["k.csv"], 1)[1];
+        Assert.Multiple(() =>
+        {
+            Assert.That(disc.Shape.A11, Is.EqualTo(0).Within(1e-6));
+            Assert.That((disc.Shape.A12, disc.Shape.A21, disc.Size, disc.Angle, disc.Response), Is.EqualTo((-4f, 4f, 8f, 90f, 0.5f)));
+        });
+    }
+
+    [Test]
+    public void ColumnsOfAffineKeypointsAreColmaps()
+    {
+        File.WriteAllText(folder["k.csv"], "# x y a11 a12 a21 a22\n5,6,0,-4,4,0\n");
+        Keypoint keypoint = KeypointFile.Read(folder["k.csv"], 1).Single();
+        Assert.That((keypoint.X, keypoint.Y, keypoint.Size, keypoint.Angle), Is.EqualTo((5f, 6f, 8f, 90f)), "size 2 sigma, clockwise");
+    }
+
     [TestCase("1.5,2\n3,4\n", 8, 0, 0)]
     [TestCase("x,y\n1.5,2\n3,4\n", 8, 0, 0)]
     [TestCase("X,Y,Size\r\n1.5,2,5\r\n3,4,6\r\n\r\n", 5, 0, 0)]
@@ -38,8 +67,11 @@ public sealed class KeypointFileTests
         Assert.That(keypoints[0], Is.EqualTo(new Keypoint(1.5f, 2, size, angle, response, 0)));
     }
 
-    [TestCase(1, "1")]
-    [TestCase(1, "1,2,3,4,5,6")]
+    [TestCase(1, "1,")]
+    [TestCase(1, "1,2,3,4,5,6,7,8")]
+    [TestCase(1, "1,2,3,4,6,8")]
+    [TestCase(1, "x,y,a11,a12,a22,a21\n1,2,3,4,5,6")]
+    [TestCase(2, "x,y,a11,a12,a21,a22\n1,2,3,4,NaN,6")]
     [TestCase(1, "x,y,scale,orientation\n1,2,3,4")]
     [TestCase(1, "y,x\n1,2")]
     [TestCase(2, "1,2\n1,2,3")]
@@ -72,10 +104,10 @@ public sealed class KeypointFileTests
     }
 
     [Test]
-    public void ArraysOfTwoToFiveColumnsAreRead([Range(1, 6)] int columns)
+    public void ArraysOfTwoToFiveColumnsAreRead([Values(1, 2, 3, 4, 5, 8)] int columns)
     {
         NpyFile.Write<float>(folder["k.npy"], [.. Enumerable.Range(1, 2 * columns).Select(value => (float)value)], 2, columns);
-        if (columns is 1 or 6)
+        if (columns is 1 or 8)
         {
             Assert.That(() => KeypointFile.Read(folder["k.npy"], 8), Throws.TypeOf<InvalidDataException>().With.Message.Contains($"[2, {columns}]"));
             return;
