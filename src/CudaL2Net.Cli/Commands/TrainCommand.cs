@@ -193,7 +193,7 @@ internal static class TrainCommand
             float.IsNaN(result.Loss) ? null : result.Loss,
             result.Fpr95,
             result.ModelPath,
-            result.CheckpointPath,
+            result.CheckpointPath!,
             data.Training.Count,
             Math.Round(watch.Elapsed.TotalSeconds, 1));
         string measures = (outcome.Loss is { } loss ? $", loss {loss:F4}" : string.Empty) + (result.Fpr95 is { } fpr95 ? $", FPR95 {fpr95:P2}" : string.Empty);

@@ -53,6 +53,81 @@ public sealed class PatchSet
         Large = large;
     }
 
+    /// <summary>A set of patches of any side that is taken, with the point that each shows.</summary>
+    /// <param name="patches">[count][side][side] grey values.</param>
+    /// <param name="side">32, 64 or 65 pixels.</param>
+    /// <param name="pointIds">[count]: patches with the same id show the same point.</param>
+    /// <param name="parts">What is kept besides the patches at 32 x 32: <see cref="Networks.Network.Parts"/> of the network that is trained. Needs a side of 64 or 65.</param>
+    /// <exception cref="ArgumentException">The side is not taken, or the sizes do not agree.</exception>
+    public static PatchSet From(ReadOnlySpan<byte> patches, int side, ReadOnlySpan<int> pointIds, PatchParts parts = PatchParts.None)
+    {
+        if (!PatchResize.Supports(side) || (side < LargeSide && parts != PatchParts.None))
+        {
+            throw new ArgumentException($"patches of {side} x {side} pixels: expected {(parts == PatchParts.None ? "32 x 32, " : "")}64 x 64 or 65 x 65", nameof(side));
+        }
+
+        int area = side * side;
+        if (patches.Length != (long)pointIds.Length * area || pointIds.Length > PatchSetBuilder.MaxCount(parts))
+        {
+            throw new ArgumentException(
+                $"{pointIds.Length} patches of {side} x {side} pixels have {(long)pointIds.Length * area} bytes, not {patches.Length}; at most "
+                    + $"{PatchSetBuilder.MaxCount(parts)} patches make a set");
+        }
+
+        using var builder = new PatchSetBuilder(parts);
+        for (int i = 0; i < pointIds.Length; i++)
+        {
+            builder.Add(patches.Slice(i * area, area), side, pointIds[i], skipNearUniform: false);
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>A set of patches of which it is known which match. Patches that match, directly or by way of others, show one point.</summary>
+    /// <param name="patches">[count][side][side] grey values.</param>
+    /// <param name="side">32, 64 or 65 pixels.</param>
+    /// <param name="matches">Places of two patches that show the same point; the rest match none.</param>
+    /// <param name="parts">What is kept besides the patches at 32 x 32. Needs a side of 64 or 65.</param>
+    /// <exception cref="ArgumentException">The side is not taken, the bytes are no whole number of patches, or a pair names a patch that is not there.</exception>
+    public static PatchSet From(ReadOnlySpan<byte> patches, int side, ReadOnlySpan<(int First, int Second)> matches, PatchParts parts = PatchParts.None)
+    {
+        var ids = new int[side < 1 ? 0 : patches.Length / (side * side)];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = i;
+        }
+
+        foreach ((int first, int second) in matches)
+        {
+            if ((uint)first >= ids.Length || (uint)second >= ids.Length)
+            {
+                throw new ArgumentException($"a match of the patches {first} and {second}: there are {ids.Length}, from 0 on", nameof(matches));
+            }
+
+            int a = Root(first), b = Root(second);
+            ids[Math.Max(a, b)] = Math.Min(a, b);
+        }
+
+        // A root comes before what points to it.
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = ids[ids[i]];
+        }
+
+        return From(patches, side, ids, parts);
+
+        int Root(int i)
+        {
+            while (ids[i] != i)
+            {
+                ids[i] = ids[ids[i]];
+                i = ids[i];
+            }
+
+            return i;
+        }
+    }
+
     /// <summary>[count][32][32].</summary>
     public byte[] Pixels { get; }
 

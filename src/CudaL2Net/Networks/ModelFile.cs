@@ -76,6 +76,15 @@ public sealed record ModelFile(Network Network, NetworkWeights Weights, double P
         SafetensorsFile.Write(path, tensors, CompleteMetadata());
     }
 
+    /// <summary>The bytes of the model's file, as <see cref="Write"/> makes it and <see cref="Read(Stream, string)"/> takes it.</summary>
+    /// <param name="half">Whether filters are rounded to float16.</param>
+    public byte[] ToBytes(bool half = false)
+    {
+        var tensors = new Dictionary<string, SafetensorsTensor>();
+        AddTensors(tensors, half);
+        return SafetensorsFile.ToBytes(tensors, CompleteMetadata());
+    }
+
     /// <summary>Adds the model's tensors to those of a larger file.</summary>
     internal void AddTensors(Dictionary<string, SafetensorsTensor> tensors, bool half)
     {

@@ -26,6 +26,9 @@ internal sealed record Checkpoint(
 {
     private const string Kind = "cudal2net-checkpoint-1";
 
+    /// <summary>What errors call it.</summary>
+    public string Source { get; init; } = "the checkpoint";
+
     /// <summary>A hash of the patches, their points, and their centres and large forms where there are such.</summary>
     public static string Fingerprint(PatchSet patches)
     {
@@ -37,7 +40,21 @@ internal sealed record Checkpoint(
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
+    /// <summary>Writes the file.</summary>
     public void Write(string path)
+    {
+        (Dictionary<string, SafetensorsTensor> tensors, Dictionary<string, string> metadata) = Content();
+        SafetensorsFile.Write(path, tensors, metadata);
+    }
+
+    /// <summary>The bytes of the file.</summary>
+    public byte[] ToBytes()
+    {
+        (Dictionary<string, SafetensorsTensor> tensors, Dictionary<string, string> metadata) = Content();
+        return SafetensorsFile.ToBytes(tensors, metadata);
+    }
+
+    private (Dictionary<string, SafetensorsTensor> Tensors, Dictionary<string, string> Metadata) Content()
     {
         var tensors = new Dictionary<string, SafetensorsTensor>();
         Model.AddTensors(tensors, half: false);
@@ -54,13 +71,45 @@ internal sealed record Checkpoint(
         metadata["first_loss"] = FirstLoss.ToString("R", CultureInfo.InvariantCulture);
         metadata["device"] = Device;
         metadata["precision"] = Precision.ToString().ToLowerInvariant();
-        SafetensorsFile.Write(path, tensors, metadata);
+        return (tensors, metadata);
     }
 
     /// <exception cref="InvalidDataException">The file is damaged or no checkpoint.</exception>
-    public static Checkpoint Read(string path)
+    public static Checkpoint Read(string path) => From(SafetensorsFile.Read(path));
+
+    /// <summary>Reads the bytes of such a file; errors call them <paramref name="name"/>.</summary>
+    /// <exception cref="InvalidDataException">They are damaged or no checkpoint.</exception>
+    public static Checkpoint Read(byte[] bytes, string name) => From(SafetensorsFile.Read(new MemoryStream(bytes), name));
+
+    /// <summary>Throws unless a run goes on with what the checkpoint was made with.</summary>
+    /// <param name="options">The run's settings.</param>
+    /// <param name="precision">Its device's.</param>
+    /// <param name="fingerprint">Of its training set.</param>
+    /// <exception cref="InvalidDataException">Settings, precision or data are others.</exception>
+    public void RequireSame(TrainingOptions options, Precision precision, string fingerprint)
     {
-        SafetensorsFile file = SafetensorsFile.Read(path);
+        if (Options.ToJson() != options.ToJson())
+        {
+            throw new InvalidDataException(
+                $"{Source} was made with other settings; resume with the same ones\n  there: {Options.ToJson()}\n  here:  {options.ToJson()}");
+        }
+
+        if (Precision != precision)
+        {
+            throw new InvalidDataException(
+                $"{Source} was made in {Precision.ToString().ToLowerInvariant()}, the device computes in {precision.ToString().ToLowerInvariant()}; resume with "
+                    + "the same --precision");
+        }
+
+        if (DataFingerprint != fingerprint)
+        {
+            throw new InvalidDataException($"{Source} was made with other training data; resume with the same data");
+        }
+    }
+
+    private static Checkpoint From(SafetensorsFile file)
+    {
+        string path = file.Name;
         if (file.Metadata.GetValueOrDefault("checkpoint") != Kind)
         {
             throw new InvalidDataException($"{path}: this is not a checkpoint of this version (expected '{Kind}' in its metadata)");
@@ -86,7 +135,8 @@ internal sealed record Checkpoint(
         }
 
         return new Checkpoint(ModelFile.From(file), moments, Options(), file.Metadata.GetValueOrDefault("data", ""), position.Step, position.TotalSteps, firstLoss,
-            file.Metadata.GetValueOrDefault("device", "cpu"), precision);
+            file.Metadata.GetValueOrDefault("device", "cpu"), precision)
+        { Source = path };
 
         TrainingOptions Options()
         {
@@ -103,12 +153,12 @@ internal sealed record Checkpoint(
         }
 
         InvalidDataException Invalid(string key, string reason) =>
-            new($"{path}: metadata '{key}' {reason}. The checkpoint is damaged: start the training again in another folder.");
+            new($"{path}: metadata '{key}' {reason}. The checkpoint is damaged: start the training again from its beginning.");
     }
 
     /// <summary>The network to go on with, and its weights.</summary>
     /// <exception cref="InvalidDataException">They do not fit the network of the options.</exception>
-    public (Network Network, NetworkWeights Weights) Start(string path)
+    public (Network Network, NetworkWeights Weights) Start()
     {
         try
         {
@@ -116,17 +166,17 @@ internal sealed record Checkpoint(
         }
         catch (ArgumentException error)
         {
-            throw new InvalidDataException($"{path}: its weights do not fit the network of its options: {error.Message}", error);
+            throw new InvalidDataException($"{Source}: its weights do not fit the network of its options: {error.Message}", error);
         }
     }
 
     /// <summary>Copies the moments to the device.</summary>
     /// <exception cref="InvalidDataException">They do not fit the network.</exception>
-    public void Restore(IReadOnlyList<Tensor<float>> moments, string path)
+    public void Restore(IReadOnlyList<Tensor<float>> moments)
     {
         if (moments.Count != Moments.Count || Moments.Where((values, i) => values.Length != moments[i].Length).Any())
         {
-            throw new InvalidDataException($"{path}: its moments do not fit the network and optimizer of its options");
+            throw new InvalidDataException($"{Source}: its moments do not fit the network and optimizer of its options");
         }
 
         for (int i = 0; i < moments.Count; i++)

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using CudaL2Net.Formats;
-using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Training;
 
@@ -21,12 +20,9 @@ internal sealed class RunFiles(string folder)
 
     /// <summary>The checkpoint that a run goes on from; null in a folder without one.</summary>
     /// <param name="resume">Whether the run may go on from one.</param>
-    /// <param name="options">The run's settings; the checkpoint must have the same.</param>
-    /// <param name="precision">The device's; the checkpoint must have the same.</param>
-    /// <param name="fingerprint">Of the training set; the checkpoint must have the same.</param>
     /// <exception cref="IOException">There is a checkpoint, and the run is a new one.</exception>
-    /// <exception cref="InvalidDataException">The checkpoint is damaged, or of other settings, precision or data.</exception>
-    public Checkpoint? FindCheckpoint(bool resume, TrainingOptions options, Precision precision, string fingerprint)
+    /// <exception cref="InvalidDataException">The checkpoint is damaged.</exception>
+    public Checkpoint? FindCheckpoint(bool resume)
     {
         if (!File.Exists(Checkpoint))
         {
@@ -38,24 +34,7 @@ internal sealed class RunFiles(string folder)
             throw new IOException($"{Folder} holds a training already; go on with it (--resume) or choose another folder");
         }
 
-        Checkpoint checkpoint = Training.Checkpoint.Read(Checkpoint);
-        if (checkpoint.Options.ToJson() != options.ToJson())
-        {
-            throw new InvalidDataException(
-                $"{Checkpoint} was made with other settings; resume with the same ones\n  there: {checkpoint.Options.ToJson()}\n  here:  "
-                    + $"{options.ToJson()}");
-        }
-
-        if (checkpoint.Precision != precision)
-        {
-            throw new InvalidDataException(
-                $"{Checkpoint} was made in {checkpoint.Precision.ToString().ToLowerInvariant()}, the device computes in "
-                    + $"{precision.ToString().ToLowerInvariant()}; resume with the same --precision");
-        }
-
-        return checkpoint.DataFingerprint == fingerprint
-            ? checkpoint
-            : throw new InvalidDataException($"{Checkpoint} was made with other training data; resume with the same data");
+        return Training.Checkpoint.Read(Checkpoint);
     }
 
     /// <summary>Opens the log; lines of steps that a killed run did behind its last checkpoint are dropped, for they are done again.</summary>

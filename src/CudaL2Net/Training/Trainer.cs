@@ -9,9 +9,9 @@ using CudaL2Net.Networks;
 namespace CudaL2Net.Training;
 
 /// <summary>
-/// Trains a network and keeps its files in a folder: <c>model.safetensors</c> at the end, <c>checkpoint.safetensors</c> from time to time,
-/// <c>metrics.jsonl</c> with a line for every report. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that
-/// was not.
+/// Trains a network. With a folder it keeps files there: <c>model.safetensors</c> at the end, <c>checkpoint.safetensors</c> from time to time,
+/// <c>metrics.jsonl</c> with a line for every report. Without one all stays in memory: the model is in the result, <see cref="ToCheckpoint"/> gives what a later run
+/// goes on from. A run that was stopped or killed goes on from its checkpoint and ends with the same bytes as one that was not.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -20,12 +20,10 @@ public sealed class Trainer : IDisposable
     private readonly PatchSet training;
     private readonly ValidationPairs? validation;
     private readonly Device device;
-    private readonly RunFiles files;
-    private readonly FolderLock? callersLock;
+    private readonly RunFiles? files;
+    private readonly TrainerSetup setup;
     private readonly TrainingHealth health;
     private readonly ShapedNetwork network;
-    private readonly double patchScale;
-    private readonly string dataDescription;
     private readonly string fingerprint;
     private readonly BatchSampler sampler;
     private readonly TrainingStep step;
@@ -46,12 +44,30 @@ public sealed class Trainer : IDisposable
     /// <exception cref="IOException">The folder holds a run already and <see cref="TrainerSetup.Resume"/> is not set, or cannot be written.</exception>
     /// <exception cref="InvalidDataException">The checkpoint is damaged, or of other options or data.</exception>
     public Trainer(TrainingOptions options, PatchSet training, PatchSet? validation, Device device, string folder, TrainerSetup? setup = null)
+        : this(options, training, validation, device, FilesIn(folder), setup)
+    {
+    }
+
+    /// <summary>Prepares a run in memory, or takes one up again (<see cref="TrainerSetup.Checkpoint"/>). No file is touched.</summary>
+    /// <param name="options">The settings.</param>
+    /// <param name="training">The training set.</param>
+    /// <param name="validation">Patches for FPR95 during the training, or null.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="setup">What a run may have besides.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the data does not suit it.</exception>
+    /// <exception cref="InvalidDataException">The checkpoint is damaged, or of other options or data.</exception>
+    public Trainer(TrainingOptions options, PatchSet training, PatchSet? validation, Device device, TrainerSetup? setup = null)
+        : this(options, training, validation, device, (RunFiles?)null, setup)
+    {
+    }
+
+    private Trainer(TrainingOptions options, PatchSet training, PatchSet? validation, Device device, RunFiles? files, TrainerSetup? setup)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(device);
-        ArgumentException.ThrowIfNullOrEmpty(folder);
         setup ??= new TrainerSetup();
+        Require(setup, files);
         objective = setup.Objective ?? options.Loss.Create();
         options.Validate(objective);
         if (device.Precision == Precision.Int8)
@@ -62,12 +78,9 @@ public sealed class Trainer : IDisposable
         this.options = options;
         this.training = training;
         this.device = device;
-        files = new RunFiles(folder);
-        health = new TrainingHealth(options, folder);
-        patchScale = setup.PatchScale;
-        dataDescription = setup.DataDescription;
-        CheckpointInterval = setup.CheckpointInterval;
-        callersLock = setup.Lock;
+        this.files = files;
+        this.setup = setup;
+        health = new TrainingHealth(options, files?.Folder);
         foreach (Tower tower in options.Network.Towers)
         {
             training.View(tower.View, options.Network.Input.Side);
@@ -76,20 +89,26 @@ public sealed class Trainer : IDisposable
 
         this.validation = validation == null ? null : new ValidationPairs(validation);
         sampler = new BatchSampler(training, options);
-        Directory.CreateDirectory(folder);
+        if (files != null)
+        {
+            Directory.CreateDirectory(files.Folder);
+        }
+
         fingerprint = Checkpoint.Fingerprint(training);
-        Checkpoint? checkpoint = files.FindCheckpoint(setup.Resume, options, device.Precision, fingerprint);
+        Checkpoint? checkpoint = files != null ? files.FindCheckpoint(setup.Resume)
+            : setup.Checkpoint is { } bytes ? Checkpoint.Read(bytes, "the checkpoint in memory") : null;
+        checkpoint?.RequireSame(options, device.Precision, fingerprint);
         TotalSteps = checkpoint?.TotalSteps ?? options.Steps ?? checked(options.Epochs * sampler.StepsPerEpoch);
         (Network start, NetworkWeights weights) = checkpoint == null
             ? StartingWeights.Of(options, training, setup.InitialModel)
-            : checkpoint.Start(files.Checkpoint);
+            : checkpoint.Start();
         network = ShapedNetwork.Of(start);
         epochRows = new int[sampler.StepsPerEpoch * 2 * options.Batch];
         schedule = new StepParameters[sampler.StepsPerEpoch];
         step = Prepare(weights);
         if (checkpoint != null)
         {
-            checkpoint.Restore(step.Moments, files.Checkpoint);
+            checkpoint.Restore(step.Moments);
             done = checkpoint.Step;
             firstLoss = checkpoint.FirstLoss;
             OtherDevice = done > 0 && checkpoint.Device != DeviceKind ? checkpoint.Device : null;
@@ -120,26 +139,26 @@ public sealed class Trainer : IDisposable
     public bool LacksDigest { get; }
 
     /// <summary>The time between checkpoints.</summary>
-    public TimeSpan CheckpointInterval { get; }
+    public TimeSpan CheckpointInterval => setup.CheckpointInterval;
 
     private string DeviceKind => device.Name.Split(':')[0] + (device.KernelSet == KernelSet.Vendor ? " with the vendor's kernels" : "");
 
     /// <summary>Reports come every this many steps, at the same steps whether resumed or not.</summary>
-    private int ReportInterval => Math.Clamp(TotalSteps / 100, 1, 50);
+    private int ReportInterval => setup.ReportInterval ?? Math.Clamp(TotalSteps / 100, 1, 50);
 
-    private int ValidationInterval => Math.Max(ReportInterval, (TotalSteps + 19) / 20);
+    private int ValidationInterval => setup.ValidationInterval ?? Math.Max(ReportInterval, (TotalSteps + 19) / 20);
 
-    /// <summary>Trains to the end, or until <paramref name="stop"/> is set; then saves.</summary>
+    /// <summary>Trains to the end, or until <paramref name="stop"/> is set or <see cref="TrainerSetup.Validate"/> says so; then saves.</summary>
     /// <exception cref="TrainingCollapsedException">The loss is not finite, or the descriptors have become alike; the last checkpoint stays as it
     /// was.</exception>
     /// <exception cref="IOException">A file cannot be written, or another process writes in the folder; the last checkpoint stays as it was.</exception>
     public TrainingResult Run(IProgress<TrainingProgress>? progress = null, CancellationToken stop = default)
     {
-        using FolderLock? ownLock = callersLock is null ? FolderLock.Take(files.Folder) : null;
-        using StreamWriter metrics = files.OpenMetrics(done);
+        using FolderLock? ownLock = files != null && setup.Lock is null ? FolderLock.Take(files.Folder) : null;
+        using StreamWriter? metrics = files?.OpenMetrics(done);
         if (done == 0)
         {
-            SaveCheckpoint();
+            Save();
         }
 
         double? fpr95 = null;
@@ -148,12 +167,13 @@ public sealed class Trainer : IDisposable
         (int Step, float Rate)? asked = null;
         var watch = Stopwatch.StartNew();
         var saved = Stopwatch.StartNew();
-        while (done < TotalSteps && !stop.IsCancellationRequested)
+        bool enough = false;
+        while (done < TotalSteps && !enough && !stop.IsCancellationRequested)
         {
             float rate = RunStep(done);
             done++;
             bool last = done == TotalSteps;
-            bool validate = validation != null && (last || done % ValidationInterval == 0);
+            bool validate = (validation != null || setup.Validate != null) && (last || done % ValidationInterval == 0);
             if (done == 1 || last || validate || done % ReportInterval == 0)
             {
                 // A report that is not there by now is waited for, while the device is busy with the steps after it.
@@ -162,7 +182,7 @@ public sealed class Trainer : IDisposable
                 asked = (done, rate);
             }
 
-            bool save = !last && saved.Elapsed >= CheckpointInterval;
+            bool save = files != null && !last && saved.Elapsed >= CheckpointInterval;
             if (asked != null && (validate || last || save || step.ReadingIsReady))
             {
                 Report(validate);
@@ -170,7 +190,7 @@ public sealed class Trainer : IDisposable
 
             if (save)
             {
-                SaveCheckpoint();
+                Save();
                 saved.Restart();
                 watch.Restart();
                 reportedAt = done;
@@ -185,13 +205,14 @@ public sealed class Trainer : IDisposable
             fpr95 = Validate();
         }
 
-        SaveCheckpoint();
-        if (completed)
+        Save();
+        ModelFile model = Model(completed ? fpr95 : null, unfinished: !completed && !enough);
+        if (completed && files != null)
         {
-            Model(fpr95).Write(files.Model);
+            model.Write(files.Model);
         }
 
-        return new TrainingResult(completed, done, TotalSteps, loss, fpr95, completed ? files.Model : null, files.Checkpoint);
+        return new TrainingResult(completed, done, TotalSteps, loss, fpr95, model, completed ? files?.Model : null, files?.Checkpoint);
 
         // Takes the reading that was asked for, if one was.
         void Report(bool validate)
@@ -214,19 +235,58 @@ public sealed class Trainer : IDisposable
                 health.Check(now, done, TotalSteps);
             }
 
-            metrics.WriteLine(RunFiles.MetricsLine(
+            metrics?.WriteLine(RunFiles.MetricsLine(
                 at.Step, (at.Step - 1) / sampler.StepsPerEpoch, (long)at.Step * options.Batch, reading, at.Rate, speed, measured));
-            metrics.Flush();
-            progress?.Report(new TrainingProgress(at.Step, TotalSteps, loss, at.Rate, speed, fpr95,
+            metrics?.Flush();
+            var report = new TrainingProgress(at.Step, TotalSteps, loss, at.Rate, speed, fpr95,
                 TimeSpan.FromSeconds((TotalSteps - at.Step) * 2.0 * options.Batch / speed))
-            { Fpr95IsNew = measured is not null });
+            { Fpr95IsNew = measured is not null, Terms = reading.Terms };
+            progress?.Report(report);
+            enough = validate && setup.Validate is { } ask && !Ask(ask, report);
             reportedAt = at.Step;
             watch.Restart();
         }
     }
 
+    /// <summary>All that decides how the training goes on, as bytes: what <see cref="TrainerSetup.Checkpoint"/> takes; also a model file. To be asked for before or after
+    /// <see cref="Run"/>, or in a report or validation.</summary>
+    /// <exception cref="TrainingCollapsedException">A weight is not finite.</exception>
+    /// <exception cref="ObjectDisposedException">This has been disposed of.</exception>
+    public byte[] ToCheckpoint() => Now().ToBytes();
+
     /// <inheritdoc/>
     public void Dispose() => step.Dispose();
+
+    private static RunFiles FilesIn(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return new RunFiles(folder);
+    }
+
+    private static void Require(TrainerSetup setup, RunFiles? files)
+    {
+        if (setup.ReportInterval is < 1 || setup.ValidationInterval is < 1)
+        {
+            throw new ArgumentException(
+                $"reports every {setup.ReportInterval} steps and validations every {setup.ValidationInterval}: at least 1, or null", nameof(setup));
+        }
+
+        if (files != null && setup.Checkpoint != null)
+        {
+            throw new ArgumentException("a checkpoint in memory is for a run in memory: leave out the folder, or set Resume to go on from the folder's", nameof(setup));
+        }
+
+        if (files == null && setup.Resume)
+        {
+            throw new ArgumentException("a run in memory goes on from the bytes in Checkpoint: set them in place of Resume", nameof(setup));
+        }
+    }
+
+    private bool Ask(Func<PatchModel, TrainingProgress, bool> ask, TrainingProgress report)
+    {
+        using var model = new PatchModel(Model(report.Fpr95IsNew ? report.Fpr95 : null), device);
+        return ask(model, report);
+    }
 
     private TrainingStep Prepare(NetworkWeights weights)
     {
@@ -293,12 +353,12 @@ public sealed class Trainer : IDisposable
         return validation.Evaluate(model).Fpr95;
     }
 
-    private ModelFile Model(double? fpr95)
+    private ModelFile Model(double? fpr95, bool unfinished = false)
     {
         var metadata = new Dictionary<string, string>
         {
             ["preset"] = options.Preset,
-            ["training_data"] = dataDescription,
+            ["training_data"] = setup.DataDescription,
             ["training_points"] = sampler.Points.ToString(CultureInfo.InvariantCulture),
             ["training_steps"] = done.ToString(CultureInfo.InvariantCulture),
             ["training_pairs"] = ((long)done * options.Batch).ToString(CultureInfo.InvariantCulture),
@@ -309,14 +369,31 @@ public sealed class Trainer : IDisposable
             metadata["validation_fpr95"] = value.ToString("R", CultureInfo.InvariantCulture);
         }
 
-        return new ModelFile(network.Network, step.Download(), patchScale, metadata);
+        if (unfinished)
+        {
+            new TrainingPosition(done, TotalSteps).Write(metadata);
+        }
+
+        return new ModelFile(network.Network, step.Download(), setup.PatchScale, metadata);
     }
 
-    private void SaveCheckpoint()
+    private void Save()
+    {
+        if (files != null)
+        {
+            Now().Write(files.Checkpoint);
+        }
+        else
+        {
+            health.Check(step.Download(), done);
+        }
+    }
+
+    private Checkpoint Now()
     {
         ModelFile model = Model(null);
         health.Check(model.Weights, done);
-        new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss, DeviceKind,
-            device.Precision).Write(files.Checkpoint);
+        return new Checkpoint(model, [.. step.Moments.Select(moment => moment.ToArray())], options, fingerprint, done, TotalSteps, firstLoss, DeviceKind,
+            device.Precision);
     }
 }

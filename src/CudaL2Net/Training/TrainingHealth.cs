@@ -4,12 +4,14 @@ namespace CudaL2Net.Training;
 
 /// <summary>Notices a training that cannot go on, and says what to try.</summary>
 /// <param name="options">The run's settings.</param>
-/// <param name="folder">Where its last checkpoint is.</param>
-internal sealed class TrainingHealth(TrainingOptions options, string folder)
+/// <param name="folder">Where its last checkpoint is; null for a run in memory.</param>
+internal sealed class TrainingHealth(TrainingOptions options, string? folder)
 {
     private const double LeastSpread = 0.01, StuckFpr95 = 0.8;
 
     private float Rate => options.Optimizer.LearningRate;
+
+    private string Kept => folder == null ? "" : $"; the last checkpoint is still in {folder}";
 
     /// <summary>Checks what was read of a step.</summary>
     /// <exception cref="TrainingCollapsedException">The loss is not finite, or all descriptors are alike.</exception>
@@ -18,8 +20,7 @@ internal sealed class TrainingHealth(TrainingOptions options, string folder)
         if (!float.IsFinite(reading.Loss))
         {
             throw new TrainingCollapsedException(
-                $"the loss is {reading.Loss} at step {step}: the training has diverged. Try a smaller learning rate (it was {Rate}); the last checkpoint is still in "
-                    + folder);
+                $"the loss is {reading.Loss} at step {step}: the training has diverged. Try a smaller learning rate (it was {Rate}){Kept}");
         }
 
         if (reading.DescriptorSpread < LeastSpread)
@@ -50,7 +51,7 @@ internal sealed class TrainingHealth(TrainingOptions options, string folder)
         if (layers.Any(layer => layer.Names.Any(name => layer[name].Any(value => !float.IsFinite(value)))))
         {
             throw new TrainingCollapsedException(
-                $"a weight is not finite at step {step}: the training has diverged. Try a smaller learning rate (it was {Rate}); the last checkpoint is still in {folder}");
+                $"a weight is not finite at step {step}: the training has diverged. Try a smaller learning rate (it was {Rate}){Kept}");
         }
     }
 }

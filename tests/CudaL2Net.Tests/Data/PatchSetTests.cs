@@ -45,6 +45,50 @@ public sealed class PatchSetTests
         static byte[] Rows(byte[] all, int area) => [.. all[(2 * area)..(3 * area)], .. all[..area], .. all[(2 * area)..(3 * area)]];
     }
 
+    [TestCase(32)]
+    [TestCase(64)]
+    [TestCase(65)]
+    public void ASetIsMadeOfPatchesOfAnySideThatIsTaken(int side)
+    {
+        byte[] patches = [.. Enumerable.Range(0, 3 * side * side).Select(i => (byte)(i * 7 % 251))];
+        PatchParts parts = side == 32 ? PatchParts.None : PatchParts.Centres | PatchParts.Large;
+        PatchSet set = PatchSet.From(patches, side, [5, 9, 5], parts);
+        byte[] pixels = new byte[3 * PatchSet.Area], centres = new byte[3 * PatchSet.Area], large = new byte[3 * PatchSet.LargeArea];
+        PatchResize.Reduce(patches, side, pixels);
+        Assert.That((set.Pixels, set.PointIds), Is.EqualTo((pixels, new[] { 5, 9, 5 })));
+        if (side == 32)
+        {
+            Assert.That((set.Centres, set.Large), Is.EqualTo(((byte[]?)null, (byte[]?)null)));
+            return;
+        }
+
+        PatchResize.CropCentre(patches, side, centres);
+        PatchResize.ToLarge(patches, side, large);
+        Assert.That((set.Centres, set.Large), Is.EqualTo((centres, large)));
+    }
+
+    [Test]
+    public void PatchesThatMatchByWayOfOthersShowOnePoint()
+    {
+        (int, int)[] matches = [(6, 4), (1, 3), (4, 1), (7, 0), (3, 6)];
+        PatchSet set = PatchSet.From(new byte[8 * PatchSet.Area], 32, matches);
+        Assert.That(set.PointIds, Is.EqualTo(new[] { 0, 1, 2, 1, 1, 5, 1, 0 }));
+    }
+
+    [Test]
+    public void PatchesAndLabelsThatDoNotFitAreRefused()
+    {
+        byte[] two = new byte[2 * PatchSet.Area];
+        Fails(() => PatchSet.From(two, 48, [0, 1]), "48 x 48");
+        Fails(() => PatchSet.From(two, 32, [0, 1], PatchParts.Large), "64 x 64 or 65 x 65");
+        Fails(() => PatchSet.From(two, 32, [0]), "1024 bytes, not 2048");
+        Fails(() => PatchSet.From(two, 32, [(0, 2)]), "0 and 2: there are 2");
+        Fails(() => PatchSet.From(two.AsSpan(1), 32, [(0, 0)]), "not 2047");
+        Fails(() => PatchSet.From(two, 0, [(0, 0)]), "0 and 0: there are 0");
+
+        static void Fails(Func<PatchSet> call, string words) => Assert.That(() => call(), Throws.ArgumentException.With.Message.Contains(words));
+    }
+
     [Test]
     public void LengthsMustAgree()
     {

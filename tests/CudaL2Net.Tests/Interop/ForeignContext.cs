@@ -27,7 +27,11 @@ internal sealed unsafe class ForeignContext : IDisposable
             return current;
         }
 
-        set => Succeed(Driver.cuCtxSetCurrent(value));
+        set
+        {
+            Driver.Initialize();
+            Succeed(Driver.cuCtxSetCurrent(value));
+        }
     }
 
     public nint Context { get; }

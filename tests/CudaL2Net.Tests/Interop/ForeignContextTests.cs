@@ -3,6 +3,7 @@ using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Training;
+using CudaL2Net.Training;
 
 namespace CudaL2Net.Tests.Interop;
 
@@ -116,6 +117,19 @@ public sealed class ForeignContextTests
 
         Assert.That(y.ToArray(), Is.EqualTo(new float[] { 0, 2, 0 }));
         Assert.That(emulated["graphLaunches"], Is.EqualTo(graphs));
+    }
+
+    [Test]
+    public void ATrainingOnTheirStreamHasTheBitsOfOneOnAnOwnDevice()
+    {
+        byte[] Train(Device device)
+        {
+            using var trainer = new Trainer(TrainedModels.Options(TestNetworks.Small, 4), TrainingData.Blobs(8), TrainingData.Blobs(4), device);
+            return trainer.Run().Model.ToBytes();
+        }
+
+        using Device own = Device.Open("cuda"), device = Device.OpenCuda(CudaStream.FromHandle(theirs.Stream));
+        Assert.That(Train(device), Same.As(Train(own)));
     }
 
     [Test]

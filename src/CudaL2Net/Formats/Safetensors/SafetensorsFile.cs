@@ -75,7 +75,21 @@ public sealed class SafetensorsFile
     /// <param name="metadata">The map of strings, or null.</param>
     /// <exception cref="ArgumentException">A tensor is called <c>__metadata__</c>, or the header is over 100 MB.</exception>
     /// <exception cref="IOException">The file cannot be written; an older file is untouched.</exception>
-    public static void Write(string path, IReadOnlyDictionary<string, SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, IReadOnlyDictionary<string, SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        AtomicFile.Write(path, Writer(tensors, metadata));
+
+    /// <summary>The bytes of such a file.</summary>
+    /// <param name="tensors">The tensors by name.</param>
+    /// <param name="metadata">The map of strings, or null.</param>
+    /// <exception cref="ArgumentException">A tensor is called <c>__metadata__</c>, or the header is over 100 MB.</exception>
+    public static byte[] ToBytes(IReadOnlyDictionary<string, SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        using var stream = new MemoryStream();
+        Writer(tensors, metadata)(stream);
+        return stream.ToArray();
+    }
+
+    private static Action<Stream> Writer(IReadOnlyDictionary<string, SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         KeyValuePair<string, SafetensorsTensor>[] ordered =
@@ -87,7 +101,7 @@ public sealed class SafetensorsFile
             [SafetensorsDigest.Key] = SafetensorsDigest.Of(metadata ?? new Dictionary<string, string>(), tensors),
         };
         byte[] header = BuildHeader(ordered, metadata);
-        AtomicFile.Write(path, stream =>
+        return stream =>
         {
             Span<byte> length = stackalloc byte[8];
             BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
@@ -97,7 +111,7 @@ public sealed class SafetensorsFile
             {
                 stream.Write(tensor.Data.Span);
             }
-        });
+        };
     }
 
     /// <summary>A tensor of type F16, BF16, F32 or F64 as float32.</summary>

@@ -240,7 +240,11 @@ internal unsafe partial class CudaDevice : Device, IKernels
         }
     }
 
-    internal override DeviceTimer CreateTimer() => new EventTimer(this);
+    internal override DeviceTimer CreateTimer()
+    {
+        using DeviceGate.Entry entry = Enter();
+        return new EventTimer(this);
+    }
 
     internal override void Clear(void* device, nuint bytes)
     {
@@ -353,7 +357,18 @@ internal unsafe partial class CudaDevice : Device, IKernels
     {
         using DeviceGate.Entry entry = Enter();
         string[] all = KernelFiles.Names;
-        new Parallelism(Threads).For(all.Length, i => files.Get(all[i]));
+        new Parallelism(Threads).For(all.Length, i =>
+        {
+            CurrentContext before = CurrentContext.Get();
+            try
+            {
+                files.Get(all[i]);
+            }
+            finally
+            {
+                before.Restore();
+            }
+        });
         return all;
     }
 

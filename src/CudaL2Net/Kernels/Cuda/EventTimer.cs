@@ -14,13 +14,19 @@ internal partial class CudaDevice
 
         public override void Stop() => Record(stop);
 
-        public override double Seconds() => stop.SecondsSince(start, device.stream);
+        public override double Seconds()
+        {
+            using (device.Enter())
+            {
+                return stop.SecondsSince(start, device.stream);
+            }
+        }
 
-        public override void Dispose()
+        public override void Dispose() => device.WhenFree(() =>
         {
             start.Dispose();
             stop.Dispose();
-        }
+        });
 
         private void Record(CudaEvent mark)
         {

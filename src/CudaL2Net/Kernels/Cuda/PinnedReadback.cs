@@ -4,7 +4,11 @@ namespace CudaL2Net.Kernels.Cuda;
 
 internal unsafe partial class CudaDevice
 {
-    internal override Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources) => new PinnedReadback(this, sources);
+    internal override Readback CreateReadback(params IReadOnlyList<Tensor<float>> sources)
+    {
+        using DeviceGate.Entry entry = Enter();
+        return new PinnedReadback(this, sources);
+    }
 
     // Copies into page-locked memory, and an event behind them: nothing waits until the values are looked at.
     private sealed class PinnedReadback : Readback
