@@ -1,7 +1,6 @@
 using System.Globalization;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Data;
-using CudaL2Net.Imaging.Description;
 using CudaL2Net.Matching;
 using CudaL2Net.Numerics;
 
