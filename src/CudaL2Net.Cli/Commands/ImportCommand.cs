@@ -38,7 +38,7 @@ internal static class ImportCommand
             "Make a model of weights that others published. Nothing in a file is executed. The model is used like one of your own.",
             "cudal2net import HardNet++.pth --out hardnet++.safetensors",
             "cudal2net import L2Net-LIB+.mat --network cs-l2net --out cs-l2net.safetensors",
-            "cudal2net evaluate sequences graf --method sift,model:hardnet++.safetensors,model:hardnet++.safetensors@scale=6")
+            "cudal2net evaluate sequences graf --method sift,model:hardnet++.safetensors,model:hardnet++.safetensors@scale=14")
         {
             File, Network, PatchScale, Out,
         };

@@ -9,7 +9,7 @@ internal static class MethodWords
     public static readonly string[] Plain = ["model", "binary", "untrained", "sift", "rootsift", "raw"];
 
     /// <summary>Methods that take a file.</summary>
-    public static readonly string[] OfFile = ["model", "binary", "tfeat", "onnx", "csv"];
+    public static readonly string[] OfFile = ["model", "binary", "import", "onnx", "csv"];
 
     private const string Scale = "@scale=";
 

@@ -30,7 +30,7 @@ internal sealed class Methods : IDisposable
     public static readonly Option<string[]> Option = new("--method")
     {
         Description = "What to compare (with commas, or the option several times): model (that of --model), binary (its signs), model:FILE, binary:FILE, "
-            + "untrained, sift, rootsift, raw (pixels), tfeat:FILE (PyTorch weights), onnx:FILE (any network that describes patches); for hpatches csv:DIR "
+            + "untrained, sift, rootsift, raw (pixels), import:FILE (weights that others published), onnx:FILE (any network that describes patches); for hpatches csv:DIR "
             + "(descriptors in the benchmark's form). For sequences NAME@scale=X cuts patches X keypoint diameters wide.",
         HelpName = "NAME",
         Arity = ArgumentArity.OneOrMore,
@@ -156,7 +156,8 @@ internal sealed class Methods : IDisposable
             ("sift", null) => new SiftDescriber(device.Threads),
             ("rootsift", null) => new RootSiftDescriber(device.Threads),
             ("raw", null) => new RawDescriber(),
-            ("tfeat", not null) => new TFeatDescriber(file, UniqueName("TFeat", word), device.Threads),
+            ("import", not null) => new ModelDescriber(
+                UniqueName(ModelInput.NameOf(file), word), Cached($"import:{file}", () => new PatchModel(ModelImport.Read(file), device))),
             ("onnx", not null) => new OnnxDescriber(UniqueName(ModelInput.NameOf(file), word), file, Scaling(), device.Threads),
             ("csv", not null) when input == MethodInput.Strips => new HPatchesDescriptors(UniqueName(ModelInput.NameOf(file), word), file),
             ("csv", not null) => throw new UsageException($"--method {word}: descriptors of HPatches' strips are for evaluate hpatches"),

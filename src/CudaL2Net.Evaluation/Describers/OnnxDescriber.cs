@@ -51,13 +51,8 @@ public sealed class OnnxDescriber : IPatchDescriber, IDisposable
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="InvalidDataException">ONNX Runtime does not take it, or its input or output is another one; the text names the file.</exception>
     public OnnxDescriber(string name, string path, PatchScaling scaling, int threads = 0)
-        : this(name, path, ReadAll(path), scaling, threads)
     {
-    }
-
-    /// <summary>Takes a model's bytes.</summary>
-    internal OnnxDescriber(string name, string path, byte[] model, PatchScaling scaling, int threads)
-    {
+        byte[] model = ReadAll(path);
         Name = name;
         file = path;
         this.scaling = scaling;

@@ -38,7 +38,7 @@ internal static class EvaluateSequencesCommand
             "Match keypoints between the first and each other image of sequences with known homographies; mean average precision beside SIFT and RootSIFT.",
             "cudal2net evaluate sequences oxford/graf oxford/wall --model runs/first",
             "cudal2net evaluate sequences oxford --method sift,rootsift,model,binary,raw --method model:runs/second",
-            "cudal2net evaluate sequences oxford --method model:tfeat.safetensors,model:tfeat.safetensors@scale=6",
+            "cudal2net evaluate sequences oxford --method import:tfeat-liberty.params,import:tfeat-liberty.params@scale=6",
             "cudal2net evaluate sequences hpatches-sequences --json > results.json")
         {
             Folders, CommonOptions.Model, Methods.Option, Methods.OnnxInput, Binary, Untrained, Keypoints, CommonOptions.MaxSide,

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CudaL2Net.Formats;
 using CudaL2Net.Networks;
+using CudaL2Net.Tests.Data;
 using CudaL2Net.Tests.Formats.PyTorch;
 using CudaL2Net.Tests.Networks.Import;
 
@@ -29,6 +30,19 @@ public sealed class ImportCommandTests
         NpyFile.Write<byte>(folder["patches.npy"], Drawn.Patches(32), 4, 32, 32);
         CommandLine.MustRun("describe", folder["patches.npy"], "--model", folder["tfeat.safetensors"], "--out", folder["d.npy"], "--device", "cpu");
         Assert.That(NpyFile.Read(folder["d.npy"]).ToFloats(), Is.EqualTo(Drawn.Expected("made", "tfeat")).Within(1e-5));
+    }
+
+    [Test]
+    public void WeightsAreAMethodOfEvaluations()
+    {
+        BrownFolder.Write(folder["noise"], 60);
+        CommandLine.MustRun("import", folder["tfeat.pth"], "--out", folder["model.safetensors"]);
+        string methods = $"import:{folder["tfeat.pth"]},model:{folder["model.safetensors"]}";
+        JsonNode result = JsonNode.Parse(CommandLine.MustRun("evaluate", "brown", folder["noise"], "--method", methods, "--device", "cpu", "--json").Output)!;
+        JsonArray rows = result["tables"]![2]!["rows"]!.AsArray();
+        Assert.That((string)rows[0]!["method"]!, Is.EqualTo("tfeat.pth"));
+        Assert.That(rows[1]!["values"]!.ToJsonString(), Is.EqualTo(rows[0]!["values"]!.ToJsonString()));
+        CommandLine.Run("evaluate", "brown", folder["noise"], "--method", "import:" + folder["noise/info.txt"]).Explains(1, "info.txt", ".pth");
     }
 
     [Test]

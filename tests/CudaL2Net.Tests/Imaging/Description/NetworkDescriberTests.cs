@@ -1,10 +1,9 @@
 using CudaL2Net.Evaluation.Describers;
-using CudaL2Net.Formats.PyTorch;
+using CudaL2Net.Imaging.Description;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Networks;
 using CudaL2Net.Networks.Onnx;
-using CudaL2Net.Tests.Formats.PyTorch;
 using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
 using Google.Protobuf;
@@ -20,58 +19,6 @@ public sealed class NetworkDescriberTests
 
     [TearDown]
     public void RemoveFolder() => folder.Dispose();
-
-    [Test]
-    public void TFeatEqualsAPlainSecondImplementation([Values] bool zip)
-    {
-        var random = new Random(7);
-        Dictionary<string, int[]> shapes = new()
-        {
-            ["features.1.weight"] = [32, 1, 7, 7],
-            ["features.1.bias"] = [32],
-            ["features.4.weight"] = [64, 32, 6, 6],
-            ["features.4.bias"] = [64],
-            ["descr.0.weight"] = [128, 4096],
-            ["descr.0.bias"] = [128],
-        };
-        TorchFiles.Entry[] entries = [.. shapes.Select((shape, k) => TorchFiles.Floats(shape.Key, $"{k}", Draw(shape.Value), shape.Value))];
-        if (zip)
-        {
-            TorchFiles.WriteZip(folder["tfeat.pth"], entries);
-        }
-        else
-        {
-            TorchFiles.WriteLegacy(folder["tfeat.pth"], entries);
-        }
-
-        using var tfeat = new TFeatDescriber(folder["tfeat.pth"]);
-        byte[] patches = Patches(3, 32);
-        patches.AsSpan(1024, 1024).Fill(9);
-        DescriptorSet found = tfeat.Describe(patches, 32);
-        Dictionary<string, float[]> tensors = TorchFile.Read(folder["tfeat.pth"]).ToDictionary(tensor => tensor.Key, tensor => tensor.Value.ToFloats());
-        Assert.That((found.Count, found.Dimension), Is.EqualTo((3, 128)));
-        for (int i = 0; i < 3; i++)
-        {
-            double[] expected = PlainTFeat.Describe(patches[(i * 1024)..((i + 1) * 1024)], name => tensors[name]);
-            Assert.That(found.Values!.Skip(128 * i).Take(128), Is.EqualTo(expected).Within(2e-5));
-        }
-
-        float[] Draw(int[] shape)
-        {
-            float scale = 1 / MathF.Sqrt(shape.Skip(1).Aggregate(1, (a, b) => a * b));
-            return [.. Enumerable.Range(0, shape.Aggregate(1, (a, b) => a * b)).Select(_ => ((2 * random.NextSingle()) - 1) * scale)];
-        }
-    }
-
-    [Test]
-    public void OtherWeightsThanTFeatsAreExplained()
-    {
-        TorchFiles.WriteZip(folder["other.pth"], [TorchFiles.Floats("features.0.weight", "0", [1], 1)]);
-        Assert.That(
-            () => new TFeatDescriber(folder["other.pth"]),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains("other.pth").And.Message.Contains("features.1.weight")
-                .And.Message.Contains("features.0"));
-    }
 
     [Test]
     public void AnExportedModelDescribesAsTheModelDoes([Values] bool centreSurround, [Values(64, 65)] int side)
@@ -183,11 +130,12 @@ public sealed class NetworkDescriberTests
             Assert.Ignore("CUDAL2NET_DATA names no folder with weights/tfeat-liberty.params and hpatches/ref.png");
         }
 
-        using var tfeat = new TFeatDescriber(path);
+        using Device device = Device.Open("cpu");
+        using var model = new PatchModel(ModelImport.Read(path), device);
+        var tfeat = new ModelDescriber("TFeat", model);
         var strip = CudaL2Net.Imaging.Data.PatchStrip.Read(Path.Combine(data!, "hpatches", "ref.png"));
         byte[] patches = strip.Pixels[..(200 * 65 * 65)], darker = [.. patches.Select(pixel => (byte)(20 + (pixel * 3 / 4)))];
         DescriptorSet first = tfeat.Describe(patches, 65), second = tfeat.Describe(darker, 65);
-        using Device device = Device.Open("cpu");
         int right = new DescriptorSearch(device).Nearest(first, second).Count(match => match.Query == match.Target);
         Assert.That(right, Is.GreaterThan(190), "the same patches with less contrast");
         Assert.That(first.Values!.Max(Math.Abs), Is.InRange(0.9f, 1.001f));
