@@ -161,12 +161,7 @@ public sealed partial class PatchModel : IDisposable
     /// <exception cref="InvalidOperationException">The network scores pairs, or has a tower whose values do not fill whole bytes.</exception>
     public byte[] DescribeBinary(ReadOnlySpan<byte> patches, int side)
     {
-        RequireDescriptors();
-        if (towers.FirstOrDefault(tower => tower.Width % 8 != 0) is { } odd)
-        {
-            throw new InvalidOperationException($"the signs of a tower's {odd.Width} values do not fill whole bytes");
-        }
-
+        RequireSigns();
         int count = Count(patches, side), width = Dimension / 8, area = side * side;
         var signs = new byte[checked(count * width)];
         if (!Network.Head.UnitVectors)
@@ -284,6 +279,15 @@ public sealed partial class PatchModel : IDisposable
         if (ScoresPairs)
         {
             throw new InvalidOperationException($"the network {Network.Name} scores pairs of patches and has no descriptors: use Score");
+        }
+    }
+
+    private void RequireSigns()
+    {
+        RequireDescriptors();
+        if (towers.FirstOrDefault(tower => tower.Width % 8 != 0) is { } odd)
+        {
+            throw new InvalidOperationException($"the signs of a tower's {odd.Width} values do not fill whole bytes");
         }
     }
 
