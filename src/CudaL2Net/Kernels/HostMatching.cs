@@ -32,6 +32,7 @@ internal static class HostMatching
     /// <param name="depth">Values of a descriptor.</param>
     /// <param name="visitor">Is shown the pairs.</param>
     /// <param name="parallel">The threads that take part.</param>
-    public static void VisitNear(float[] queries, int queryCount, float[] targets, int targetCount, int depth, INearVisitor visitor, Parallelism parallel) =>
+    public static void VisitNear(
+        ReadOnlySpan<float> queries, int queryCount, ReadOnlySpan<float> targets, int targetCount, int depth, INearVisitor visitor, Parallelism parallel) =>
         NearScan.Run(queries, queryCount, targets, targetCount, depth, visitor, parallel);
 }

@@ -31,12 +31,12 @@ public sealed class DescriptorIndex : IDisposable
         ArgumentNullException.ThrowIfNull(targets);
         this.device = device;
         Count = targets.Count;
-        empty = targets.Values is null ? DescriptorSet.FromBits([], targets.Dimension) : DescriptorSet.FromValues([], targets.Dimension);
+        empty = targets.IsBinary ? DescriptorSet.FromBits([], targets.Dimension) : DescriptorSet.FromValues([], targets.Dimension);
         using DeviceGate.Entry entry = device.Enter();
         if (Count > 0)
         {
-            values = targets.Values is null ? null : new Kept<float>(device.Upload<float>(targets.Values, Count, Dimension), device.Kernels.Prepare);
-            bits = targets.Bits is null ? null : new Kept<byte>(device.Upload<byte>(targets.Bits, Count, Dimension / 8), device.Kernels.Prepare);
+            values = targets.IsBinary ? null : new Kept<float>(device.Upload(targets.ValueSpan, Count, Dimension), device.Kernels.Prepare);
+            bits = targets.IsBinary ? new Kept<byte>(device.Upload(targets.BitSpan, Count, Dimension / 8), device.Kernels.Prepare) : null;
         }
     }
 
@@ -47,7 +47,7 @@ public sealed class DescriptorIndex : IDisposable
     public int Dimension => empty.Dimension;
 
     /// <summary>Whether they are bits, compared by Hamming distance, instead of floats, compared by Euclidean distance.</summary>
-    public bool IsBinary => empty.Values is null;
+    public bool IsBinary => empty.IsBinary;
 
     /// <summary>The nearest target of every query.</summary>
     /// <param name="queries">n descriptors of the kind of the targets.</param>
@@ -184,8 +184,8 @@ public sealed class DescriptorIndex : IDisposable
 
         var nearest = new int[length];
         var distances = new float[length];
-        SearchInto(values, queries.Values, queries.Count, k, nearest, distances, EuclideanInto);
-        SearchInto(bits, queries.Bits, queries.Count, k, nearest, distances, HammingInto);
+        SearchInto(values, queries.ValueSpan, queries.Count, k, nearest, distances, EuclideanInto);
+        SearchInto(bits, queries.BitSpan, queries.Count, k, nearest, distances, HammingInto);
         return (nearest, distances);
     }
 
@@ -260,12 +260,12 @@ public sealed class DescriptorIndex : IDisposable
         using Tensor<long> number = device.Allocate<long>(1);
         if (values is not null)
         {
-            using Tensor<float> from = device.Upload<float>(queries.Values, queries.Count, Dimension);
+            using Tensor<float> from = device.Upload(queries.ValueSpan, queries.Count, Dimension);
             device.Kernels.WithinEuclidean(from, values.Targets, radius, found, number);
         }
         else
         {
-            using Tensor<byte> from = device.Upload<byte>(queries.Bits, queries.Count, Dimension / 8);
+            using Tensor<byte> from = device.Upload(queries.BitSpan, queries.Count, Dimension / 8);
             device.Kernels.WithinHamming(from, bits!.Targets, (int)Math.Min(radius, Dimension), found, number);
         }
 

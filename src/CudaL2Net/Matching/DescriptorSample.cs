@@ -23,7 +23,7 @@ public sealed class DescriptorSample(int dimension, bool binary, int capacity = 
     public void Add(DescriptorSet descriptors)
     {
         ArgumentNullException.ThrowIfNull(descriptors);
-        if (descriptors.Dimension != dimension || descriptors.Values is null != binary)
+        if (descriptors.Dimension != dimension || descriptors.IsBinary != binary)
         {
             throw new ArgumentException($"{descriptors} do not fit a sample of {(binary ? "binary" : "float")} descriptors of dimension {dimension}");
         }
@@ -39,11 +39,11 @@ public sealed class DescriptorSample(int dimension, bool binary, int capacity = 
 
             if (binary)
             {
-                Put(bits, place, descriptors.Bits.AsSpan(row * width, width));
+                Put(bits, place, descriptors.BitSpan.Slice(row * width, width));
             }
             else
             {
-                Put(values, place, descriptors.Values.AsSpan(row * width, width));
+                Put(values, place, descriptors.ValueSpan.Slice(row * width, width));
             }
         }
     }

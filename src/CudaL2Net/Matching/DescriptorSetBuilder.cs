@@ -18,14 +18,14 @@ public sealed class DescriptorSetBuilder(int capacity, int dimension, bool binar
     public void Add(DescriptorSet block)
     {
         ArgumentNullException.ThrowIfNull(block);
-        if (block.Dimension != dimension || block.Bits is null != bits is null || Count + (long)block.Count > capacity)
+        if (block.Dimension != dimension || block.IsBinary == bits is null || Count + (long)block.Count > capacity)
         {
             string wanted = $"{capacity - Count} {(binary ? "binary" : "float")} descriptors of dimension {dimension}";
             throw new ArgumentException($"{block} do not fit: expected {wanted}");
         }
 
-        block.Values?.CopyTo(values!, Count * (long)dimension);
-        block.Bits?.CopyTo(bits!, Count * (long)(dimension / 8));
+        block.ValueSpan.CopyTo(values.AsSpan(Count * (values is null ? 0 : dimension)));
+        block.BitSpan.CopyTo(bits.AsSpan(Count * (bits is null ? 0 : dimension / 8)));
         Count += block.Count;
     }
 
@@ -37,8 +37,15 @@ public sealed class DescriptorSetBuilder(int capacity, int dimension, bool binar
     {
         ArgumentNullException.ThrowIfNull(source);
         int bytes = dimension / 8;
-        source.Values?.AsSpan(sourceRow * dimension, dimension).CopyTo(values.AsSpan(row * dimension));
-        source.Bits?.AsSpan(sourceRow * bytes, bytes).CopyTo(bits.AsSpan(row * bytes));
+        if (source.IsBinary)
+        {
+            source.BitSpan.Slice(sourceRow * bytes, bytes).CopyTo(bits.AsSpan(row * bytes));
+        }
+        else
+        {
+            source.ValueSpan.Slice(sourceRow * dimension, dimension).CopyTo(values.AsSpan(row * dimension));
+        }
+
         Count = Math.Max(Count, row + 1);
     }
 

@@ -44,13 +44,13 @@ public static class NearerTargets
         }
 
         var tally = new Tally(queries, targets, limits, perQuery, queryGroups, targetGroups, ends);
-        if (queries.Values is null)
+        if (queries.IsBinary)
         {
             parallel.For(queries.Count, tally.CountBits);
         }
         else if (targets.Count > 0)
         {
-            HostMatching.VisitNear(queries.Values, queries.Count, targets.Values!, targets.Count, queries.Dimension, tally, parallel);
+            HostMatching.VisitNear(queries.ValueSpan, queries.Count, targets.ValueSpan, targets.Count, queries.Dimension, tally, parallel);
         }
 
         return tally.Sums();
@@ -107,10 +107,10 @@ public static class NearerTargets
         {
             int bytes = queries.Dimension / 8;
             double loosest = Loosest(query);
-            ReadOnlySpan<byte> a = queries.Bits.AsSpan(query * bytes, bytes);
+            ReadOnlySpan<byte> a = queries.BitSpan.Slice(query * bytes, bytes);
             for (int target = 0; target < targets.Count; target++)
             {
-                ReadOnlySpan<byte> b = targets.Bits.AsSpan(target * bytes, bytes);
+                ReadOnlySpan<byte> b = targets.BitSpan.Slice(target * bytes, bytes);
                 int differing = 0, k = 0;
                 for (; k <= bytes - sizeof(ulong); k += sizeof(ulong))
                 {

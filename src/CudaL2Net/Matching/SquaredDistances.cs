@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace CudaL2Net.Matching;
@@ -28,12 +29,12 @@ internal sealed class SquaredDistances
     public void Row(int row, Span<float> distances)
     {
         int j = 0;
-        if (first.Values is not null && dimension >= Lanes)
+        if (!first.IsBinary && dimension >= Lanes)
         {
-            ref float a = ref first.Values[row * dimension];
+            ref float a = ref At(first, row);
             for (; j + 4 <= second.Count; j += 4)
             {
-                Four(ref a, ref second.Values![j * dimension], distances.Slice(j, 4));
+                Four(ref a, ref At(second, j), distances.Slice(j, 4));
             }
         }
 
@@ -52,12 +53,12 @@ internal sealed class SquaredDistances
     /// <exception cref="ArgumentException">It is NaN.</exception>
     public float Pair(int row, int otherRow)
     {
-        if (first.Values is null)
+        if (first.IsBinary)
         {
             return first.Distance(row, second, otherRow);
         }
 
-        ref float a = ref first.Values[row * dimension], b = ref second.Values![otherRow * dimension];
+        ref float a = ref At(first, row), b = ref At(second, otherRow);
         Vector256<float> sum = Vector256<float>.Zero;
         for (int k = 0; k + Lanes <= dimension; k += Lanes)
         {
@@ -89,6 +90,10 @@ internal sealed class SquaredDistances
         distances[2] = Vector256.Sum(sum2) + Rest(ref a, ref Unsafe.Add(ref b, 2 * dimension));
         distances[3] = Vector256.Sum(sum3) + Rest(ref a, ref Unsafe.Add(ref b, 3 * dimension));
     }
+
+    /// <summary>Where a row's values start. They are only read.</summary>
+    private static ref float At(DescriptorSet set, int row) =>
+        ref MemoryMarshal.GetReference(set.ValueSpan.Slice(row * set.Dimension, set.Dimension));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Load(ref float values, int at) => Vector256.LoadUnsafe(ref values, (nuint)at);

@@ -7,7 +7,8 @@ namespace CudaL2Net.Kernels.Cpu;
 internal static unsafe class NearScan
 {
     /// <summary>Shows the pairs; see <see cref="HostMatching.VisitNear"/>.</summary>
-    public static void Run(float[] queries, int queryCount, float[] targets, int targetCount, int depth, INearVisitor taker, Parallelism parallel)
+    public static void Run(
+        ReadOnlySpan<float> queries, int queryCount, ReadOnlySpan<float> targets, int targetCount, int depth, INearVisitor taker, Parallelism parallel)
     {
         int panels = InnerProducts.Panels(targetCount, InnerProducts.ColumnTile), padded = panels * InnerProducts.ColumnTile;
         float* packed = Allocate(padded * (long)depth);
