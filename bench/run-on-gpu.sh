@@ -41,7 +41,7 @@ for folder in /usr/local/cuda/bin $(ls -d /usr/local/cuda-*/bin /opt/nvidia/nsig
 # What the parts need beside the programs. What making patches needs, OpenCV, wants libraries that a bare machine lacks: patches go along. So do cubins, if there
 # is an assembler, so that the driver need not compile; and launches with what they made on the emulator.
 prepare() {
-    local points file recorded=artifacts/launches.bin
+    local points file recorded=$root/artifacts/launches.bin
     rm -rf "$packed"
     mkdir -p "$packed/kernels"
     for points in 40 1500; do
