@@ -410,7 +410,7 @@ def run(arguments):
     start = time.monotonic()
     rows = watch(arguments)
     verdicts = verdicts_of(rows, arguments.unlaunched)
-    print(f"{'kernel':36}{'launches':>9} {'verdict':9}{'words':>8}{'error':>9}{'registers':>10}{'local':>6}{'blocks':>7}")
+    print(f"{'kernel':36}{'launches':>9} {'verdict':9}{'words':>8}{'apart':>9}{'registers':>10}{'local':>6}{'blocks':>7}")
     for name, entry in sorted(verdicts.items()):
         print(f"{name:36}{entry['launches']:9} {entry['verdict']:9}{entry['words']:8}{entry['error']:9.1e}{entry.get('registers', ''):>10}{entry.get('local', ''):>6}"
               f"{entry.get('blocks', ''):>7}  {entry.get('why', '')}".rstrip())
@@ -418,8 +418,9 @@ def run(arguments):
     loads = list({row["module"]: row for row in rows if "module" in row}.values())
     print(f"{len(loads)} files of kernels in {sum(row['seconds'] for row in loads):.1f} s of threads, "
           f"{sum(row['from'] == 'cubin' for row in loads)} as cubins; {sum(entry['launches'] for entry in verdicts.values())} launches")
-    print(f"{len(verdicts)} kernels: " + ", ".join(f"{number} {verdict}" for verdict, number in count.items() if number) + f"; {time.monotonic() - start:.1f} s")
-    return 1 if any(count[verdict] for verdict in VERDICTS[2:]) or not verdicts else 0
+    failed = any(count[verdict] for verdict in VERDICTS[2:]) or not verdicts
+    print(("FAILED: " if failed else "") + f"{len(verdicts)} kernels: " + ", ".join(f"{number} {verdict}" for verdict, number in count.items() if number) + f"; {time.monotonic() - start:.1f} s")
+    return 1 if failed else 0
 
 
 def main():
