@@ -48,21 +48,15 @@ internal static partial class Plain
     {
         (int c, int pixel) = (i % g.Channels, i / g.Channels);
         (int ow, int oh, int n) = (pixel % g.OutWidth, pixel / g.OutWidth % g.OutHeight, pixel / g.OutWidth / g.OutHeight);
-        var inside = new List<int>();
-        int counted = 0;
-        for (int kh = 0; kh < g.Options.Kernel; kh++)
+        int top = (oh * g.Options.Stride) - g.Options.Padding, left = (ow * g.Options.Stride) - g.Options.Padding;
+        int bottom = top + g.Options.Kernel, right = left + g.Options.Kernel, columns = Math.Min(right, g.Width) - Math.Max(left, 0);
+        var inside = new int[(Math.Min(bottom, g.Height) - Math.Max(top, 0)) * columns];
+        for (int k = 0; k < inside.Length; k++)
         {
-            for (int kw = 0; kw < g.Options.Kernel; kw++)
-            {
-                int row = (oh * g.Options.Stride) - g.Options.Padding + kh, column = (ow * g.Options.Stride) - g.Options.Padding + kw;
-                counted += row < g.Height + g.Options.Padding && column < g.Width + g.Options.Padding ? 1 : 0;
-                if (row >= 0 && row < g.Height && column >= 0 && column < g.Width)
-                {
-                    inside.Add((((((n * g.Height) + row) * g.Width) + column) * g.Channels) + c);
-                }
-            }
+            (int row, int column) = (Math.Max(top, 0) + (k / columns), Math.Max(left, 0) + (k % columns));
+            inside[k] = (((((n * g.Height) + row) * g.Width) + column) * g.Channels) + c;
         }
 
-        return ([.. inside], counted);
+        return (inside, (Math.Min(bottom, g.Height + g.Options.Padding) - top) * (Math.Min(right, g.Width + g.Options.Padding) - left));
     }
 }

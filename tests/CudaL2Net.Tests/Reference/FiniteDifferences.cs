@@ -32,5 +32,14 @@ internal static class FiniteDifferences
     }
 
     /// <summary>Sum of products: turns an operation with many outputs into a scalar function whose output gradient is <paramref name="weights"/>.</summary>
-    public static double Dot(double[] weights, double[] values) => weights.Zip(values, (w, v) => w * v).Sum();
+    public static double Dot(double[] weights, double[] values)
+    {
+        double sum = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            sum += weights[i] * values[i];
+        }
+
+        return sum;
+    }
 }

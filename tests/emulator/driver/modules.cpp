@@ -21,23 +21,33 @@ Error load(const char* text, Module* module, std::string* log) {
                 "ELF",
                 4))
         return CUDA_ERROR_NO_BINARY_FOR_GPU;
-    *log = parse_ptx(text, &module->ptx);
+    static std::map<std::string, PtxText, std::less<>> known;
+    auto found = known.find(std::string_view(text));
+    if (found == known.end()) {
+        found = known.emplace(text, PtxText()).first;
+        found->second.wrong = parse_ptx(text, &found->second.module);
+    }
+    module->text = &found->first;
+    module->ptx = &found->second;
+    module->runs = configuration().ptx;
+    *log = module->ptx->wrong;
     if (!log->empty()) return CUDA_ERROR_INVALID_PTX;
     const Configuration& c = configuration();
+    const PtxModule& ptx = module->ptx->module;
     char line[200];
-    if (module->ptx.version > newest_ptx(c.driver)) {
+    if (ptx.version > newest_ptx(c.driver)) {
         snprintf(line, sizeof line, "ptxas application ptx input, line 1; fatal   : Unsupported .version %d.%d; current version is '%d.%d'",
-                 module->ptx.version / 10, module->ptx.version % 10, newest_ptx(c.driver) / 10, newest_ptx(c.driver) % 10);
+                 ptx.version / 10, ptx.version % 10, newest_ptx(c.driver) / 10, newest_ptx(c.driver) % 10);
         *log = line;
         return CUDA_ERROR_UNSUPPORTED_PTX_VERSION;
     }
-    if (module->ptx.target > c.compute || (module->ptx.specific && module->ptx.target != c.compute)) {
+    if (ptx.target > c.compute || (ptx.specific && ptx.target != c.compute)) {
         snprintf(line, sizeof line, "ptxas application ptx input; error   : SM version specified by .target is higher than default SM version assumed (sm_%d)",
                  c.compute);
         *log = line;
         return CUDA_ERROR_INVALID_PTX;
     }
-    for (const PtxEntry& entry : module->ptx.entries) {
+    for (const PtxEntry& entry : ptx.entries) {
         if (entry.shared_bytes <= StaticShared) continue;
         snprintf(line, sizeof line, "ptxas error   : Entry function '%s' uses too much shared data (0x%x bytes, 0xc000 max)", entry.name.c_str(),
                  entry.shared_bytes);
@@ -48,9 +58,8 @@ Error load(const char* text, Module* module, std::string* log) {
 }
 // Translated once, however often the library loads it.
 std::shared_ptr<Program> program_of(const Module& module, const PtxEntry& entry, std::string* wrong) {
-    static std::map<std::pair<size_t, std::string>, std::shared_ptr<Program>> known;
-    std::shared_ptr<Program>& program = known[{module.hash, entry.name}];
-    if (!program && (program = translate(module.text.c_str(), module.ptx, entry, wrong))) profile(program);
+    std::shared_ptr<Program>& program = module.ptx->programs[entry.name];
+    if (!program && (program = translate(module.text->c_str(), module.ptx->module, entry, wrong))) profile(program);
     return program;
 }
 }  // namespace
@@ -74,10 +83,6 @@ API int cuModuleLoadDataEx(void** handle, const void* image, unsigned options, c
     for (unsigned i = 0; i < options; i++)
         if (names[i] == ErrorLogBytes) values[i] = (void*)(uintptr_t)(log.size() < size ? log.size() : size);
     TRY(error);
-    if (configuration().ptx) {
-        module->text = (const char*)image;
-        module->hash = std::hash<std::string>()(module->text);
-    }
     *handle = module.get();
     g_modules[*handle] = std::move(module);
     return CUDA_SUCCESS;
@@ -102,7 +107,8 @@ API int cuModuleGetFunction(void** handle, void* module_handle, const char* name
     std::unique_ptr<Function>& function = module->functions[name];
     if (!function) {
         const PtxEntry* entry = nullptr;
-        for (const PtxEntry& e : module->ptx.entries)
+        const PtxModule& ptx = module->ptx->module;
+        for (const PtxEntry& e : ptx.entries)
             if (e.name == name) entry = &e;
         if (!entry) {
             module->functions.erase(name);
@@ -111,7 +117,7 @@ API int cuModuleGetFunction(void** handle, void* module_handle, const char* name
         std::shared_ptr<Program> program;
         const Entry* kernel = nullptr;
         std::string wrong;
-        if (!module->text.empty()) {
+        if (module->runs) {
             program = program_of(*module, *entry, &wrong);
         } else {
             kernel = find_kernel(name);
@@ -125,10 +131,10 @@ API int cuModuleGetFunction(void** handle, void* module_handle, const char* name
         if (!wrong.empty()) {
             module->functions.erase(name);
             fprintf(stderr, "emulated CUDA device: %s\n", wrong.c_str());
-            return report(module->text.empty() ? CUDA_ERROR_NOT_FOUND : CUDA_ERROR_INVALID_PTX, "%s", wrong.c_str());
+            return report(module->runs ? CUDA_ERROR_INVALID_PTX : CUDA_ERROR_NOT_FOUND, "%s", wrong.c_str());
         }
         unsigned dynamic = StaticShared - entry->shared_bytes;
-        function.reset(new Function{module, kernel, *entry, module->ptx.target, module->ptx.version, dynamic, program, {}});
+        function.reset(new Function{module, kernel, *entry, ptx.target, ptx.version, dynamic, program, {}});
         if (!kernel) {
             const PtxEntry& own = function->ptx;
             function->own = {own.name.c_str(), nullptr, (unsigned)own.parameters.size(), own.parameters.data(), nullptr};

@@ -99,12 +99,19 @@ struct Function {
     // What `kernel` is where only the PTX has it.
     Entry own;
 };
+// What a text says, read once: the library loads the same texts for every device that it opens.
+struct PtxText {
+    PtxModule module;
+    std::string wrong;
+    // The kernels that were run from it.
+    std::map<std::string, std::shared_ptr<Program>> programs;
+};
 struct Module {
     std::map<std::string, std::unique_ptr<Function>> functions;
-    PtxModule ptx;
-    // Only where it is run; and its hash.
-    std::string text;
-    size_t hash;
+    const std::string* text;
+    PtxText* ptx;
+    // Is it run, or the same kernels as C++?
+    bool runs;
 };
 
 // Every call holds this lock.

@@ -143,13 +143,24 @@ void run_block(State& state) {
         }
     }
 }
-// A special register in a lane of a warp.
-uint32_t special(const std::string& name, const Launch& launch, unsigned thread, uint3 block) {
-    unsigned axis = (unsigned)(name.back() - 'x'), x = launch.block[0], y = launch.block[1];
-    if (name == "%laneid") return thread % 32;
-    if (name.rfind("%tid", 0) == 0) return axis == 0 ? thread % x : axis == 1 ? thread / x % y : thread / x / y;
-    if (name.rfind("%ntid", 0) == 0) return launch.block[axis];
-    return name.rfind("%nctaid", 0) == 0 ? launch.grid[axis] : axis == 0 ? block.x : axis == 1 ? block.y : block.z;
+// Only these differ from block to block.
+bool of_block(const std::string& special) { return special.rfind("%ctaid", 0) == 0; }
+// A special register in all lanes of a warp.
+void set_special(Warp& w, const Program::Special& s, const Launch& launch, uint3 block) {
+    unsigned axis = (unsigned)(s.name.back() - 'x'), x = launch.block[0], y = launch.block[1];
+    auto lanes = [&](auto value) {
+        for (unsigned l = 0; l < 32; l++) w.at<uint32_t>(s.place)[l] = value(w.number * 32 + l);
+    };
+    if (s.name == "%laneid")
+        lanes([](unsigned thread) { return thread % 32; });
+    else if (s.name.rfind("%tid", 0) == 0)
+        lanes([=](unsigned thread) { return axis == 0 ? thread % x : axis == 1 ? thread / x % y : thread / x / y; });
+    else if (s.name.rfind("%ntid", 0) == 0)
+        lanes([&](unsigned) { return launch.block[axis]; });
+    else if (s.name.rfind("%nctaid", 0) == 0)
+        lanes([&](unsigned) { return launch.grid[axis]; });
+    else
+        lanes([&](unsigned) { return axis == 0 ? block.x : axis == 1 ? block.y : block.z; });
 }
 }  // namespace
 
@@ -179,6 +190,8 @@ void begin_blocks(const Launch& launch) {
         w.read = &s.read, w.written = &s.written;
         w.active = ~0u;
         for (auto& c : p.constants) each(w, [&](int l) { c.wide ? set<uint64_t>(w, c.place, l, c.value) : set<uint32_t>(w, c.place, l, (uint32_t)c.value); });
+        for (auto& special : p.specials)
+            if (!of_block(special.name)) set_special(w, special, launch, {});
     }
     s.counts.assign(profiling() ? p.code.size() : 0, Count());
     s.blocks = 0;
@@ -195,8 +208,8 @@ std::string run_block(uint3 block) {
         w.vote = 0;
         w.copies.clear();
         memset(w.open_group, 0, sizeof w.open_group);
-        for (auto& name : s.program->specials)
-            for (unsigned l = 0; l < 32; l++) w.at<uint32_t>(name.place)[l] = special(name.name, *s.launch, w.number * 32 + l, block);
+        for (auto& special : s.program->specials)
+            if (of_block(special.name)) set_special(w, special, *s.launch, block);
     }
     s.blocks++;
     sigjmp_buf landing;

@@ -12,15 +12,16 @@ void Operations::control() {
     add("bar.red.or.pred", "p4p", nullptr).control = Control::Barrier;
     for (const char* name : {"membar.gl", "membar.cta", "membar.sys", "fence.acq_rel.gpu", "fence.sc.gpu"}) add(name, "", [](Warp&, const Instruction&) {});
 }
+template <class T>
+static void select(Warp& w, const Instruction& i) {
+    const uint32_t to = i.operand[0], yes = i.operand[1], no = i.operand[2], p = w.predicates[i.operand[3]];
+    each(w, [=, &w](int l) {
+        T a = value<T>(w, yes, l), b = value<T>(w, no, l);
+        set<T>(w, to, l, p >> l & 1 ? a : b);
+    });
+}
 void Operations::selections() {
-    Execute narrow = [](Warp& w, const Instruction& i) {
-        uint32_t p = w.predicates[i.operand[3]];
-        each(w, [&](int l) { set<uint32_t>(w, i.operand[0], l, value<uint32_t>(w, p >> l & 1 ? i.operand[1] : i.operand[2], l)); });
-    };
-    Execute wide = [](Warp& w, const Instruction& i) {
-        uint32_t p = w.predicates[i.operand[3]];
-        each(w, [&](int l) { set<uint64_t>(w, i.operand[0], l, value<uint64_t>(w, p >> l & 1 ? i.operand[1] : i.operand[2], l)); });
-    };
+    Execute narrow = select<uint32_t>, wide = select<uint64_t>;
     for (const char* t : {"b16", "u16", "s16", "b32", "u32", "s32", "f32"}) add(std::string("selp.") + t, "444p", narrow);
     for (const char* t : {"b64", "u64", "s64", "f64"}) add(std::string("selp.") + t, "888p", wide);
     add("and.pred", "ppp", [](Warp& w, const Instruction& i) { set_predicate(w, i.operand[0], w.predicates[i.operand[1]] & w.predicates[i.operand[2]]); });
@@ -85,20 +86,22 @@ void Operations::moves() {
     for (const char* t : {"b16", "u16", "s16", "b32", "u32", "s32", "f32"}) add(std::string("mov.") + t, "44", narrow);
     for (const char* t : {"b64", "u64", "s64", "f64"}) add(std::string("mov.") + t, "88", wide);
     add("mov.b64.unpack2", "448", [](Warp& w, const Instruction& i) {
-        each(w, [&](int l) {
-            uint64_t v = value<uint64_t>(w, i.operand[2], l);
-            set<uint32_t>(w, i.operand[0], l, (uint32_t)v);
-            set<uint32_t>(w, i.operand[1], l, (uint32_t)(v >> 32));
+        const uint32_t low = i.operand[0], high = i.operand[1], from = i.operand[2];
+        each(w, [=, &w](int l) {
+            uint64_t v = value<uint64_t>(w, from, l);
+            set<uint32_t>(w, low, l, (uint32_t)v);
+            set<uint32_t>(w, high, l, (uint32_t)(v >> 32));
         });
     });
     add("mov.b64.pack2", "844", [](Warp& w, const Instruction& i) {
         map2<uint64_t, uint32_t, uint32_t>(w, i, [](uint32_t low, uint32_t high) { return (uint64_t)high << 32 | low; });
     });
     add("mov.b32.unpack2", "444", [](Warp& w, const Instruction& i) {
-        each(w, [&](int l) {
-            uint32_t v = value<uint32_t>(w, i.operand[2], l);
-            set<uint32_t>(w, i.operand[0], l, v & 0xffff);
-            set<uint32_t>(w, i.operand[1], l, v >> 16);
+        const uint32_t low = i.operand[0], high = i.operand[1], from = i.operand[2];
+        each(w, [=, &w](int l) {
+            uint32_t v = value<uint32_t>(w, from, l);
+            set<uint32_t>(w, low, l, v & 0xffff);
+            set<uint32_t>(w, high, l, v >> 16);
         });
     });
     add("mov.b32.pack2", "444", [](Warp& w, const Instruction& i) {

@@ -91,26 +91,31 @@ inline void each(const Warp& w, F f) {
         for (uint32_t m = w.active; m; m &= m - 1) f(__builtin_ctz(m));
     }
 }
+// Places are read before the loops: what is written there could be the instruction itself, as far as the compiler knows, and no vectors would be made.
 template <class D, class A, class F>
 inline void map1(Warp& w, const Instruction& i, F f) {
-    each(w, [&](int l) { set<D>(w, i.operand[0], l, f(value<A>(w, i.operand[1], l))); });
+    const uint32_t to = i.operand[0], a = i.operand[1];
+    each(w, [&w, to, a, f](int l) { set<D>(w, to, l, f(value<A>(w, a, l))); });
 }
 template <class D, class A, class B, class F>
 inline void map2(Warp& w, const Instruction& i, F f) {
-    each(w, [&](int l) { set<D>(w, i.operand[0], l, f(value<A>(w, i.operand[1], l), value<B>(w, i.operand[2], l))); });
+    const uint32_t to = i.operand[0], a = i.operand[1], b = i.operand[2];
+    each(w, [&w, to, a, b, f](int l) { set<D>(w, to, l, f(value<A>(w, a, l), value<B>(w, b, l))); });
 }
 template <class D, class A, class B, class C, class F>
 inline void map3(Warp& w, const Instruction& i, F f) {
-    each(w, [&](int l) { set<D>(w, i.operand[0], l, f(value<A>(w, i.operand[1], l), value<B>(w, i.operand[2], l), value<C>(w, i.operand[3], l))); });
+    const uint32_t to = i.operand[0], a = i.operand[1], b = i.operand[2], c = i.operand[3];
+    each(w, [&w, to, a, b, c, f](int l) { set<D>(w, to, l, f(value<A>(w, a, l), value<B>(w, b, l), value<C>(w, c, l))); });
 }
 inline void set_predicate(Warp& w, uint32_t number, uint32_t bits) { w.predicates[number] = (w.predicates[number] & ~w.active) | (bits & w.active); }
 template <class T, class F>
 inline void compare(Warp& w, const Instruction& i, F f) {
+    const uint32_t a = i.operand[1], b = i.operand[2];
     uint32_t bits = 0;
     if (w.active == ~0u) {
-        for (int l = 0; l < 32; l++) bits |= (uint32_t)f(value<T>(w, i.operand[1], l), value<T>(w, i.operand[2], l)) << l;
+        for (int l = 0; l < 32; l++) bits |= (uint32_t)f(value<T>(w, a, l), value<T>(w, b, l)) << l;
     } else {
-        each(w, [&](int l) { bits |= (uint32_t)f(value<T>(w, i.operand[1], l), value<T>(w, i.operand[2], l)) << l; });
+        each(w, [&](int l) { bits |= (uint32_t)f(value<T>(w, a, l), value<T>(w, b, l)) << l; });
     }
     set_predicate(w, i.operand[0], bits);
 }

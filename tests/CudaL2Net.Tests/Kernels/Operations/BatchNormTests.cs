@@ -28,10 +28,7 @@ public sealed class BatchNormTests(string device) : OperationTests(device)
 
         // With two rows x-hat is 1 or -1 whatever x is: the terms of dx, of size 1 / deviation, cancel.
         double scaleOfTerms = rowsOfAHalf == 2 ? 100 : dx.Max(Math.Abs);
-        for (int i = 0; i < dx.Length; i++)
-        {
-            Assert.That((double)result[3][i], Is.EqualTo(dx[i]).Within(1e-5 * scaleOfTerms), $"element {i}");
-        }
+        AssertWithin(result[3], dx, _ => 1e-5 * scaleOfTerms);
 
         if (learned)
         {

@@ -101,12 +101,12 @@ public sealed class Conv2dImageTests(KernelSet set)
             float[] filters = dFilters.ToArray();
             Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, null,
                 gatherSums: false);
-            Assert.That(dFilters.ToArray(), Is.EqualTo(filters));
+            Assert.That(dFilters.ToArray(), Same.As(filters));
             ushort[] bits = dInput.ToArray();
             dInput.Clear();
             Kernels(device).Conv2dBackward(g, input, packed, output.Upload(device, sums), new GradientParts(Bits(device, gradient), null), dFilters, dInput,
                 gatherSums: false);
-            Assert.That(dInput.ToArray(), Is.EqualTo(bits));
+            Assert.That(dInput.ToArray(), Same.As(bits));
         }
     }
 
@@ -223,7 +223,7 @@ public sealed class Conv2dImageTests(KernelSet set)
         float[][] smaller = Run();
         for (int i = 0; i < larger.Length; i++)
         {
-            Assert.That(smaller[i], Is.EqualTo(larger[i]));
+            Assert.That(smaller[i], Same.As(larger[i]));
         }
 
         float[][] Run()

@@ -15,6 +15,8 @@ public sealed class DescribeTests
 {
     private const int Area = 32 * 32;
 
+    private static readonly FoldedNetwork Initial = TestNetworks.Fold(ModelFile.Untrained(TestNetworks.L2Net, 3));
+
     [OneTimeSetUp]
     public void RequireDevice() => CudaDriver.Require();
 
@@ -193,9 +195,8 @@ public sealed class DescribeTests
     /// <summary>The model's initial weights, of a size that keeps activations near 1, with biases.</summary>
     private static FoldedNetwork Network(PatchNormalization normalization)
     {
-        FoldedNetwork network = TestNetworks.Fold(ModelFile.Untrained(TestNetworks.L2Net, 3));
         float[]? mean = normalization == PatchNormalization.L2Net ? Array.ConvertAll(Samples.Gaussian(3, Area), v => 100 + (10 * v)) : null;
-        return new FoldedNetwork(normalization, mean, [.. network.Layers.Select((layer, i) => layer with
+        return new FoldedNetwork(normalization, mean, [.. Initial.Layers.Select((layer, i) => layer with
         {
             Filters = Array.ConvertAll(layer.Filters, weight => 2 * weight),
             Bias = Array.ConvertAll(Samples.Gaussian((ulong)i + 50, layer.OutChannels), v => 0.1f * v),
