@@ -41,7 +41,7 @@ printf '1 0 -6\n0 1 0\n0 0 1\n' >scene/H1to2p
 
 "$tool" info | grep -q "device cuda:0" || fail "info does not name the device"
 for device in cpu cuda; do
-    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out $device-run --device $device
+    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 2 --out $device-run --device $device
     sed 's/.*"loss":\([^,]*\),.*/\1/' $device-run/metrics.jsonl >$device-losses
     run describe scene/img1.pgm --limit 40 --out $device.npy --device $device
     od -An -v -j128 -w4 -tf4 $device.npy >$device-descriptors
@@ -56,10 +56,10 @@ head -n 1 cuda-losses >cuda-loss
 compare "train: the first loss" cpu-loss cuda-loss 1e-5
 compare "train: losses" cpu-losses cuda-losses 2e-2
 if [[ $CUDAL2NET_DRIVER == *emulator* ]]; then
-    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out vendor-run --device cuda --kernels vendor
+    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 2 --out vendor-run --device cuda --kernels vendor
     sed 's/.*"loss":\([^,]*\),.*/\1/' vendor-run/metrics.jsonl >vendor-losses
     compare "train: losses with the vendor's kernels" cpu-losses vendor-losses 2e-2
-    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out vendor-bf16 --device cuda --kernels vendor --precision bf16
+    run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 1 --out vendor-bf16 --device cuda --kernels vendor --precision bf16
     sed -n '1s/.*"loss":\([^,]*\),.*/\1/p' vendor-bf16/metrics.jsonl >vendor-loss
     compare "train: loss with the vendor's kernels in bf16" cpu-loss vendor-loss 1e-2
     grep -q '"kernels": "vendor"' vendor-run/run.json || fail "run.json does not name the kernels"
@@ -71,7 +71,7 @@ compare "evaluate: scores" cpu-scores cuda-scores 0.01
 grep -q '"device": "cuda:0"' cuda-run/run.json || fail "run.json does not name the device"
 
 # A run goes on where it was, on the device that it was on.
-run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 4 --out again --device cuda
+run train --data synthetic --points 40 --validation none --preset quick --batch 4 --steps 2 --out again --device cuda
 cmp again/model.safetensors cuda-run/model.safetensors || fail "a second training differs"
 run train --out again --resume
 echo "all commands agree with the CPU"

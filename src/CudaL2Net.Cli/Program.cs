@@ -22,6 +22,10 @@ internal static partial class Program
     // A word that starts with @ is a file's name like any other, not a list of more words.
     private static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null };
 
+    // Made once per thread: options are the same in every tree, and each remembers all trees that it was put in.
+    [ThreadStatic]
+    private static (Terminal Terminal, Command Root)? tree;
+
     private static int Main(string[] args) => Run(args, Console.Out, Console.Error);
 
     /// <summary>Runs one command.</summary>
@@ -31,8 +35,14 @@ internal static partial class Program
     /// <returns>0 only on success.</returns>
     internal static int Run(string[] args, TextWriter output, TextWriter error)
     {
-        var terminal = new Terminal(output, error);
-        Command root = Root(terminal);
+        if (tree is null)
+        {
+            var made = new Terminal(output, error);
+            tree = (made, Root(made));
+        }
+
+        (Terminal terminal, Command root) = tree.Value;
+        terminal.WriteTo(output, error);
         ParseResult line = root.Parse(args, Parsing);
         bool verbose = line.GetValue(CommonOptions.Verbose);
         terminal.Json = line.GetValue(CommonOptions.Json);

@@ -6,14 +6,25 @@ using Spectre.Console;
 namespace CudaL2Net.Cli.CommandLine;
 
 /// <summary>Where a command writes: results on standard output, everything else on standard error.</summary>
-internal sealed class Terminal(TextWriter output, TextWriter error)
+internal sealed class Terminal
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
 
-    private readonly bool interactive = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
+    private TextWriter output = TextWriter.Null, error = TextWriter.Null;
+    private bool interactive;
+
+    /// <summary>A terminal that writes to these.</summary>
+    public Terminal(TextWriter output, TextWriter error) => WriteTo(output, error);
 
     /// <summary>Whether results are wanted as JSON.</summary>
     public bool Json { get; set; }
+
+    /// <summary>Begins another command, which writes to these.</summary>
+    public void WriteTo(TextWriter output, TextWriter error)
+    {
+        (this.output, this.error, Json) = (output, error, false);
+        interactive = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
+    }
 
     /// <summary>A message for people, on standard error.</summary>
     public void Say(string message) => error.WriteLine(PrintableText.Of(message));

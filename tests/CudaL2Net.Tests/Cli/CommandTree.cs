@@ -9,11 +9,17 @@ public static class CommandTree
 {
     public sealed record Node(string[] Words, Command Command);
 
-    private static readonly Lazy<IReadOnlyList<Node>> All = new(() => [.. Below(Root(), [])]);
+    private static readonly IReadOnlyList<Node> All;
 
-    public static Command Root() => Program.Root(new Terminal(TextWriter.Null, TextWriter.Null));
+    static CommandTree()
+    {
+        Root = Program.Root(new Terminal(TextWriter.Null, TextWriter.Null));
+        All = [.. Below(Root, [])];
+    }
 
-    public static IReadOnlyList<Node> Nodes() => All.Value;
+    public static Command Root { get; }
+
+    public static IReadOnlyList<Node> Nodes() => All;
 
     /// <summary>Values for all arguments and options that a command cannot do without, one option excepted.</summary>
     public static string[] Required(string[] words, Option except)

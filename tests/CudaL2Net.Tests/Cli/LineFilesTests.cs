@@ -55,7 +55,7 @@ public sealed class LineFilesTests
     public void AnOutputThatIsAnInputOrAnotherOutputIsRefusedByWhateverPath(CommandTree.Node node, Symbol output, Symbol other)
     {
         string relative = Path.GetRelativePath(Environment.CurrentDirectory, folder["real/victim"]);
-        Command root = CommandTree.Root();
+        Command root = CommandTree.Root;
         foreach (string path in new[] { folder["real/victim"], folder["./real//victim"], folder["link"], folder["other/victim"], folder["hard"], relative, folder["real/victim/"] })
         {
             ParseResult line = root.Parse([.. node.Words, .. Line(node, (other, folder["real/victim"]), (output, path))]);

@@ -21,7 +21,7 @@ public sealed class NumberOptionTests
     [TestCaseSource(nameof(Options))]
     public void EveryOptionOfANumberTakesOneAndRefusesWhatIsNone(string[] command, Option option)
     {
-        Command root = CommandTree.Root();
+        Command root = CommandTree.Root;
         string[] start = [.. command, .. CommandTree.Required(command, option)];
         foreach (string text in Wrong)
         {

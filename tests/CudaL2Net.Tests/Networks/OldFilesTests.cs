@@ -38,6 +38,7 @@ public sealed class OldFilesTests
     }
 
     [Test]
+    [Pairwise]
     public void FilesOfTheFirstFormAreRead([Values] bool centreSurround, [Values] bool bias, [Values] bool learned)
     {
         using var folder = new TemporaryFolder();

@@ -35,7 +35,7 @@ public sealed class TrainerTests
         Assert.That(model.Network.IsSameAs(options.Network));
         if (centreSurround)
         {
-            Assert.That(model.Weights.Towers[0].Layers[9]["filters"], Is.EqualTo(initial!.Weights.Towers[0].Layers[9]["filters"]), "the left tower is frozen");
+            Assert.That(model.Weights.Towers[0].Layers[9]["filters"], Same.As(initial!.Weights.Towers[0].Layers[9]["filters"]), "the left tower is frozen");
             Assert.That(model.Weights.Towers[1].Layers[9]["filters"], Is.Not.EqualTo(initial.Weights.Towers[0].Layers[9]["filters"]), "the right tower is trained");
         }
     }

@@ -47,7 +47,7 @@ public sealed class SyntheticSequencesTests
         foreach (string file in files)
         {
             byte[] bytes = File.ReadAllBytes(Path.Combine(first, file));
-            Assert.That(File.ReadAllBytes(Path.Combine(second, file)), Is.EqualTo(bytes), file);
+            Assert.That(File.ReadAllBytes(Path.Combine(second, file)), Same.As(bytes), file);
             Assert.That(File.ReadAllBytes(Path.Combine(other, file)), Is.Not.EqualTo(bytes), file);
         }
     }
