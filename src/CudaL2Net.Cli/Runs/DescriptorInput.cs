@@ -1,4 +1,3 @@
-using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Formats;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Matching;

@@ -8,12 +8,11 @@ namespace CudaL2Net.Cli.Runs;
 internal static class KeypointOptions
 {
     /// <summary>What finds keypoints.</summary>
-    public static readonly Option<Detector> Detector = new("--detector")
+    public static readonly Option<Detector?> Detector = new("--detector")
     {
-        Description = "What finds keypoints (OpenCV's, with its default settings): sift, akaze, orb, brisk, mser (affine shapes), harris (one scale), or grid "
+        Description = "What finds keypoints (OpenCV's, with its default settings): sift (the default), akaze, orb, brisk, mser (affine shapes), harris (one scale), or grid "
             + "(a regular grid, upright). Sizes are brought to SIFT's, twice sigma.",
         HelpName = "sift|akaze|orb|brisk|mser|harris|grid",
-        DefaultValueFactory = _ => DetectionOptions.Default.Detector,
     };
 
     /// <summary>How many.</summary>
@@ -72,7 +71,7 @@ internal static class KeypointOptions
 
         var options = new DetectionOptions
         {
-            Detector = line.GetValue(Detector),
+            Detector = line.GetValue(Detector) ?? DetectionOptions.Default.Detector,
             Limit = limit,
             MaxSide = CommonOptions.CheckedMaxSide(line, ownMaxSide),
             Upright = line.GetValue(Upright),
