@@ -43,6 +43,7 @@ internal static class NumberOptions
             case Option<ulong?> one: one.CustomParser = Optional<ulong>; break;
             case Option<float?> one: one.CustomParser = Optional<float>; break;
             case Option<double> one: one.CustomParser = One<double>; break;
+            case Option<double[]> several: several.CustomParser = Several<double>; break;
             case Option<double?> one: one.CustomParser = Optional<double>; break;
             case var _ when NumberOf(option) is { } type: throw new NotSupportedException($"{option.Name} takes {type.Name}: say here how it is read");
         }

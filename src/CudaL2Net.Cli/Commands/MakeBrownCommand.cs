@@ -3,7 +3,9 @@ using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Data;
 using CudaL2Net.Formats;
+using CudaL2Net.Imaging.Description;
 using CudaL2Net.Imaging.Sources;
+using CudaL2Net.Pipelines.Colmap;
 using Spectre.Console;
 
 namespace CudaL2Net.Cli.Commands;
@@ -22,6 +24,19 @@ internal static class MakeBrownCommand
     };
 
     private static readonly Option<string> Out = new("--out", "-o") { Description = "The new folder.", HelpName = "DIR", Required = true };
+
+    private static readonly Option<string?> Colmap = new("--colmap")
+    {
+        Description = "A reconstruction by COLMAP (cameras, images and points3D, .bin or .txt): the points are those that several photographs see, as in Brown's data.",
+        HelpName = "DIR",
+    };
+
+    private static readonly Option<double> PatchScale = new("--patch-scale")
+    {
+        Description = "For --colmap: the side of a patch in the image, in diameters of the keypoint (SIFT's diameter is twice sigma).",
+        HelpName = "X",
+        DefaultValueFactory = _ => CutPatchDescriber.UsualPatchScale,
+    };
 
     private static readonly Option<int> Points = new("--points")
     {
@@ -60,12 +75,13 @@ internal static class MakeBrownCommand
     {
         var command = new ExampleCommand(
             "make-brown",
-            "Write a set in the format of Brown's PhotoTour data (mosaics, info.txt, a list of test pairs) from your photographs. Its points are seen by warped, "
-                + "re-lit copies of one photograph, not by several photographs, so it is easier than the real sets and its scores do not compare with theirs.",
+            "Write a set in the format of Brown's PhotoTour data (mosaics, info.txt, a list of test pairs) from your photographs. With --colmap its points are seen by "
+                + "several photographs, as theirs. Without, by warped, re-lit copies of one photograph: easier than the real sets, and scores do not compare with theirs.",
             "cudal2net data make-brown --images my/photos --out sets/photos",
+            "cudal2net data make-brown --colmap sparse/0 --images my/photos --out sets/photos",
             "cudal2net data make-brown --images my/photos --out sets/small --points 2000 --views 3 --pairs 4000 --seed 2")
         {
-            Images, Out, Points, Views, Pairs, Seed, Set, CommonOptions.Threads,
+            Images, Colmap, Out, PatchScale, Points, Views, Pairs, Seed, Set, CommonOptions.Threads,
         };
         command.SetAction(line => Run(line, terminal));
         return command;
@@ -89,6 +105,43 @@ internal static class MakeBrownCommand
         using FolderLock held = FolderLock.TakeBeside(folder);
         TemporaryFile.RemoveLeftFolders(folder);
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
+        return line.GetValue(Colmap) is { } sparse ? RunColmap(line, terminal, sparse, interrupt) : RunPhotographs(line, terminal, interrupt);
+    }
+
+    private static int RunColmap(ParseResult line, Terminal terminal, string sparse, Interrupt interrupt)
+    {
+        string images = line.GetRequiredValue(Images);
+        double scale = line.GetValue(PatchScale);
+        if (!(scale is >= 1 and <= 100))
+        {
+            throw new UsageException($"--patch-scale {scale}: it must be 1 to 100");
+        }
+
+        if (line.GetValue(Set) is { Length: > 0 })
+        {
+            throw new UsageException("--set is for patches from changed copies, and with --colmap there are none", "leave it out");
+        }
+
+        var options = new SparsePatchOptions(line.GetValue(Points), line.GetValue(Views), scale, line.GetValue(Seed));
+        SparsePatchSet set = terminal.WithProgress("patches of the reconstruction", share => new SparsePatches(SparseModel.Read(sparse), images).Cut(
+            options, new Reporter<(int Done, int Total)>(at => share((double)at.Done / at.Total, $"{at.Done}/{at.Total} images")), interrupt.Token));
+        foreach (string fault in set.Faults)
+        {
+            terminal.Say($"left out: {fault}");
+        }
+
+        return Write(line, terminal, set.Pixels, set.PointIds, new Counts(set.Points, set.Images, set.Faults.Count), FormattableString.Invariant(
+            $"Not Brown's data: made from {set.Images} photographs and their reconstruction by cudal2net data make-brown --colmap, seed {options.Seed}, patch scale {scale}."));
+    }
+
+    private static int RunPhotographs(ParseResult line, Terminal terminal, Interrupt interrupt)
+    {
+        if (line.GetResult(PatchScale) is { Implicit: false })
+        {
+            throw new UsageException("--patch-scale is for --colmap", "--set patchScale=X is that of changed copies");
+        }
+
+        int points = line.GetValue(Points), views = line.GetValue(Views);
         var source = new ImageFolderSource(line.GetRequiredValue(Images));
         PairOptions usual = new() { Copies = views - 1 };
         usual = usual with { PointsPerPicture = Math.Clamp((points + source.Files - 1) / source.Files, LeastPerImage, usual.PointsPerPicture) };
@@ -105,26 +158,27 @@ internal static class MakeBrownCommand
             terminal.Say(warning);
         }
 
-        PatchPair[] pairs = BrownWriter.DrawPairs(patches.PointIds, wanted, line.GetValue(Seed));
+        return Write(line, terminal, patches.Large!, patches.PointIds, new Counts(report.Points, report.Images, report.DamagedPictures),
+            $"Not Brown's data: made from {source.Files - report.DamagedPictures} photographs by cudal2net data make-brown, seed {line.GetValue(Seed)}.");
+    }
+
+    private static int Write(ParseResult line, Terminal terminal, byte[] patches, int[] pointIds, Counts counts, string origin)
+    {
+        string folder = line.GetRequiredValue(Out);
+        int wanted = line.GetValue(Pairs);
+        PatchPair[] pairs = BrownWriter.DrawPairs(pointIds, wanted, line.GetValue(Seed));
         if (pairs.Length < wanted - (wanted % 2))
         {
             terminal.Say($"the points have {pairs.Length / 2} matches, so there are {pairs.Length} test pairs, not the {wanted} asked for; "
                 + "more --points or --views give more");
         }
 
-        string origin = $"Not Brown's data: made from {source.Files - report.DamagedPictures} photographs by cudal2net data make-brown, seed {line.GetValue(Seed)}.";
-        string list = BrownWriter.Write(folder, patches.Large, patches.PointIds, pairs, origin);
-        var made = new Made(
-            folder,
-            report.Points,
-            patches.Count,
-            (patches.Count + 255) / 256,
-            list,
-            pairs.Length,
-            report.Images,
-            report.DamagedPictures);
+        string list = BrownWriter.Write(folder, patches, pointIds, pairs, origin);
+        var made = new Made(folder, counts.Points, pointIds.Length, (pointIds.Length + 255) / 256, list, pairs.Length, counts.Images, counts.Damaged);
         terminal.Result(made, console => console.WriteLine(
             $"{made.Points} points, {made.Patches} patches in {made.Mosaics} mosaics, {made.Pairs} test pairs in {list}: {folder}"));
         return 0;
     }
+
+    private sealed record Counts(int Points, int Images, int Damaged);
 }

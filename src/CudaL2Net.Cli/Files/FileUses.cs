@@ -50,6 +50,7 @@ internal static class FileUses
         ["match B"] = Reads(path => [PatchInput.FileOf(path)]),
         ["--as"] = Word,
         ["--brown"] = Input,
+        ["--colmap"] = Input,
         ["--csv"] = Output,
         ["--data"] = Source,
         ["--database"] = Output,

@@ -19,6 +19,7 @@ internal static class EvaluateCommand
             EvaluateBrownCommand.Create(terminal),
             EvaluateHPatchesCommand.Create(terminal),
             EvaluateOxfordCommand.Create(terminal),
+            EvaluateSfmCommand.Create(terminal),
             EvaluateW1bsCommand.Create(terminal),
         };
         return command;
