@@ -31,7 +31,7 @@ internal sealed class Methods : IDisposable
     {
         Description = "What to compare (with commas, or the option several times): model (that of --model), binary (its signs), model:FILE, binary:FILE, "
             + "untrained, sift, rootsift, raw (pixels), import:FILE (weights that others published), onnx:FILE (any network that describes patches); for hpatches csv:DIR "
-            + "(descriptors in the benchmark's form). For sequences NAME@scale=X cuts patches X keypoint diameters wide.",
+            + "(descriptors in the benchmark's form). For sequences and sfm NAME@scale=X cuts patches X keypoint diameters wide.",
         HelpName = "NAME",
         Arity = ArgumentArity.OneOrMore,
     };

@@ -69,7 +69,7 @@ internal static class EvaluateSfmCommand
         string folder = line.GetRequiredValue(Folder);
         (IReadOnlyList<ImageEntry> images, _) = ImageEntry.InFolder(folder);
         using Device device = CommonOptions.OpenDevice(line, terminal);
-        using Methods methods = Methods.Open(line, terminal, device, "model", "rootsift");
+        using Methods methods = Methods.Open(line, terminal, device, MethodInput.Keypoints, "model", "rootsift");
         using var interrupt = new Interrupt(terminal, "stopping (Ctrl-C again leaves at once)");
         DirectoryInfo work = Directory.CreateTempSubdirectory("cudal2net-sfm-");
         try
