@@ -4,6 +4,7 @@ using CudaL2Net.Cli.CommandLine;
 using CudaL2Net.Cli.Runs;
 using CudaL2Net.Evaluation.Results;
 using CudaL2Net.Imaging.Description;
+using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Kernels;
 using CudaL2Net.Matching;
 using CudaL2Net.Pipelines.Colmap;
@@ -81,7 +82,7 @@ internal static class EvaluateSfmCommand
                 using (ColmapDatabase database = ColmapDatabase.Open(path, create: true))
                 {
                     ColmapExtractReport report = new ColmapExtraction(database, method, device.Threads).Run(
-                        images, new ColmapExtractOptions(new CameraChoice("SIMPLE_RADIAL", false, null), keypoints, maxSide, false, false, method.Name),
+                        images, new ColmapExtractOptions(new CameraChoice("SIMPLE_RADIAL", false, null), (_, grey) => KeypointDetector.Detect(grey, keypoints, maxSide), false, false, method.Name),
                         new Reporter<(int Done, int Total)>(at => share((done + ((double)at.Done / at.Total)) / total, $"{method.Name}: {at.Done}/{at.Total} images")),
                         interrupt.Token);
                     if (report.Faults.Count > 0)
