@@ -1,9 +1,7 @@
-using CudaL2Net.Data;
 using CudaL2Net.Imaging;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Numerics;
 using CudaL2Net.Pipelines.Images;
-using OpenCvSharp;
 
 namespace CudaL2Net.Pipelines.Colmap;
 
