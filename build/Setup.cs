@@ -10,8 +10,9 @@ internal static class Setup
 {
     private const string Gtk = "libgtk-3.so.0";
 
-    // Programs that read what this one writes.
-    private static readonly (string Package, string File)[] Readers = [("colmap", "/usr/bin/colmap"), ("python3-h5py", "/usr/lib/python3/dist-packages/h5py")];
+    // Programs that read what this one writes, and that call it.
+    private static readonly (string Package, string File)[] Readers = [("colmap", "/usr/bin/colmap"), ("python3-h5py", "/usr/lib/python3/dist-packages/h5py"),
+        ("python3-numpy", "/usr/lib/python3/dist-packages/numpy"), ("python3-torch", "/usr/lib/python3/dist-packages/torch")];
 
     /// <summary>Installs all that is missing, in one go.</summary>
     /// <param name="emulator">Also what compiles the emulated driver.</param>

@@ -257,7 +257,8 @@ internal static class MatchCommand
             {
                 case ".csv": break;
                 case ".png": place = ref image; break;
-                default: throw new UsageException(
+                default:
+                    throw new UsageException(
                     $"--out {output}: matches are written as .csv, the image of them as .png", $"--out {Path.ChangeExtension(output, ".csv")}, --out {Path.ChangeExtension(output, ".png")}");
             }
 

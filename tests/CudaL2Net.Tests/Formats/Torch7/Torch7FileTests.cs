@@ -18,7 +18,13 @@ public sealed class Torch7FileTests
     {
         var table = (Torch7Table)Read(new Dictionary<object, object?>
         {
-            ["number"] = 2.5, ["text"] = "three", ["yes"] = true, ["no"] = false, ["nothing"] = null, ["list"] = Torch7Files.List("a", "b"), [true] = 1.0,
+            ["number"] = 2.5,
+            ["text"] = "three",
+            ["yes"] = true,
+            ["no"] = false,
+            ["nothing"] = null,
+            ["list"] = Torch7Files.List("a", "b"),
+            [true] = 1.0,
         })!;
         Assert.That((table["number"], table["text"], table["yes"], table["no"], table["nothing"], table["absent"]), Is.EqualTo((2.5, "three", true, false, (object?)null, (object?)null)));
         Assert.That(((Torch7Table)table["list"]!).List, Is.EqualTo(new[] { "a", "b" }));
