@@ -200,6 +200,8 @@ def _patches(values, white):
         raise ValueError(f"patches are [n][side][side], not {list(array.shape)}")
     if array.dtype not in (numpy.uint8, numpy.float32):
         raise TypeError(f"patches are uint8 or float32, not {array.dtype}")
+    if array.size and not any(array.strides):      # one pixel for all: to the library strides of 0 are dense patches
+        array = numpy.ascontiguousarray(array)
     strides = array.strides if array.size else (0, 0, 0)
     view = _Patches(array.ctypes.data, array.shape[0], array.shape[1], _F32 if array.dtype == numpy.float32 else _U8, *strides, white)
     return view, array

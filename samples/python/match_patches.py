@@ -19,6 +19,9 @@ large = numpy.zeros((200, 64, 64), numpy.uint8)
 large[:, ::2, ::2] = patches[:, ::-1]
 assert (model.describe(large[:, 62::-2, ::2]) == model.describe(patches)).all()
 
+grey = numpy.full((3, 32, 32), 128, numpy.uint8)
+assert (model.describe(numpy.broadcast_to(grey[0, 0, 0], grey.shape)) == model.describe(grey)).all()
+
 # An image and the same one turned by 180 degrees, at keypoints: x, y, size, angle. The index is built once.
 rng = numpy.random.default_rng(2)
 image = numpy.repeat(numpy.repeat(rng.integers(0, 256, (60, 80), numpy.uint8), 4, axis=0), 4, axis=1)

@@ -90,18 +90,11 @@ public sealed unsafe class CudaContext : IDisposable
         }
 
         Driver.Initialize();
-        CurrentContext before = CurrentContext.Get();
-        try
-        {
-            CudaException.Check(Driver.cuCtxSetCurrent(context), nameof(Driver.cuCtxSetCurrent));
-            int device;
-            CudaException.Check(Driver.cuCtxGetDevice(&device), nameof(Driver.cuCtxGetDevice));
-            return new CudaContext(Ordinal(device), new ContextHandle(context));
-        }
-        finally
-        {
-            before.Restore();
-        }
+        using CurrentContext before = CurrentContext.Get();
+        CudaException.Check(Driver.cuCtxSetCurrent(context), nameof(Driver.cuCtxSetCurrent));
+        int device;
+        CudaException.Check(Driver.cuCtxGetDevice(&device), nameof(Driver.cuCtxGetDevice));
+        return new CudaContext(Ordinal(device), new ContextHandle(context));
     }
 
     /// <summary>The context that is current for the calling thread, made by other code; as <see cref="FromHandle"/>.</summary>

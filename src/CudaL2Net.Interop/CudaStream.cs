@@ -40,9 +40,6 @@ public sealed unsafe class CudaStream : IDisposable
         }
     }
 
-    /// <summary>Whether other code has made it, and will destroy it.</summary>
-    internal bool Foreign => Handle.Foreign;
-
     /// <summary>Whether every launch waits for its end.</summary>
     public bool SynchronizeEachLaunch { get; set; }
 

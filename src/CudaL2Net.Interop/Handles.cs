@@ -34,7 +34,7 @@ internal sealed class ContextHandle : SafeHandle
 }
 
 /// <summary>The context that was current for a thread.</summary>
-internal readonly struct CurrentContext
+internal readonly struct CurrentContext : IDisposable
 {
     private readonly nint context;
     private readonly bool known;
@@ -53,7 +53,7 @@ internal readonly struct CurrentContext
     }
 
     /// <summary>Makes it the calling thread's again.</summary>
-    public void Restore()
+    public void Dispose()
     {
         if (known)
         {
@@ -98,6 +98,9 @@ internal sealed unsafe class StreamHandle : ContextChild
     private readonly bool pools;
     private readonly Lock freeing = new();
     private readonly List<nint> waiting = [];
+
+    // Other code has made it, and will destroy it.
+    private readonly bool foreign;
     private bool capturing;
 
     public StreamHandle(ContextHandle context, bool pools, nint? foreign = null)
@@ -106,18 +109,15 @@ internal sealed unsafe class StreamHandle : ContextChild
         const uint NonBlocking = 1;
         this.pools = pools;
         this.context = context;
-        Foreign = foreign != null;
+        this.foreign = foreign != null;
         nint stream = foreign ?? 0;
-        if (!Foreign)
+        if (foreign == null)
         {
             CudaException.Check(Driver.cuStreamCreate(&stream, NonBlocking), nameof(Driver.cuStreamCreate));
         }
 
         Own(stream);
     }
-
-    /// <summary>Whether other code has made it, and will destroy it.</summary>
-    public bool Foreign { get; }
 
     public bool Capturing
     {
@@ -166,7 +166,7 @@ internal sealed unsafe class StreamHandle : ContextChild
         }
     }
 
-    protected override CudaError Release() => Foreign ? CudaError.Success : Driver.cuStreamDestroy_v2(handle);
+    protected override CudaError Release() => foreign ? CudaError.Success : Driver.cuStreamDestroy_v2(handle);
 
     private void FreeNow(nint pointer)
     {

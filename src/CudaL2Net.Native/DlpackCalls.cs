@@ -62,7 +62,7 @@ internal static unsafe class DlpackCalls
             PatchModel network = entry.Model;
             DescribeCalls.RequireDescriptors(network);
             Argument.Output(patches, "patches");
-            PatchArray array = PatchesOf(*patches, white);
+            PatchMemory array = PatchesOf(*patches, white);
             DescribeCalls.Check(network, array);
             bool bits = Argument.IsBits(type);
             DlManagedTensor* result = Allocate(entry, array.Count, bits, patches->Tensor);
@@ -115,7 +115,7 @@ internal static unsafe class DlpackCalls
 
     /// <summary>The patches of a tensor: [n][side][side], or [n][1][side][side].</summary>
     /// <exception cref="ArgumentException">It holds none.</exception>
-    private static PatchArray PatchesOf(in DlManagedTensor managed, double white)
+    private static PatchMemory PatchesOf(in DlManagedTensor managed, double white)
     {
         if (managed.Major != 1)
         {
@@ -134,32 +134,21 @@ internal static unsafe class DlpackCalls
             throw new ArgumentException("the tensor's shape is not [n][side][side] or [n][1][side][side]");
         }
 
-        ElementType type = (tensor.Code, tensor.Bits, tensor.Lanes) switch
+        bool floats = (tensor.Code, tensor.Bits, tensor.Lanes) switch
         {
-            (DlCode.UInt, 8, 1) => ElementType.Byte,
-            (DlCode.Float, 32, 1) => ElementType.Float,
+            (DlCode.UInt, 8, 1) => false,
+            (DlCode.Float, 32, 1) => true,
             _ => throw new ArgumentException(
                 $"the tensor's elements are of DLPack's type {tensor.Code} with {tensor.Bits} bits and {tensor.Lanes} lanes: expected uint8 or float32"),
         };
-        long side = tensor.Shape[n - 1];
-        if (side is < 1 or > 65)
-        {
-            throw new ArgumentException($"patches of {side} x {side} pixels: expected 32 x 32, 64 x 64 or 65 x 65");
-        }
+        int side = (int)Math.Clamp(tensor.Shape[n - 1], 0, int.MaxValue), size = floats ? sizeof(float) : 1;
+        white = white is 0 ? 255 : white;
 
-        long size = type == ElementType.Float ? sizeof(float) : 1;
-        bool dense = tensor.Strides == null;
-        return new PatchArray
-        {
-            Data = tensor.Data + tensor.ByteOffset,
-            Count = tensor.Shape[0],
-            Side = (int)side,
-            Type = (int)type,
-            PatchStride = size * (dense ? side * side : tensor.Strides[0]),
-            RowStride = size * (dense ? side : tensor.Strides[n - 2]),
-            PixelStride = size * (dense ? 1 : tensor.Strides[n - 1]),
-            White = white,
-        };
+        // Strides of 0 are one pixel for all; here they do not mean that the patches are dense.
+        PatchLayout layout = tensor.Strides == null
+            ? PatchLayout.Dense(side, floats, white)
+            : new PatchLayout(side, floats, size * tensor.Strides[0], size * tensor.Strides[n - 2], size * tensor.Strides[n - 1], white);
+        return new PatchMemory(tensor.Data + tensor.ByteOffset, tensor.Shape[0], layout);
     }
 
     // One block: the tensor, its shape and, in the host's memory, its elements. On a GPU these are a tensor of the device's.

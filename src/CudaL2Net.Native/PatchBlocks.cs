@@ -1,5 +1,5 @@
 using System.Buffers;
-using CudaL2Net.Data;
+using CudaL2Net.Kernels;
 
 namespace CudaL2Net.Native;
 
@@ -16,53 +16,20 @@ internal static unsafe class PatchBlocks
     private const int DenseBytes = 1 << 28;
     private const int GatheredBytes = 1 << 22;
 
-    /// <summary>Checks all that can be told without the pixels.</summary>
-    /// <exception cref="ArgumentException">Something is wrong; the text says what.</exception>
-    public static void Check(in PatchArray patches)
-    {
-        Argument.Count(patches.Count, "the number of patches");
-        if (!PatchResize.Supports(patches.Side))
-        {
-            throw new ArgumentException($"patches of {patches.Side} x {patches.Side} pixels: expected 32 x 32, 64 x 64 or 65 x 65");
-        }
-
-        int size = (ElementType)patches.Type switch
-        {
-            ElementType.Byte => 1,
-            ElementType.Float => sizeof(float),
-            _ => throw new ArgumentException($"the type of patches is {patches.Type}, expected CL2_U8 or CL2_F32"),
-        };
-        if (patches.Count > 0)
-        {
-            Argument.Aligned(patches.Data, size, "the memory of the patches");
-        }
-
-        if (patches.PatchStride % size != 0 || patches.RowStride % size != 0 || patches.PixelStride % size != 0)
-        {
-            throw new ArgumentException(
-                $"strides of {patches.PatchStride}, {patches.RowStride} and {patches.PixelStride} bytes are misaligned: expected multiples of {size}");
-        }
-
-        if ((ElementType)patches.Type == ElementType.Float && (!double.IsFinite(patches.White) || patches.White < 0))
-        {
-            throw new ArgumentException($"white is {patches.White}: expected a number above 0, or 0 for 255");
-        }
-    }
-
     /// <summary>Does something with all patches, block by block, in order.</summary>
     /// <exception cref="ArgumentException">A value is not finite.</exception>
-    public static void For(in PatchArray patches, PatchWork work)
+    public static void For(PatchMemory patches, PatchWork work)
     {
-        int side = patches.Side, area = side * side, size = patches.ElementSize;
-        (long patchStride, long rowStride, long pixelStride) = patches.Strides();
-        bool asItIs = size == 1 && pixelStride == 1 && rowStride == side && patchStride == area;
+        PatchLayout layout = patches.Layout;
+        int side = layout.Side, area = side * side;
+        bool asItIs = layout.IsDenseBytes;
         int most = (asItIs ? DenseBytes : GatheredBytes) / area;
         if (asItIs)
         {
             for (long first = 0; first < patches.Count; first += most)
             {
                 int count = (int)Math.Min(most, patches.Count - first);
-                work(new ReadOnlySpan<byte>((byte*)patches.Data + (first * area), count * area), first, count);
+                work(new ReadOnlySpan<byte>(patches.Data + (first * area), count * area), first, count);
             }
 
             return;
@@ -71,17 +38,16 @@ internal static unsafe class PatchBlocks
         byte[] gathered = ArrayPool<byte>.Shared.Rent((int)Math.Min(most, patches.Count) * area);
         try
         {
-            float factor = patches.White is 0 ? 1 : (float)(255 / patches.White);
             for (long first = 0; first < patches.Count; first += most)
             {
                 int count = (int)Math.Min(most, patches.Count - first);
                 for (int i = 0; i < count; i++)
                 {
-                    byte* source = (byte*)patches.Data + ((first + i) * patchStride);
+                    byte* source = patches.Data + ((first + i) * layout.PatchStride);
                     Span<byte> target = gathered.AsSpan(i * area, area);
                     for (int y = 0; y < side; y++)
                     {
-                        Row(source + (y * rowStride), pixelStride, size, factor, target.Slice(y * side, side), first + i);
+                        Row(source + (y * layout.RowStride), layout, target.Slice(y * side, side), first + i);
                     }
                 }
 
@@ -94,9 +60,10 @@ internal static unsafe class PatchBlocks
         }
     }
 
-    private static void Row(byte* source, long stride, int size, float factor, Span<byte> target, long patch)
+    private static void Row(byte* source, in PatchLayout layout, Span<byte> target, long patch)
     {
-        if (size == 1)
+        long stride = layout.PixelStride;
+        if (!layout.Floats)
         {
             for (int x = 0; x < target.Length; x++)
             {
@@ -106,6 +73,7 @@ internal static unsafe class PatchBlocks
             return;
         }
 
+        float factor = layout.Factor;
         for (int x = 0; x < target.Length; x++)
         {
             float value = *(float*)(source + (x * stride)) * factor;

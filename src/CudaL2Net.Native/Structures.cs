@@ -44,20 +44,37 @@ internal unsafe struct PatchArray
     public long PatchStride, RowStride, PixelStride;
     public double White;
 
-    /// <summary>Bytes of a pixel.</summary>
-    public readonly int ElementSize => (ElementType)Type == ElementType.Float ? sizeof(float) : 1;
-
-    /// <summary>Bytes from one to the next; where all are 0 the patches are dense.</summary>
-    public readonly (long Patch, long Row, long Pixel) Strides() => (PatchStride, RowStride, PixelStride) is (0, 0, 0)
-        ? ((long)Side * Side * ElementSize, (long)Side * ElementSize, ElementSize)
-        : (PatchStride, RowStride, PixelStride);
-
-    /// <summary>The same in the library's terms.</summary>
-    public readonly PatchLayout Layout()
+    /// <summary>The same in the library's terms: where all strides are 0 the patches are dense, and a white of 0 is 255.</summary>
+    /// <exception cref="ArgumentException">The type is not one of patches.</exception>
+    public readonly PatchMemory Memory()
     {
-        (long patch, long row, long pixel) = Strides();
-        return new PatchLayout(Side, (ElementType)Type == ElementType.Float, patch, row, pixel, White is 0 ? 255 : (float)White);
+        bool floats = (ElementType)Type switch
+        {
+            ElementType.Byte => false,
+            ElementType.Float => true,
+            _ => throw new ArgumentException($"the type of patches is {Type}, expected CL2_U8 or CL2_F32"),
+        };
+        double white = White is 0 ? 255 : White;
+        return new PatchMemory((byte*)Data, Count, (PatchStride, RowStride, PixelStride) is (0, 0, 0)
+            ? PatchLayout.Dense(Side, floats, white)
+            : new PatchLayout(Side, floats, PatchStride, RowStride, PixelStride, white));
     }
+}
+
+/// <summary>Patches of the caller's, wherever they come from.</summary>
+/// <param name="data">The first pixel.</param>
+/// <param name="count">Patches.</param>
+/// <param name="layout">How they lie.</param>
+internal readonly unsafe struct PatchMemory(byte* data, long count, PatchLayout layout)
+{
+    public byte* Data { get; } = data;
+
+    public long Count { get; } = count;
+
+    public PatchLayout Layout { get; } = layout;
+
+    /// <summary>Some of them.</summary>
+    public PatchMemory Part(long first, int number) => new(Data + (first * Layout.PatchStride), number, Layout);
 }
 
 /// <summary><c>cl2_descriptors</c>.</summary>

@@ -208,6 +208,21 @@ static void dlpack_faults(void)
     result->deleter(result);
     three[0] = Count;
 
+    /* One pixel for all: strides of 0 are what they say. */
+    int64_t zeros[] = {0, 0, 0};
+    float grey = 0.5f;
+    static float uniform[Count * Side * Side];
+    for (int i = 0; i < Count * Side * Side; i++) {
+        uniform[i] = grey;
+    }
+    managed_tensor one = dense;
+    one.tensor.data = &grey, one.tensor.strides = zeros;
+    cl2_patches all_grey = {.data = uniform, .count = Count, .side = Side, .type = CL2_F32, .white = 1};
+    good(api->describe(model, &all_grey, floats, Count * 128));
+    good(api->describe_dlpack(model, &one, 1, CL2_F32, &result));
+    CHECK(memcmp(result->tensor.data, floats, sizeof floats) == 0);
+    result->deleter(result);
+
     managed_tensor wrong[9];
     for (int i = 0; i < 9; i++) {
         wrong[i] = patches;
@@ -327,5 +342,9 @@ int main(int count, char **words)
         dlpack_faults();
         return 0;
     }
-    return strcmp(words[1], "fuzz") == 0 && count == 4 ? fuzz(words + 2) : 1;
+    if (strcmp(words[1], "fuzz") != 0 || count != 4) {
+        return 1;
+    }
+    dlpack_faults();
+    return fuzz(words + 2);
 }

@@ -184,7 +184,7 @@ public abstract unsafe class Device : IDisposable
 
     /// <summary>Throws unless an address, which is not 0, is of memory that the device can use.</summary>
     /// <exception cref="ArgumentException">It is not.</exception>
-    private protected virtual void RequireMemory(nint pointer)
+    internal virtual void RequireMemory(nint pointer)
     {
     }
 

@@ -463,6 +463,16 @@ public sealed partial class PatchModel : IDisposable
 
     private int Count(ReadOnlySpan<byte> patches, int side)
     {
+        RequireSide(side);
+        int count = patches.Length / (side * side);
+        return count * side * side == patches.Length ? count
+            : throw new ArgumentException($"{patches.Length} bytes are no whole number of {side} x {side} patches");
+    }
+
+    /// <summary>Throws unless the network takes patches of this side.</summary>
+    /// <exception cref="ArgumentException">It does not.</exception>
+    internal void RequireSide(int side)
+    {
         if (!PatchResize.Supports(side))
         {
             throw new ArgumentException($"patches of {side} x {side} pixels: expected 32 x 32, 64 x 64 or 65 x 65");
@@ -472,9 +482,5 @@ public sealed partial class PatchModel : IDisposable
         {
             throw new ArgumentException($"patches of {side} x {side} pixels: the network {Network.Name} takes patches of {PatchSide} x {PatchSide} or 65 x 65");
         }
-
-        int count = patches.Length / (side * side);
-        return count * side * side == patches.Length ? count
-            : throw new ArgumentException($"{patches.Length} bytes are no whole number of {side} x {side} patches");
     }
 }

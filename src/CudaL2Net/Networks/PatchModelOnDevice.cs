@@ -77,16 +77,11 @@ public sealed partial class PatchModel
     private Tensor<byte> Pack(nint patches, int count, in PatchLayout layout)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
+        RequireSide(layout.Side);
         layout.Require(patches);
         if (device.PackKernels is not { } kernels)
         {
             throw new InvalidOperationException($"the model is on {device.Name}, whose memory is the host's: give Describe the patches themselves");
-        }
-
-        if (layout.Side < PatchSide)
-        {
-            throw new ArgumentException(
-                $"patches of {layout.Side} x {layout.Side} pixels: the network {Network.Name} takes patches of {PatchSide} x {PatchSide} or 65 x 65");
         }
 
         if (layout.IsDenseBytes && layout.Side == PatchSide && patches % 16 == 0)
@@ -100,8 +95,7 @@ public sealed partial class PatchModel
         {
             if (count > 0)
             {
-                // Whether it is the GPU's; a wrapped tensor's address is a multiple of 16.
-                device.Wrap<byte>(patches & ~(nint)15, 1).Dispose();
+                device.RequireMemory(patches);
                 kernels.PackPatches(patches, layout, packed);
             }
 

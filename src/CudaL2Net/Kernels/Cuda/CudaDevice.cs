@@ -43,17 +43,10 @@ internal unsafe partial class CudaDevice : Device, IKernels
         Multiprocessors = ChosenMultiprocessors(properties);
         Name = $"cuda:{ordinal}";
         Precision = precision;
-        CurrentContext before = CurrentContext.Get();
-        try
-        {
-            context = new CudaContext(ordinal);
-            stream = new CudaStream(context);
-            files = new KernelFiles(context, HasHopper);
-        }
-        finally
-        {
-            before.Restore();
-        }
+        using CurrentContext before = CurrentContext.Get();
+        context = new CudaContext(ordinal);
+        stream = new CudaStream(context);
+        files = new KernelFiles(context, HasHopper);
     }
 
     /// <summary>Opens a GPU in a context and on a stream of the caller's.</summary>
@@ -74,15 +67,8 @@ internal unsafe partial class CudaDevice : Device, IKernels
         context = stream.Context;
         this.stream = stream;
         lent = true;
-        CurrentContext before = CurrentContext.Get();
-        try
-        {
-            files = new KernelFiles(context, HasHopper);
-        }
-        finally
-        {
-            before.Restore();
-        }
+        using CurrentContext before = CurrentContext.Get();
+        files = new KernelFiles(context, HasHopper);
     }
 
     private static CudaDeviceProperties Usable(int ordinal)
@@ -256,9 +242,9 @@ internal unsafe partial class CudaDevice : Device, IKernels
 
     private protected override void Arrive() => callers = CurrentContext.Get();
 
-    private protected override void Leave() => callers.Restore();
+    private protected override void Leave() => callers.Dispose();
 
-    private protected override void RequireMemory(nint pointer)
+    internal override void RequireMemory(nint pointer)
     {
         CudaError result = context.CheckPointer(pointer);
         if (result != CudaError.Success)
@@ -359,15 +345,8 @@ internal unsafe partial class CudaDevice : Device, IKernels
         string[] all = KernelFiles.Names;
         new Parallelism(Threads).For(all.Length, i =>
         {
-            CurrentContext before = CurrentContext.Get();
-            try
-            {
-                files.Get(all[i]);
-            }
-            finally
-            {
-                before.Restore();
-            }
+            using CurrentContext before = CurrentContext.Get();
+            files.Get(all[i]);
         });
         return all;
     }
