@@ -199,7 +199,7 @@ internal static class DescribeCommand
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         string? path = line.GetValue(CommonOptions.Model);
-        bool binary = line.GetValue(Binary) || model.Network.Head.Comparison == DescriptorComparison.Hamming;
+        bool binary = ModelInput.IsBinary(line.GetValue(Binary), model);
         var method = new ModelDescriber(ModelInput.NameOf(path, model), model, binary, patchScale);
         DescriptorForm form = binary ? DescriptorForm.Bits : line.GetValue(Form);
         string settings = FormattableString.Invariant(

@@ -205,18 +205,20 @@ internal static class MatchCommand
         }
 
         const double UsualRatio = 0.85;
-        double ratio = line.GetResult(Ratio) is { Implicit: false } ? CheckedRatio(line) : UsualRatio;
+        double ratio = line.GetResult(Ratio) is { Implicit: false } ? CheckedRatio(line, Ratio) : UsualRatio;
         using Device device = CommonOptions.OpenDevice(line, terminal);
         return MatchFeatures.Run(features, line.GetValue(Pairs)!, output, new MatchOptions(true, ratio), line.GetValue(Force), device, terminal);
     }
 
-    private static double CheckedRatio(ParseResult line) => line.GetValue(Ratio) is var ratio and > 0 and <= 1
+    /// <summary>The limit of the ratio test that the line asks for.</summary>
+    /// <exception cref="UsageException">It is out of range.</exception>
+    internal static double CheckedRatio(ParseResult line, Option<double> option) => line.GetValue(option) is var ratio and > 0 and <= 1
         ? ratio
-        : throw new UsageException($"--ratio {line.GetValue(Ratio)}: it must be above 0 and at most 1");
+        : throw new UsageException($"--ratio {line.GetValue(option)}: it must be above 0 and at most 1");
 
     private static ImageMatchOptions OptionsOf(ParseResult line)
     {
-        double ratio = CheckedRatio(line), tolerance = line.GetValue(Tolerance);
+        double ratio = CheckedRatio(line, Ratio), tolerance = line.GetValue(Tolerance);
         int neighbours = line.GetValue(Knn);
         if (neighbours < 1)
         {
@@ -316,7 +318,7 @@ internal static class MatchCommand
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
         string name = ModelInput.NameOf(line.GetValue(CommonOptions.Model), model);
-        bool binary = line.GetValue(Binary) || model.Network.Head.Comparison == DescriptorComparison.Hamming;
+        bool binary = ModelInput.IsBinary(line.GetValue(Binary), model);
         var describer = new CutPatchDescriber(new ModelDescriber(name, model, binary, patchScale), device.Threads);
         Keypoint[] keypointsA = Keypoints(pathA, a, 0), keypointsB = Keypoints(pathB, b, 1);
         ImageMatches matches = new ImageMatcher(device, describer).Match(a, keypointsA, b, keypointsB, options);

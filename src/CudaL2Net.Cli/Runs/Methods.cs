@@ -170,7 +170,7 @@ internal sealed class Methods : IDisposable
     {
         if (!model.ScoresPairs)
         {
-            return new ModelDescriber(name, model, model.Network.Head.Comparison == DescriptorComparison.Hamming);
+            return new ModelDescriber(name, model, ModelInput.IsBinary(asked: false, model));
         }
 
         string what = word == "model" && line.GetValue(CommonOptions.Model) is { } path ? $"--model {path}" : $"--method {word}";

@@ -36,6 +36,9 @@ internal static class ModelInput
         return model;
     }
 
+    /// <summary>Whether a model's descriptors are bits: where that is asked for, and of networks that have no other ones.</summary>
+    public static bool IsBinary(bool asked, PatchModel model) => asked || model.Network.Head.Comparison == DescriptorComparison.Hamming;
+
     /// <summary>Reads a model; says where its training was not at its end, and where it has no digest.</summary>
     /// <param name="path">A file, or the folder of a training.</param>
     /// <param name="terminal">Where it is said.</param>

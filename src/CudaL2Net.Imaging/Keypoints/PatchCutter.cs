@@ -136,9 +136,9 @@ public static class PatchCutter
 
     private static void Check(ReadOnlySpan<Keypoint> keypoints, double patchScale, int side)
     {
-        if (side is < 1 or > 128)
+        if (side is < 1 or > ImagePatches.LargestSide)
         {
-            throw new ArgumentException($"the side of a patch must be 1 to 128, not {side}", nameof(side));
+            throw new ArgumentException($"the side of a patch must be 1 to {ImagePatches.LargestSide}, not {side}", nameof(side));
         }
 
         if (!(patchScale > 0) || !double.IsFinite(patchScale))

@@ -28,9 +28,9 @@ public static class RegionPatches
     {
         PatchCutter.CheckGrey(grey);
         ArgumentNullException.ThrowIfNull(regions);
-        if (side is < 1 or > 128 || !(magnification > 0) || !double.IsFinite(magnification))
+        if (side is < 1 or > ImagePatches.LargestSide || !(magnification > 0) || !double.IsFinite(magnification))
         {
-            throw new ArgumentException($"patches have a side of 1 to 128 and a magnification above 0, not {side} and {magnification}");
+            throw new ArgumentException($"patches have a side of 1 to {ImagePatches.LargestSide} and a magnification above 0, not {side} and {magnification}");
         }
 
         foreach (OrientedRegion region in regions)

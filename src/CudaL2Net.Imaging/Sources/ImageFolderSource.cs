@@ -91,11 +91,7 @@ public sealed class ImageFolderSource : ImageSource
     {
         PhiloxStream draws = new(seed, DrawPurpose.Pair, uint.MaxValue - 1);
         int[] order = [.. Enumerable.Range(0, files.Length)];
-        for (int i = order.Length - 1; i > 0; i--)
-        {
-            int j = draws.Next(i + 1);
-            (order[i], order[j]) = (order[j], order[i]);
-        }
+        draws.Shuffle<int>(order);
 
         return order;
     }

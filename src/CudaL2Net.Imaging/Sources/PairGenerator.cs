@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CudaL2Net.Data;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Numerics;
@@ -92,11 +93,7 @@ public sealed class PairGenerator
             }
         }
 
-        for (int i = accepted.Count - 1; i > 0; i--)
-        {
-            int j = draws.Next(i + 1);
-            (accepted[i], accepted[j]) = (accepted[j], accepted[i]);
-        }
+        draws.Shuffle(CollectionsMarshal.AsSpan(accepted));
 
         List<Keypoint> chosen = [];
         long skipped = (long)pass * options.PointsPerPicture;

@@ -153,9 +153,6 @@ internal sealed class ColmapDatabase : IDisposable
     /// <summary>Removes all rows of a table.</summary>
     public void Clear(string table) => Execute($"DELETE FROM {table}");
 
-    /// <summary>Removes the row of a number from a table.</summary>
-    public void ClearPair(string table, long pairId) => Execute($"DELETE FROM {table} WHERE pair_id = $0", pairId);
-
     /// <summary>Adds a camera, and where the schema has rigs a rig of it alone.</summary>
     /// <returns>Its number.</returns>
     public long AddCamera(ColmapCamera camera)

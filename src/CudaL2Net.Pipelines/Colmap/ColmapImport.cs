@@ -54,8 +54,9 @@ internal sealed class ColmapImport(ColmapDatabase database)
                 cancellation.ThrowIfCancellationRequested();
                 ColmapKeypoints keypoints = Keypoints(featureFile, name);
                 ColmapCamera made = Camera(featureFile, name, features, images, camera);
-                long number = database.AddImage(name, shared ?? database.AddCamera(made));
-                shared = camera.Shared ? database.Images()[0].CameraId : null;
+                long cameraId = shared ?? database.AddCamera(made);
+                long number = database.AddImage(name, cameraId);
+                shared = camera.Shared ? cameraId : null;
                 database.SetKeypoints(number, keypoints);
                 points[number] = keypoints.Rows;
                 if (!numbers.TryAdd(MatchFile.Dashed(name), number))
@@ -107,7 +108,7 @@ internal sealed class ColmapImport(ColmapDatabase database)
     private ColmapImportReport Matches(
         MatchFile file, Dictionary<string, long> numbers, Dictionary<long, int> counts, double? tolerance, ColmapImportReport report, Action step, CancellationToken cancellation)
     {
-        var cache = new BoundedCache<long, Point2d[]>(256L << 20, Places, places => places.LongLength * Marshal.SizeOf<Point2d>());
+        var cache = new BoundedCache<long, Point2d[]>(256L << 20, image => database.Keypoints(image)!.Places(), places => places.LongLength * Marshal.SizeOf<Point2d>());
         var known = new HashSet<long>();
         foreach ((long id, uint[] matches, ColmapGeometry? geometry) in LookAhead.Run(file.Groups.Select(Load).OfType<Pair>(), Ahead, Verify, cancellation))
         {
@@ -128,12 +129,6 @@ internal sealed class ColmapImport(ColmapDatabase database)
 
         database.SetSettings(ColmapMatching.MatchStep, "imported");
         return report;
-
-        Point2d[] Places(long image)
-        {
-            ColmapKeypoints keypoints = database.Keypoints(image)!;
-            return [.. Enumerable.Range(0, keypoints.Rows).Select(i => new Point2d(keypoints.Values[i * keypoints.Columns], keypoints.Values[(i * keypoints.Columns) + 1]))];
-        }
 
         // A pair may stand there both ways; the first counts, as in hloc.
         Pair? Load(string group)

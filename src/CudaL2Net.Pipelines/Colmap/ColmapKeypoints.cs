@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CudaL2Net.Imaging.Keypoints;
 using CudaL2Net.Imaging.Regions;
 using CudaL2Net.Pipelines.Images;
+using OpenCvSharp;
 
 namespace CudaL2Net.Pipelines.Colmap;
 
@@ -41,6 +42,19 @@ internal sealed record ColmapKeypoints(int Rows, int Columns, byte[] Data)
     /// <summary>Points without scale and orientation: 2 columns, x and y in COLMAP's frame.</summary>
     public static ColmapKeypoints OfPoints(ReadOnlySpan<float> places) =>
         new(places.Length / 2, 2, MemoryMarshal.AsBytes(places).ToArray());
+
+    /// <summary>Where they lie, in COLMAP's frame.</summary>
+    public Point2d[] Places()
+    {
+        var places = new Point2d[Rows];
+        ReadOnlySpan<float> values = Values;
+        for (int i = 0; i < places.Length; i++)
+        {
+            places[i] = new Point2d(values[i * Columns], values[(i * Columns) + 1]);
+        }
+
+        return places;
+    }
 
     /// <summary>The keypoints in OpenCV's terms.</summary>
     /// <param name="usualSize">The size of keypoints that have none.</param>

@@ -144,13 +144,7 @@ internal sealed class ColmapMatching(ColmapDatabase database, DescriptorSearch s
                 + "after they had been described; run `cudal2net colmap extract` again with --keep-keypoints --force");
         }
 
-        var places = new Point2d[keypoints.Rows];
-        for (int i = 0; i < places.Length; i++)
-        {
-            places[i] = new Point2d(keypoints.Values[i * keypoints.Columns], keypoints.Values[(i * keypoints.Columns) + 1]);
-        }
-
-        return new Described(places, descriptors);
+        return new Described(keypoints.Places(), descriptors);
     }
 
     private Pair Match(Pair pair, ColmapMatchOptions options)

@@ -84,7 +84,7 @@ internal sealed class SparsePatches(SparseModel model, string folder)
                 cut.AsSpan(i * Side * Side, Side * Side).CopyTo(pixels.AsSpan(chosen[id][i].Row * Side * Side));
             }
 
-            progress.Report((Math.Min(++done, 2 * images.Length), 2 * images.Length));
+            progress.Report((++done, 2 * images.Length));
         }
 
         return new SparsePatchSet(pixels, pointIds, points, chosen.Count, faults);
@@ -113,14 +113,11 @@ internal sealed class SparsePatches(SparseModel model, string folder)
         }
     }
 
-    private static byte[] CutFrom(string path, List<(Keypoint Keypoint, int Row)> chosen, SparsePatchOptions options)
+    private byte[] CutFrom(SparseImage image, List<(Keypoint Keypoint, int Row)> chosen, SparsePatchOptions options)
     {
-        using StoredImage stored = ImageFile.LoadStored(path);
+        using StoredImage stored = ImageFile.LoadStored(Path.Combine(folder, image.Name));
         return PatchCutter.Cut(stored.Grey, chosen.Select(one => one.Keypoint).ToArray(), options.PatchScale, Side);
     }
-
-    private byte[] CutFrom(SparseImage image, List<(Keypoint Keypoint, int Row)> chosen, SparsePatchOptions options) =>
-        CutFrom(Path.Combine(folder, image.Name), chosen, options);
 
     private void AddViews(List<View>?[] views, long id, SparseImage image, Keypoint[] found, IEnumerable<(int Point, int Index)> seen)
     {
@@ -159,7 +156,7 @@ internal sealed class SparsePatches(SparseModel model, string folder)
         var taken = new Dictionary<(long Image, int Column, int Row), List<Keypoint>>();
         var draws = new PhiloxStream(options.Seed, DrawPurpose.Evaluation, 0);
         int[] order = [.. Enumerable.Range(0, views.Length).Where(number => views[number] is { Count: > 1 })];
-        Shuffle(order, ref draws);
+        draws.Shuffle<int>(order);
         var ids = new List<int>();
         points = 0;
         foreach (int number in order)
@@ -177,7 +174,7 @@ internal sealed class SparsePatches(SparseModel model, string folder)
                 continue;
             }
 
-            Shuffle(agreeing, ref draws);
+            draws.Shuffle<View>(agreeing);
             foreach (View view in agreeing.Take(options.Views))
             {
                 if (!chosen.TryGetValue(view.Image, out List<(Keypoint, int)>? list))
@@ -287,15 +284,6 @@ internal sealed class SparsePatches(SparseModel model, string folder)
     }
 
     private static (int Column, int Row) Cell(Keypoint keypoint) => ((int)Math.Floor(keypoint.X / LeastPixels), (int)Math.Floor(keypoint.Y / LeastPixels));
-
-    private static void Shuffle<T>(T[] items, ref PhiloxStream draws)
-    {
-        for (int i = items.Length - 1; i > 0; i--)
-        {
-            int j = draws.Next(i + 1);
-            (items[i], items[j]) = (items[j], items[i]);
-        }
-    }
 
     // A keypoint where a point is seen: its size as it is in the world, in octaves; and the ray to it.
     private sealed record View(long Image, Keypoint Keypoint, double Octaves, (double X, double Y) Tangent);

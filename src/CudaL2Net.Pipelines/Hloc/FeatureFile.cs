@@ -2,11 +2,6 @@ using CudaL2Net.Matching;
 
 namespace CudaL2Net.Pipelines.Hloc;
 
-/// <summary>Keypoints and descriptors of an image, as hloc's files have them.</summary>
-/// <param name="Points">[n][2]: x, y in pixels, the centre of the top left pixel at (0, 0).</param>
-/// <param name="Descriptors">n descriptors.</param>
-internal sealed record StoredFeatures(float[] Points, DescriptorSet Descriptors);
-
 /// <summary>
 /// A file of features as hloc writes and reads them: a group per image, named as the image; in it <c>keypoints</c> [n][2], <c>descriptors</c> [d][n],
 /// <c>scores</c> [n], <c>image_size</c> (width, height), and <c>scales</c> (sigma) and <c>oris</c> (degrees) [n].
@@ -46,7 +41,7 @@ internal sealed class FeatureFile : IDisposable
         }
     }
 
-    /// <summary>The keypoints of an image: [n][2].</summary>
+    /// <summary>The keypoints of an image: [n][2], x and y in pixels, the centre of the top left pixel at (0, 0).</summary>
     /// <exception cref="InvalidDataException">They are damaged.</exception>
     public float[] Points(string name)
     {
@@ -74,11 +69,11 @@ internal sealed class FeatureFile : IDisposable
     public (int Width, int Height)? Size(string name) =>
         reader.Has($"{name}/image_size") && reader.ReadIntegers($"{name}/image_size") is [> 0 and var width, > 0 and var height] ? (width, height) : null;
 
-    /// <summary>The keypoints and descriptors of an image.</summary>
+    /// <summary>The descriptors of an image, one per keypoint.</summary>
     /// <exception cref="InvalidDataException">They are damaged, or there are no descriptors.</exception>
-    public StoredFeatures Read(string name)
+    public DescriptorSet Read(string name)
     {
-        float[] points = Points(name);
+        int n = Points(name).Length / 2;
         string descriptors = $"{name}/descriptors";
         if (!reader.Has(descriptors))
         {
@@ -86,7 +81,6 @@ internal sealed class FeatureFile : IDisposable
         }
 
         (float[] columns, int[] shape, bool areBytes) = reader.Read(descriptors);
-        int n = points.Length / 2;
         if (shape.Length != 2 || shape[1] != n || shape[0] < 1)
         {
             throw Wrong(name, $"descriptors of the shape [{string.Join(", ", shape)}] for {n} keypoints; expected [d, {n}]");
@@ -95,7 +89,7 @@ internal sealed class FeatureFile : IDisposable
         float[] rows = DescriptorColumns.Turned<float>(columns, shape[0]);
         if (areBytes && reader.Attribute(descriptors, "bits") is not null)
         {
-            return new StoredFeatures(points, DescriptorSet.FromBits(Array.ConvertAll(rows, value => (byte)value), shape[0] * 8));
+            return DescriptorSet.FromBits(Array.ConvertAll(rows, value => (byte)value), shape[0] * 8);
         }
 
         if (areBytes && reader.Attribute(descriptors, "scale") is { } scale && reader.Attribute(descriptors, "offset") is { } offset)
@@ -104,7 +98,7 @@ internal sealed class FeatureFile : IDisposable
         }
 
         return rows.All(float.IsFinite)
-            ? new StoredFeatures(points, DescriptorSet.FromValues(rows, shape[0]))
+            ? DescriptorSet.FromValues(rows, shape[0])
             : throw Wrong(name, "descriptors that are not finite");
     }
 

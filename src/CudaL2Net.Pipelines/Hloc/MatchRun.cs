@@ -45,8 +45,9 @@ internal sealed class MatchRun(DescriptorSearch search)
         string settings = FormattableString.Invariant(
             $"{(options.Mutual ? "mutual, " : string.Empty)}ratio {options.Ratio}, features of {info.Length} bytes of {info.LastWriteTimeUtc:yyyy-MM-dd HH:mm:ss}");
         using var parts = new Parts(output, settings, force);
-        var cache = new BoundedCache<int, DescriptorSet>(CacheBytes, number => file.Read(file.Names[number]).Descriptors, SizeOf);
+        var cache = new BoundedCache<int, DescriptorSet>(CacheBytes, number => file.Read(file.Names[number]), SizeOf);
         var known = new List<(string Name, (int First, int Second)[] Pairs)>();
+        int[] keypoints = new int[file.Names.Count];
         long done = 0, before = 0, matches = 0;
         foreach ((int First, int Second)[] block in asked.Pairs.Chunk(PairsPerPart))
         {
@@ -55,18 +56,23 @@ internal sealed class MatchRun(DescriptorSearch search)
             if (parts.Find(name) is { } part)
             {
                 before += block.Length;
-                matches += Enumerable.Range(0, block.Length).Sum(i => (long)part.Tensors[$"{i}/matches0"].ToArray<int>().Count(match => match >= 0));
+                for (int i = 0; i < block.Length; i++)
+                {
+                    int[] targets = part.Tensors[$"{i}/matches0"].ToArray<int>();
+                    keypoints[block[i].First] = targets.Length;
+                    matches += targets.Count(match => match >= 0);
+                }
             }
             else
             {
-                matches += Match(parts, name, block, options, cache, cancellation);
+                matches += Match(parts, name, block, keypoints, options, cache, cancellation);
             }
 
             done += block.Length;
             progress.Report((done, asked.Count));
         }
 
-        Join(output, known, file, parts);
+        Join(output, known, keypoints, file, parts);
         parts.Remove();
         return new MatchReport(done, before, matches);
     }
@@ -77,8 +83,10 @@ internal sealed class MatchRun(DescriptorSearch search)
     private static float Score(float distance, DescriptorSet kind) =>
         kind.Bits is null ? 1 - (distance * distance / 4) : 1 - (distance / kind.Dimension);
 
+    /// <summary>Matches a block of pairs into a part; says how many keypoints their first images have.</summary>
     private long Match(
-        Parts parts, string name, (int First, int Second)[] block, MatchOptions options, BoundedCache<int, DescriptorSet> cache, CancellationToken cancellation)
+        Parts parts, string name, (int First, int Second)[] block, int[] keypoints, MatchOptions options, BoundedCache<int, DescriptorSet> cache,
+        CancellationToken cancellation)
     {
         var tensors = new Dictionary<string, SafetensorsTensor>();
         long found = 0;
@@ -96,6 +104,7 @@ internal sealed class MatchRun(DescriptorSearch search)
                 scores[match.Query] = Score(match.Distance, first);
             }
 
+            keypoints[block[number].First] = first.Count;
             tensors[$"{number}/matches0"] = SafetensorsTensor.From<int>(targets, targets.Length);
             tensors[$"{number}/matching_scores0"] = SafetensorsTensor.From<float>(scores, scores.Length);
             found += matches.Length;
@@ -106,28 +115,25 @@ internal sealed class MatchRun(DescriptorSearch search)
         return found;
     }
 
-    private static void Join(string output, List<(string Name, (int First, int Second)[] Pairs)> known, FeatureFile features, Parts parts)
+    private static void Join(string output, List<(string Name, (int First, int Second)[] Pairs)> known, int[] keypoints, FeatureFile features, Parts parts)
     {
         var file = new HdfWriter();
         Action<H5NativeWriter>[] writes = [.. known.Select(block =>
         {
-            SafetensorsFile part = Part(block.Name);
-            int[] counts = [.. block.Pairs.Select((_, i) => part.Tensors[$"{i}/matches0"].Count)];
+            int[] counts = [.. block.Pairs.Select(pair => keypoints[pair.First])];
             string[] groups = [.. block.Pairs.Select(pair => $"{MatchFile.Dashed(features.Names[pair.First])}/{MatchFile.Dashed(features.Names[pair.Second])}")];
             H5Dataset<int[]>[] targets = [.. groups.Select((group, i) => file.Add<int[]>($"{group}/matches0", counts[i]))];
             H5Dataset<float[]>[] scores = [.. groups.Select((group, i) => file.Add<float[]>($"{group}/matching_scores0", counts[i]))];
             return (Action<H5NativeWriter>)(writer =>
             {
-                SafetensorsFile again = Part(block.Name);
+                SafetensorsFile part = parts.Find(block.Name) ?? throw new IOException("a part was changed or removed while this ran; run it again");
                 for (int i = 0; i < counts.Length; i++)
                 {
-                    writer.Write(targets[i], again.ReadArray<int>($"{i}/matches0", counts[i]));
-                    writer.Write(scores[i], again.ReadArray<float>($"{i}/matching_scores0", counts[i]));
+                    writer.Write(targets[i], part.ReadArray<int>($"{i}/matches0", counts[i]));
+                    writer.Write(scores[i], part.ReadArray<float>($"{i}/matching_scores0", counts[i]));
                 }
             });
         })];
         file.Write(output, writes);
-
-        SafetensorsFile Part(string name) => parts.Find(name) ?? throw new IOException("a part was changed or removed while this ran; run it again");
     }
 }

@@ -79,6 +79,16 @@ internal struct PhiloxStream(ulong seed, DrawPurpose purpose, uint step)
     /// <summary>The next uniform integer in [0, bound).</summary>
     public int Next(int bound) => (int)(((ulong)NextUInt() * (uint)bound) >> 32);
 
+    /// <summary>Brings items into a random order, all alike (Fisher and Yates).</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (int i = items.Length - 1; i > 0; i--)
+        {
+            int j = Next(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+
     /// <summary>The next normal number with mean 0 and deviation 1 (Box-Muller).</summary>
     public float NextGaussian()
     {

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using CudaL2Net.Data;
 using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
-using CudaL2Net.Numerics;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Networks;
@@ -62,7 +61,7 @@ public sealed class ImageStreamTests(string deviceName) : OperationTests(deviceN
     {
         // Of 512 patches on the CPU: one image alone, and small ones around it.
         PatchKeypoint[] many = [.. Enumerable.Range(0, device.Name == "cpu" ? 1300 : 40).Select(i => new PatchKeypoint(5 + (i % 50), 5 + (i / 50), 6, i))];
-        ImageToDescribe[] images = [Image(3), new ImageToDescribe(Noise(60 * 60, 9), 60, 60, many), Image(4)];
+        ImageToDescribe[] images = [Image(3), new ImageToDescribe(Samples.Bytes(9, 60 * 60), 60, 60, many), Image(4)];
         List<DescribedImage<float>> found = await Collect(model.DescribeAsync(images.ToAsyncEnumerable()));
         Assert.That(found.Select(described => described.Descriptors), Is.EqualTo(images.Select(Serial)));
     }
@@ -95,7 +94,7 @@ public sealed class ImageStreamTests(string deviceName) : OperationTests(deviceN
     [Test]
     public async Task AnImageThatFailsIsNamedAfterTheResultsOfThoseBefore([Values(0, 57)] int bad, [Values(1, 0)] int held)
     {
-        var source = new Source(i => i != bad ? Image(i) : new ImageToDescribe(Noise(400, 1), 20, 20, new PatchKeypoint[] { new(5, 5, 4, 0), new(25, 5, 4, 0) }));
+        var source = new Source(i => i != bad ? Image(i) : new ImageToDescribe(Samples.Bytes(1, 400), 20, 20, new PatchKeypoint[] { new(5, 5, 4, 0), new(25, 5, 4, 0) }));
         var found = new List<long>();
         ImageDescriptionException? error = null;
         try
@@ -258,7 +257,7 @@ public sealed class ImageStreamTests(string deviceName) : OperationTests(deviceN
         Assert.That(() => gone.DescribeAsync(Images(1)), Throws.TypeOf<ObjectDisposedException>());
     }
 
-    private static ImageToDescribe Empty() => new(Noise(100, 1), 10, 10, default(ReadOnlyMemory<PatchKeypoint>));
+    private static ImageToDescribe Empty() => new(Samples.Bytes(1, 100), 10, 10, default(ReadOnlyMemory<PatchKeypoint>));
 
     /// <summary>A small image with no, one, two or three keypoints.</summary>
     private static ImageToDescribe Image(long index)
@@ -266,19 +265,13 @@ public sealed class ImageStreamTests(string deviceName) : OperationTests(deviceN
         int width = 20 + (int)(index % 13), height = 15 + (int)(index % 7);
         PatchKeypoint[] keypoints =
             [.. Enumerable.Range(0, (int)(index % 4)).Select(k => new PatchKeypoint(3 + (4 * k), 2 + (3 * k), 3 + (index % 5), 10 * (index + k)))];
-        return new ImageToDescribe(Noise(width * height, (ulong)(index % 50)), width, height, keypoints);
+        return new ImageToDescribe(Samples.Bytes((ulong)(index % 50), width * height), width, height, keypoints);
     }
 
     private static ImageToDescribe ColourImage(int index)
     {
         AffineFrame[] frames = [.. Enumerable.Range(0, 4).Select(k => new AffineFrame(4 + (3 * k), 10 - k, 3, 0.5f * k, -1, 4))];
-        return new ImageToDescribe(Noise(20 * 70, (ulong)index), 20, 20, frames, stride: 70, channels: 3);
-    }
-
-    private static byte[] Noise(int count, ulong seed)
-    {
-        var random = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
-        return [.. Enumerable.Range(0, count).Select(_ => (byte)random.NextUInt())];
+        return new ImageToDescribe(Samples.Bytes((ulong)index, 20 * 70), 20, 20, frames, stride: 70, channels: 3);
     }
 
     private static IAsyncEnumerable<ImageToDescribe> Images(int count) => Enumerable.Range(0, count).Select(i => Image(i)).ToAsyncEnumerable();

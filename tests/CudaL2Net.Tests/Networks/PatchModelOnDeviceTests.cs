@@ -6,27 +6,9 @@ using CudaL2Net.Tests.Training;
 namespace CudaL2Net.Tests.Networks;
 
 /// <summary>Patches that are in the memory of the model's device: what comes out has the bits of what comes out for patches in host memory.</summary>
-[TestFixture("cpu")]
-[TestFixture("cuda", Category = "Cuda")]
-public sealed class PatchModelOnDeviceTests(string name)
+public sealed class PatchModelOnDeviceTests(string name) : DeviceTests(name)
 {
     private static readonly byte[] Patches = TrainingData.Blobs(19, views: 1).Pixels;
-
-    private Device device = null!;
-
-    [SetUp]
-    public void Open()
-    {
-        if (name != "cpu")
-        {
-            CudaDriver.Require();
-        }
-
-        device = Device.Open(name, threads: 2);
-    }
-
-    [TearDown]
-    public void Close() => device.Dispose();
 
     [Test]
     public void AnyNetworkOfOneTowerDescribesThem([Values("plan", "tape", "cosine")] string kind)
@@ -71,7 +53,7 @@ public sealed class PatchModelOnDeviceTests(string name)
     [Test]
     public unsafe void MemoryThatIsWrappedIsUsedWhereItLiesAndLeftThere()
     {
-        if (name != "cpu")
+        if (device.Name != "cpu")
         {
             Assert.Ignore("ForeignContextTests has device pointers");
         }

@@ -1,5 +1,4 @@
-using System.ComponentModel;
-using System.Diagnostics;
+using CudaL2Net.Tests.Native;
 
 namespace CudaL2Net.Tests.Pipelines;
 
@@ -10,22 +9,9 @@ internal static class ColmapProgram
     /// <returns>What it printed.</returns>
     public static string Run(params string[] arguments)
     {
-        var start = new ProcessStartInfo("colmap", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         // Its windows are never shown, but some of its commands open a display.
-        start.Environment["QT_QPA_PLATFORM"] = "offscreen";
-        try
-        {
-            using Process colmap = Process.Start(start)!;
-            Task<string> error = colmap.StandardError.ReadToEndAsync();
-            string output = colmap.StandardOutput.ReadToEnd() + error.Result;
-            colmap.WaitForExit();
-            Assert.That(colmap.ExitCode, Is.Zero, $"colmap {string.Join(' ', arguments)}\n{output}");
-            return output;
-        }
-        catch (Win32Exception)
-        {
-            Assert.Ignore("COLMAP is not installed (Debian and Ubuntu: apt-get install colmap)");
-            throw;
-        }
+        (int code, string output) = NativeLibrary.Run("colmap", arguments, ("QT_QPA_PLATFORM", "offscreen"));
+        Assert.That(code, Is.Zero, $"colmap {string.Join(' ', arguments)}\n{output}");
+        return output;
     }
 }

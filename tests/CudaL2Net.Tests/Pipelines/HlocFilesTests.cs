@@ -103,13 +103,13 @@ public sealed class HlocFilesTests
         Python(Write, folder["f.h5"], folder["m.h5"]);
         using FeatureFile features = FeatureFile.Open(folder["f.h5"]);
         using MatchFile matches = MatchFile.Open(folder["m.h5"]);
-        StoredFeatures stored = features.Read("db/a.jpg");
+        DescriptorSet stored = features.Read("db/a.jpg");
         Assert.Multiple(() =>
         {
             Assert.That(features.Names, Is.EqualTo(new[] { "db/a.jpg", "query.jpg" }));
-            Assert.That(stored.Points, Is.EqualTo(new float[] { 0, 1, 2, 3, 4, 5 }));
-            Assert.That((stored.Descriptors.Count, stored.Descriptors.Dimension), Is.EqualTo((3, 4)));
-            Assert.That(stored.Descriptors.Values, Is.EqualTo(new float[] { 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0 }), "rows of the file are values of one descriptor");
+            Assert.That(features.Points("db/a.jpg"), Is.EqualTo(new float[] { 0, 1, 2, 3, 4, 5 }));
+            Assert.That((stored.Count, stored.Dimension), Is.EqualTo((3, 4)));
+            Assert.That(stored.Values, Is.EqualTo(new float[] { 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0 }), "rows of the file are values of one descriptor");
             Assert.That(features.Size("query.jpg"), Is.EqualTo((640, 480)));
             Assert.That(features.Frames("query.jpg"), Is.Null);
             Assert.That(matches.PairOf(matches.Groups[0], new Dictionary<string, long> { ["db-a.jpg"] = 1, ["query.jpg"] = 2 }), Is.EqualTo((2L, 1L)));
@@ -124,17 +124,17 @@ public sealed class HlocFilesTests
         using var folder = new TemporaryFolder();
         Describe(folder, "float32.h5");
         using FeatureFile exact = FeatureFile.Open(folder["float32.h5"]);
-        float[] expected = exact.Read("view0.png").Descriptors.Values!;
+        float[] expected = exact.Read("view0.png").Values!;
         foreach ((string form, double error) in new[] { ("float16", 3e-4), ("uint8", 2e-3) })
         {
             Describe(folder, $"{form}.h5", "--descriptors", form);
             using FeatureFile file = FeatureFile.Open(folder[$"{form}.h5"]);
-            Assert.That(file.Read("view0.png").Descriptors.Values, Is.EqualTo(expected).Within(error), form);
+            Assert.That(file.Read("view0.png").Values, Is.EqualTo(expected).Within(error), form);
         }
 
         Describe(folder, "bits.h5", "--binary");
         using FeatureFile bits = FeatureFile.Open(folder["bits.h5"]);
-        DescriptorSet set = bits.Read("view0.png").Descriptors;
+        DescriptorSet set = bits.Read("view0.png");
         Assert.That(set.Dimension, Is.EqualTo(128));
         Assert.That(set.Bits, Is.EqualTo(PatchModel.Binarize(expected)));
         Assert.That(Match(folder, "bits.h5", "m.h5", "--ratio", "0.95").GetProperty("matches").GetInt32(), Is.Positive);
@@ -205,7 +205,7 @@ public sealed class HlocFilesTests
             Assert.That((result.GetProperty("images").GetInt32(), result.GetProperty("failedImages").GetInt32()), Is.EqualTo((2, 1)));
             Assert.That(run.Error, Does.Contain("left out: ").And.Contain("broken.png"));
             Assert.That(file.Names, Is.EqualTo(new[] { "0.png", "flat.png" }));
-            Assert.That(file.Read("flat.png").Descriptors.Count, Is.Zero);
+            Assert.That(file.Read("flat.png").Count, Is.Zero);
         });
     }
 
@@ -328,10 +328,5 @@ public sealed class HlocFilesTests
 
         Assert.That(python.ExitCode, Is.Zero, error.Result);
         return output;
-    }
-
-    private sealed class Told<T>(Action<T> tell) : IProgress<T>
-    {
-        public void Report(T value) => tell(value);
     }
 }

@@ -18,6 +18,13 @@ internal static class Samples
         return values;
     }
 
+    /// <summary>Bytes, all values alike.</summary>
+    public static byte[] Bytes(ulong seed, int count)
+    {
+        var stream = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
+        return [.. Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt())];
+    }
+
     /// <summary>Rows of length 1 in random directions.</summary>
     public static float[] UnitRows(ulong seed, int rows, int width)
     {

@@ -1,5 +1,4 @@
 using CudaL2Net.Data;
-using CudaL2Net.Kernels;
 using CudaL2Net.Networks;
 using CudaL2Net.Tests.Networks;
 using CudaL2Net.Tests.Reference;
@@ -8,31 +7,13 @@ using CudaL2Net.Training;
 namespace CudaL2Net.Tests.Training;
 
 /// <summary>Trainings without a folder: patches, checkpoints and model are in memory.</summary>
-[TestFixture("cpu")]
-[TestFixture("cuda", Category = "Cuda")]
-public sealed class MemoryTrainingTests(string name)
+public sealed class MemoryTrainingTests(string name) : DeviceTests(name)
 {
     private const int Steps = 6;
 
     private static readonly PatchSet Data = TrainingData.Blobs(24), Others = TrainingData.Blobs(12, seed: 2);
 
     private static readonly TrainingOptions Options = TrainedModels.Options(TestNetworks.Small, Steps);
-
-    private Device device = null!;
-
-    [SetUp]
-    public void Open()
-    {
-        if (name != "cpu")
-        {
-            CudaDriver.Require();
-        }
-
-        device = Device.Open(name, threads: 2);
-    }
-
-    [TearDown]
-    public void Close() => device.Dispose();
 
     [Test]
     public void ModelAndCheckpointHaveTheBytesOfTheFilesThatAFolderGets()
@@ -64,7 +45,7 @@ public sealed class MemoryTrainingTests(string name)
                 stop.Cancel();
             }
 
-            TrainingResult part = begun.Run(new Collect(progress => Stop(progress, stop)), stop.Token);
+            TrainingResult part = begun.Run(new Told<TrainingProgress>(progress => Stop(progress, stop)), stop.Token);
             Assert.That((part.Completed, part.Steps), Is.EqualTo((false, stopAfter)).Or.EqualTo((false, stopAfter + 1)));
             Assert.That(part.Model.Unfinished, Is.EqualTo($"step {part.Steps} of {Steps}"));
             checkpoint = begun.ToCheckpoint();
@@ -90,7 +71,7 @@ public sealed class MemoryTrainingTests(string name)
         (byte[] model, _) = Whole();
         byte[]? checkpoint = null;
         using var trainer = new Trainer(Options, Data, null, device, new TrainerSetup { ReportInterval = 1 });
-        trainer.Run(new Collect(progress => checkpoint = progress.Step == 3 ? trainer.ToCheckpoint() : checkpoint));
+        trainer.Run(new Told<TrainingProgress>(progress => checkpoint = progress.Step == 3 ? trainer.ToCheckpoint() : checkpoint));
         using var resumed = new Trainer(Options, Data, null, device, new TrainerSetup { Checkpoint = checkpoint });
         Assert.That(resumed.StepsDone, Is.InRange(3, 4));
         Assert.That(resumed.Run().Model.ToBytes(), Same.As(model));
@@ -102,7 +83,7 @@ public sealed class MemoryTrainingTests(string name)
         TrainingOptions options = Options.With("loss.orthogonal", "1");
         var seen = new List<TrainingProgress>();
         using var trainer = new Trainer(options, Data, null, device, new TrainerSetup { ReportInterval = 1 });
-        trainer.Run(new Collect(seen.Add));
+        trainer.Run(new Told<TrainingProgress>(seen.Add));
         Assert.That(seen.Select(progress => progress.Step), Is.EqualTo(Enumerable.Range(1, Steps)));
         foreach (TrainingProgress progress in seen)
         {
@@ -183,10 +164,5 @@ public sealed class MemoryTrainingTests(string name)
     {
         using var trainer = new Trainer(Options, Data, null, device);
         return (trainer.Run().Model.ToBytes(), trainer.ToCheckpoint());
-    }
-
-    private sealed class Collect(Action<TrainingProgress> action) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => action(value);
     }
 }

@@ -48,7 +48,7 @@ public sealed class TrainerTests
         using var trainer = new Trainer(Presets.Find("quick") with { Batch = 16, Steps = 30 }, TrainingData.Blobs(100), validation, device, folder);
         var losses = new List<float>();
         int measured = 0;
-        TrainingResult result = trainer.Run(new Collect(progress =>
+        TrainingResult result = trainer.Run(new Told<TrainingProgress>(progress =>
         {
             losses.Add(progress.Loss);
             measured += progress.Fpr95IsNew ? 1 : 0;
@@ -77,7 +77,7 @@ public sealed class TrainerTests
         using (var trainer = new Trainer(options, Data, Data, other, parts))
         using (var stop = new CancellationTokenSource())
         {
-            TrainingResult result = trainer.Run(new Collect(progress =>
+            TrainingResult result = trainer.Run(new Told<TrainingProgress>(progress =>
             {
                 if (progress.Step == stopAfter)
                 {
@@ -113,7 +113,7 @@ public sealed class TrainerTests
         using (var trainer = new Trainer(options, Data, null, device, folder, new TrainerSetup { Duration = TimeSpan.FromSeconds(2) }))
         {
             total = trainer.TotalSteps;
-            trainer.Run(new Collect(_ => stop.Cancel()), stop.Token);
+            trainer.Run(new Told<TrainingProgress>(_ => stop.Cancel()), stop.Token);
         }
 
         using (var trainer = new Trainer(options, Data, null, device, folder, new TrainerSetup { Duration = TimeSpan.FromSeconds(9), Resume = true }))
@@ -168,9 +168,4 @@ public sealed class TrainerTests
     }
 
     private static IEnumerable<string> PresetNames() => Presets.All.Select(preset => preset.Name).Append("hardnet-200k+").Append("cs-l2net+");
-
-    private sealed class Collect(Action<TrainingProgress> action) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => action(value);
-    }
 }

@@ -78,8 +78,8 @@ internal static class ColmapExtractCommand
 
         using Device device = CommonOptions.OpenDevice(line, terminal);
         using PatchModel model = ModelInput.LoadDescriber(line, terminal, device);
-        var method = new ModelDescriber(ModelInput.NameOf(line.GetValue(CommonOptions.Model), model), model, line.GetValue(Binary)
-            || model.Network.Head.Comparison == DescriptorComparison.Hamming, patchScale);
+        var method = new ModelDescriber(ModelInput.NameOf(line.GetValue(CommonOptions.Model), model), model,
+            ModelInput.IsBinary(line.GetValue(Binary), model), patchScale);
         bool keep = line.GetValue(KeepKeypoints);
         string settings = FormattableString.Invariant($"{ModelInput.Fingerprint(line.GetValue(CommonOptions.Model))}{(method.IsBinary ? ", binary" : string.Empty)}, ")
             + FormattableString.Invariant($"patches of {method.PatchScale} diameters, ") + (keep ? "keypoints of another program" : search.Settings);

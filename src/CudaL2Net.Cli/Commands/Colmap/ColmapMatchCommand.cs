@@ -52,14 +52,9 @@ internal static class ColmapMatchCommand
     private static int Run(ParseResult line, Terminal terminal)
     {
         string path = line.GetRequiredValue(ColmapCommand.Database);
-        double ratio = line.GetValue(Ratio);
         double? tolerance = ColmapCommand.CheckedTolerance(line);
         bool verify = tolerance is not null;
-        if (!(ratio is > 0 and <= 1))
-        {
-            throw new UsageException($"--ratio {ratio}: it must be above 0 and at most 1");
-        }
-
+        double ratio = MatchCommand.CheckedRatio(line, Ratio);
         using var interrupt = new Interrupt(terminal, "stopping; the same command goes on from here (Ctrl-C again leaves at once)");
         using ColmapDatabase database = ColmapDatabase.Open(path, create: false);
         using Device device = CommonOptions.OpenDevice(line, terminal);

@@ -1,6 +1,5 @@
 using System.Numerics;
 using CudaL2Net.Kernels;
-using CudaL2Net.Numerics;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Kernels.Operations;
@@ -103,7 +102,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     public void AsManyBitsAsAreAskedForMatchTheReference([Values(1, 3, 8, 9, 33, 70)] int kept, [Values(1, 20, 300)] int targets, [Values(3, 16, 32, 41)] int width)
     {
         const int queries = 67;
-        byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
+        byte[] a = Samples.Bytes(1, queries * width), b = Samples.Bytes(2, targets * width);
         int[][] result = Hamming(a, b, width, kept);
         for (int i = 0; i < queries; i++)
         {
@@ -125,7 +124,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     [Test]
     public void HammingMatchesTheReference([Values(1, 2, 65)] int queries, [Values(1, 2, 33, 2500)] int targets, [Values(1, 3, 16, 32, 41, 257)] int width)
     {
-        byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
+        byte[] a = Samples.Bytes(1, queries * width), b = Samples.Bytes(2, targets * width);
         int[][] result = Hamming(a, b, width);
         for (int i = 0; i < queries; i++)
         {
@@ -143,7 +142,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     public void HammingTellsTheLargestDistancesApartAndEqualTargetsGoToTheLowerIndex()
     {
         // Of 256 bits: one differs in all, one in 255, and from target 200 on all differ in 254; target 300 and 301 are the query itself.
-        byte[] query = Bytes(1, 32), opposite = [.. query.Select(value => (byte)~value)], almost = [.. opposite], near = [.. opposite];
+        byte[] query = Samples.Bytes(1, 32), opposite = [.. query.Select(value => (byte)~value)], almost = [.. opposite], near = [.. opposite];
         almost[31] ^= 128;
         near[0] ^= 3;
         byte[] far = [.. opposite, .. almost, .. Enumerable.Repeat(opposite, 198).SelectMany(row => row)];
@@ -156,7 +155,7 @@ public sealed class NearestTests(string device) : OperationTests(device)
     [Test]
     public void EqualBitsGoToTheLowerIndex()
     {
-        byte[] row = Bytes(1, 32);
+        byte[] row = Samples.Bytes(1, 32);
         int[][] result = Hamming([.. Enumerable.Repeat(row, 20).SelectMany(bits => bits)], [.. Enumerable.Repeat(row, 150).SelectMany(bits => bits)], 32);
         Assert.That(result[0], Is.EqualTo(Enumerable.Range(0, 40).Select(i => i % 2)));
         Assert.That(result[1], Is.All.Zero);
@@ -167,12 +166,6 @@ public sealed class NearestTests(string device) : OperationTests(device)
 
     private static int Differing(byte[] a, int i, byte[] b, int j, int width) =>
         Enumerable.Range(0, width).Sum(k => BitOperations.PopCount((uint)(a[(i * width) + k] ^ b[(j * width) + k])));
-
-    private static byte[] Bytes(ulong seed, int count)
-    {
-        var stream = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
-        return Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt()).ToArray();
-    }
 
     private (int[] Indices, float[] Distances) Euclidean(float[] a, float[] b, int width, int kept = 2)
     {

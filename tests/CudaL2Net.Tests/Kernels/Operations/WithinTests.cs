@@ -1,6 +1,5 @@
 using System.Numerics;
 using CudaL2Net.Kernels;
-using CudaL2Net.Numerics;
 using CudaL2Net.Tests.Reference;
 
 namespace CudaL2Net.Tests.Kernels.Operations;
@@ -52,7 +51,7 @@ public sealed class WithinTests(string device) : OperationTests(device)
     [Test]
     public void BitsMatchTheReference([Values(1, 65)] int queries, [Values(1, 33, 300)] int targets, [Values(1, 3, 16, 32, 41)] int width)
     {
-        byte[] a = Bytes(1, queries * width), b = Bytes(2, targets * width);
+        byte[] a = Samples.Bytes(1, queries * width), b = Samples.Bytes(2, targets * width);
         using Device opened = Open();
         foreach (int radius in new[] { 0, 3, 4 * width, (4 * width) + 2, (8 * width) - 1, 8 * width, 254, 255, 256 })
         {
@@ -72,7 +71,7 @@ public sealed class WithinTests(string device) : OperationTests(device)
     public void WhatThereIsNoRoomForIsCounted([Values(1, 128)] int capacity)
     {
         float[] rows = Samples.UnitRows(1, 70, 16);
-        byte[] bits = Bytes(1, 70 * 4);
+        byte[] bits = Samples.Bytes(1, 70 * 4);
         using Device opened = Open();
         using Tensor<float> floats = opened.Upload<float>(rows, 70, 16);
         using Tensor<byte> bytes = opened.Upload<byte>(bits, 70, 4);
@@ -124,11 +123,5 @@ public sealed class WithinTests(string device) : OperationTests(device)
         search(found, total);
         long number = total.ToArray()[0];
         return (found.Rows(0, (int)Math.Min(number, capacity)).ToArray(), number);
-    }
-
-    private static byte[] Bytes(ulong seed, int count)
-    {
-        var stream = new PhiloxStream(seed, DrawPurpose.Evaluation, 1);
-        return [.. Enumerable.Range(0, count).Select(_ => (byte)stream.NextUInt())];
     }
 }
