@@ -6,11 +6,10 @@
 // (65: some pixels four times, from the cache).
 #include "cuda_compat.cuh"
 
-// How a caller's patches lie: bytes from one patch, row and pixel to the next.
+// How a patch lies: bytes from one row and pixel to the next.
 struct Layout {
-  const char* first;
-  long long patch, row, pixel;
-  int side, floats;
+  long long row, pixel;
+  int floats;
   float factor;
 };
 
@@ -35,7 +34,7 @@ DEVICE int area_mean(const Layout& layout, const char* patch, int row, int colum
 
 extern "C" __global__ __launch_bounds__(256) void pack_patches(const char* first, long long patch_stride, long long row_stride, long long pixel_stride,
                                                                  int side, int floats, float factor, int n, int to, unsigned* __restrict__ patches) {
-  const Layout layout = {first, patch_stride, row_stride, pixel_stride, side, floats, factor};
+  const Layout layout = {row_stride, pixel_stride, floats, factor};
   const int words = to / 4;
   const long long all = (long long)n * to * words, step = (long long)gridDim.x * blockDim.x;
   for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < all; i += step) {

@@ -78,9 +78,7 @@ struct EuclideanMeasure {
     } else {
       for (int k = lane; k < width; k += 8) sum[0] = fmaf(a[k] - b[k], a[k] - b[k], sum[0]);
     }
-    float all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    PRAGMA_UNROLL
-    for (int offset = 4; offset > 0; offset /= 2) all += __shfl_xor_sync(0xffffffffu, all, offset);
+    const float all = warp_sum<8>((sum[0] + sum[1]) + (sum[2] + sum[3]));
     const unsigned bits = __float_as_uint(sqrtf(all));
     return bits < NOT_FINITE ? bits : ~0u;
   }
@@ -100,9 +98,7 @@ struct HammingMeasure {
   __device__ __forceinline__ unsigned bits(int query, int target) const {
     int sum = 0;
     for (int k = threadIdx.x % 8; k < words; k += 8) sum += __popc(queries[(size_t)query * words + k] ^ targets[(size_t)target * words + k]);
-    PRAGMA_UNROLL
-    for (int offset = 4; offset > 0; offset /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-    return (unsigned)sum;
+    return (unsigned)warp_sum<8>(sum);
   }
   __device__ __forceinline__ int threshold(int query, unsigned bits) const { return (int)bits - ones[query]; }
   __device__ __forceinline__ int first_threshold(int, int bound) const { return bound; }

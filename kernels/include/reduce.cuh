@@ -2,9 +2,10 @@
 #pragma once
 #include "cuda_compat.cuh"
 
-template <class T> DEVICE T warp_sum(T v) {
+// Over a warp, or over each LANES neighbours of it; every one of them gets it.
+template <int LANES = 32, class T> DEVICE T warp_sum(T v) {
   PRAGMA_UNROLL
-  for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(0xffffffffu, v, offset);
+  for (int offset = LANES / 2; offset > 0; offset /= 2) v += __shfl_xor_sync(0xffffffffu, v, offset);
   return v;
 }
 DEVICE float warp_max(float v) {

@@ -74,8 +74,7 @@ extern "C" __global__ __launch_bounds__(256) void hamming_start(const unsigned c
     words[(size_t)row * pitch + k] = word;
     sum += __popc(word);
   }
-  PRAGMA_UNROLL
-  for (int offset = 16; offset > 0; offset /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, offset);
+  sum = warp_sum(sum);
   if (lane == 0) ones[row] = row < count ? sum : Bound<int>::absent();
   if (keys && row < count)
     for (int k = lane; k < kept; k += 32) keys[(size_t)row * kept + k] = NO_KEY;

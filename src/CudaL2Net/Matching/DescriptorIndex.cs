@@ -291,19 +291,19 @@ public sealed class DescriptorIndex : IDisposable
     private int RowsOf(int length, int width, int k, Span<int> targets, Span<float> distances)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
-        long count = length / width;
-        if (length % width != 0)
-        {
-            throw new ArgumentException($"{length} elements are not whole descriptors of {width}");
-        }
-
+        long count = DescriptorSet.Rows(length, width);
         if (targets.Length != count * k || distances.Length != count * k)
         {
             throw new ArgumentException($"{count} queries with {k} neighbours need {count * k} targets and distances, not {targets.Length} and {distances.Length}");
         }
 
-        targets.Fill(-1);
-        distances.Fill(float.PositiveInfinity);
+        // A search writes every place; without targets there is none.
+        if (Count == 0)
+        {
+            targets.Fill(-1);
+            distances.Fill(float.PositiveInfinity);
+        }
+
         return (int)count;
     }
 

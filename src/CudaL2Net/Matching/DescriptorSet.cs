@@ -152,7 +152,9 @@ public sealed class DescriptorSet
     private static T[] ArrayOf<T>(ReadOnlyMemory<T> memory) =>
         MemoryMarshal.TryGetArray(memory, out ArraySegment<T> part) && part.Array is { } array && array.Length == memory.Length ? array : memory.ToArray();
 
-    private static int Rows(int length, int perRow)
+    /// <summary>The descriptors that elements hold.</summary>
+    /// <exception cref="ArgumentException">Not a whole number.</exception>
+    internal static int Rows(int length, int perRow)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(perRow);
         return length % perRow == 0 ? length / perRow : throw new ArgumentException($"{length} elements are not whole descriptors of {perRow}");

@@ -137,7 +137,7 @@ internal sealed class ImageStream<T>(DescribePatches<T> describe, int side, doub
     {
         try
         {
-            ReadOnlySpan<byte> together = batch.Count == 1 ? batch[0].Patches : Join(batch, patches);
+            ReadOnlySpan<byte> together = batch.Count == 1 ? batch[0].Patches : Join(batch);
             var descriptors = new T[checked(patches * width)];
             for (int first = 0; first < patches; first += block)
             {
@@ -171,7 +171,7 @@ internal sealed class ImageStream<T>(DescribePatches<T> describe, int side, doub
         }
     }
 
-    private static byte[] Join(List<Job> batch, int patches)
+    private static byte[] Join(List<Job> batch)
     {
         var together = new byte[batch.Sum(job => (long)job.Patches.Length)];
         int start = 0;

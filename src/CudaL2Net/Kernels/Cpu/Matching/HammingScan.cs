@@ -43,13 +43,13 @@ internal static unsafe class HammingScan
         }
     }
 
-    /// <summary>The half bytes of a query, [2 width], for <see cref="Distances"/>.</summary>
-    public static void Split(byte* query, int width, byte* halves)
+    /// <summary>The half bytes of queries that follow one another, [2 x bytes], for <see cref="Distances"/>.</summary>
+    public static void Split(byte* queries, int bytes, byte* halves)
     {
-        for (int i = 0; i < width; i++)
+        for (int i = 0; i < bytes; i++)
         {
-            halves[2 * i] = (byte)(query[i] & 15);
-            halves[(2 * i) + 1] = (byte)(query[i] >> 4);
+            halves[2 * i] = (byte)(queries[i] & 15);
+            halves[(2 * i) + 1] = (byte)(queries[i] >> 4);
         }
     }
 
@@ -86,11 +86,12 @@ internal static unsafe class HammingScan
         b3.Store(distances + 224);
     }
 
-    /// <summary>Of 32 distances a bit for each that is below the threshold, 1 to 255.</summary>
-    public static uint Below(byte* distances, int threshold)
+    /// <summary>Of the first <paramref name="count"/> of 32 distances a bit for each that is below the threshold, 1 to 255.</summary>
+    public static uint Below(byte* distances, int count, int threshold)
     {
         Vector256<byte> d = Vector256.Load(distances);
-        return Vector256.Equals(Vector256.Min(d, Vector256.Create((byte)(threshold - 1))), d).ExtractMostSignificantBits();
+        uint below = Vector256.Equals(Vector256.Min(d, Vector256.Create((byte)(threshold - 1))), d).ExtractMostSignificantBits();
+        return count < 32 ? below & ((1u << count) - 1) : below;
     }
 
     /// <summary>The distance of two descriptors, from byte <paramref name="from"/> on.</summary>

@@ -133,10 +133,7 @@ internal sealed unsafe partial class CpuDevice
             if (Packed != null)
             {
                 byte* halves = stackalloc byte[HammingQueries * 2 * Width];
-                for (int row = firstRow; row < endRow; row++)
-                {
-                    HammingScan.Split(Queries + ((long)row * Width), Width, halves + ((row - firstRow) * 2 * Width));
-                }
+                HammingScan.Split(Queries + ((long)firstRow * Width), (endRow - firstRow) * Width, halves);
 
                 for (int start = 0; start < Columns; start += HammingScan.Group)
                 {
@@ -179,8 +176,8 @@ internal sealed unsafe partial class CpuDevice
 
                 for (int first = 0; first < count; first += 32)
                 {
-                    uint below = farthest == 0 ? 0 : HammingScan.Below(distances + first, farthest);
-                    for (below &= count - first < 32 ? (1u << (count - first)) - 1 : uint.MaxValue; below != 0; below &= below - 1)
+                    uint below = farthest == 0 ? 0 : HammingScan.Below(distances + first, count - first, farthest);
+                    for (; below != 0; below &= below - 1)
                     {
                         int target = first + BitOperations.TrailingZeroCount(below);
                         if (distances[target] < farthest)

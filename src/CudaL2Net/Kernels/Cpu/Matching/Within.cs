@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace CudaL2Net.Kernels.Cpu;
@@ -121,8 +122,13 @@ internal sealed unsafe partial class CpuDevice
         public readonly void Run(int index, int worker)
         {
             int firstRow = index * HammingQueries, endRow = Math.Min(firstRow + HammingQueries, Rows);
-            byte* halves = stackalloc byte[Packed == null ? 0 : 4 * Width], distances = stackalloc byte[2 * HammingScan.Group];
+            byte* halves = stackalloc byte[Packed == null ? 0 : HammingQueries * 2 * Width], distances = stackalloc byte[2 * HammingScan.Group];
             FoundNeighbor* some = stackalloc FoundNeighbor[HammingScan.Group];
+            if (Packed != null)
+            {
+                HammingScan.Split(Queries + ((long)firstRow * Width), (endRow - firstRow) * Width, halves);
+            }
+
             for (int start = 0; start < Columns; start += HammingScan.Group)
             {
                 int count = Math.Min(HammingScan.Group, Columns - start);
@@ -140,10 +146,8 @@ internal sealed unsafe partial class CpuDevice
                         continue;
                     }
 
-                    byte* halves1 = halves + ((second - row) * 2 * Width);
-                    HammingScan.Split(Queries + ((long)row * Width), Width, halves);
-                    HammingScan.Split(Queries + ((long)second * Width), Width, halves1);
-                    HammingScan.Distances(halves, halves1, Width, Packed + ((nint)(start / HammingScan.Group) * HammingScan.GroupLength(Width)), distances);
+                    byte* first = halves + ((row - firstRow) * 2 * Width), other = first + ((second - row) * 2 * Width);
+                    HammingScan.Distances(first, other, Width, Packed + ((nint)(start / HammingScan.Group) * HammingScan.GroupLength(Width)), distances);
                     for (int r = row; r <= second; r++)
                     {
                         Collect(r, start, count, distances + ((r - row) * HammingScan.Group), some);
@@ -155,10 +159,11 @@ internal sealed unsafe partial class CpuDevice
         private readonly void Collect(int row, int start, int count, byte* distances, FoundNeighbor* some)
         {
             int number = 0;
-            for (int target = 0; target < count; target++)
+            for (int first = 0; first < count; first += 32)
             {
-                if (distances[target] <= Radius)
+                for (uint below = HammingScan.Below(distances + first, count - first, Radius + 1); below != 0; below &= below - 1)
                 {
+                    int target = first + BitOperations.TrailingZeroCount(below);
                     some[number++] = new FoundNeighbor { Query = row, Target = start + target, Distance = distances[target] };
                 }
             }

@@ -108,29 +108,24 @@ internal unsafe partial class CudaDevice
         /// <inheritdoc/>
         public void Run(Tensor<byte> patches, Tensor<float> descriptors)
         {
-            Run(patches, descriptors, null);
+            Run(patches, descriptors.Pointer, null);
         }
 
         /// <inheritdoc/>
         public void RunSigns(Tensor<byte> patches, Tensor<byte> signs)
         {
-            Run(patches, null, signs);
+            Run(patches, null, signs.Pointer);
         }
 
-        // One of the two results is wanted. Blocks bound the features' memory, whatever the number of patches.
-        private void Run(Tensor<byte> patches, Tensor<float>? descriptors, Tensor<byte>? signs)
+        // One of the two results is wanted. The plan gives at most a block of patches.
+        private void Run(Tensor<byte> patches, float* descriptors, byte* signs)
         {
             int count = patches.Length / FoldedNetwork.InputArea;
-            for (int first = 0; first < count; first += Block)
+            if (count == 0)
             {
-                int rows = Math.Min(Block, count - first);
-                Run(rows, patches.Pointer + ((long)first * FoldedNetwork.InputArea), descriptors == null ? null : descriptors.Pointer + ((long)first * Dimension),
-                    signs == null ? null : signs.Pointer + ((long)first * (Dimension / 8)));
+                return;
             }
-        }
 
-        private void Run(int count, byte* patches, float* descriptors, byte* signs)
-        {
             if (features == null || features.Length < count * Features)
             {
                 features?.Dispose();
